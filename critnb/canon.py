@@ -1,0 +1,276 @@
+"""The registry ``spec/00_CANONICAL.yaml``, typed: every identifier, file name, constant and command of the pack."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum, auto
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+PACK_ROOT = Path(__file__).resolve().parent.parent
+SPEC_DIR = PACK_ROOT / "spec"
+
+
+class _Id(StrEnum):
+    """An identifier whose value is its own name, so that no code spells it as a string."""
+
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> str:
+        return name
+
+
+class Stage(_Id):
+    S00 = auto()
+    S01 = auto()
+    S02 = auto()
+    S02B = auto()
+    S03 = auto()
+    S04 = auto()
+    S05 = auto()
+    S06B = auto()
+    S06ARC = auto()
+    S07 = auto()
+    S08 = auto()
+
+
+class Status(_Id):
+    started = auto()
+    failed = auto()
+    complete = auto()
+
+
+class SpikeDef(_Id):
+    SPIKE_ONE_SIDED_POS = auto()
+    SPIKE_TWO_SIDED_ABS = auto()
+
+
+class NullId(_Id):
+    NULL_NONE = auto()
+    NULL_RASTER_WITHIN_LAYER_TIME_PERM = auto()
+    NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT = auto()
+    NULL_TOKEN_SHUFFLE_INPUT = auto()
+
+
+class Intervention(_Id):
+    MLP_GLOBAL = auto()
+    ATTN_GLOBAL = auto()
+    MLP_BAND_EARLY = auto()
+    MLP_BAND_MID = auto()
+    MLP_BAND_LATE = auto()
+
+
+class Adjacency(_Id):
+    ADJ_4N = auto()
+    ADJ_8N = auto()
+
+
+class ModelRole(_Id):
+    BASE = auto()
+    INSTRUCT = auto()
+
+
+class DatasetRole(_Id):
+    A = auto()
+    B = auto()
+    ARC_MCQ = auto()
+
+
+class SliceRole(_Id):
+    A_cal = auto()
+    A_raster = auto()
+    B_eval = auto()
+
+
+class GCondition(_Id):
+    g1 = auto()
+    gstar = auto()
+
+
+class Exit(IntEnum):
+    DONE = 0
+    STAGE_FAILED = 1
+    BAD_INPUT = 2
+    MISSING_DEPENDENCY = 3
+    RUN_EXISTS = 4
+    INTERRUPTED = 130
+
+
+_ENUMS: dict[str, type[_Id]] = {
+    "SPIKE_DEF": SpikeDef,
+    "NULL_ID": NullId,
+    "INTERVENTION": Intervention,
+    "ADJACENCY": Adjacency,
+    "MODEL_ROLE": ModelRole,
+    "DATASET_ROLE": DatasetRole,
+    "SLICE": SliceRole,
+    "G_CONDITION": GCondition,
+}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Project(_Section):
+    ID: str
+    RECORD_SCHEMA_VERSION: str
+
+
+class _Command(_Section):
+    PHASE0_VALIDATE_ENV: str
+    PHASE1_CALIBRATE: str
+    PHASE2_GAIN_GRID: str
+    PHASE2_SELECT_GSTAR: str
+    PHASE3_EXTRACT_RASTERS: str
+    PHASE4_RUN_NULLS: str
+    PHASE5_ANALYZE_AND_EXPORT: str
+    PHASE6_GENERALIZE_B_METRICS: str
+    PHASE6_ARC_MCQ_EVAL: str
+    PHASE7_PAPER_EXPORT: str
+    PHASE8_RELEASE: str
+
+
+class _Cli(_Section):
+    CMD: _Command
+
+
+class _Path(_Section):
+    NOTEBOOKS_DIR: str
+    PARAMS_DIR: str
+    PAPER_DIR: str
+    RUNS_DIR: str
+    RUN_DIR_PREFIX: str
+    PARTIAL_SUFFIX: str
+
+
+class _RunSubdir(_Section):
+    NOTEBOOK: str
+    RESULTS: str
+    FIGS: str
+    FIGS_APPENDIX: str
+    TABLES: str
+    TABLES_APPENDIX: str
+    LOGS: str
+    CHECKPOINTS: str
+
+
+class _Output(_Section):
+    RUN_RECORD_JSON: str
+    CONFIG_RESOLVED_YAML: str
+    EVENTS_JSONL_BASENAME: str
+    MODEL_CHECKS_PARQUET_BASENAME: str
+    CALIBRATION_STATS_NPZ_BASENAME: str
+    RATE_TARGETS_JSON_BASENAME: str
+    METRICS_PARQUET_BASENAME: str
+    GSTAR_JSON_BASENAME: str
+    RASTER_NPZ_BASENAME: str
+    CONDITIONS_PARQUET_BASENAME: str
+    TAU_RATE_MATCHED_PARQUET_BASENAME: str
+    NULL_NPZ_BASENAME: str
+    NULL_CONDITIONS_PARQUET_BASENAME: str
+    NULL_REPLICATES_PARQUET_BASENAME: str
+    NULL_SEQUENCE_SUMS_NPZ_BASENAME: str
+    AVALANCHES_PARQUET_BASENAME: str
+    MANIFEST_SHA256_BASENAME: str
+
+
+class _Figure(_Section):
+    F01_RASTER_EXAMPLE: str
+    F02_RATE_MATCH_CHECK: str
+    F03_BRANCHING_CURVES: str
+    F04_NULL_DELTAB: str
+    F05_GSTAR_SELECTION: str
+    F06_GENERALIZATION_B: str
+    F07_ARC_MCQ: str
+    F08_SPIKEDEF_ROBUST: str
+    F09_CHI_CURVES: str
+    F10_NULL_COMPARE: str
+    F11_ABLATIONS: str
+
+
+class _Table(_Section):
+    T01_SUMMARY: str
+    T02_GENERALIZATION: str
+    T03_ARC: str
+    T04_TAIL_FITS: str
+    T05_CRACKLING_DIAGNOSTICS: str
+    T06_ABLATIONS: str
+    T07_REPLICATION_SUMMARY: str
+
+
+class _Const(_Section):
+    SEQ_LEN_TOKENS: int
+    EPS: float
+    TAU0_BASELINE: float
+    TARGET_LAYER_RATES: tuple[float, ...]
+    GAIN_GRID_DEFAULT: tuple[float, ...]
+    GAIN_BASELINE: float
+    N_WINDOWS_A_CALIBRATION: int
+    N_WINDOWS_A_RASTERS: int
+    N_WINDOWS_B_EVAL: int
+    WINDOWS_SEED: int
+    BATCH_TOKENS: int
+    BOOTSTRAP_REPS: int
+    BOOTSTRAP_SEED: int
+    NULL_REPLICATES: int
+    NULL_SEED: int
+    RATE_MATCH_TOL_ABS: float
+    RATE_MATCH_TOL_REL: float
+    RATE_MATCH_MIN_EVENTS: int
+    CC_MAX_COMPONENTS_PER_SEQ_HARDFAIL: int
+    CHI_EPS: float
+    CRACKLING_D_RANGE: tuple[int, int]
+    CRACKLING_MIN_POINTS: int
+    BOOTSTRAP_CI_WIDTH_MAX: float
+    TAIL_FIT_XMIN_PERCENTILE: float
+    TAIL_FIT_MIN_TAIL_SAMPLES: int
+    SIGNATURE_ALIGNMENT_G_DIFF_MAX: float
+    BRANCHING_PROXIMITY_MAX: float
+    GSTAR_IDENTIFIED_MIN_SHARE: float
+    U_HOOK_MATCH_TOL_ABS: float
+
+
+class Registry(_Section):
+    """The whole registry; unknown and missing keys are errors when it is loaded."""
+
+    PROJECT: _Project
+    CLI: _Cli
+    STAGE: tuple[Stage, ...]
+    STATUS: tuple[Status, ...]
+    EXIT: dict[str, int]
+    ENUM: dict[str, tuple[str, ...]]
+    PATH: _Path
+    RUN_SUBDIR: _RunSubdir
+    OUTPUT: _Output
+    FIGURE: _Figure
+    TABLE: _Table
+    CONST: _Const
+
+    def lookup(self, reference: str) -> Any:
+        """Return the value that a dotted reference like ``CANON.CONST.EPS`` names; raises KeyError with it otherwise."""
+        node: Any = self
+        for part in reference.split(".")[1:]:
+            known = type(node).model_fields if isinstance(node, BaseModel) else node if isinstance(node, dict) else ()
+            if part not in known:
+                raise KeyError(reference)
+            node = node[part] if isinstance(node, dict) else getattr(node, part)
+        return node
+
+
+def _load() -> Registry:
+    registry = Registry.model_validate(yaml.safe_load((SPEC_DIR / "00_CANONICAL.yaml").read_text(encoding="utf-8")))
+    in_code: dict[str, tuple[str, ...]] = {key: tuple(enum) for key, enum in _ENUMS.items()}
+    agree = (
+        registry.ENUM == in_code
+        and registry.STAGE == tuple(Stage)
+        and registry.STATUS == tuple(Status)
+        and {member.name: int(member) for member in Exit} == registry.EXIT
+    )
+    if not agree:
+        raise RuntimeError("spec/00_CANONICAL.yaml and critnb.canon disagree on identifiers")
+    return registry
+
+
+CANON = _load()
