@@ -47,8 +47,14 @@ class RunExistsError(CritnbError, FileExistsError):
     exit_code = Exit.RUN_EXISTS
 
 
-class ModelError(CritnbError, RuntimeError):
-    """A model cannot be instrumented soundly or gives values that cannot be used."""
+class ModelError(CritnbError, TypeError):
+    """A model cannot be loaded or instrumented soundly."""
+
+    exit_code = Exit.BAD_INPUT
+
+
+class NonFiniteError(CritnbError, ArithmeticError):
+    """A model gives activations that are not finite."""
 
 
 class StageFailedError(CritnbError, RuntimeError):

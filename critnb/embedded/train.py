@@ -25,11 +25,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from critnb.embedded import corpora, questions
+from critnb.embedded import WEIGHTS, corpora, questions
 from critnb.embedded.ngram import WittenBell
 from critnb.language.prompts import arc_mcq_v1
 
-WEIGHTS = Path(__file__).parent / "weights"
+
 BOUNDARY = "<|endoftext|>"
 _NGRAM_ORDER = 6
 

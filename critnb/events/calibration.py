@@ -1,0 +1,90 @@
+"""Mean and standard deviation of every MLP unit, accumulated in float64 in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from critnb.canon import CANON
+
+_EPS = CANON.CONST.EPS
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """mu, sigma float32 [L, F] of u on A_cal at gain 1, over ``n_samples`` tokens.
+
+    ``clamped`` bool [L, F] marks the units whose sigma is below EPS: their z is set by EPS, not by their spread.
+    """
+
+    mu: NDArray[np.float32]
+    sigma: NDArray[np.float32]
+    n_samples: int
+
+    @property
+    def clamped(self) -> NDArray[np.bool_]:
+        """Units whose standard deviation is lost in EPS, [L, F]."""
+        clamped: NDArray[np.bool_] = self.sigma < _EPS
+        return clamped
+
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """The denominator of z, sigma + EPS, in float64 [L, F]."""
+        return self.sigma.astype(np.float64) + _EPS
+
+    def z(self, layer: int, unit: NDArray[np.intp], u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return z of values ``u`` of the given units of a layer; the one place where z is computed."""
+        scores: NDArray[np.float64] = (u - self.mu[layer].astype(np.float64)[unit]) / self.scale[layer][unit]
+        return scores
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays of calibration_stats.npz."""
+        return {
+            "mu": self.mu,
+            "sigma": self.sigma,
+            "n_samples": np.int64(self.n_samples)[()].reshape(()),
+            "clamped_units": self.clamped.astype(np.uint8),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[np.generic]]) -> Calibration:
+        """Inverse of ``arrays``."""
+        return cls(arrays["mu"].astype(np.float32), arrays["sigma"].astype(np.float32), int(arrays["n_samples"]))
+
+
+class Moments:
+    """Streaming mean and sum of squared deviations per unit, windows merged one by one in their order.
+
+    The pairwise update of Chan, Golub and LeVeque (1983): the result does not depend on how windows were batched.
+    """
+
+    def __init__(self, n_layers: int, n_units: int) -> None:
+        self._count = np.zeros(n_layers, dtype=np.int64)
+        self._mean = np.zeros((n_layers, n_units))
+        self._squares = np.zeros((n_layers, n_units))
+
+    def add(self, layer: int, u: Tensor) -> None:
+        """Merge the windows of u [B, T, F] of one layer."""
+        wide = u.double() if u.device.type != "mps" else u.cpu().double()
+        means = wide.mean(dim=1)
+        squares = torch.square(wide - means[:, None]).sum(dim=1)
+        for mean, square in zip(means.cpu().numpy(), squares.cpu().numpy(), strict=True):
+            self._merge(layer, u.shape[1], mean, square)
+
+    def _merge(self, layer: int, n: int, mean: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
+        before = int(self._count[layer])
+        total = before + n
+        delta = mean - self._mean[layer]
+        self._mean[layer] += delta * (n / total)
+        self._squares[layer] += squares + delta**2 * (before * n / total)
+        self._count[layer] = total
+
+    def finish(self) -> Calibration:
+        """Return the calibration; sigma is the population standard deviation."""
+        count = int(self._count[0])
+        sigma = np.sqrt(self._squares / count)
+        return Calibration(self._mean.astype(np.float32), sigma.astype(np.float32), count)

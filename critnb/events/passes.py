@@ -1,0 +1,169 @@
+"""The passes over a slice: moments, base rates, rate matching and extraction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from critnb.canon import SpikeDef
+from critnb.events.calibration import Calibration, Moments
+from critnb.events.screen import Bounds, Candidates, screen
+from critnb.events.targets import RateTargets
+from critnb.events.thresholds import Thresholds
+from critnb.events.top import Top
+from critnb.language.forward import ForwardPasses, Setting
+
+OnBatch = Callable[[int], None]
+Counts = NDArray[np.uint16]
+
+
+def _silent(_: int) -> None:
+    return None
+
+
+def calibrate(passes: ForwardPasses, tokens: NDArray[np.int64], on_batch: OnBatch = _silent) -> Calibration:
+    """Return mu and sigma of u on ``tokens`` [N, T] at gain 1: one forward pass a window."""
+    moments = Moments(passes.model.n_layers, passes.model.n_units)
+    passes.run(tokens, Setting(), lambda _first, layer, u: moments.add(layer, u), on_batch)
+    return moments.finish()
+
+
+def base_rates(
+    passes: ForwardPasses,
+    tokens: NDArray[np.int64],
+    calibration: Calibration,
+    spike_defs: Sequence[SpikeDef],
+    tau0: float,
+    on_batch: OnBatch = _silent,
+) -> Mapping[SpikeDef, NDArray[np.float64]]:
+    """Return the fraction [L] of values with v > tau0 at gain 1 for each spike definition."""
+    events = np.zeros((len(spike_defs), passes.model.n_layers), dtype=np.int64)
+    bounds = dict.fromkeys(spike_defs, tau0)
+
+    def count(_first: int, layer: int, u: Tensor) -> None:
+        found = screen(u, layer, calibration, bounds)
+        events[:, layer] += [np.count_nonzero(found.score(spike_def) > tau0) for spike_def in spike_defs]
+
+    passes.run(tokens, Setting(), count, on_batch)
+    n_samples = _samples(passes, tokens)
+    return {spike_def: events[i] / n_samples for i, spike_def in enumerate(spike_defs)}
+
+
+def match_rates(
+    passes: ForwardPasses,
+    tokens: NDArray[np.int64],
+    calibration: Calibration,
+    targets: RateTargets,
+    setting: Setting,
+    on_batch: OnBatch = _silent,
+) -> tuple[Thresholds, Counts]:
+    """Return the exact thresholds of every rate and spike definition, and the event counts of the same windows.
+
+    ``tokens`` [N, T]; the counts are [D, R, N, L, T - burn_in]. One forward pass a window gives both: the largest
+    candidates of each layer are kept while the windows stream by.
+    """
+    spike_defs = tuple(targets.base)
+    n_samples = _samples(passes, tokens)
+    wanted = np.array([[targets.events(d, rate, n_samples) for rate in targets.rates] for d in spike_defs])
+    capacity = wanted.max(axis=1) + 1
+    tops = [
+        {spike_def: Top(int(capacity[i, layer])) for i, spike_def in enumerate(spike_defs)}
+        for layer in range(passes.model.n_layers)
+    ]
+    length = tokens.shape[1] - passes.burn_in
+
+    def collect(first: int, layer: int, u: Tensor) -> None:
+        found, bounds = _candidates(u, layer, calibration, tops[layer])
+        for spike_def, top in tops[layer].items():
+            score = found.score(spike_def)
+            keep = score >= bounds[spike_def]
+            top.add(score[keep], found.site[keep] + first * length)
+
+    passes.run(tokens, setting, collect, on_batch)
+    tau = np.empty(wanted.shape)
+    events, ties = np.empty_like(wanted), np.empty_like(wanted)
+    counts = np.zeros((*wanted.shape[:2], len(tokens), passes.model.n_layers, length), dtype=np.uint16)
+    for i, r, layer in np.ndindex(wanted.shape):
+        top = tops[layer][spike_defs[i]]
+        tau[i, r, layer] = threshold = top.threshold(int(wanted[i, r, layer]))
+        above = top.sites_above(threshold)
+        events[i, r, layer], ties[i, r, layer] = len(above), top.ties(threshold)
+        counts[i, r, :, layer] = _per_site(above, len(tokens), length)
+    target = np.array([[targets.target(d, rate) for rate in targets.rates] for d in spike_defs])
+    thresholds = Thresholds(
+        setting.intervention, setting.gain, spike_defs, targets.rates, n_samples, tau, target, wanted, events, ties
+    )
+    return thresholds, counts
+
+
+def extract(
+    passes: ForwardPasses,
+    tokens: NDArray[np.int64],
+    calibration: Calibration,
+    tau: NDArray[np.float64],
+    spike_defs: Sequence[SpikeDef],
+    setting: Setting,
+    on_batch: OnBatch = _silent,
+) -> Counts:
+    """Return the event counts [D, R, N, L, T - burn_in] of ``tokens`` [N, T] under known thresholds tau [D, R, L]."""
+    length = tokens.shape[1] - passes.burn_in
+    counts = np.zeros((*tau.shape[:2], len(tokens), passes.model.n_layers, length), dtype=np.uint16)
+
+    def collect(first: int, layer: int, u: Tensor) -> None:
+        bounds = {spike_def: float(tau[i, :, layer].min()) for i, spike_def in enumerate(spike_defs)}
+        found = screen(u, layer, calibration, bounds)
+        for i, spike_def in enumerate(spike_defs):
+            score = found.score(spike_def)
+            for r, threshold in enumerate(tau[i, :, layer]):
+                sites = found.site[score > threshold]
+                counts[i, r, first : first + len(u), layer] = _per_site(sites, len(u), length)
+
+    passes.run(tokens, setting, collect, on_batch)
+    return counts
+
+
+def _samples(passes: ForwardPasses, tokens: NDArray[np.int64]) -> int:
+    return len(tokens) * (tokens.shape[1] - passes.burn_in) * passes.model.n_units
+
+
+def _per_site(sites: NDArray[np.int64], windows: int, length: int) -> Counts:
+    # a site holds at most F events, and F beyond uint16 does not occur in any known model
+    return np.bincount(sites, minlength=windows * length).reshape(windows, length).astype(np.uint16)
+
+
+def _candidates(
+    u: Tensor, layer: int, calibration: Calibration, tops: Mapping[SpikeDef, Top]
+) -> tuple[Candidates, Bounds]:
+    """Screen u with bounds that surely admit everything the tops still need.
+
+    Once a top is full its own bound serves. Before, a bound is guessed from a sample of u and accepted only if enough
+    values pass it, since then the values needed are among them.
+    """
+    guessed = {spike_def for spike_def, top in tops.items() if top.bound == -np.inf}
+    bounds = {spike_def: top.bound for spike_def, top in tops.items()}
+    for margin in (1.5, 4.0) if guessed else ():
+        bounds.update({d: _guess(u, layer, calibration, d, margin * tops[d].capacity) for d in guessed})
+        found = screen(u, layer, calibration, bounds)
+        if all(np.count_nonzero(found.score(d) >= bounds[d]) >= tops[d].capacity for d in guessed):
+            return found, bounds
+        bounds.update(dict.fromkeys(guessed, -np.inf))
+    return screen(u, layer, calibration, bounds), bounds
+
+
+_SAMPLED_TOKENS = 256
+
+
+def _guess(u: Tensor, layer: int, calibration: Calibration, spike_def: SpikeDef, wanted: float) -> float:
+    tokens = u.flatten(0, 1)
+    sample = tokens[:: max(1, len(tokens) // _SAMPLED_TOKENS)]
+    share = wanted / u.numel()
+    values = sample.double().cpu().numpy().ravel()
+    rank = int(np.ceil(share * len(values)))
+    if rank >= len(values):
+        return -np.inf
+    unit = np.tile(np.arange(u.shape[-1]), len(sample))
+    score = Candidates(unit, calibration.z(layer, unit, values)).score(spike_def)
+    return float(np.partition(score, len(score) - rank)[len(score) - rank])

@@ -1,0 +1,69 @@
+"""Find the few values of u that can be events, by comparing u itself with two vectors of one value a unit.
+
+v > b is the same as u > mu + b (sigma + EPS), or u < mu - b (sigma + EPS) for the two-sided definition, so u is read
+once and z is never materialised. The vectors are rounded away from the events in u's own number format: no value is
+lost to rounding, and the survivors are decided by z in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from critnb.canon import SpikeDef
+from critnb.events.calibration import Calibration
+
+Bounds = Mapping[SpikeDef, float]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Values that may be events: flat site index b * T + t in the batch, and z."""
+
+    site: NDArray[np.intp]
+    z: NDArray[np.float64]
+
+    def score(self, spike_def: SpikeDef) -> NDArray[np.float64]:
+        """Return v under a spike definition."""
+        return np.abs(self.z) if spike_def is SpikeDef.SPIKE_TWO_SIDED_ABS else self.z
+
+
+def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> Candidates:
+    """Return every value of u [B, T, F] whose v is at least the bound of some spike definition, and few others."""
+    u = u.contiguous()
+    upper = _below(calibration, layer, min(bounds.values()), u)
+    mask = u > upper
+    two_sided = bounds.get(SpikeDef.SPIKE_TWO_SIDED_ABS)
+    if two_sided is not None:
+        mask |= u < _above(calibration, layer, two_sided, u)
+    flat = mask.view(-1)
+    if u.device.type == "cpu":
+        index = np.flatnonzero(flat.numpy())
+        values = u.view(-1)[torch.from_numpy(index)].double().numpy()
+    else:
+        places = flat.nonzero().squeeze(1)
+        index, values = places.cpu().numpy(), u.view(-1)[places].float().cpu().numpy().astype(np.float64)
+    site, unit = np.divmod(index, u.shape[-1])
+    return Candidates(site, calibration.z(layer, unit, values))
+
+
+def _below(calibration: Calibration, layer: int, bound: float, like: Tensor) -> Tensor:
+    exact = torch.from_numpy(calibration.mu[layer] + bound * calibration.scale[layer])
+    return _step(exact, like, -torch.inf)
+
+
+def _above(calibration: Calibration, layer: int, bound: float, like: Tensor) -> Tensor:
+    exact = torch.from_numpy(calibration.mu[layer] - bound * calibration.scale[layer])
+    return _step(exact, like, torch.inf)
+
+
+def _step(exact: Tensor, like: Tensor, direction: float) -> Tensor:
+    # two steps: one undoes rounding the wrong way, one lets values equal to the bound pass a strict comparison
+    rounded = exact.to(like.dtype)
+    towards = torch.full_like(rounded, direction)
+    return torch.nextafter(torch.nextafter(rounded, towards), towards).to(like.device)

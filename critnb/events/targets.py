@@ -1,0 +1,81 @@
+"""Base rates of events and the target rate of every layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from critnb.canon import CANON, SpikeDef
+from critnb.errors import DataError
+
+_MIN_EVENTS = CANON.CONST.RATE_MATCH_MIN_EVENTS
+
+
+@dataclass(frozen=True)
+class RateTargets:
+    """Base rates [L] of each spike definition at TAU0 and gain 1, and the label rates rho to be matched.
+
+    A layer's target is r_base[l] * rho / mean(r_base): layers keep their relative rates and their mean is rho.
+    """
+
+    tau0: float
+    n_units: int
+    base: Mapping[SpikeDef, NDArray[np.float64]]
+    rates: tuple[float, ...]
+
+    def scale(self, spike_def: SpikeDef, rate: float) -> float:
+        """Return rho / mean(r_base)."""
+        return rate / float(self.base[spike_def].mean())
+
+    def target(self, spike_def: SpikeDef, rate: float) -> NDArray[np.float64]:
+        """Return the target rate of every layer, [L]."""
+        return self.base[spike_def] * self.scale(spike_def, rate)
+
+    def events(self, spike_def: SpikeDef, rate: float, n_samples: int) -> NDArray[np.int64]:
+        """Return how many of ``n_samples`` values each layer's threshold has to let through, [L]."""
+        return np.rint(self.target(spike_def, rate) * n_samples).astype(np.int64)
+
+    def check_feasible(self, *, windows: int, tokens: int) -> None:
+        """Raise DataError naming layer, rate and the windows needed where a layer expects too few events."""
+        samples = tokens * self.n_units
+        for spike_def, base in self.base.items():
+            silent = np.flatnonzero(base == 0)
+            if len(silent):
+                raise DataError(
+                    f"layer {silent[0]} has no {spike_def} event above tau0 = {self.tau0:g}, so its rate cannot be matched; "
+                    "lower events.tau0 or give more calibration windows"
+                )
+            for rate in self.rates:
+                target = self.target(spike_def, rate)
+                layer = int(target.argmin())
+                if target[layer] * samples * windows < _MIN_EVENTS:
+                    enough = math.ceil(_MIN_EVENTS / (target[layer] * samples))
+                    raise DataError(
+                        f"events.target_rates: {rate:g} leaves layer {layer} with {target[layer] * samples * windows:.1f} expected "
+                        f"{spike_def} events, at least {_MIN_EVENTS} are needed\n"
+                        f"set windows.n_calibration to {enough} or more (it is {windows}), or leave out that rate"
+                    )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of rate_targets.json."""
+        return {
+            "L": len(next(iter(self.base.values()))),
+            "F": self.n_units,
+            "tau0": self.tau0,
+            "gain": CANON.CONST.GAIN_BASELINE,
+            "r_base": {spike_def: base.tolist() for spike_def, base in self.base.items()},
+            "r_star": {d: {repr(rate): self.target(d, rate).tolist() for rate in self.rates} for d in self.base},
+            "scale": {d: {repr(rate): self.scale(d, rate) for rate in self.rates} for d in self.base},
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> RateTargets:
+        """Inverse of ``as_dict``."""
+        base = {SpikeDef(name): np.array(values) for name, values in content["r_base"].items()}
+        rates: Sequence[str] = list(next(iter(content["r_star"].values())))
+        return cls(content["tau0"], content["F"], base, tuple(float(rate) for rate in rates))

@@ -1,0 +1,88 @@
+"""Exact thresholds of one setting and the gate that they have to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from critnb.canon import CANON, Intervention, SpikeDef
+from critnb.errors import DependencyError
+
+_KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
+
+
+def gate_tolerance(target_events: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how far the number of events may be from its target: max(1, RATE_MATCH_TOL_REL * k)."""
+    return np.maximum(1.0, CANON.CONST.RATE_MATCH_TOL_REL * target_events)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """tau [D, R, L] of D spike definitions and R label rates under one intervention and gain, and what it achieved.
+
+    ``target`` are layer target rates, ``target_events`` and ``events`` counts among ``n_samples`` values, ``ties`` how many
+    values equal tau; all [D, R, L].
+    """
+
+    intervention: Intervention
+    gain: float
+    spike_defs: tuple[SpikeDef, ...]
+    rates: tuple[float, ...]
+    n_samples: int
+    tau: NDArray[np.float64]
+    target: NDArray[np.float64]
+    target_events: NDArray[np.int64]
+    events: NDArray[np.int64]
+    ties: NDArray[np.int64]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a (spike definition, rate, layer), in that order."""
+        n_layers = self.tau.shape[-1]
+        index = pd.MultiIndex.from_product([self.spike_defs, self.rates, range(n_layers)])
+        return pd.DataFrame(
+            {
+                "intervention_id": str(self.intervention),
+                "gain": self.gain,
+                "spike_def_id": index.get_level_values(0).astype(str),
+                "target_rate": index.get_level_values(1),
+                "layer": index.get_level_values(2).astype(np.int32),
+                "tau": self.tau.ravel(),
+                "target_layer_rate": self.target.ravel(),
+                "target_events": self.target_events.ravel(),
+                "events": self.events.ravel(),
+                "achieved_rate": self.events.ravel() / self.n_samples,
+                "ties": self.ties.ravel(),
+            }
+        )
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return what a checkpoint holds."""
+        names = ("tau", "target", "target_events", "events", "ties")
+        return {**{name: getattr(self, name) for name in names}, "n_samples": np.array(self.n_samples)}
+
+
+def tau_of(
+    frame: pd.DataFrame, intervention: Intervention, gain: float, spike_defs: Sequence[SpikeDef], rates: Sequence[float]
+) -> NDArray[np.float64]:
+    """Return tau [D, R, L] of one setting from a table of thresholds; DependencyError where the table lacks it."""
+    rows = frame[(frame["intervention_id"] == str(intervention)) & (frame["gain"] == gain)]
+    table = rows.set_index(["spike_def_id", "target_rate", "layer"])["tau"].sort_index()
+    try:
+        return np.array([[table.loc[(str(d), rate)].to_numpy() for rate in rates] for d in spike_defs])
+    except KeyError as error:
+        raise DependencyError(f"no thresholds for {intervention} at gain {gain:g}: {error.args[0]}") from None
+
+
+def gate(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return, per setting, spike definition and rate, the layer farthest from its target and whether the gate holds."""
+    off = (frame["events"] - frame["target_events"]).abs()
+    tolerance = gate_tolerance(frame["target_events"].to_numpy())
+    judged = frame[[*_KEYS, "layer", "target_events", "events", "ties"]].assign(
+        off=off, tolerance=tolerance, excess=off - tolerance
+    )
+    worst = judged.loc[judged.groupby(_KEYS, sort=True)["excess"].idxmax()].reset_index(drop=True)
+    return worst.assign(passed=worst["excess"] <= 0).drop(columns="excess")

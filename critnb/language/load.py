@@ -1,0 +1,132 @@
+"""Load a causal language model from a local directory in the hub's layout: safetensors only, no remote code."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from critnb.canon import ModelRole
+from critnb.errors import CritnbError, ModelError, ParamsError
+from critnb.language.taps import Taps, find_taps
+from critnb.params import Compute
+from critnb.sources import ModelFiles
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A loaded model with its tokenizer and taps; ``body`` computes hidden states without logits."""
+
+    causal: Any
+    tokenizer: Any
+    taps: Taps
+    device: torch.device
+    dtype: torch.dtype
+    context_length: int | None
+
+    @property
+    def body(self) -> Any:
+        """The decoder without the language-model head."""
+        return self.causal.base_model
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers L."""
+        return self.taps.n_layers
+
+    @property
+    def n_units(self) -> int:
+        """Number of MLP units F of a layer."""
+        return self.taps.n_units
+
+    def facts(self, files: ModelFiles, role: ModelRole) -> dict[str, Any]:
+        """Return the ``model`` section of a run record."""
+        return {
+            "id": files.id,
+            "revision": files.revision,
+            "role": role,
+            "class": type(self.causal).__name__,
+            "n_layers": self.n_layers,
+            "d_ff": self.n_units,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "device": str(self.device),
+            "weights_sha256": files.weights_sha256,
+            "tokenizer_sha256": files.tokenizer_sha256,
+        }
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device that a params file names; ``auto`` takes a GPU where there is one. Raises ParamsError."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ParamsError(f"compute.device: {name} is not on this machine; use auto or cpu")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ParamsError("compute.device: mps is not on this machine; use auto or cpu")
+    return device
+
+
+def choose_dtype(name: str, stored: torch.dtype | None) -> torch.dtype:
+    """Return the dtype to compute in; ``auto`` is bfloat16 for weights stored so, else float32, on every device alike."""
+    if name != "auto":
+        return _DTYPES[name]
+    return torch.bfloat16 if stored is torch.bfloat16 else torch.float32
+
+
+def load(files: ModelFiles, compute: Compute) -> LanguageModel:
+    """Load the model of a directory, ready for inference; raises ModelError where it is none that can be tapped."""
+    device = choose_device(compute.device)
+    _quiet_transformers()
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    directory = str(files.directory)
+    try:
+        config = AutoConfig.from_pretrained(directory, **options)
+        dtype = choose_dtype(compute.dtype, getattr(config, "dtype", None))
+        tokenizer = AutoTokenizer.from_pretrained(directory, **options)
+        causal = AutoModelForCausalLM.from_pretrained(
+            directory, config=config, dtype=dtype, use_safetensors=True, attn_implementation=compute.attention, **options
+        )
+    except CritnbError:
+        raise
+    except Exception as error:
+        # transformers and safetensors raise many kinds; all mean that this directory is not a loadable causal model
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelError(f"{Path(directory).name}: not loadable as a causal language model: {reason}") from error
+    causal.requires_grad_(False).eval().to(device)
+    taps = find_taps(causal, config.model_type)
+    return LanguageModel(causal, tokenizer, taps, device, dtype, getattr(config, "max_position_embeddings", None))
+
+
+def make_deterministic() -> dict[str, Any]:
+    """Switch torch to deterministic algorithms and return what the record says about it."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    return {"use_deterministic_algorithms": True, "allow_tf32": False, "num_threads": torch.get_num_threads()}
+
+
+def hardware(device: torch.device) -> dict[str, Any]:
+    """Return what the record says about the device that computed."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {"device": str(device), "gpu": gpu, "machine": platform.machine(), "torch_threads": torch.get_num_threads()}
+
+
+def _quiet_transformers() -> None:
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("torch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="transformers")

@@ -1,0 +1,99 @@
+"""Windows of tokens: the tokenised corpus cut into T-token windows, and the disjoint slices picked from them.
+
+A slice depends on the corpus, the tokenizer, the window length, the seed and the role of the data, and on nothing
+else: not on the run, the model's weights or its path. So BASE and INSTRUCT see the same windows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from critnb.canon import DatasetRole, SliceRole
+from critnb.errors import DataError, ParamsError
+from critnb.params import Windows
+
+_DATASET_OF = {SliceRole.A_cal: DatasetRole.A, SliceRole.A_raster: DatasetRole.A, SliceRole.B_eval: DatasetRole.B}
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The windows of one slice: their ids in the corpus [N] and their tokens [N, T]."""
+
+    role: SliceRole
+    window_id: NDArray[np.int32]
+    tokens: NDArray[np.int64]
+
+    @property
+    def sha256(self) -> str:
+        """Hash over the window ids and token ids."""
+        digest = hashlib.sha256()
+        for array in (self.window_id.astype("<i4"), self.tokens.astype("<i8")):
+            digest.update(repr(array.shape).encode() + array.tobytes())
+        return digest.hexdigest()
+
+
+def corpus_windows(documents: Iterable[str], tokenizer: Any, seq_len: int) -> NDArray[np.int64]:
+    """Return the corpus as non-overlapping windows [W, T] of token ids; a rest shorter than T is left out.
+
+    Every document is opened by the tokenizer's beginning-of-text token, or by its end-of-text token where there is
+    none: the boundary that language models see between documents in training.
+    """
+    boundary = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    opening = [] if boundary is None else [boundary]
+    stream: list[int] = []
+    for document in documents:
+        stream += opening
+        stream += tokenizer(document, add_special_tokens=False, verbose=False)["input_ids"]
+    whole = len(stream) // seq_len * seq_len
+    return np.array(stream[:whole], dtype=np.int64).reshape(-1, seq_len)
+
+
+def slice_range(role: SliceRole, windows: Windows) -> range:
+    """Return the places that a slice takes in the seeded permutation of its corpus's windows."""
+    match role:
+        case SliceRole.A_cal:
+            return range(windows.n_calibration)
+        case SliceRole.A_raster:
+            return range(windows.n_calibration, windows.n_calibration + windows.n_raster)
+        case SliceRole.B_eval:
+            return range(windows.n_eval_b)
+
+
+def pick(role: SliceRole, corpus: NDArray[np.int64], windows: Windows) -> Slice:
+    """Pick a slice's windows from ``corpus`` [W, T]; raises DataError if the corpus holds too few.
+
+    A window is told by its place in the corpus; the order of places is a permutation seeded by the seed and the role
+    of the data set.
+    """
+    places = slice_range(role, windows)
+    dataset = _DATASET_OF[role]
+    if places.stop > len(corpus):
+        raise DataError(
+            f"data.{dataset}: {role} needs windows up to number {places.stop} of {windows.seq_len} tokens, the corpus has "
+            f"{len(corpus)}\nlower windows.n_*, shorten windows.seq_len or give a larger corpus"
+        )
+    seed = np.random.SeedSequence([windows.seed, list(DatasetRole).index(dataset)])
+    order = np.random.default_rng(seed).permutation(len(corpus))
+    chosen = np.sort(order[places.start : places.stop])
+    return Slice(role, chosen.astype(np.int32), corpus[chosen])
+
+
+def check_disjoint(first: Slice, second: Slice) -> None:
+    """Raise DataError if two slices of one corpus share a window."""
+    shared = np.intersect1d(first.window_id, second.window_id)
+    if len(shared):
+        raise DataError(f"slices {first.role} and {second.role} share {len(shared)} windows, the first is {shared[0]}")
+
+
+def check_context(windows: Windows, context_length: int | None) -> None:
+    """Raise ParamsError if a window is longer than the model's context."""
+    if context_length is not None and windows.seq_len > context_length:
+        raise ParamsError(
+            f"windows.seq_len: {windows.seq_len} is longer than the model's context of {context_length} tokens; lower it"
+        )

@@ -1,0 +1,178 @@
+"""THE stage table: what each stage needs, reads and leaves behind. CLI, resolver, checks and spec/13 read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from critnb.canon import CANON, DatasetRole, Stage
+from critnb.errors import ParamsError
+
+_CMD = CANON.CLI.CMD
+_OUT = CANON.OUTPUT
+_DIR = CANON.RUN_SUBDIR
+
+# what changes the numbers of a forward pass; device and engine are recorded, not hashed
+_FORWARD = ("compute.dtype", "compute.batch_tokens", "compute.attention", "windows.seq_len", "windows.burn_in_tokens")
+_CALIBRATION_SLICE = ("windows.seed", "windows.n_calibration")
+_RASTER_SLICE = (*_CALIBRATION_SLICE, "windows.n_raster")
+_EVENTS = ("events.tau0", "events.spike_defs", "events.target_rates")
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """One stage: a row of the table.
+
+    ``reads`` are the dotted params keys that it may read and ``code`` the critnb modules and subpackages that its numbers
+    rest on; both enter its run's hash, with the identity of its model (``uses_model``) and of its ``data``.
+    ``outputs`` are paths in the run that must exist when it is done.
+    """
+
+    id: Stage
+    command: str
+    asks: str
+    needs: tuple[Stage, ...] = ()
+    uses_model: bool = False
+    data: tuple[DatasetRole, ...] = ()
+    reads: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    @property
+    def phase(self) -> str:
+        """The phase's command, such as ``phase2``."""
+        return self.command.partition("_")[0]
+
+    @property
+    def notebook(self) -> str:
+        """Basename of the stage's notebook."""
+        return f"{self.command}.ipynb"
+
+
+def _results(*basenames: str) -> tuple[str, ...]:
+    return tuple(f"{_DIR.RESULTS}/{name}" for name in basenames)
+
+
+def _figures(*names: str) -> tuple[str, ...]:
+    return tuple(f"{_DIR.FIGS}/{name}.{suffix}" for name in names for suffix in ("pdf", "png"))
+
+
+def _tables(*names: str) -> tuple[str, ...]:
+    return tuple(f"{_DIR.TABLES}/{name}.{suffix}" for name in names for suffix in ("csv", "parquet"))
+
+
+_MEASURE = ("criticality.branching", "criticality.metrics", "criticality.susceptibility")
+
+STAGES: tuple[StageSpec, ...] = (
+    StageSpec(
+        Stage.S00,
+        _CMD.PHASE0_VALIDATE_ENV,
+        "Can this model be trusted in this instrument, on this machine?",
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*_FORWARD, *_CALIBRATION_SLICE),
+        code=("language", "events", "lattice", "criticality", "steps.validation"),
+        outputs=_results(_OUT.MODEL_CHECKS_PARQUET_BASENAME),
+    ),
+    StageSpec(
+        Stage.S01,
+        _CMD.PHASE1_CALIBRATE,
+        "How does every MLP unit vary, and how often is it extreme?",
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*_FORWARD, *_CALIBRATION_SLICE, *_EVENTS),
+        code=("language", "events", "steps.calibration"),
+        outputs=_results(_OUT.CALIBRATION_STATS_NPZ_BASENAME, _OUT.RATE_TARGETS_JSON_BASENAME),
+    ),
+    StageSpec(
+        Stage.S02,
+        _CMD.PHASE2_GAIN_GRID,
+        "How does branching vary with the MLP gain when event rates are held fixed?",
+        needs=(Stage.S01,),
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*_FORWARD, *_CALIBRATION_SLICE, *_EVENTS, "gain.grid"),
+        code=("language", "events", "lattice", *_MEASURE, "steps.gain_grid", "steps.conditions"),
+        outputs=_results(
+            _OUT.METRICS_PARQUET_BASENAME, _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.RASTER_NPZ_BASENAME
+        ),
+    ),
+    StageSpec(
+        Stage.S02B,
+        _CMD.PHASE2_SELECT_GSTAR,
+        "At which gain is branching closest to one?",
+        needs=(Stage.S02,),
+        reads=("gain.grid", "events.spike_defs", "events.target_rates", "analysis.bootstrap_reps", "analysis.bootstrap_seed"),
+        code=("lattice", "criticality.branching", "criticality.bootstrap", "criticality.gstar", "steps.selection"),
+        outputs=_results(_OUT.GSTAR_JSON_BASENAME),
+    ),
+    StageSpec(
+        Stage.S03,
+        _CMD.PHASE3_EXTRACT_RASTERS,
+        "Where do events fall on windows that no threshold was fitted to?",
+        needs=(Stage.S01, Stage.S02, Stage.S02B),
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*_FORWARD, *_RASTER_SLICE, *_EVENTS, "gain.grid", "gain.interventions"),
+        code=("language", "events", "lattice", *_MEASURE, "steps.rasters", "steps.conditions"),
+        outputs=_results(
+            _OUT.RASTER_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME, _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME
+        ),
+    ),
+    StageSpec(
+        Stage.S04,
+        _CMD.PHASE4_RUN_NULLS,
+        "What would rasters of the same rates show without their structure?",
+        needs=(Stage.S01, Stage.S02, Stage.S03),
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*_FORWARD, *_RASTER_SLICE, *_EVENTS, "gain.grid", "nulls.replicates", "nulls.seed"),
+        code=("language", "events", "lattice", *_MEASURE, "criticality.nulltest", "steps.nulls", "steps.conditions"),
+        outputs=_results(_OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.NULL_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME),
+    ),
+    StageSpec(
+        Stage.S05,
+        _CMD.PHASE5_ANALYZE_AND_EXPORT,
+        "What do the cascades look like, and which of it do the nulls not explain?",
+        needs=(Stage.S02, Stage.S02B, Stage.S03, Stage.S04),
+        reads=("analysis", "report", "gain.grid", "events.spike_defs", "events.target_rates"),
+        code=("lattice", "criticality", "report.schema", "report.tables", "report.style", "report.figures", "steps.analysis"),
+        outputs=(
+            *_results(_OUT.METRICS_PARQUET_BASENAME, _OUT.AVALANCHES_PARQUET_BASENAME),
+            *_tables(CANON.TABLE.T01_SUMMARY),
+            *_figures(
+                CANON.FIGURE.F01_RASTER_EXAMPLE,
+                CANON.FIGURE.F02_RATE_MATCH_CHECK,
+                CANON.FIGURE.F03_BRANCHING_CURVES,
+                CANON.FIGURE.F04_NULL_DELTAB,
+                CANON.FIGURE.F05_GSTAR_SELECTION,
+            ),
+        ),
+    ),
+)
+
+_BY_ID = {spec.id: spec for spec in STAGES}
+
+
+def spec_of(stage: Stage) -> StageSpec:
+    """Return a stage's row; raises KeyError for a stage that the table does not hold."""
+    return _BY_ID[stage]
+
+
+def named(command: str) -> tuple[StageSpec, ...]:
+    """Return the stages that a command word names: a stage's command or id, ``phaseN``, or ``all``; ParamsError otherwise."""
+    found = tuple(
+        spec for spec in STAGES if command in (spec.command, spec.phase, "all") or command.upper() == spec.id
+    )
+    if not found:
+        words = ", ".join(dict.fromkeys([*(spec.phase for spec in STAGES), "all"]))
+        raise ParamsError(f"no stage is called {command!r}; choose {words} or a whole command such as {STAGES[1].command}")
+    return found
+
+
+def upstream_closure(stages: tuple[StageSpec, ...]) -> tuple[StageSpec, ...]:
+    """Return the stages and everything they need, in the table's order."""
+    wanted = {spec.id for spec in stages}
+    for spec in reversed(STAGES):
+        if spec.id in wanted:
+            wanted.update(spec.needs)
+    return tuple(spec for spec in STAGES if spec.id in wanted)
