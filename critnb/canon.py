@@ -96,6 +96,11 @@ class Exit(IntEnum):
     RUN_EXISTS = 4
     INTERRUPTED = 130
 
+    @property
+    def label(self) -> str:
+        """The code's meaning in words."""
+        return self.name.lower().replace("_", " ")
+
 
 _ENUMS: dict[str, type[_Id]] = {
     "SPIKE_DEF": SpikeDef,
@@ -263,9 +268,9 @@ def _load() -> Registry:
     registry = Registry.model_validate(yaml.safe_load((SPEC_DIR / "00_CANONICAL.yaml").read_text(encoding="utf-8")))
     in_code: dict[str, tuple[str, ...]] = {key: tuple(enum) for key, enum in _ENUMS.items()}
     agree = (
-        registry.ENUM == in_code
-        and registry.STAGE == tuple(Stage)
-        and registry.STATUS == tuple(Status)
+        in_code == registry.ENUM
+        and tuple(Stage) == registry.STAGE
+        and tuple(Status) == registry.STATUS
         and {member.name: int(member) for member in Exit} == registry.EXIT
     )
     if not agree:

@@ -57,6 +57,12 @@ class NonFiniteError(CritnbError, ArithmeticError):
     """A model gives activations that are not finite."""
 
 
+class GateError(CritnbError, ValueError):
+    """Under --strict, a gate of a stage failed or was not available."""
+
+    exit_code = Exit.BAD_INPUT
+
+
 class StageFailedError(CritnbError, RuntimeError):
     """A stage's notebook failed; its partial run is kept."""
 

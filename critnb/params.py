@@ -14,8 +14,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, ValidationError, field_validator
-from pydantic import model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from critnb.canon import CANON, PACK_ROOT, Adjacency, DatasetRole, Intervention, ModelRole, SpikeDef
 from critnb.errors import ParamsError
@@ -115,7 +124,7 @@ class Compute(_Section):
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_tokens: Count = _CONST.BATCH_TOKENS
-    engine: Literal["local", "dask"] = "local"
+    engine: Literal["local"] = "local"
     attention: Literal["sdpa", "eager"] = "sdpa"
 
     @field_validator("device")
@@ -306,7 +315,7 @@ _StrictLoader.add_implicit_resolver(
 def parse_yaml(text: str, *, origin: str) -> Any:
     """Parse YAML text strictly; raises ParamsError with the line and column of a mistake."""
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader, made stricter)
+        return yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -78,7 +78,12 @@ def model_files(loaded: Loaded, role: ModelRole) -> ModelFiles:
     if not tokenizer:
         raise DependencyError(f"models.{role}: {directory} holds no tokenizer.json; add the model's tokenizer files")
     return ModelFiles(
-        directory, name, revision, _hash_files(weights), _hash_files(tokenizer), _hash_files([directory / "config.json"])
+        directory,
+        name,
+        revision,
+        _hash_files(weights),
+        _hash_files(tokenizer),
+        _hash_files([directory / "config.json"]),
     )
 
 
@@ -143,9 +148,13 @@ def documents(loaded: Loaded, role: DatasetRole) -> Iterator[str]:
 
 def _file_documents(source: FileData, loaded: Loaded, role: DatasetRole) -> Iterator[str]:
     pattern = str(loaded.resolve(source.path))
-    paths = [Path(path) for path in sorted(glob.glob(pattern, recursive=True)) if Path(path).is_file()]
+    # Path.glob takes no absolute pattern
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207
+    paths = [Path(path) for path in sorted(found) if Path(path).is_file()]
     if not paths:
-        raise DependencyError(f"data.{role}.path: no file matches {pattern}; give the path of a .txt, .jsonl or .parquet")
+        raise DependencyError(
+            f"data.{role}.path: no file matches {pattern}; give the path of a .txt, .jsonl or .parquet"
+        )
     empty = True
     for path in paths:
         for document in _read_documents(path, source, role):

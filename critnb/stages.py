@@ -91,7 +91,16 @@ STAGES: tuple[StageSpec, ...] = (
         uses_model=True,
         data=(DatasetRole.A,),
         reads=(*_FORWARD, *_CALIBRATION_SLICE, *_EVENTS, "gain.grid"),
-        code=("language", "events", "lattice", *_MEASURE, "steps.gain_grid", "steps.conditions"),
+        code=(
+            "language",
+            "events",
+            "lattice",
+            *_MEASURE,
+            "steps.gain_grid",
+            "steps.conditions",
+            "steps.artifacts",
+            "steps.calibration",
+        ),
         outputs=_results(
             _OUT.METRICS_PARQUET_BASENAME, _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.RASTER_NPZ_BASENAME
         ),
@@ -101,7 +110,13 @@ STAGES: tuple[StageSpec, ...] = (
         _CMD.PHASE2_SELECT_GSTAR,
         "At which gain is branching closest to one?",
         needs=(Stage.S02,),
-        reads=("gain.grid", "events.spike_defs", "events.target_rates", "analysis.bootstrap_reps", "analysis.bootstrap_seed"),
+        reads=(
+            "gain.grid",
+            "events.spike_defs",
+            "events.target_rates",
+            "analysis.bootstrap_reps",
+            "analysis.bootstrap_seed",
+        ),
         code=("lattice", "criticality.branching", "criticality.bootstrap", "criticality.gstar", "steps.selection"),
         outputs=_results(_OUT.GSTAR_JSON_BASENAME),
     ),
@@ -113,7 +128,20 @@ STAGES: tuple[StageSpec, ...] = (
         uses_model=True,
         data=(DatasetRole.A,),
         reads=(*_FORWARD, *_RASTER_SLICE, *_EVENTS, "gain.grid", "gain.interventions"),
-        code=("language", "events", "lattice", *_MEASURE, "steps.rasters", "steps.conditions"),
+        code=(
+            "language",
+            "events",
+            "lattice",
+            *_MEASURE,
+            "steps.rasters",
+            "steps.conditions",
+            "steps.gain_grid",
+            "steps.artifacts",
+            "steps.calibration",
+            "steps.selection",
+            "criticality.bootstrap",
+            "criticality.gstar",
+        ),
         outputs=_results(
             _OUT.RASTER_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME, _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME
         ),
@@ -126,7 +154,17 @@ STAGES: tuple[StageSpec, ...] = (
         uses_model=True,
         data=(DatasetRole.A,),
         reads=(*_FORWARD, *_RASTER_SLICE, *_EVENTS, "gain.grid", "nulls.replicates", "nulls.seed"),
-        code=("language", "events", "lattice", *_MEASURE, "criticality.nulltest", "steps.nulls", "steps.conditions"),
+        code=(
+            "language",
+            "events",
+            "lattice",
+            *_MEASURE,
+            "criticality.nulltest",
+            "criticality.null_sample",
+            "engine",
+            "steps.nulls",
+            "steps.conditions",
+        ),
         outputs=_results(_OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.NULL_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME),
     ),
     StageSpec(
@@ -135,7 +173,15 @@ STAGES: tuple[StageSpec, ...] = (
         "What do the cascades look like, and which of it do the nulls not explain?",
         needs=(Stage.S02, Stage.S02B, Stage.S03, Stage.S04),
         reads=("analysis", "report", "gain.grid", "events.spike_defs", "events.target_rates"),
-        code=("lattice", "criticality", "report.schema", "report.tables", "report.style", "report.figures", "steps.analysis"),
+        code=(
+            "lattice",
+            "criticality",
+            "report.schema",
+            "report.tables",
+            "report.style",
+            "report.figures",
+            "steps.analysis",
+        ),
         outputs=(
             *_results(_OUT.METRICS_PARQUET_BASENAME, _OUT.AVALANCHES_PARQUET_BASENAME),
             *_tables(CANON.TABLE.T01_SUMMARY),
@@ -160,12 +206,12 @@ def spec_of(stage: Stage) -> StageSpec:
 
 def named(command: str) -> tuple[StageSpec, ...]:
     """Return the stages that a command word names: a stage's command or id, ``phaseN``, or ``all``; ParamsError otherwise."""
-    found = tuple(
-        spec for spec in STAGES if command in (spec.command, spec.phase, "all") or command.upper() == spec.id
-    )
+    found = tuple(spec for spec in STAGES if command in (spec.command, spec.phase, "all") or command.upper() == spec.id)
     if not found:
         words = ", ".join(dict.fromkeys([*(spec.phase for spec in STAGES), "all"]))
-        raise ParamsError(f"no stage is called {command!r}; choose {words} or a whole command such as {STAGES[1].command}")
+        raise ParamsError(
+            f"no stage is called {command!r}; choose {words} or a whole command such as {STAGES[1].command}"
+        )
     return found
 
 

@@ -22,7 +22,9 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="<s>")
 
 
-def tiny_llama(n_layers: int = 3, width: int = 16, units: int = 24, context: int = 64, seed: int = 0) -> LlamaForCausalLM:
+def tiny_llama(
+    n_layers: int = 3, width: int = 16, units: int = 24, context: int = 64, seed: int = 0
+) -> LlamaForCausalLM:
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=257,
@@ -44,7 +46,12 @@ def loaded(causal: LlamaForCausalLM) -> LanguageModel:
     """Return a model as ``language.load`` would, without a directory."""
     taps = find_taps(causal, causal.config.model_type)
     return LanguageModel(
-        causal.requires_grad_(False), byte_tokenizer(), taps, torch.device("cpu"), causal.dtype, causal.config.max_position_embeddings
+        causal.requires_grad_(False),
+        byte_tokenizer(),
+        taps,
+        torch.device("cpu"),
+        causal.dtype,
+        causal.config.max_position_embeddings,
     )
 
 

@@ -14,5 +14,7 @@ def weights_directory(role: ModelRole) -> Path:
     """Return the directory of an embedded model; raises DependencyError where its weights are missing."""
     directory = WEIGHTS / role.lower()
     if not (directory / "model.safetensors").is_file():
-        raise DependencyError(f"embedded weights of {role} are missing; run: python -m critnb.embedded.train --role {role}")
+        raise DependencyError(
+            f"embedded weights of {role} are missing; run: python -m critnb.embedded.train --role {role}"
+        )
     return directory

@@ -55,9 +55,7 @@ def _count(text: bytes, length: int) -> _Table:
     return grams, counts, contexts, np.add.reduceat(counts, first), types
 
 
-def _look_up(
-    table: _Table, keys: NDArray[np.uint64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _look_up(table: _Table, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     grams, counts, contexts, totals, types = table
     gram = np.minimum(np.searchsorted(grams, keys), len(grams) - 1)
     context_keys = keys >> np.uint64(8)

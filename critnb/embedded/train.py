@@ -29,7 +29,6 @@ from critnb.embedded import WEIGHTS, corpora, questions
 from critnb.embedded.ngram import WittenBell
 from critnb.language.prompts import arc_mcq_v1
 
-
 BOUNDARY = "<|endoftext|>"
 _NGRAM_ORDER = 6
 

@@ -16,15 +16,11 @@ from critnb.events.thresholds import Thresholds
 from critnb.events.top import Top
 from critnb.language.forward import ForwardPasses, Setting
 
-OnBatch = Callable[[int], None]
+OnBatch = Callable[[int], object]
 Counts = NDArray[np.uint16]
 
 
-def _silent(_: int) -> None:
-    return None
-
-
-def calibrate(passes: ForwardPasses, tokens: NDArray[np.int64], on_batch: OnBatch = _silent) -> Calibration:
+def calibrate(passes: ForwardPasses, tokens: NDArray[np.int64], on_batch: OnBatch = bool) -> Calibration:
     """Return mu and sigma of u on ``tokens`` [N, T] at gain 1: one forward pass a window."""
     moments = Moments(passes.model.n_layers, passes.model.n_units)
     passes.run(tokens, Setting(), lambda _first, layer, u: moments.add(layer, u), on_batch)
@@ -37,7 +33,7 @@ def base_rates(
     calibration: Calibration,
     spike_defs: Sequence[SpikeDef],
     tau0: float,
-    on_batch: OnBatch = _silent,
+    on_batch: OnBatch = bool,
 ) -> Mapping[SpikeDef, NDArray[np.float64]]:
     """Return the fraction [L] of values with v > tau0 at gain 1 for each spike definition."""
     events = np.zeros((len(spike_defs), passes.model.n_layers), dtype=np.int64)
@@ -58,7 +54,7 @@ def match_rates(
     calibration: Calibration,
     targets: RateTargets,
     setting: Setting,
-    on_batch: OnBatch = _silent,
+    on_batch: OnBatch = bool,
 ) -> tuple[Thresholds, Counts]:
     """Return the exact thresholds of every rate and spike definition, and the event counts of the same windows.
 
@@ -106,7 +102,7 @@ def extract(
     tau: NDArray[np.float64],
     spike_defs: Sequence[SpikeDef],
     setting: Setting,
-    on_batch: OnBatch = _silent,
+    on_batch: OnBatch = bool,
 ) -> Counts:
     """Return the event counts [D, R, N, L, T - burn_in] of ``tokens`` [N, T] under known thresholds tau [D, R, L]."""
     length = tokens.shape[1] - passes.burn_in

@@ -84,5 +84,7 @@ def unit_reading_deviation(model: LanguageModel, tokens: NDArray[np.int64]) -> f
         model.body(input_ids=ids, use_cache=False)
     worst = 0.0
     for number, layer in enumerate(model.taps.layers):
-        worst = max(worst, float((layer.projection(read[number]) - _output_of(model, ids, layer.projection)).abs().max()))
+        worst = max(
+            worst, float((layer.projection(read[number]) - _output_of(model, ids, layer.projection)).abs().max())
+        )
     return worst

@@ -41,7 +41,7 @@ class ForwardPasses:
         tokens: NDArray[np.int64],
         setting: Setting,
         on_units: OnBatchUnits,
-        on_batch: Callable[[int], None] = lambda n: None,
+        on_batch: Callable[[int], object] = bool,
     ) -> None:
         """Run ``tokens`` [N, T] under ``setting``.
 

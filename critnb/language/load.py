@@ -95,7 +95,12 @@ def load(files: ModelFiles, compute: Compute) -> LanguageModel:
         dtype = choose_dtype(compute.dtype, getattr(config, "dtype", None))
         tokenizer = AutoTokenizer.from_pretrained(directory, **options)
         causal = AutoModelForCausalLM.from_pretrained(
-            directory, config=config, dtype=dtype, use_safetensors=True, attn_implementation=compute.attention, **options
+            directory,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            attn_implementation=compute.attention,
+            **options,
         )
     except CritnbError:
         raise

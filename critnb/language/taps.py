@@ -52,7 +52,9 @@ def find_taps(model: nn.Module, model_type: str) -> Taps:
     layers = tuple(_layer_taps(block, row) for block in _resolve(model, row.blocks, row))
     widths = {_input_width(layer.projection) for layer in layers}
     if not layers or len(widths) != 1:
-        raise ModelError(f"model type {model_type!r}: layers of different MLP widths {sorted(widths)} are not supported")
+        raise ModelError(
+            f"model type {model_type!r}: layers of different MLP widths {sorted(widths)} are not supported"
+        )
     return Taps(layers, widths.pop())
 
 
@@ -66,7 +68,9 @@ def _resolve(root: nn.Module, path: str, row: Architecture) -> Any:
         return root.get_submodule(path)
     except AttributeError:
         name = "/".join(row.model_types)
-        raise ModelError(f"a model of type {name} was expected to have {path} in {type(root).__name__}, it has not") from None
+        raise ModelError(
+            f"a model of type {name} was expected to have {path} in {type(root).__name__}, it has not"
+        ) from None
 
 
 def _input_width(projection: nn.Module) -> int:

@@ -106,7 +106,9 @@ def test_thresholds_and_rasters_equal_a_full_sort(model, tokens, gain, burn_in, 
     calibration = calibrate(passes, tokens)
     targets = targets_of(passes, tokens, calibration)
     thresholds, counts = match_rates(passes, tokens, calibration, targets, Setting(gain=gain))
-    u = np.concatenate([stacked_units(model, tokens[i : i + 1], gain=gain, burn_in=burn_in) for i in range(len(tokens))])
+    u = np.concatenate(
+        [stacked_units(model, tokens[i : i + 1], gain=gain, burn_in=burn_in) for i in range(len(tokens))]
+    )
     for i, spike_def in enumerate(DEFS):
         v = scores(u, calibration, spike_def)
         for r in range(len(RATES)):

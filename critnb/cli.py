@@ -1,0 +1,269 @@
+"""The command line: words to calls, errors to exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole, Stage
+from critnb.errors import CritnbError, ParamsError, RunExistsError
+from critnb.params import Loaded, Params, load, parse_override
+from critnb.stages import STAGES, named
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; refusals go to stderr in one or two lines, tracebacks only with -v."""
+    arguments = _parser().parse_args(argv)
+    try:
+        handler: Callable[[argparse.Namespace], int] = arguments.handler
+        return handler(arguments)
+    except CritnbError as error:
+        if arguments.verbose:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted; continue with --allow-resume", file=sys.stderr)
+        return int(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return int(Exit.DONE)
+    except Exception as error:
+        # a mistake of ours: still one line, since a user cannot do anything with a traceback but report it
+        if arguments.verbose:
+            traceback.print_exc()
+        print(f"error: {type(error).__name__}: {error}\nthis is a bug; show it with -v and report it", file=sys.stderr)
+        return int(Exit.STAGE_FAILED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="runner.py",
+        description="Run stages of the pack, or look at what they left.",
+        epilog=f"exit codes: {', '.join(f'{int(code)} {code.label}' for code in Exit)}",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for word, help_text in _stage_words():
+        stage = commands.add_parser(word, help=help_text, description=help_text)
+        _stage_options(stage)
+        stage.set_defaults(handler=_run_stages, word=word)
+    _add(commands, "list", _list, "list runs", runs=True)
+    _add(commands, "show", _show, "show a run", runs=True).add_argument("run", metavar="RUN")
+    verify = _add(commands, "verify", _verify, "hash every file of runs again", runs=True)
+    verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
+    _add(commands, "params", _params, "print resolved parameters").add_argument("file", metavar="FILE")
+    _add(commands, "schema", _schema, "print the parameters' JSON Schema")
+    return parser
+
+
+def _stage_words() -> list[tuple[str, str]]:
+    phases: dict[str, str] = {}
+    for spec in STAGES:
+        phases[spec.phase] = f"{phases[spec.phase]} + {spec.id}" if spec.phase in phases else f"stage {spec.id}"
+    words = [*phases.items(), *((spec.command, f"{spec.id}: {spec.asks}") for spec in STAGES)]
+    return [*words, ("all", "every stage, for every model role of the params")]
+
+
+def _add(
+    commands: Any, word: str, handler: Callable[[argparse.Namespace], int], help_text: str, *, runs: bool = False
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(word, help=help_text, description=help_text)
+    command.add_argument("-v", "--verbose", action="store_true", help="show tracebacks")
+    if runs:
+        command.add_argument("--runs-dir", type=Path, default=_default_runs_dir())
+    command.set_defaults(handler=handler)
+    return command
+
+
+def _default_runs_dir() -> Path:
+    return PACK_ROOT / CANON.PATH.RUNS_DIR
+
+
+def _stage_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--params", default="base.yaml", metavar="FILE", help="a path, or a name in params/")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
+    parser.add_argument(
+        "--role", choices=[*ModelRole, "all"], help="model role; the first one of the params by default"
+    )
+    parser.add_argument("--runs-dir", type=Path, default=_default_runs_dir())
+    parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
+    parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
+    parser.add_argument("--allow-resume", action="store_true", help="continue a run that was left incomplete")
+    parser.add_argument("--no-upstream", action="store_true", help="demand that upstream runs exist")
+    parser.add_argument(
+        "--use", action="append", default=[], metavar="STAGE=RUN", help="pin an upstream run; repeatable"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would run, and why")
+    parser.add_argument("--strict", action="store_true", help="a gate that fails or is not available ends its stage")
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("-q", "--quiet", action="store_true", help="print results only, no progress")
+    volume.add_argument("-v", "--verbose", action="store_true", help="show steps and tracebacks")
+
+
+def _run_stages(arguments: argparse.Namespace) -> int:
+    from critnb.runs import RunStore
+
+    loaded = _load_params(arguments)
+    store = RunStore(arguments.runs_dir.resolve())
+    done = [_run_role(role, loaded, store, arguments) for role in _roles(arguments, loaded)]
+    if not arguments.dry_run and not any(done):
+        what = "its run is" if len(named(arguments.word)) == 1 else "all its runs are"
+        raise RunExistsError(
+            f"nothing to do for {arguments.word}: {what} complete with these params and this code\n"
+            f"look with: runner.py list; change a parameter to get another run"
+        )
+    return int(Exit.DONE)
+
+
+def _load_params(arguments: argparse.Namespace) -> Loaded:
+    overrides = dict(parse_override(text) for text in arguments.set)
+    for option in ("device", "dtype"):
+        if getattr(arguments, option) is not None:
+            overrides[f"compute.{option}"] = getattr(arguments, option)
+    return load(arguments.params, overrides)
+
+
+def _roles(arguments: argparse.Namespace, loaded: Loaded) -> list[ModelRole]:
+    given = [role for role in ModelRole if role in loaded.params.models]
+    wanted = arguments.role or ("all" if arguments.word == "all" else given[0])
+    return given if wanted == "all" else [ModelRole(wanted)]
+
+
+def _run_role(role: ModelRole, loaded: Loaded, store: Any, arguments: argparse.Namespace) -> bool:
+    """Run what is missing for one role; tells whether one of the stages asked for was run."""
+    from critnb.plan import Planner
+    from critnb.runs import RunState
+
+    planner = Planner(loaded, role, store, _pins(arguments.use))
+    asked = {spec.id for spec in named(arguments.word)}
+    ran = False
+    for planned in planner.plan(named(arguments.word)):
+        label = f"{planned.spec.id:<4} {role:<8} {planned.run_id}"
+        if arguments.dry_run:
+            reason = planned.reason(store)
+            print(f"{label}  {'reuse' if store.state(planned.run_id) is RunState.complete else 'run'}: {reason}")
+        elif store.state(planned.run_id) is RunState.complete:
+            _say(arguments, f"{label}  reused")
+        elif planned.spec.id in asked or not arguments.no_upstream:
+            _execute(planned, planner, store, loaded, arguments, label)
+            ran = ran or planned.spec.id in asked
+    return ran
+
+
+def _pins(texts: Sequence[str]) -> dict[Stage, str]:
+    pins = {}
+    for text in texts:
+        stage, equals, run = text.partition("=")
+        if not equals or stage not in list(Stage):
+            raise ParamsError(
+                f"--use {text!r}: write it as STAGE=RUN, for example {STAGES[1].id}=RUN_{STAGES[1].id}_..."
+            )
+        pins[Stage(stage)] = run
+    return pins
+
+
+def _execute(planned: Any, planner: Any, store: Any, loaded: Loaded, arguments: argparse.Namespace, label: str) -> None:
+    from critnb.execute import Options, execute
+    from critnb.progress import Display
+
+    display = Display()
+    options = Options(
+        device=loaded.params.compute.device,
+        allow_resume=arguments.allow_resume,
+        strict=arguments.strict,
+        command=["runner.py", *sys.argv[1:]],
+        show=_shower(arguments, display),
+    )
+    _say(arguments, f"{label}  {planned.spec.asks}")
+    started = time.monotonic()
+    try:
+        run = execute(planned, planner, store, loaded, options)
+    finally:
+        display.close()
+    html = run.path / CANON.RUN_SUBDIR.NOTEBOOK / f"{Path(planned.spec.notebook).stem}.html"
+    print(f"{label}  {time.monotonic() - started:.1f} s  {html}", flush=True)
+
+
+def _shower(arguments: argparse.Namespace, display: Any) -> Callable[[dict[str, Any]], None]:
+    def show(event: dict[str, Any]) -> None:
+        payload = event["payload"]
+        if event["event_type"] == "progress" and not arguments.quiet:
+            display.show(payload["label"], payload["done"], payload["total"], payload["unit"])
+        elif event["event_type"] == "step" and arguments.verbose:
+            print(f"  {payload['step']}: {payload['seconds']:.1f} s", file=sys.stderr)
+
+    return show
+
+
+def _say(arguments: argparse.Namespace, text: str) -> None:
+    if not arguments.quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from critnb.runs import RunStore
+
+    for entry in RunStore(arguments.runs_dir.resolve()).entries():
+        record = entry.record
+        role = record.hash_inputs.sections.get("role", "") if record and record.hash_inputs else ""
+        created = record.created_utc if record else "record unreadable"
+        print(f"{entry.run_id:<26} {entry.state:<9} {role:<9} {created}  {entry.path}")
+    return int(Exit.DONE)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from critnb.runs import RunStore
+
+    run = RunStore(arguments.runs_dir.resolve()).open(_run_name(arguments.run))
+    record = run.record
+    print(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}\n{run.path}")
+    print(f"made by: {' '.join(record.command)}")
+    for dependency in record.dependencies:
+        print(f"needs    {dependency.run_id}")
+    print(json.dumps({"model": record.model, "datasets": record.datasets, "metrics": record.metrics}, indent=2))
+    for artifact in record.artifact_index:
+        print(f"{artifact.sha256}  {artifact.bytes:>10}  {artifact.path}")
+    return int(Exit.DONE)
+
+
+def _run_name(text: str) -> str:
+    return Path(text).name
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from critnb.runs import RunState, RunStore, verify
+
+    store = RunStore(arguments.runs_dir.resolve())
+    names = [_run_name(run) for run in arguments.run] or [
+        e.run_id for e in store.entries() if e.state is RunState.complete
+    ]
+    bad = 0
+    for name in names:
+        findings = verify(store.open(name).path if not arguments.run else store.path(name))
+        bad += bool(findings)
+        print(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
+        for finding in findings:
+            print(f"  {finding}")
+    if bad:
+        print(f"error: {bad} of {len(names)} runs are not what their records say", file=sys.stderr)
+        return int(Exit.BAD_INPUT)
+    return int(Exit.DONE)
+
+
+def _params(arguments: argparse.Namespace) -> int:
+    import yaml
+
+    sections = load(arguments.file).params.sections()
+    print(yaml.safe_dump(sections, sort_keys=False, allow_unicode=True), end="")
+    return int(Exit.DONE)
+
+
+def _schema(_: argparse.Namespace) -> int:
+    print(json.dumps(Params.model_json_schema(), indent=2))
+    return int(Exit.DONE)

@@ -1,0 +1,227 @@
+"""A planned stage becomes a finished run: papermill executes its notebook, the runner seals what it left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole
+from critnb.errors import CritnbError, DependencyError, StageFailedError, by_name
+from critnb.follow import following
+from critnb.local import Local
+from critnb.params import Loaded, load
+from critnb.plan import PlannedRun, Planner
+from critnb.report import notebook as notebooks
+from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
+from critnb.stages import StageSpec
+
+_KERNEL = "critnb"
+_NOTEBOOK_DIR = CANON.RUN_SUBDIR.NOTEBOOK
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to execute: everything that is not part of a run's identity."""
+
+    device: str = "auto"
+    allow_resume: bool = False
+    strict: bool = False
+    command: Sequence[str] = ()
+    show: Callable[[dict[str, Any]], object] = bool
+
+
+def prepare(planned: PlannedRun, store: RunStore, options: Options) -> PartialRun:
+    """Make the partial run of a planned stage, with its config and everything known beforehand in its record.
+
+    Raises DependencyError where an upstream run is missing and the errors of ``RunStore.create``.
+    """
+    dependencies = [_upstream(store, run_id, planned).dependency() for run_id in planned.inputs.upstream.values()]
+    run = store.create(planned.run_id, allow_resume=options.allow_resume)
+    config = yaml.safe_dump(dict(planned.config), sort_keys=True).encode()
+    run.write_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML, config, "application/yaml")
+    params = planned.inputs.sections["params"]
+    run.update(
+        command=list(options.command),
+        params_sections=list(params),
+        config_hash=hashlib.sha256(config).hexdigest(),
+        hash_inputs=planned.inputs,
+        dependencies=dependencies,
+        code=code_facts(planned.inputs.sources),
+        environment=environment_facts(),
+        determinism=_determinism(params),
+    )
+    run.log("config_resolved", config_hash=hashlib.sha256(config).hexdigest())
+    return run
+
+
+def _upstream(store: RunStore, run_id: str, planned: PlannedRun) -> Run:
+    if store.state(run_id) is not RunState.complete:
+        raise DependencyError(
+            f"{planned.spec.id} needs {run_id}, which is not there; run it first or leave out --no-upstream"
+        )
+    return store.open(run_id)
+
+
+def _determinism(params: Mapping[str, Any]) -> dict[str, Any]:
+    seeds = {
+        f"{section}.{key}": value
+        for section, values in params.items()
+        if isinstance(values, Mapping)
+        for key, value in values.items()
+        if key.endswith("seed")
+    }
+    unsure = ["last bits of forward passes across devices, torch versions and thread counts"]
+    return {"seeds": seeds, "flags": {"PYTHONHASHSEED": "0"}, "not_deterministic": unsure}
+
+
+def execute(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Loaded, options: Options) -> Run:
+    """Run one stage whose upstream runs exist; returns the published run.
+
+    A stage that fails raises StageFailedError, or the pack's own error that its notebook raised; its partial run is
+    kept with the partial notebook. Input that was refused before anything was computed leaves nothing behind.
+    """
+    local = Local(loaded.base_dir, options.device, options.strict, planner.data_facts(planned))
+    with prepare(planned, store, options) as run:
+        try:
+            with following(run.path / CANON.RUN_SUBDIR.LOGS / CANON.OUTPUT.EVENTS_JSONL_BASENAME, options.show):
+                executed = _run_notebook(planned.spec, run, local)
+            _keep_notebook(planned.spec, run, executed)
+            _check_outputs(planned.spec, run)
+            return run.publish()
+        except KeyboardInterrupt:
+            run.fail("interrupted")
+            raise
+        except _CellFailedError as failure:
+            error = failure.error()
+            computed = run.holds_work()
+            _keep_notebook(planned.spec, run, failure.notebook)
+            run.fail(str(error))
+            if error.exit_code is not Exit.STAGE_FAILED and not computed:
+                run.discard()
+            raise error from failure
+        except Exception as error:
+            run.fail(f"{type(error).__name__}: {error}")
+            raise
+
+
+class _CellFailedError(Exception):
+    """A cell of a stage notebook raised."""
+
+    def __init__(self, notebook: nbformat.NotebookNode, run: PartialRun, name: str, message: str, source: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.notebook, self._run, self._name, self._message, self._source = notebook, run, name, message, source
+
+    def error(self) -> CritnbError:
+        """Return the pack's error that the cell raised, or a StageFailedError about any other."""
+        kind = by_name(self._name)
+        if kind is not None:
+            return kind(self._message)
+        first = next((line for line in self._source.splitlines() if line.strip()), "")
+        return StageFailedError(
+            f"{self._run.stage} failed with {self._name}: {self._message.splitlines()[0] if self._message else ''}\n"
+            f"in the cell that begins with {first!r}; see {self._run.path / _NOTEBOOK_DIR}"
+        )
+
+
+def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.NotebookNode:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    source = PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook
+    with tempfile.TemporaryDirectory(prefix="critnb-") as scratch, _kernel_environment(Path(scratch), local):
+        output = Path(scratch) / spec.notebook
+        try:
+            papermill.execute_notebook(
+                str(source),
+                str(output),
+                parameters={"params": CANON.OUTPUT.CONFIG_RESOLVED_YAML, "overrides": {}, "run_dir": "."},
+                kernel_name=_KERNEL,
+                cwd=str(run.path),
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+            )
+        except PapermillExecutionError as error:
+            raise _CellFailedError(_read(output), run, error.ename, error.evalue, error.source) from None
+        except Exception as error:
+            if type(error).__name__ != "DeadKernelError":
+                raise
+            text = "the notebook's kernel died; it may have run out of memory"
+            raise _CellFailedError(_read(output), run, "DeadKernelError", text, "") from None
+        return _read(output)
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+@contextmanager
+def _kernel_environment(scratch: Path, local: Local) -> Iterator[None]:
+    """Make the kernel of the notebooks this very interpreter, whatever kernels the user has installed."""
+    spec = scratch / "jupyter" / "kernels" / _KERNEL
+    spec.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "critnb", "language": "python"}))
+    changes = {
+        "JUPYTER_PATH": _joined(str(scratch / "jupyter"), os.environ.get("JUPYTER_PATH")),
+        "PYTHONPATH": _joined(str(PACK_ROOT), os.environ.get("PYTHONPATH")),
+        "PYTHONHASHSEED": "0",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "TOKENIZERS_PARALLELISM": "false",
+        **local.environment(),
+    }
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+def _joined(first: str, rest: str | None) -> str:
+    return os.pathsep.join([first, rest]) if rest else first
+
+
+def _keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
+    cleaned = notebooks.clean(executed, roots={run.path: "", run.path.parent: "runs", PACK_ROOT: ""})
+    stem = Path(spec.notebook).stem
+    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.ipynb", notebooks.to_ipynb(cleaned))
+    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.html", notebooks.to_html(cleaned))
+
+
+def _check_outputs(spec: StageSpec, run: PartialRun) -> None:
+    missing = [path for path in spec.outputs if path not in {artifact.path for artifact in run.record.artifact_index}]
+    if missing:
+        raise StageFailedError(f"{spec.id} did not write {', '.join(missing)}; see its notebook in {run.path}")
+
+
+def prepare_by_hand(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> tuple[PartialRun, Local]:
+    """Make and attach to the run of a notebook that somebody runs by hand, in ``runs/`` of the pack."""
+    loaded = load(params, overrides)
+    store = RunStore(PACK_ROOT / CANON.PATH.RUNS_DIR)
+    role = next(iter(loaded.params.models))
+    planner = Planner(loaded, ModelRole(role), store)
+    planned = planner.plan([spec])[-1]
+    local = Local(loaded.base_dir, loaded.params.compute.device, data=planner.data_facts(planned))
+    options = Options(command=["notebook", spec.notebook], allow_resume=True)
+    return prepare(planned, store, options), local
+
+
+def publish_by_hand(spec: StageSpec, run: PartialRun) -> Run:
+    """Publish the run of a notebook that somebody ran by hand; its outputs live in that notebook, so its source is kept."""
+    source = _read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook)
+    run.update(notes=[*run.record.notes, "run by hand: the notebook is kept without its outputs"])
+    _keep_notebook(spec, run, source)
+    _check_outputs(spec, run)
+    return run.publish()

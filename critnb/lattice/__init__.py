@@ -1,0 +1,32 @@
+"""The token x layer lattice: rasters of event counts, the conditions on their first axis, and their nulls.
+
+Everything here is numpy on arrays [C, N, L, T]; random numbers are counter-based, so that every part of every null can
+be made alone. The room knows nothing of models, statistics or files.
+"""
+
+from critnb.lattice.conditions import Condition, ConditionTable
+from critnb.lattice.nulls import (
+    RASTER_NULLS,
+    circular_shift,
+    marginals_exact,
+    null_raster,
+    occupancy_blocks,
+    permute,
+    token_shuffle_order,
+)
+from critnb.lattice.raster import Raster, concatenate, from_arrays
+
+__all__ = [
+    "RASTER_NULLS",
+    "Condition",
+    "ConditionTable",
+    "Raster",
+    "circular_shift",
+    "concatenate",
+    "from_arrays",
+    "marginals_exact",
+    "null_raster",
+    "occupancy_blocks",
+    "permute",
+    "token_shuffle_order",
+]

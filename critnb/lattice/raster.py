@@ -1,0 +1,100 @@
+"""The raster: event counts on the token x layer lattice, one plane a condition and sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from critnb.errors import DataError
+from critnb.lattice.conditions import COND_ID, ConditionTable
+
+Counts = npt.NDArray[np.uint16]
+Occupancy = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """Event counts A with what its axes mean.
+
+    counts uint16 [C, N, L, T]: events at condition c, sequence n, layer l, token t; ``conditions`` names the axis C,
+    seq_id int32 [N] the windows on the axis N. Raises DataError where these do not fit each other.
+    """
+
+    counts: Counts
+    conditions: ConditionTable
+    seq_id: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        _need(self.counts, "counts", np.uint16, ndim=4)
+        _need(self.seq_id, "seq_id", np.int32, ndim=1)
+        n_conditions, n_sequences = self.counts.shape[:2]
+        if n_conditions != len(self.conditions):
+            raise DataError(f"raster: {n_conditions} planes for {len(self.conditions)} conditions")
+        if n_sequences != len(self.seq_id):
+            raise DataError(f"raster: {n_sequences} sequences for {len(self.seq_id)} values of seq_id")
+        if len(np.unique(self.seq_id)) != n_sequences:
+            raise DataError("raster: a seq_id stands twice; every window of a slice has its own")
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Raster)
+            and self.conditions == other.conditions
+            and np.array_equal(self.seq_id, other.seq_id)
+            and np.array_equal(self.counts, other.counts)
+        )
+
+    @property
+    def occupancy(self) -> Occupancy:
+        """X bool [C, N, L, T]: where there is at least one event."""
+        return self.counts > 0
+
+    def take(self, cond_ids: Sequence[int]) -> Raster:
+        """Return these conditions alone, in this order and numbered anew from zero."""
+        conditions = ConditionTable(self.conditions[cond_id] for cond_id in cond_ids)
+        return Raster(self.counts[np.asarray(cond_ids, dtype=np.intp)], conditions, self.seq_id)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays of the NPZ file: X uint8, A uint16 [C, N, L, T], cond_id int32 [C], seq_id int32 [N]."""
+        return {
+            "X": self.occupancy.view(np.uint8),
+            "A": self.counts,
+            COND_ID: np.arange(len(self.conditions), dtype=np.int32),
+            "seq_id": self.seq_id,
+        }
+
+
+def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], conditions: ConditionTable) -> Raster:
+    """Return the raster whose ``arrays`` these are.
+
+    Raises:
+        DataError: an array is missing or does not fit, X is not A > 0, or cond_id does not count the conditions.
+    """
+    if missing := [name for name in ("X", "A", COND_ID, "seq_id") if name not in arrays]:
+        raise DataError(f"raster: array {missing[0]} is missing")
+    if not np.array_equal(arrays[COND_ID], np.arange(len(conditions))):
+        raise DataError(f"raster: {COND_ID} does not count the {len(conditions)} conditions of its table in order")
+    raster = Raster(arrays["A"], conditions, arrays["seq_id"])
+    _need(arrays["X"], "X", np.uint8, ndim=4)
+    if not np.array_equal(arrays["X"], raster.occupancy):
+        raise DataError("raster: X does not equal A > 0; the file is not a raster that critnb wrote")
+    return raster
+
+
+def concatenate(rasters: Sequence[Raster]) -> Raster:
+    """Return the conditions of several rasters of the same windows in one; raises DataError where windows differ."""
+    first = rasters[0]
+    for raster in rasters[1:]:
+        if raster.counts.shape[1:] != first.counts.shape[1:] or not np.array_equal(raster.seq_id, first.seq_id):
+            raise DataError("rasters: only rasters of the same windows and lattice can be joined")
+    conditions = ConditionTable(condition for raster in rasters for condition in raster.conditions)
+    return Raster(np.concatenate([raster.counts for raster in rasters]), conditions, first.seq_id)
+
+
+def _need(array: npt.NDArray[Any], name: str, dtype: type[np.generic], *, ndim: int) -> None:
+    if array.dtype != dtype or array.ndim != ndim:
+        wanted = f"{np.dtype(dtype).name} with {ndim} axes"
+        raise DataError(f"raster: {name} must be {wanted}, not {array.dtype.name} with {array.ndim}")

@@ -1,0 +1,102 @@
+"""Progress of long steps: a bar in a terminal or notebook, sparse lines in a log, both with a rate and the time left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+from tqdm.auto import tqdm as notebook_or_terminal_bar
+from tqdm.std import tqdm as terminal_bar
+
+Advance = Callable[[int], None]
+
+
+@dataclass
+class Throttle:
+    """Lets an event through at most once a second, and ever more rarely in a long step: at 1 % steps of its duration."""
+
+    started: float
+    last: float = 0.0
+
+    def due(self, now: float) -> bool:
+        """Tell whether an event may pass now, and remember that it did."""
+        if now - self.last < max(1.0, 0.01 * (now - self.started)):
+            return False
+        self.last = now
+        return True
+
+
+@contextmanager
+def reported(report: Callable[[int], None], total: int) -> Iterator[Advance]:
+    """Yield an ``advance(n)`` that calls ``report(done)``, throttled; the end is always reported."""
+    throttle = Throttle(time.monotonic())
+    done = 0
+
+    def advance(n: int) -> None:
+        nonlocal done
+        done += n
+        if done < total and throttle.due(time.monotonic()):
+            report(done)
+
+    yield advance
+    report(done)
+
+
+@contextmanager
+def bar(label: str, total: int, unit: str) -> Iterator[Advance]:
+    """Yield an ``advance(n)`` that moves a bar, in a notebook or on a terminal."""
+    with notebook_or_terminal_bar(total=total, desc=label, unit=unit, leave=False) as shown:
+        yield lambda n: shown.update(n) and None
+
+
+class Display:
+    """Shows the steps of a stage that runs in another process."""
+
+    def __init__(self, stream: TextIO = sys.stderr) -> None:
+        self._stream = stream
+        self._bar: terminal_bar | None = None
+        self._label = ""
+        self._started = 0.0
+
+    def show(self, label: str, done: int, total: int, unit: str) -> None:
+        """Show that ``done`` of ``total`` units of a step are done."""
+        if self._stream.isatty():
+            self._move_bar(label, done, total, unit)
+        else:
+            self._write_line(label, done, total, unit)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _move_bar(self, label: str, done: int, total: int, unit: str) -> None:
+        if self._bar is None or label != self._label:
+            self.close()
+            self._label = label
+            self._bar = terminal_bar(total=total, desc=f"  {label}", unit=unit, leave=False, file=self._stream)
+        self._bar.update(done - self._bar.n)
+
+    def _write_line(self, label: str, done: int, total: int, unit: str) -> None:
+        now = time.monotonic()
+        if label != self._label:
+            self._label, self._started = label, now
+            self._throttle = Throttle(now, now)
+        elapsed = now - self._started
+        if elapsed < 10 or not self._throttle_long(now):
+            return
+        rate = done / elapsed
+        left = (total - done) / rate if rate else float("inf")
+        line = f"  {label}: {done}/{total} {unit}s, {rate:.1f} {unit}s/s, {terminal_bar.format_interval(left)} left\n"
+        self._stream.write(line)
+        self._stream.flush()
+
+    def _throttle_long(self, now: float) -> bool:
+        if now - self._throttle.last < 10:
+            return False
+        return self._throttle.due(now)

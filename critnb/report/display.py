@@ -1,0 +1,118 @@
+"""What notebooks show between their cells: tables with units, gates with their verdicts, figures with their captions.
+
+Plain HTML without scripts or random ids: the same value gives the same bytes in every run.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from critnb.report.gates import Gate, Verdict
+from critnb.report.style import Rendered
+
+_DIGITS = 4
+_NOTHING = "–"
+_BADGES = {
+    Verdict.PASS: ("#e2f3ec", "#00694c"),
+    Verdict.NOT_AVAILABLE: ("#eeeeee", "#555555"),
+    Verdict.FAIL: ("#fbe7dc", "#a63d00"),
+}
+# Every fragment brings its few rules along, since JupyterLab shows it without the page that ``page`` makes.
+_STYLE = (
+    "<style>"
+    ".critnb{overflow-x:auto;margin:.6em 0}"
+    ".critnb table{border-collapse:collapse;font-size:.85em;font-variant-numeric:tabular-nums}"
+    ".critnb caption,.critnb figcaption{text-align:left;color:#444;padding:.2em 0 .5em;font-size:1.05em}"
+    ".critnb th,.critnb td{padding:.25em .8em;border:0;text-align:right;white-space:nowrap;vertical-align:top}"
+    ".critnb thead th{border-bottom:1.5px solid #888;font-weight:600;vertical-align:bottom}"
+    ".critnb tbody tr:nth-child(even){background:#f6f7f9}"
+    ".critnb .text{text-align:left}.critnb .wide{white-space:normal;min-width:16em;max-width:34em}"
+    ".critnb .unit{display:block;font-weight:400;color:#777;font-size:.85em}"
+    ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"
+    ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto}"
+    ".critnb figcaption{font-size:.85em;max-width:60em}"
+    "</style>"
+)
+
+
+def table(frame: pd.DataFrame, caption: str, *, units: Mapping[str, str] | None = None, digits: int = _DIGITS) -> HTML:
+    """Show a frame's columns with their units under the names, floats to ``digits`` significant digits, NaN as a dash."""
+    given = units or {}
+    heads = [_head(str(name), given.get(str(name), ""), _is_text(frame[name])) for name in frame.columns]
+    texts = [_is_text(frame[name]) for name in frame.columns]
+    rows = [
+        [_cell(shown(value, digits), "text" if text else "") for value, text in zip(row, texts, strict=True)]
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    return _fragment(_table(caption, heads, rows))
+
+
+def gates(checked: Iterable[Gate]) -> HTML:
+    """Show gates, one a line: verdict, name, number, what is asked of it, reason."""
+    heads = [_head(name, "", name != "number") for name in ("verdict", "gate", "number", "asked", "reason")]
+    rows = [
+        [
+            _badge(gate.verdict),
+            _cell(gate.name, "text"),
+            _cell(shown(gate.value, _DIGITS), ""),
+            _cell(gate.condition, "text"),
+            _cell(gate.reason, "text wide"),
+        ]
+        for gate in checked
+    ]
+    return _fragment(_table("", heads, rows))
+
+
+def picture(rendered: Rendered) -> HTML:
+    """Show a figure, its PNG embedded, with its caption under it."""
+    data = base64.b64encode(rendered.png).decode("ascii")
+    caption = html.escape(rendered.caption)
+    image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
+    return _fragment(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
+
+
+def shown(value: Any, digits: int) -> str:
+    """Return a value as the tables show it."""
+    if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
+        return _NOTHING
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.{digits}g}"
+    return str(value)
+
+
+def _is_text(values: pd.Series[Any]) -> bool:
+    return not pd.api.types.is_numeric_dtype(values.dtype)
+
+
+def _head(name: str, unit: str, text: bool) -> str:
+    under = f'<span class="unit">{html.escape(unit)}</span>' if unit else ""
+    return f'<th class="{"text" if text else ""}">{html.escape(name)}{under}</th>'
+
+
+def _cell(words: str, kind: str) -> str:
+    return f'<td class="{kind}">{html.escape(words)}</td>'
+
+
+def _badge(verdict: Verdict) -> str:
+    background, ink = _BADGES[verdict]
+    return f'<td class="text"><span class="badge" style="background:{background};color:{ink}">{verdict}</span></td>'
+
+
+def _table(caption: str, heads: list[str], rows: list[list[str]]) -> str:
+    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    return f"<table>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+
+
+def _fragment(content: str) -> HTML:
+    return HTML(f'{_STYLE}<div class="critnb">{content}</div>')

@@ -1,0 +1,62 @@
+"""F04: how far b_tot lies above each raster null, over the gain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from critnb.canon import SliceRole, SpikeDef
+from critnb.report.figures import panels
+from critnb.report.style import INK, Drawing, Ink, canvas, inks, styled
+
+_NULLS = {
+    "delta_b_tot": "against the permutation null",
+    "opt_delta_b_tot_shift": "against the circular-shift null",
+}
+_NOTE = (
+    "The shift rolls each row whole, so it keeps b_time up to the seam: in the right column Δb is the part along depth. "
+    "The permutation breaks both."
+)
+_CAPTION = (
+    "Δb_tot = b_tot minus the mean of b_tot over the replicates of a raster null of the same condition, on A_raster. "
+    "Bars: 95 % intervals, bootstrap over sequences with the null resampled alike. Zero line: nothing beyond the null. "
+    "Ring: g*. " + _NOTE
+)
+
+
+def null_delta(t01: pd.DataFrame) -> Drawing:
+    """Return F04 of a T01 frame: a row of panels per spike definition, a column per null, a colour per target rate."""
+    looks = inks(t01["target_rate"])
+    kinds = panels.spike_defs(t01)
+    with styled():
+        figure, body = canvas(0.7 + 1.95 * len(kinds), notes=[_NOTE])
+        grid = body.subplots(len(kinds), len(_NULLS), sharex=True, sharey="row", squeeze=False)
+        for axes_row, spike_def in zip(grid, kinds, strict=True):
+            for axes, name in zip(axes_row, _NULLS, strict=True):
+                _panel(axes, t01, spike_def, name, looks)
+            axes_row[0].set_ylabel(f"{panels.SPIKE_WORDS[spike_def]}\nΔb_tot (successors/site)")
+        for axes, name in zip(grid[0], _NULLS, strict=True):
+            axes.set_title(_NULLS[name])
+        for axes in grid[-1]:
+            axes.set_xlabel(panels.GAIN_LABEL)
+        handles = [*panels.rate_handles(looks), panels.ring_handle("g*")]
+        panels.legend_below(body, handles, columns=min(len(handles), 5))
+    return Drawing(figure, _CAPTION, panels.scope_of(t01, SliceRole.A_raster))
+
+
+def _panel(axes: Any, t01: pd.DataFrame, spike_def: SpikeDef, name: str, looks: dict[float, Ink]) -> None:
+    if not np.isfinite(panels.column(t01[t01["spike_def_id"] == spike_def], name)).any():
+        panels.unavailable(axes, "no null of these conditions")
+        return
+    panels.baseline(axes)
+    axes.axhline(0.0, color=INK, linewidth=0.8)
+    for series, (rate, ink) in enumerate(looks.items()):
+        rows = panels.select(t01, spike_def, rate)
+        x, y = panels.dodge(panels.column(rows, "g"), series, len(looks)), panels.column(rows, name)
+        stem = f"opt_{name.removeprefix('opt_')}"
+        low, high = (panels.column(rows, f"{stem}_ci_{end}") for end in ("low", "high"))
+        panels.curve(axes, x, y, low, high, ink)
+        panels.ring(axes, x, y, panels.column(rows, "opt_is_gstar") == 1)
+    panels.gain_axis(axes, t01["g"])

@@ -1,0 +1,188 @@
+"""One look for every figure, and its bytes: paper sizes, colour-blind-safe inks, provenance, no clock time in files.
+
+The look lives in rc contexts only; importing or drawing leaves matplotlib's global settings as they were.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from critnb.canon import CANON, SliceRole, SpikeDef
+from critnb.report.provenance import Provenance
+from critnb.runs import PartialRun
+
+COLUMN_WIDTH = 3.4
+PAGE_WIDTH = 7.0
+PNG_DPI = 200
+GREY = "#7f7f7f"
+FAINT = "#d9d9d9"
+INK = "#222222"
+# Okabe and Ito 2008, without the yellow that vanishes on white; every colour has its own marker for print in grey.
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_NOTE_LINE = 0.115
+_PROVENANCE_HEIGHT = 0.25
+_NOTE_SIZE = 6.5
+_FOOT_SIZE = 5.5
+# How many characters of these sizes surely fit on an inch.
+_NOTE_CHARACTERS = 21
+_FOOT_CHARACTERS = 24
+_LONGEST_MODEL_ID = 40
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#ececec",
+    "grid.linewidth": 0.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.2,
+    "hatch.linewidth": 0.6,
+    "figure.constrained_layout.h_pad": 0.05,
+    "figure.constrained_layout.w_pad": 0.05,
+    "pdf.fonttype": 42,
+    "savefig.dpi": PNG_DPI,
+}
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How one series looks."""
+
+    color: str
+    marker: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a figure shows: the slice of data, the spike definitions and the target rates."""
+
+    data_role: SliceRole
+    spike_defs: tuple[SpikeDef, ...]
+    target_rates: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A finished figure with its caption and its scope, not yet bytes."""
+
+    figure: Figure
+    caption: str
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A figure as files: vector PDF and 200-dpi PNG, with the caption that belongs under it."""
+
+    pdf: bytes
+    png: bytes
+    caption: str
+
+
+def styled() -> Any:
+    """Return the context in which figures are made and saved; on leaving it, every global setting is as before."""
+    return mpl.rc_context(STYLE)
+
+
+def inks(values: Iterable[float]) -> dict[float, Ink]:
+    """Give each distinct value, ascending, its colour and marker; after seven the pairs begin to mix, still distinct."""
+    n = len(OKABE_ITO)
+    return {
+        value: Ink(OKABE_ITO[i % n], _MARKERS[(i + i // n) % n]) for i, value in enumerate(sorted(set(values)))
+    }
+
+
+def canvas(height: float, *, width: float = PAGE_WIDTH, notes: Iterable[str] = ()) -> tuple[Figure, Any]:
+    """Return a figure and the part of it to draw in; ``height`` (inches) is that part's, notes stand below it."""
+    lines = [line for note in notes for line in textwrap.wrap(note, int(width * _NOTE_CHARACTERS))]
+    foot = _NOTE_LINE * len(lines) + _PROVENANCE_HEIGHT
+    figure = Figure(figsize=(width, height + foot), layout="constrained")
+    body, below = figure.subfigures(2, 1, height_ratios=(height, foot))
+    if lines:
+        below.text(0.012, 0.98, "\n".join(lines), fontsize=_NOTE_SIZE, color=INK, va="top", linespacing=1.25)
+    return figure, body
+
+
+def provenance_line(figure: Figure, provenance: Provenance, scope: Scope) -> None:
+    """Write the small grey line at the figure's lower edge that says what it was made from."""
+    model_id = provenance.model_id
+    if len(model_id) > _LONGEST_MODEL_ID:
+        model_id = "…" + model_id[1 - _LONGEST_MODEL_ID :]
+    facts = [
+        provenance.run_id,
+        model_id,
+        f"config {provenance.config_hash[:12]}",
+        f"critnb {provenance.code_version}",
+        scope.data_role,
+        ", ".join(scope.spike_defs),
+        "ρ " + ", ".join(f"{rate:g}" for rate in scope.target_rates),
+    ]
+    width, height = figure.get_size_inches()
+    lines = textwrap.wrap(" · ".join(facts), int(width * _FOOT_CHARACTERS), break_long_words=True)
+    figure.text(0.012, 0.03 / height, "\n".join(lines), fontsize=_FOOT_SIZE, color=GREY, va="bottom")
+
+
+def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Rendered:
+    """Return the drawing as PDF and PNG bytes: the same drawing, the same bytes, at any time and in any process."""
+    with styled():
+        provenance_line(drawing.figure, provenance, drawing.scope)
+        facts = _facts(drawing.scope, provenance)
+        pdf = {
+            "Title": figure_name,
+            "Subject": drawing.caption,
+            "Keywords": "; ".join(f"{key}={value}" for key, value in facts.items()),
+            "Creator": CANON.PROJECT.ID,
+            "CreationDate": None,
+        }
+        png = {"Title": figure_name, "Description": drawing.caption, "Software": CANON.PROJECT.ID, **facts}
+        return Rendered(_bytes(drawing.figure, "pdf", pdf), _bytes(drawing.figure, "png", png), drawing.caption)
+
+
+def _facts(scope: Scope, provenance: Provenance) -> dict[str, str]:
+    return provenance.as_dict() | {
+        "data_role": str(scope.data_role),
+        "spike_def_id": ",".join(scope.spike_defs),
+        "target_rate": ",".join(f"{rate:g}" for rate in scope.target_rates),
+    }
+
+
+def _bytes(figure: Figure, kind: str, metadata: dict[str, str | None]) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()
+
+
+def save_figure(
+    partial_run: PartialRun, figure_name: str, drawing: Drawing, provenance: Provenance, *, appendix: bool = False
+) -> Rendered:
+    """Write one of CANON.FIGURE's figures as .pdf and .png into the run and return what was written."""
+    rendered = render(drawing, figure_name, provenance)
+    folder = CANON.RUN_SUBDIR.FIGS_APPENDIX if appendix else CANON.RUN_SUBDIR.FIGS
+    partial_run.write_bytes(f"{folder}/{figure_name}.pdf", rendered.pdf, "application/pdf")
+    partial_run.write_bytes(f"{folder}/{figure_name}.png", rendered.png, "image/png")
+    return rendered

@@ -1,0 +1,54 @@
+"""The run store: immutable, hashed runs, made whole or not at all.
+
+``RunStore.create`` starts a ``PartialRun``, its ``publish`` makes it a ``Run``, which checks each file before use;
+``HashInputs`` say what a run id stands for, ``verify`` whether a run is still what its record says.
+"""
+
+from critnb.runs.audit import Finding, FindingKind
+from critnb.runs.environment import code_facts, environment_facts, pack_version
+from critnb.runs.events import LOG_PATH, EventType
+from critnb.runs.identity import (
+    HashInputs,
+    explain,
+    hash_inputs,
+    notebook_source,
+    package_sources,
+    phase_id,
+    run_id,
+    stage_hash,
+    stage_of,
+)
+from critnb.runs.partial import PartialRun
+from critnb.runs.record import Artifact, Dependency, RunRecord
+from critnb.runs.run import Run
+from critnb.runs.store import Entry, RunState, RunStore
+from critnb.runs.verify import verify, verify_chain
+
+__all__ = [
+    "LOG_PATH",
+    "Artifact",
+    "Dependency",
+    "Entry",
+    "EventType",
+    "Finding",
+    "FindingKind",
+    "HashInputs",
+    "PartialRun",
+    "Run",
+    "RunRecord",
+    "RunState",
+    "RunStore",
+    "code_facts",
+    "environment_facts",
+    "explain",
+    "hash_inputs",
+    "notebook_source",
+    "pack_version",
+    "package_sources",
+    "phase_id",
+    "run_id",
+    "stage_hash",
+    "stage_of",
+    "verify",
+    "verify_chain",
+]

@@ -1,0 +1,130 @@
+"""What is wrong with the files and the record of one directory: every way of being wrong told apart."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from critnb.canon import CANON, Status
+from critnb.errors import IntegrityError
+from critnb.runs.files import relative_path, sha256_file, symlink_within
+from critnb.runs.identity import hash_of, stage_of
+from critnb.runs.record import Artifact, RunRecord
+
+
+class FindingKind(StrEnum):
+    changed = "changed"
+    missing = "missing"
+    extra = "extra"
+    symlink = "symlink"
+    escape = "escape"
+    record = "record"
+    dependency = "dependency"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a run; ``path`` is inside the run, or an upstream run id for a dependency."""
+
+    kind: FindingKind
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.path}: {self.message}"
+
+
+def record_findings(record: RunRecord, *, run_id: str) -> list[Finding]:
+    """Return what contradicts itself in a record that should be the complete one of ``run_id``."""
+    return [record_finding(message) for message in _contradictions(record, run_id)]
+
+
+def _contradictions(record: RunRecord, run_id: str) -> Iterator[str]:
+    if record.stage_status != Status.complete:
+        yield f"status is {record.stage_status}, not {Status.complete}"
+    if record.run_id != run_id:
+        yield f"it is the record of {record.run_id}"
+    yield from _hash_contradictions(record)
+    repeated = [path for path, times in Counter(each.path for each in record.artifact_index).items() if times > 1]
+    if repeated:
+        yield f"indexed more than once: {', '.join(repeated)}"
+    config = [each.sha256 for each in record.artifact_index if each.path == CANON.OUTPUT.CONFIG_RESOLVED_YAML]
+    if config != [record.config_hash]:
+        yield f"config_hash is not the sha256 of {CANON.OUTPUT.CONFIG_RESOLVED_YAML}"
+
+
+def _hash_contradictions(record: RunRecord) -> Iterator[str]:
+    if record.hash_inputs is None or record.stage_hash != record.hash_inputs.stage_hash():
+        yield "stage_hash does not follow from stage_id and hash_inputs"
+    digits = hash_of(record.run_id)
+    if digits is not None and not (record.stage_hash or "").startswith(digits):
+        yield "the run id does not follow from stage_hash"
+    if stage_of(record.run_id) != record.stage_id:
+        yield f"stage_id {record.stage_id} does not fit the run id"
+    hashed = set(record.hash_inputs.upstream.values()) if record.hash_inputs else set()
+    if hashed != {dependency.run_id for dependency in record.dependencies}:
+        yield "dependencies are not the upstream runs of hash_inputs"
+
+
+def audit_files(root: Path, artifacts: Sequence[Artifact], *, ignored: Collection[str] = ()) -> list[Finding]:
+    """Compare the files below root with an index: changed, missing, extra, symlink, escape.
+
+    ``ignored`` names files or top folders to leave out; the record itself always is. Raises OSError.
+    """
+    expected = [artifact for artifact in artifacts if artifact.path not in ignored]
+    indexed = [finding for artifact in expected if (finding := _artifact_finding(root, artifact)) is not None]
+    known = {artifact.path for artifact in expected} | {CANON.OUTPUT.RUN_RECORD_JSON, *ignored}
+    return [*indexed, *_stray_findings(root, known)]
+
+
+def _artifact_finding(root: Path, artifact: Artifact) -> Finding | None:
+    try:
+        path = relative_path(artifact.path)
+    except IntegrityError:
+        return Finding(FindingKind.escape, artifact.path, "the index names a path that is not plainly inside the run")
+    if symlink_within(root, path) is not None:
+        return Finding(FindingKind.symlink, artifact.path, "is a symbolic link or lies behind one")
+    if not (root / path).exists():
+        return Finding(FindingKind.missing, artifact.path, "is in the index but not on disk")
+    return _content_finding(root / path, artifact)
+
+
+def _content_finding(path: Path, artifact: Artifact) -> Finding | None:
+    try:
+        digest, size = sha256_file(path)
+    except OSError as error:
+        return Finding(FindingKind.changed, artifact.path, f"cannot be read as a file: {error.strerror}")
+    if size != artifact.bytes:
+        return Finding(FindingKind.changed, artifact.path, f"has {size} bytes, the record says {artifact.bytes}")
+    if digest != artifact.sha256:
+        message = f"sha256 is {digest[:12]}..., the record says {artifact.sha256[:12]}..."
+        return Finding(FindingKind.changed, artifact.path, message)
+    return None
+
+
+def _stray_findings(root: Path, known: Collection[str]) -> Iterator[Finding]:
+    for path in _entries(root):
+        relative = path.relative_to(root).as_posix()
+        if relative in known or relative.partition("/")[0] in known:
+            continue
+        if path.is_symlink():
+            yield Finding(FindingKind.symlink, relative, "is a symbolic link")
+        else:
+            yield Finding(FindingKind.extra, relative, "is on disk but not in the index")
+
+
+def _entries(root: Path) -> Iterator[Path]:
+    """Every entry below root that is not a real folder, sorted; folders behind symbolic links are not entered."""
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        names = sorted([*files, *(name for name in folders if (Path(folder) / name).is_symlink())])
+        yield from (Path(folder) / name for name in names)
+
+
+def record_finding(message: str) -> Finding:
+    """Return a finding about the record itself."""
+    return Finding(FindingKind.record, CANON.OUTPUT.RUN_RECORD_JSON, message)

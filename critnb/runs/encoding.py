@@ -1,0 +1,129 @@
+"""Values to bytes and back, with no clock, no machine and no chance in the bytes: the same value, the same file."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from critnb.errors import DataError
+
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one JSON text of a value that hashes are taken of: sorted keys, no spaces, UTF-8.
+
+    Raises DataError for NaN, infinities and types that JSON does not have.
+    """
+    return _json(value, sort_keys=True, separators=(",", ":"))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return JSON for files: keys in the given order, indent of two, UTF-8, newline at the end; raises DataError."""
+    return _json(value, indent=2) + b"\n"
+
+
+def json_line(value: Any) -> bytes:
+    """Return JSON on one line, newline included; raises DataError."""
+    return _json(value) + b"\n"
+
+
+def _json(value: Any, **layout: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain, **layout).encode("utf-8")
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a value cannot be written as JSON: {error}; use None for what is not available") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} is no JSON type")
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray[Any, Any]], *, compress: bool = True) -> bytes:
+    """Return an NPZ file that ``numpy.load`` reads: members in the mapping's order, C order, little endian, no times.
+
+    Raises DataError for an array of Python objects.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(_member(f"{name}.npy", compress=compress), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, _portable(name, array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def npz_arrays(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the arrays of an NPZ file by name; raises ValueError or zipfile.BadZipFile for other bytes."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _member(name: str, *, compress: bool) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name, date_time=_ZIP_EPOCH)
+    member.compress_type = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    member.create_system = _UNIX
+    member.external_attr = 0o644 << 16
+    return member
+
+
+def _portable(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    ordered = np.asarray(array, order="C")
+    if ordered.dtype.hasobject:
+        raise DataError(f"array {name!r} holds Python objects; give it a numeric, boolean or text dtype")
+    return ordered.astype(ordered.dtype.newbyteorder("<"), copy=False)
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """Return a Parquet file of the frame's columns (zstd), without its index.
+
+    Raises DataError for a column that is not integer, float, boolean or text, and for names that repeat.
+    """
+    table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False, nthreads=1)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", version="2.6", row_group_size=1 << 20)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def parquet_frame(data: bytes) -> pd.DataFrame:
+    """Return the frame of a Parquet file, with the dtypes it was written with; raises pyarrow.ArrowInvalid."""
+    return pd.read_parquet(io.BytesIO(data), engine="pyarrow")
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """Return CSV with a header, LF, and floats in the shortest form that reads back to the same number.
+
+    Missing values are empty. Raises DataError as ``parquet_bytes`` does.
+    """
+    _arrow_schema(frame)
+    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def _arrow_schema(frame: pd.DataFrame) -> Any:
+    if not frame.columns.is_unique:
+        raise DataError(f"columns repeat: {sorted(frame.columns[frame.columns.duplicated()])}")
+    return pa.schema([(str(name), _arrow_type(str(name), dtype)) for name, dtype in frame.dtypes.items()])
+
+
+def _arrow_type(name: str, dtype: Any) -> Any:
+    if isinstance(dtype, pd.StringDtype):
+        return pa.string()
+    plain = getattr(dtype, "numpy_dtype", dtype)
+    if isinstance(plain, np.dtype) and plain.kind in "iufb":
+        return pa.from_numpy_dtype(plain)
+    raise DataError(f"column {name!r} has dtype {dtype}; tables hold integers, floats, booleans and text")

@@ -1,0 +1,118 @@
+"""Files that are whole or absent: atomic writes, digests, and paths that cannot leave their run."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from critnb.errors import CritnbError, IntegrityError, StorageError
+
+TEMPORARY_SUFFIX = ".tmp"
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def storage(path: Path) -> Iterator[None]:
+    """Turn an operating system's refusal (full, read-only, not a folder) into one line that names path and cause.
+
+    Raises StorageError for any OSError of the block that is not one of the pack's own errors.
+    """
+    try:
+        yield
+    except CritnbError:
+        raise
+    except OSError as error:
+        where = error.filename or path
+        cause = error.strerror or str(error)
+        raise StorageError(f"{where}: {cause}; make room and leave to write, or use another --runs-dir") from error
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the 64 hex digits of the data's SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> tuple[str, int]:
+    """Return (hex digest, bytes) of a regular file, read in pieces; raises OSError for a symlink or other special."""
+    digest, size = hashlib.sha256(), 0
+    with os.fdopen(_open_regular(path), "rb") as handle:
+        while piece := handle.read(_CHUNK):
+            digest.update(piece)
+            size += len(piece)
+    return digest.hexdigest(), size
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the bytes of a regular file; raises OSError for a symlink or other special file."""
+    with os.fdopen(_open_regular(path), "rb") as handle:
+        return handle.read()
+
+
+def _open_regular(path: Path) -> int:
+    # O_NONBLOCK: opening a pipe that someone put in a file's place must fail, not wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "is not a regular file", str(path))
+
+
+def relative_path(relative: str) -> PurePosixPath:
+    """Return the path if it stays inside a run whatever lies on disk.
+
+    Raises IntegrityError unless it is relative, in POSIX form, already normal, and free of ``..``.
+    """
+    path = PurePosixPath(relative)
+    strange = "\\" in relative or ":" in relative or not relative.isprintable()
+    if strange or path.is_absolute() or ".." in path.parts or not path.parts or str(path) != relative:
+        raise IntegrityError(f"{relative!r} is no plain relative path inside a run")
+    return path
+
+
+def symlink_within(root: Path, relative: PurePosixPath) -> Path | None:
+    """Return the first component of ``root / relative`` below root that is a symbolic link, or None."""
+    steps = (root.joinpath(*relative.parts[: depth + 1]) for depth in range(len(relative.parts)))
+    return next((step for step in steps if step.is_symlink()), None)
+
+
+def inside(root: Path, relative: str) -> Path:
+    """Return ``root / relative``; raises IntegrityError for a path that leaves root, by its text or by a symlink."""
+    path = relative_path(relative)
+    if (link := symlink_within(root, path)) is not None:
+        raise IntegrityError(f"{link} is a symbolic link; a run holds plain files only")
+    return root / path
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Put the data at the path so that a kill or a full disk leaves the old file or the new one, never a part.
+
+    Written beside its place, synced, checked for length, renamed, folder synced. Raises OSError.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
+    try:
+        with temporary.open("xb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        if temporary.stat().st_size != len(data):
+            raise OSError(errno.EIO, "the file system kept fewer bytes than were written", str(path))
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's entries (new names, renames) last through a power cut; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,98 @@
+"""A complete run: nothing is read from it that has not just been checked against its record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from critnb.canon import CANON, Stage, Status
+from critnb.errors import DependencyError, IntegrityError
+from critnb.runs.encoding import npz_arrays, parquet_frame
+from critnb.runs.files import inside, read_regular, sha256_hex
+from critnb.runs.record import Artifact, Dependency, RunRecord, read_record
+
+
+@dataclass(frozen=True)
+class Run:
+    """A published run directory, its record, and the digest of the record's bytes when it was opened."""
+
+    path: Path
+    record: RunRecord
+    record_sha256: str
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """Read a run's record; raises IntegrityError where it is unreadable, not complete, or another run's."""
+        record, digest = read_record(path)
+        if record.stage_status != Status.complete or record.run_id != path.name:
+            found = f"a {record.stage_status} {record.run_id}"
+            raise IntegrityError(f"{path}: its record is that of {found}; delete the run and make it again")
+        return cls(path=path, record=record, record_sha256=digest)
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which is its directory's name."""
+        return self.record.run_id
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that made the run."""
+        return self.record.stage_id
+
+    @cached_property
+    def artifacts(self) -> dict[str, Artifact]:
+        """The index: POSIX path inside the run -> artifact."""
+        return {artifact.path: artifact for artifact in self.record.artifact_index}
+
+    def result(self, basename: str) -> str:
+        """Return the path inside the run of a file under results/."""
+        return f"{CANON.RUN_SUBDIR.RESULTS}/{basename}"
+
+    def read_bytes(self, relative: str) -> bytes:
+        """Return an artifact's bytes, checked against size and sha256 of the record on every call.
+
+        Raises DependencyError for a path that the index does not hold, IntegrityError for a file that is missing,
+        changed, or reached through a symbolic link.
+        """
+        artifact = self._artifact(relative)
+        path = inside(self.path, relative)
+        try:
+            data = read_regular(path)
+        except OSError as error:
+            raise IntegrityError(f"{self.run_id}: {relative} cannot be read ({error.strerror}); {_ADVICE}") from error
+        if len(data) != artifact.bytes or sha256_hex(data) != artifact.sha256:
+            raise IntegrityError(f"{self.run_id}: {relative} is not the file that its record names; {_ADVICE}")
+        return data
+
+    def npz(self, relative: str) -> dict[str, np.ndarray[Any, Any]]:
+        """Return the arrays of an NPZ artifact by name; raises as ``read_bytes``."""
+        return npz_arrays(self.read_bytes(relative))
+
+    def parquet(self, relative: str) -> pd.DataFrame:
+        """Return the frame of a Parquet artifact; raises as ``read_bytes``."""
+        return parquet_frame(self.read_bytes(relative))
+
+    def json(self, relative: str) -> Any:
+        """Return the value of a JSON artifact; raises as ``read_bytes``."""
+        return json.loads(self.read_bytes(relative))
+
+    def dependency(self) -> Dependency:
+        """Return how a downstream record names this run; raises IntegrityError for a record without a stage hash."""
+        if self.record.stage_hash is None:
+            raise IntegrityError(f"{self.run_id}: its record holds no stage hash")
+        return Dependency(self.stage, self.run_id, self.record.stage_hash, self.record_sha256)
+
+    def _artifact(self, relative: str) -> Artifact:
+        if relative not in self.artifacts:
+            held = ", ".join(self.artifacts)
+            raise DependencyError(f"{self.run_id} holds no {relative}; it holds {held}")
+        return self.artifacts[relative]
+
+
+_ADVICE = "delete the run and make it again"

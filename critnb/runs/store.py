@@ -1,0 +1,181 @@
+"""A folder of runs: what is there, in which state, and the one way to start another."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from critnb.canon import CANON, Stage
+from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError
+from critnb.runs.checkpoints import sweep_checkpoints
+from critnb.runs.events import EventType, mend_log
+from critnb.runs.files import storage, sync_folder
+from critnb.runs.identity import stage_of
+from critnb.runs.locks import KERNEL_LOCK, LOCK_FILES, RUNNER_LOCK, STORE_LOCK, Lock, exclusively, holder
+from critnb.runs.partial import PartialRun
+from critnb.runs.record import RunRecord, read_record, write_record
+from critnb.runs.run import Run
+
+_KEPT_ON_RESUME = frozenset({CANON.RUN_SUBDIR.CHECKPOINTS, CANON.RUN_SUBDIR.LOGS, *LOCK_FILES})
+
+
+class RunState(StrEnum):
+    absent = "absent"
+    partial = "partial"
+    held = "held"
+    complete = "complete"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of a store, for listings; ``record`` is None where it cannot be read."""
+
+    run_id: str
+    path: Path
+    state: RunState
+    record: RunRecord | None
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """The runs below one folder, which is made when the first run is."""
+
+    root: Path
+
+    def path(self, run_id: str) -> Path:
+        """Where the complete run lies; raises DependencyError for text that is no run id."""
+        stage_of(run_id)
+        return self.root / run_id
+
+    def partial_path(self, run_id: str) -> Path:
+        """Where the run lies while it is made; raises DependencyError for text that is no run id."""
+        stage_of(run_id)
+        return self.root / f"{run_id}{CANON.PATH.PARTIAL_SUFFIX}"
+
+    def state(self, run_id: str) -> RunState:
+        """Whether the run is absent, partial, held by a living process, or complete; raises DependencyError."""
+        if self.path(run_id).is_dir():
+            return RunState.complete
+        partial = self.partial_path(run_id)
+        if not partial.is_dir():
+            return RunState.absent
+        return RunState.partial if holder(partial) is None else RunState.held
+
+    def open(self, run_id: str) -> Run:
+        """Return a complete run; raises DependencyError where it is not there, IntegrityError for a broken record."""
+        state = self.state(run_id)
+        if state is not RunState.complete:
+            raise DependencyError(f"{run_id} in {self.root} is {state}, not complete; run its stage first")
+        return Run.open(self.path(run_id))
+
+    def ids(self, stage: Stage | None = None) -> list[str]:
+        """Return the ids of all runs in the folder, partial ones too, sorted."""
+        folders = [path for path in self.root.iterdir() if path.is_dir()] if self.root.is_dir() else []
+        names = {path.name.removesuffix(CANON.PATH.PARTIAL_SUFFIX) for path in folders}
+        return sorted(name for name in names if _is_run_id(name) and stage in (None, stage_of(name)))
+
+    def entries(self, stage: Stage | None = None) -> list[Entry]:
+        """Return all runs with state and record, sorted by id."""
+        return [self._entry(run_id) for run_id in self.ids(stage)]
+
+    def runs(self, stage: Stage | None = None) -> list[Run]:
+        """Return the complete runs whose records can be read, oldest first."""
+        runs = [run for run_id in self.ids(stage) if (run := self._readable(run_id)) is not None]
+        return sorted(runs, key=lambda run: (run.record.created_utc, run.run_id))
+
+    def latest(self, stage: Stage) -> Run | None:
+        """Return the stage's newest complete run, or None."""
+        return next(reversed(self.runs(stage)), None)
+
+    def create(self, run_id: str, *, allow_resume: bool = False) -> PartialRun:
+        """Start a run, or with ``allow_resume`` take over a partial one that no living process holds.
+
+        A run that is taken over keeps its checkpoints and its log; all else is made again. Raises RunExistsError
+        where it is complete, held, or partial without leave to resume; StorageError where the folder cannot be
+        written; DependencyError for text that is no run id.
+        """
+        final, partial = self.path(run_id), self.partial_path(run_id)
+        with storage(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            with exclusively(self.root / STORE_LOCK):
+                if final.exists():
+                    raise RunExistsError(f"{final} is complete and never written again; see `runner.py show {run_id}`")
+                resumed = not _make(partial)
+                lock = _claim(partial, resumed=resumed, allow_resume=allow_resume)
+        return _started(PartialRun(partial, lock, created=True), lock, resumed=resumed)
+
+    def _readable(self, run_id: str) -> Run | None:
+        try:
+            return self.open(run_id)
+        except CritnbError:
+            return None
+
+    def _entry(self, run_id: str) -> Entry:
+        state = self.state(run_id)
+        path = self.path(run_id) if state is RunState.complete else self.partial_path(run_id)
+        try:
+            return Entry(run_id, path, state, read_record(path)[0])
+        except IntegrityError:
+            return Entry(run_id, path, state, None)
+
+
+def _is_run_id(name: str) -> bool:
+    try:
+        stage_of(name)
+    except DependencyError:
+        return False
+    return True
+
+
+def _make(partial: Path) -> bool:
+    try:
+        partial.mkdir()
+    except FileExistsError:
+        return False
+    sync_folder(partial.parent)
+    return True
+
+
+def _claim(partial: Path, *, resumed: bool, allow_resume: bool) -> Lock:
+    """Take the runner's lock of a partial run; an abandoned one is cleared first, its kernel's lock held meanwhile."""
+    if resumed and (by := holder(partial)) is not None:
+        raise RunExistsError(f"{partial} is being made by {by}; wait for it or end it")
+    if resumed and not allow_resume:
+        raise RunExistsError(f"{partial} is incomplete; pass --allow-resume to go on with it, or delete it")
+    runner, kernel = Lock(partial / RUNNER_LOCK), Lock(partial / KERNEL_LOCK)
+    if not (kernel.acquire() and runner.acquire()):
+        kernel.release()
+        raise RunExistsError(f"{partial} is being made by {holder(partial)}; wait for it or end it")
+    try:
+        _clear(partial)
+    except BaseException:
+        runner.release()
+        raise
+    finally:
+        kernel.release()
+    return runner
+
+
+def _clear(partial: Path) -> None:
+    for entry in partial.iterdir():
+        if entry.name in _KEPT_ON_RESUME and not entry.is_symlink():
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    sweep_checkpoints(partial)
+    mend_log(partial)
+
+
+def _started(run: PartialRun, lock: Lock, *, resumed: bool) -> PartialRun:
+    try:
+        with storage(run.path):
+            write_record(run.path, RunRecord.started(run.run_id))
+        run.log(EventType.start, resumed=resumed)
+    except BaseException:
+        lock.release()
+        raise
+    return run

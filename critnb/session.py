@@ -1,0 +1,214 @@
+"""A stage in the hands of its notebook: parameters, model, data, upstream artifacts, and the run it writes.
+
+``begin`` attaches to the run directory that the runner made, or, when a notebook is run by hand, makes one under the same
+rules. Everything a stage leaves behind goes through its session and so through the run's index of hashed artifacts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from critnb import progress
+from critnb.canon import CANON, DatasetRole, ModelRole, SliceRole, Stage
+from critnb.declared import declared
+from critnb.errors import DependencyError, GateError
+from critnb.local import Local
+from critnb.params import Loaded, Params, validate
+from critnb.report.display import Gate, gates
+from critnb.runs import PartialRun, Run, RunStore
+from critnb.stages import StageSpec, spec_of
+
+if TYPE_CHECKING:
+    from critnb.language.forward import ForwardPasses
+    from critnb.language.load import LanguageModel
+    from critnb.language.windows import Slice
+
+_RESULTS = CANON.RUN_SUBDIR.RESULTS
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def begin(
+    stage: str, *, params: str = "base.yaml", overrides: Mapping[str, Any] | None = None, run_dir: str | None = None
+) -> StageSession:
+    """Begin a stage in its notebook.
+
+    With ``run_dir`` the run that the runner made there is continued, and ``params`` and ``overrides`` have been applied
+    already. Without it the notebook is run by hand and gets a run of its own in ``runs/``. Raises the errors of the
+    params, of the run store, and DependencyError where an upstream run is missing.
+    """
+    spec = spec_of(Stage(stage))
+    if run_dir is not None:
+        return StageSession(spec, PartialRun.attach(Path(run_dir).resolve()), Local.from_environment(), by_hand=False)
+    from critnb.execute import prepare_by_hand
+
+    run, local = prepare_by_hand(spec, params, overrides or {})
+    return StageSession(spec, run, local, by_hand=True)
+
+
+class StageSession:
+    """One stage at work; see the module."""
+
+    def __init__(self, spec: StageSpec, run: PartialRun, local: Local, *, by_hand: bool) -> None:
+        self.spec = spec
+        self.run = run
+        self.local = local
+        self._by_hand = by_hand
+        config = yaml.safe_load((run.path / CANON.OUTPUT.CONFIG_RESOLVED_YAML).read_text(encoding="utf-8"))
+        self.role = ModelRole(config.pop("role"))
+        self._loaded = Loaded(validate(config, origin=CANON.OUTPUT.CONFIG_RESOLVED_YAML), "config", local.base_dir)
+        self._gates: list[Gate] = []
+        self._passes: list[ForwardPasses] = []
+
+    @property
+    def params(self) -> Params:
+        """The parameters that the stage table lets this stage read."""
+        return declared(self._loaded.params, self.spec.reads, self.spec.id)
+
+    def upstream(self, stage: Stage) -> Run:
+        """Return the run of a stage that this one needs; every artifact is checked against its record when it is read."""
+        for dependency in self.run.record.dependencies:
+            if dependency.stage_id == stage:
+                return RunStore(self.run.path.parent).open(dependency.run_id)
+        raise DependencyError(f"stage {self.spec.id} does not name {stage} among its needs in critnb/stages.py")
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model of this role, loaded and recorded."""
+        from critnb import sources
+        from critnb.language import load
+
+        determinism = load.make_deterministic()
+        files = sources.model_files(self._loaded, self.role)
+        compute = self._loaded.params.compute.model_copy(update={"device": self.local.device})
+        with self.run.timing("load model"):
+            model = load.load(files, compute)
+        facts = model.facts(files, self.role)
+        self.run.update(
+            model=facts,
+            determinism={**self.run.record.determinism, "flags": determinism},
+            environment={**self.run.record.environment, "compute": load.hardware(model.device)},
+        )
+        self.run.log("model_loaded", **facts)
+        return model
+
+    def forward_passes(self) -> ForwardPasses:
+        """Return a runner of forward passes under this stage's batch size and burn-in; the windows it runs are recorded."""
+        from critnb.language.forward import ForwardPasses
+
+        params = self.params
+        passes = ForwardPasses(
+            self.model, batch_tokens=params.compute.batch_tokens, burn_in=params.windows.burn_in_tokens
+        )
+        self._passes.append(passes)
+        return passes
+
+    def slice(self, role: SliceRole) -> Slice:
+        """Return the windows of a slice, recorded with their hash."""
+        from critnb.language import windows
+
+        dataset = DatasetRole.B if role is SliceRole.B_eval else DatasetRole.A
+        settings = self._loaded.params.windows
+        windows.check_context(settings, self.model.context_length)
+        chosen = windows.pick(role, self._corpus_windows(dataset), settings)
+        datasets = dict(self.run.record.datasets)
+        datasets[role] = {
+            **self.local.data[dataset],
+            "n_windows": len(chosen.tokens),
+            "seq_len": settings.seq_len,
+            "slice_sha256": chosen.sha256,
+        }
+        self.run.update(datasets=datasets)
+        self.run.log("dataset_loaded", slice=role, **datasets[role])
+        return chosen
+
+    def _corpus_windows(self, dataset: DatasetRole) -> NDArray[np.int64]:
+        from critnb import sources
+        from critnb.language.windows import corpus_windows
+
+        if dataset not in self._tokenised:
+            documents = sources.documents(self._loaded, dataset)
+            seq_len = self._loaded.params.windows.seq_len
+            self._tokenised[dataset] = corpus_windows(documents, self.model.tokenizer, seq_len)
+        return self._tokenised[dataset]
+
+    @cached_property
+    def _tokenised(self) -> dict[DatasetRole, NDArray[np.int64]]:
+        return {}
+
+    def progress(self, label: str, total: int, unit: str = "window") -> AbstractContextManager[progress.Advance]:
+        """Return a context that yields ``advance(n)``; shown where the stage was started, never in the kept notebook."""
+        if self._by_hand:
+            return progress.bar(label, total, unit)
+        return progress.reported(
+            lambda done: self.run.log("progress", label=label, done=done, total=total, unit=unit), total
+        )
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step; its seconds go into the record, its end into the log."""
+        with self.run.timing(name):
+            yield
+
+    def checkpointed(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Return the arrays of a step, from an interrupted earlier attempt at this run where it finished the step."""
+        kept = self.run.load_checkpoint(name)
+        if kept is not None:
+            self.run.log("checkpoint_reused", name=name)
+            return kept
+        with self.run.timing(name):
+            arrays = compute()
+        self.run.save_checkpoint(name, dict(arrays))
+        return arrays
+
+    def save_npz(self, basename: str, arrays: Arrays) -> None:
+        """Write arrays under results/."""
+        self.run.write_npz(f"{_RESULTS}/{basename}", dict(arrays))
+
+    def save_parquet(self, basename: str, frame: pd.DataFrame) -> None:
+        """Write a table of data under results/."""
+        self.run.write_parquet(f"{_RESULTS}/{basename}", frame)
+
+    def save_json(self, basename: str, content: Any) -> None:
+        """Write JSON under results/."""
+        self.run.write_json(f"{_RESULTS}/{basename}", content)
+
+    def conditions(self, frame: pd.DataFrame) -> None:
+        """Record the conditions of this stage's raster."""
+        self.run.update(conditions=frame.to_dict("records"))
+
+    def summary(self, **numbers: Any) -> None:
+        """Add summary numbers to the record's metrics."""
+        self.run.update(metrics={**self.run.record.metrics, **numbers})
+
+    def judge(self, *judged: Gate) -> Any:
+        """Record gates and return them as a table to show."""
+        self._gates += judged
+        self.run.update(metrics={**self.run.record.metrics, "gates": [gate.as_dict() for gate in self._gates]})
+        return gates(list(judged))
+
+    def finish(self) -> str:
+        """Close the stage; by hand this also publishes the run. Returns the line that a notebook shows at its end."""
+        windows = sum(passes.windows_run for passes in self._passes)
+        self.run.update(forward_windows=windows)
+        passed = sum(gate.passed for gate in self._gates)
+        if self.local.strict and passed < len(self._gates):
+            names = ", ".join(gate.name for gate in self._gates if not gate.passed)
+            raise GateError(f"--strict: {self.spec.id} has gates that did not pass: {names}; see its notebook")
+        verdict = f"{passed} of {len(self._gates)} gates passed"
+        line = f"{self.run.run_id}: {len(self.run.record.artifact_index)} artifacts written, {verdict}"
+        if self._by_hand:
+            from critnb.execute import publish_by_hand
+
+            publish_by_hand(self.spec, self.run)
+        else:
+            self.run.close()
+        return line

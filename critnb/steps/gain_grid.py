@@ -1,0 +1,90 @@
+"""S02: over the gain grid, exact thresholds and branching on A_cal, from one forward pass a gain and window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from critnb.canon import CANON, Intervention, SliceRole
+from critnb.criticality.metrics import condition_metrics
+from critnb.events import RateTargets, Thresholds, match_rates
+from critnb.events.thresholds import gate
+from critnb.language.forward import ForwardPasses, Setting
+from critnb.language.windows import Slice
+from critnb.lattice import Raster
+from critnb.report.display import Gate
+from critnb.session import Arrays, StageSession
+from critnb.steps import calibration as calibration_step
+from critnb.steps.artifacts import save_raster
+from critnb.steps.conditions import conditions_of, raster_of
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Thresholds (one row a setting, spike definition, rate and layer) and the raster of the windows they were fitted to."""
+
+    thresholds: pd.DataFrame
+    raster: Raster
+
+
+def match_settings(stage: StageSession, settings: list[Setting], windows: Slice, passes: ForwardPasses) -> Matched:
+    """Match rates under each setting on ``windows``; a finished setting survives an interruption as a checkpoint."""
+    calibration, targets = calibration_step.from_upstream(stage)
+    frames, counts = [], []
+    for setting in settings:
+        label = f"match {setting.intervention} gain {setting.gain:g}"
+
+        def compute(setting: Setting = setting, label: str = label) -> Arrays:
+            with stage.progress(label, len(windows.tokens)) as advance:
+                thresholds, found = match_rates(passes, windows.tokens, calibration, targets, setting, advance)
+            return {**thresholds.arrays(), "counts": found}
+
+        arrays = stage.checkpointed(label.replace(" ", "_"), compute)
+        frames.append(_thresholds(arrays, targets, setting).to_frame())
+        counts.append(arrays["counts"])
+    conditions = conditions_of(settings, model_role=stage.role, spike_defs=tuple(targets.base), rates=targets.rates)
+    return Matched(pd.concat(frames, ignore_index=True), raster_of(counts, conditions, windows.window_id))
+
+
+def _thresholds(arrays: Arrays, targets: RateTargets, setting: Setting) -> Thresholds:
+    fields = {name: arrays[name] for name in ("tau", "target", "target_events", "events", "ties")}
+    return Thresholds(
+        setting.intervention, setting.gain, tuple(targets.base), targets.rates, int(arrays["n_samples"]), **fields
+    )
+
+
+def measure(stage: StageSession) -> Matched:
+    """Match rates and extract the A_cal raster at every gain of the grid, and write thresholds, raster and metrics."""
+    settings = [Setting(Intervention.MLP_GLOBAL, gain) for gain in stage.params.gain.grid]
+    windows = stage.slice(SliceRole.A_cal)
+    matched = match_settings(stage, settings, windows, stage.forward_passes())
+    stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, matched.thresholds)
+    save_raster(stage, matched.raster)
+    metrics = condition_metrics(matched.raster)
+    stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, metrics)
+    return matched
+
+
+def rate_gates(thresholds: pd.DataFrame) -> list[Gate]:
+    """Return one gate a spike definition and rate: its worst layer over all settings."""
+    judged = gate(thresholds)
+    gates = []
+    for (spike_def, rate), rows in judged.groupby(["spike_def_id", "target_rate"]):
+        worst = rows.loc[(rows["off"] - rows["tolerance"]).idxmax()]
+        gates.append(
+            Gate.judge(
+                f"rate match, {spike_def}, {rate:g}",
+                passed=bool(rows["passed"].all()),
+                value=f"{worst['off']:g} of {worst['target_events']} events off",
+                condition=f"at most max(1, {CANON.CONST.RATE_MATCH_TOL_REL:g} of the target) in every layer and setting",
+                reason=f"worst: layer {worst['layer']} at gain {worst['gain']:g}, {worst['ties']} ties at tau",
+            )
+        )
+    return gates
+
+
+def curve(raster: Raster) -> pd.DataFrame:
+    """Return b_time, b_depth, b_tot and the occupancy, one row a spike definition, rate and gain."""
+    columns = ["spike_def_id", "target_rate", "gain", "occupancy", "b_time", "b_depth", "b_tot", "chi"]
+    return condition_metrics(raster)[columns].sort_values(columns[:3], ignore_index=True)

@@ -1,0 +1,126 @@
+"""S03: rasters of the held-out windows A_raster under every setting, with thresholds fitted elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from critnb.canon import CANON, Intervention, SliceRole, Stage
+from critnb.criticality.metrics import condition_metrics
+from critnb.events import extract
+from critnb.events.thresholds import tau_of
+from critnb.language.forward import Setting
+from critnb.lattice import Condition, Raster
+from critnb.report.display import Gate
+from critnb.session import Arrays, StageSession
+from critnb.steps import calibration as calibration_step
+from critnb.steps import selection
+from critnb.steps.artifacts import save_raster
+from critnb.steps.conditions import conditions_of, raster_of
+from critnb.steps.gain_grid import match_settings
+
+_KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
+
+
+def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
+    """Extract every setting's raster on A_raster; writes and returns raster, metrics and thresholds with held-out rates.
+
+    MLP_GLOBAL takes every gain of the grid with the thresholds of S02; every other intervention takes the chosen
+    gains, with thresholds matched anew on A_cal.
+    """
+    gstar = selection.load(stage.upstream(Stage.S02B))
+    params = stage.params
+    settings = [Setting(Intervention.MLP_GLOBAL, gain) for gain in params.gain.grid]
+    others = [
+        Setting(intervention, gain)
+        for intervention in params.gain.interventions
+        if intervention is not Intervention.MLP_GLOBAL
+        for gain in sorted(set(gstar.values()))
+    ]
+    passes = stage.forward_passes()
+    run = stage.upstream(Stage.S02)
+    thresholds = run.parquet(run.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
+    if others:
+        matched = match_settings(stage, others, stage.slice(SliceRole.A_cal), passes)
+        thresholds = pd.concat([thresholds, matched.thresholds], ignore_index=True)
+    raster = _extract(stage, settings + others, thresholds, gstar)
+    thresholds = thresholds.merge(held_out_rates(raster, stage.model.n_units), on=[*_KEYS, "layer"], validate="1:1")
+    metrics = mark(condition_metrics(raster), gstar)
+    save_raster(stage, raster)
+    stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
+    stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, metrics)
+    return raster, metrics, thresholds
+
+
+def _extract(
+    stage: StageSession, settings: list[Setting], thresholds: pd.DataFrame, gstar: Mapping[tuple[str, float], float]
+) -> Raster:
+    windows = stage.slice(SliceRole.A_raster)
+    calibration, targets = calibration_step.from_upstream(stage)
+    passes = stage.forward_passes()
+    spike_defs = tuple(targets.base)
+    counts = []
+    for setting in settings:
+        label = f"extract {setting.intervention} gain {setting.gain:g}"
+        tau = tau_of(thresholds, setting.intervention, setting.gain, spike_defs, targets.rates)
+
+        def compute(setting: Setting = setting, label: str = label, tau: NDArray[np.float64] = tau) -> Arrays:
+            with stage.progress(label, len(windows.tokens)) as advance:
+                return {"counts": extract(passes, windows.tokens, calibration, tau, spike_defs, setting, advance)}
+
+        counts.append(stage.checkpointed(label.replace(" ", "_"), compute)["counts"])
+    conditions = conditions_of(settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates)
+    raster = raster_of(counts, conditions, windows.window_id)
+    return raster.take([i for i, c in enumerate(conditions) if _wanted(c, gstar)])
+
+
+def _wanted(condition: Condition, gstar: Mapping[tuple[str, float], float]) -> bool:
+    key = (str(condition.spike_def_id), condition.target_rate)
+    return condition.intervention_id is Intervention.MLP_GLOBAL or condition.gain == gstar[key]
+
+
+def held_out_rates(raster: Raster, n_units: int) -> pd.DataFrame:
+    """Return the achieved rate of every layer of every condition on the raster's own windows."""
+    _, n_sequences, n_layers, n_tokens = raster.counts.shape
+    events = raster.counts.sum(axis=(1, 3), dtype="int64")  # [C, L]
+    frame = raster.conditions.to_frame()[_KEYS]
+    rates = frame.loc[frame.index.repeat(n_layers)].reset_index(drop=True)
+    rates["layer"] = pd.Series(list(range(n_layers)) * len(frame), dtype="int32")
+    rates["events_raster"] = events.ravel()
+    rates["achieved_rate_raster"] = events.ravel() / (n_sequences * n_tokens * n_units)
+    return rates
+
+
+def mark(metrics: pd.DataFrame, gstar: Mapping[tuple[str, float], float]) -> pd.DataFrame:
+    """Return metrics with is_g1 and is_gstar."""
+    chosen = [gstar[key] for key in zip(metrics["spike_def_id"], metrics["target_rate"], strict=True)]
+    is_global = metrics["intervention_id"] == str(Intervention.MLP_GLOBAL)
+    return metrics.assign(
+        is_g1=is_global & (metrics["gain"] == CANON.CONST.GAIN_BASELINE), is_gstar=metrics["gain"] == chosen
+    )
+
+
+def held_out_table(thresholds: pd.DataFrame) -> pd.DataFrame:
+    """Return how far held-out rates lie from their targets: one row a spike definition and rate, over gains and layers."""
+    ratio = thresholds["achieved_rate_raster"] / thresholds["target_layer_rate"]
+    grouped = thresholds.assign(ratio=ratio).groupby(["spike_def_id", "target_rate"])["ratio"]
+    summary = grouped.agg(["min", "median", "max"]).reset_index()
+    return summary.rename(columns={name: f"{name} of held-out / target rate" for name in ("min", "median", "max")})
+
+
+def gates(raster: Raster) -> list[Gate]:
+    """Return the gate of S03: every condition has events to analyse."""
+    events = raster.counts.sum(axis=(1, 2, 3), dtype=np.int64)
+    empty = np.flatnonzero(events == 0)
+    return [
+        Gate.judge(
+            "events in every condition",
+            passed=not len(empty),
+            value=f"fewest {events.min()}",
+            condition="at least one event on A_raster",
+            reason=f"none in condition {empty[0]}" if len(empty) else "",
+        )
+    ]

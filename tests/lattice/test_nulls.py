@@ -1,0 +1,181 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import stats
+
+from critnb.canon import DatasetRole, Intervention, ModelRole, NullId, SpikeDef
+from critnb.errors import DataError
+from critnb.lattice import (
+    RASTER_NULLS,
+    Condition,
+    ConditionTable,
+    Raster,
+    circular_shift,
+    marginals_exact,
+    null_raster,
+    nulls,
+    occupancy_blocks,
+    permute,
+    token_shuffle_order,
+)
+
+PERM, SHIFT = RASTER_NULLS
+DRAW = {PERM: permute, SHIFT: circular_shift}
+ONE = Condition(ModelRole.BASE, DatasetRole.A, SpikeDef.SPIKE_ONE_SIDED_POS, 2e-5, 0.7, Intervention.MLP_GLOBAL)
+STREAM = {"seed": 1337, "condition_key": ONE.key()}
+
+planes = hnp.arrays(np.uint16, hnp.array_shapes(min_dims=3, max_dims=3, max_side=9), elements=st.integers(0, 3))
+
+
+def ids(n):
+    return np.arange(n, dtype=np.int32) * 3 + 1
+
+
+@given(planes)
+@pytest.mark.parametrize("null_id", RASTER_NULLS)
+def test_each_row_keeps_its_multiset(null_id, counts):
+    drawn = DRAW[null_id](counts, ids(len(counts)), replicates=range(3), **STREAM)
+    assert drawn.shape == (3, *counts.shape)
+    assert drawn.dtype == np.uint16
+    assert np.array_equal(np.sort(drawn, axis=-1), np.broadcast_to(np.sort(counts, axis=-1), drawn.shape))
+
+
+@given(planes)
+def test_shift_keeps_the_circular_autocorrelation(counts):
+    drawn = circular_shift(counts, ids(len(counts)), replicates=[4], **STREAM)[0]
+    for lag in range(counts.shape[-1]):
+        assert np.array_equal((drawn * np.roll(drawn, lag, -1)).sum(-1), (counts * np.roll(counts, lag, -1)).sum(-1))
+
+
+@given(planes)
+@settings(max_examples=40)
+@pytest.mark.parametrize("null_id", RASTER_NULLS)
+def test_occupancy_path_equals_the_counts(null_id, counts):
+    drawn = DRAW[null_id](counts, ids(len(counts)), replicates=[0, 5], **STREAM)
+    blocks = occupancy_blocks(counts, ids(len(counts)), null_id, replicates=[0, 5], **STREAM)
+    assert np.array_equal(np.concatenate([block for _, block in blocks]), (drawn > 0).reshape(-1, *counts.shape[1:]))
+
+
+@pytest.mark.parametrize("null_id", RASTER_NULLS)
+def test_a_shard_alone_equals_the_shard_in_the_batch(null_id):
+    counts = np.random.default_rng(1).poisson(1.0, (6, 3, 20)).astype(np.uint16)
+    seq_id = ids(6)
+    batch = DRAW[null_id](counts, seq_id, replicates=range(8), **STREAM)
+    backwards = DRAW[null_id](counts[::-1], seq_id[::-1], replicates=range(7, -1, -1), **STREAM)
+    alone = DRAW[null_id](counts[4:5], seq_id[4:5], replicates=[6], **STREAM)
+    assert np.array_equal(backwards[::-1, ::-1], batch)
+    assert np.array_equal(alone[0, 0], batch[6, 4])
+
+
+@pytest.mark.parametrize("null_id", RASTER_NULLS)
+def test_the_size_of_blocks_changes_nothing(null_id, monkeypatch):
+    counts = np.random.default_rng(2).poisson(0.4, (5, 4, 30)).astype(np.uint16)
+    whole = DRAW[null_id](counts, ids(5), replicates=range(4), **STREAM)
+    monkeypatch.setattr(nulls, "_BLOCK_SITES", 300)
+    assert np.array_equal(DRAW[null_id](counts, ids(5), replicates=range(4), **STREAM), whole)
+
+
+@pytest.mark.parametrize("null_id", RASTER_NULLS)
+@pytest.mark.parametrize("other", [{"seed": 1338}, {"condition_key": replace(ONE, gain=0.8).key()}])
+def test_seed_and_condition_change_the_draw(null_id, other):
+    counts = np.random.default_rng(3).poisson(1.0, (4, 3, 64)).astype(np.uint16)
+    drawn = [DRAW[null_id](counts, ids(4), replicates=[0], **stream) for stream in (STREAM, STREAM | other)]
+    assert not np.array_equal(*drawn)
+
+
+def test_permutations_are_uniform():
+    counts = np.arange(1, 5, dtype=np.uint16).reshape(1, 1, 4)
+    drawn = permute(counts, ids(1), replicates=range(24_000), **STREAM).reshape(-1, 4)
+    _, found = np.unique(drawn, axis=0, return_counts=True)
+    assert len(found) == 24
+    assert stats.chisquare(found).pvalue > 1e-3
+
+
+def test_offsets_are_uniform_and_never_zero():
+    counts = np.zeros((1, 2, 9), dtype=np.uint16)
+    counts[..., 0] = 1
+    offsets = circular_shift(counts, ids(1), replicates=range(8_000), **STREAM).argmax(axis=-1).reshape(-1, 2)
+    both = np.zeros((9, 9), dtype=int)
+    np.add.at(both, tuple(offsets.T), 1)
+    assert both[0].sum() == both[:, 0].sum() == 0
+    assert stats.chisquare(both[1:, 1:].ravel()).pvalue > 1e-3  # the two rows' offsets are independent, too
+
+
+def test_shift_rolls_whole_rows():
+    counts = np.arange(1, 8, dtype=np.uint16).reshape(1, 1, 7)
+    row = circular_shift(counts, ids(1), replicates=[0], **STREAM)[0, 0, 0]
+    assert any(np.array_equal(row, np.roll(counts[0, 0], offset)) for offset in range(1, 7))
+
+
+@pytest.mark.parametrize("null_id", RASTER_NULLS)
+def test_rows_of_one_token_stay(null_id):
+    counts = np.array([[[3], [0]]], dtype=np.uint16)
+    assert np.array_equal(DRAW[null_id](counts, ids(1), replicates=[0], **STREAM)[0], counts)
+
+
+@pytest.fixture
+def raster():
+    counts = np.random.default_rng(4).poisson(0.7, (2, 3, 4, 16)).astype(np.uint16)
+    return Raster(counts, ConditionTable([ONE, replace(ONE, gain=1.0)]), ids(3))
+
+
+@pytest.mark.parametrize("null_id", RASTER_NULLS)
+def test_null_raster_is_a_replicate_of_each_condition(raster, null_id):
+    null = null_raster(raster, null_id, seed=1337, replicate=5)
+    assert [c.null_id for c in null.conditions] == [null_id] * 2
+    one = DRAW[null_id](raster.counts[0], raster.seq_id, replicates=[5], **STREAM)[0]
+    assert np.array_equal(null.counts[0], one)
+    assert marginals_exact(raster, null).tolist() == [True, True]
+
+
+def test_marginals_tell_a_single_changed_count(raster):
+    null = null_raster(raster, PERM, seed=1)
+    null.counts[1, 2, 3, 0] += 1
+    assert marginals_exact(raster, null).tolist() == [True, False]
+
+
+def test_marginals_tell_rows_that_were_swapped(raster):
+    counts = raster.counts.copy()
+    counts[0, 0, :2] = [[1] * 16, [2] * 16]
+    swapped = counts.copy()
+    swapped[0, 0, :2] = counts[0, 0, 1::-1]
+    same = marginals_exact(replace(raster, counts=counts), replace(raster, counts=swapped))
+    assert same.tolist() == [False, True]
+
+
+def test_marginals_need_the_same_windows(raster):
+    with pytest.raises(DataError, match="same conditions and windows"):
+        marginals_exact(raster, replace(raster, seq_id=ids(3) + np.int32(1)))
+
+
+@pytest.mark.parametrize("null_id", [NullId.NULL_NONE, NullId.NULL_TOKEN_SHUFFLE_INPUT])
+def test_a_null_of_something_else_is_an_error(raster, null_id):
+    with pytest.raises(DataError, match="does not act on rasters"):
+        null_raster(raster, null_id, seed=1)
+
+
+@given(hnp.arrays(np.bool_, st.integers(0, 40)), st.integers(0, 1000))
+def test_token_shuffle_moves_interior_plain_tokens_only(special, seq_id):
+    order = token_shuffle_order(special, seed=1337, seq_id=seq_id)
+    fixed = special.copy()
+    fixed[:1] = fixed[-1:] = True
+    assert sorted(order) == list(range(len(special)))
+    assert np.array_equal(order[fixed], np.flatnonzero(fixed))
+
+
+def test_token_shuffle_is_uniform_over_windows():
+    special = np.array([False, False, True, False, False, False])
+    orders = [tuple(token_shuffle_order(special, seed=1337, seq_id=i)[[1, 3, 4]]) for i in range(6_000)]
+    _, found = np.unique(orders, axis=0, return_counts=True)
+    assert len(found) == 6
+    assert stats.chisquare(found).pvalue > 1e-3
+
+
+def test_token_shuffle_leaves_its_argument_alone():
+    special = np.zeros(8, dtype=bool)
+    token_shuffle_order(special, seed=1, seq_id=0)
+    assert not special.any()

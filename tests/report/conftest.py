@@ -1,0 +1,139 @@
+"""A small study made with the real instrument on a simulated raster: what the report's tests draw and tabulate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from critnb.canon import CANON, Adjacency, DatasetRole, Intervention, ModelRole, NullId, SpikeDef, Stage
+from critnb.criticality import NullSample, branching_sums, null_branching, select_gstar, summarise
+from critnb.lattice import RASTER_NULLS, Condition, ConditionTable, Raster, null_raster
+from critnb.report.provenance import Provenance
+from critnb.report.tables import t01
+
+GAINS = (0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3)
+RATES = (2e-4, 4e-4, 8e-4)
+N, L, T, F = 16, 8, 96, 512
+TAU0 = 2.5
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    raster: Raster
+    null: Raster
+    tau: pd.DataFrame
+    choices: list[dict[str, Any]]
+    t01: pd.DataFrame
+    provenance: Provenance
+
+    @property
+    def gstar(self) -> dict[tuple[SpikeDef, float], float]:
+        return {(SpikeDef(c["spike_def_id"]), c["target_rate"]): c["gstar"] for c in self.choices}
+
+
+def conditions() -> ConditionTable:
+    return ConditionTable(
+        Condition(ModelRole.BASE, DatasetRole.A, spike_def, rate, gain, Intervention.MLP_GLOBAL)
+        for spike_def in SpikeDef
+        for rate in RATES
+        for gain in GAINS
+    )
+
+
+def cascade(table: ConditionTable, seed: int) -> Raster:
+    """Sites driven at random pass on to the next token and the next layer, the more the larger the gain."""
+    rng = np.random.default_rng(seed)
+    one_sided = np.array([c.spike_def_id == SpikeDef.SPIKE_ONE_SIDED_POS for c in table])[:, None]
+    drive = 0.12 * np.array([(c.target_rate / RATES[-1]) ** 0.8 for c in table])[:, None]
+    along_t = 0.35 * np.array([c.gain for c in table])[:, None] + 0.05 * one_sided
+    along_l = 0.32 * np.array([c.gain**2 for c in table])[:, None]
+    occupied = np.zeros((len(table), N, L, T), dtype=np.bool_)
+    for t in range(T):
+        for layer in range(L):
+            site = rng.random((len(table), N)) < drive
+            if t:
+                site |= occupied[:, :, layer, t - 1] & (rng.random((len(table), N)) < along_t)
+            if layer:
+                site |= occupied[:, :, layer - 1, t] & (rng.random((len(table), N)) < along_l)
+            occupied[:, :, layer, t] = site
+    counts = (occupied * (1 + rng.poisson(0.6, occupied.shape))).astype(np.uint16)
+    return Raster(counts, table, np.arange(N, dtype=np.int32) + 100)
+
+
+def tau_table(table: ConditionTable, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    share = np.linspace(0.5, 1.5, L)
+    rows = []
+    for condition in table:
+        target = condition.target_rate * share
+        events = np.round(target * N * T * F).astype(np.int64)
+        held_out = target * rng.lognormal(0.03 * (condition.gain - 1), 0.12, L)
+        rows += [
+            {
+                "intervention_id": str(condition.intervention_id),
+                "gain": condition.gain,
+                "spike_def_id": str(condition.spike_def_id),
+                "target_rate": condition.target_rate,
+                "layer": layer,
+                "tau": 2.5 + 0.1 * layer,
+                "target_events": events[layer],
+                "events": events[layer] - (layer == 3),
+                "target_layer_rate": target[layer],
+                "achieved_rate": (events[layer] - (layer == 3)) / (N * T * F),
+                "achieved_rate_raster": held_out[layer],
+                "ties": int(layer == 3),
+            }
+            for layer in range(L)
+        ]
+    return pd.DataFrame(rows)
+
+
+def choose(raster: Raster) -> list[dict[str, Any]]:
+    choices = []
+    for spike_def in SpikeDef:
+        for rate in RATES:
+            ids = raster.conditions.where(spike_def_id=spike_def, target_rate=rate)
+            choice = select_gstar(GAINS, branching_sums(raster.counts[ids]), baseline=1.0, replicates=200, seed=1)
+            choices.append({"spike_def_id": str(spike_def), "target_rate": rate, **choice.as_dict()})
+    return choices
+
+
+def nulls(raster: Raster, replicates: int) -> dict[NullId, NullSample]:
+    return {
+        null_id: NullSample.of(
+            null_branching(
+                counts, raster.seq_id, null_id, seed=7, condition_key=c.key(), replicates=range(replicates)
+            )
+            for counts, c in zip(raster.counts, raster.conditions, strict=True)
+        )
+        for null_id in RASTER_NULLS
+    }
+
+
+@pytest.fixture(scope="session")
+def provenance() -> Provenance:
+    return Provenance(
+        run_id="RUN_S05_0123456789ab",
+        stage_id=Stage.S05,
+        model_id="critnb/embedded-base",
+        config_hash="ab" * 32,
+        code_version="0.1.0",
+    )
+
+
+@pytest.fixture(scope="session")
+def study(provenance: Provenance) -> Study:
+    raster, calibration = cascade(conditions(), 1), cascade(conditions(), 2)
+    null = null_raster(raster, NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, seed=7)
+    choices = choose(calibration)
+    tau = tau_table(raster.conditions, 3)
+    summary = summarise(
+        raster, nulls(raster, 30), permuted=null, adjacency=Adjacency.ADJ_4N, replicates=100, seed=CANON.CONST.NULL_SEED
+    )
+    gstar = {(SpikeDef(c["spike_def_id"]), c["target_rate"]): c["gstar"] for c in choices}
+    table = t01(summary=summary.rows, tau=tau, gstar=gstar, tau0=TAU0, provenance=provenance)
+    return Study(raster, null, tau, choices, table, provenance)

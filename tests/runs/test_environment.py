@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import critnb
+from critnb.canon import PACK_ROOT
+from critnb.runs import code_facts, environment_facts
+from critnb.runs import environment as environment_module
+
+SOURCES = {"critnb/canon.py": "0" * 64}
+
+
+def test_environment_names_this_interpreter_and_its_packages() -> None:
+    facts = environment_facts()
+    assert facts["python"] == platform.python_version()
+    assert facts["packages"]["numpy"] == np.__version__
+    assert facts["cpu"]
+    assert facts["cpu_count"] == os.cpu_count()
+
+
+def _git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    command = ["git", "-C", str(folder), *identity, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if shutil.which("git") is None:
+        pytest.skip("no git")
+    root = tmp_path.resolve() / "pack"
+    root.mkdir()
+    _git(root, "init", "-q")
+    (root / "a.py").write_text("1")
+    _git(root, "add", "a.py")
+    _git(root, "commit", "-q", "-m", "first")
+    monkeypatch.setattr(environment_module, "PACK_ROOT", root)
+    return root
+
+
+def test_code_facts_of_a_clean_and_a_dirty_checkout(repository: Path) -> None:
+    clean = code_facts(SOURCES)
+    assert clean["git_commit"] == _git(repository, "rev-parse", "HEAD")
+    assert clean["dirty"] is False
+    (repository / "a.py").write_text("2")
+    assert code_facts(SOURCES) == clean | {"dirty": True}
+
+
+def test_another_repository_around_the_pack_is_not_its_own(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = repository / "unpacked"
+    inner.mkdir()
+    monkeypatch.setattr(environment_module, "PACK_ROOT", inner)
+    facts = code_facts(SOURCES)
+    assert (facts["git_commit"], facts["dirty"]) == ("no_git_metadata", None)
+    assert facts["version"] == critnb.__version__
+
+
+def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert code_facts(SOURCES)["git_commit"] == "no_git_metadata"
+
+
+def test_the_run_store_is_light() -> None:
+    code = "import critnb.runs, sys; print(sorted({'torch', 'papermill', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from critnb.canon import PACK_ROOT, Stage
+from critnb.errors import DataError, DependencyError
+from critnb.runs import HashInputs, explain, hash_inputs, notebook_source, package_sources, phase_id, run_id, stage_hash
+from critnb.runs import stage_of
+
+INPUTS = {
+    "stage": Stage.S02,
+    "sections": {"events": {"tau0": 2.5, "target_rates": [1e-5, 2e-5]}, "gain": {"grid": [0.7, 1.0]}},
+    "upstream": {Stage.S01: "RUN_S01_0123456789ab"},
+    "notebook": b'[["code","x"]]',
+    "sources": {"critnb/canon.py": "a" * 64},
+}
+CHANGES = [
+    {"stage": Stage.S03},
+    {"sections": {**INPUTS["sections"], "events": {"tau0": 2.6, "target_rates": [1e-5, 2e-5]}}},
+    {"sections": {"events": INPUTS["sections"]["events"]}},
+    {"sections": {**INPUTS["sections"], "events": {"tau0": 2.5, "target_rates": [2e-5, 1e-5]}}},
+    {"upstream": {Stage.S01: "RUN_S01_0123456789ac"}},
+    {"upstream": {}},
+    {"notebook": b'[["code","y"]]'},
+    {"sources": {"critnb/canon.py": "b" * 64}},
+    {"sources": {"critnb/errors.py": "a" * 64}},
+]
+
+
+def test_the_hash_is_sha256_of_canonical_json() -> None:
+    # The text is written out by hand: it is the contract that other tools may recompute a run id by.
+    text = (
+        '{"notebook_sha256":"%s","sections":{"events":{"target_rates":[1e-05,2e-05],"tau0":2.5},"gain":{"grid":[0.7,1.0]}},'
+        '"sources":{"critnb/canon.py":"%s"},"stage":"S02","upstream":{"S01":"RUN_S01_0123456789ab"}}'
+    ) % (hashlib.sha256(b'[["code","x"]]').hexdigest(), "a" * 64)
+    assert stage_hash(**INPUTS) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_input_changes_the_id(change: dict) -> None:
+    assert hash_inputs(**INPUTS | change).run_id() != hash_inputs(**INPUTS).run_id()
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    turned = {**INPUTS, "sections": dict(reversed(INPUTS["sections"].items()))}
+    assert stage_hash(**turned) == stage_hash(**INPUTS)
+
+
+def test_the_id_depends_on_no_place_time_or_machine(tmp_path: Path) -> None:
+    code = (
+        "from critnb.runs import *\nfrom critnb.canon import Stage\n"
+        "print(run_id(Stage.S02, stage_hash(stage=Stage.S02, sections={'a': {'b': 0.1}}, upstream={}, notebook=b'',"
+        " sources=package_sources(['runs', 'canon']))))"
+    )
+    environments = [{"HOME": str(tmp_path), "TZ": "Asia/Tokyo", "PYTHONHASHSEED": seed} for seed in ("1", "2")]
+    ids = set()
+    for folder, environment in zip([tmp_path, PACK_ROOT], environments, strict=True):
+        command = [sys.executable, "-c", code]
+        extra = {**os.environ, **environment, "PYTHONPATH": str(PACK_ROOT)}
+        ids.add(subprocess.run(command, cwd=folder, env=extra, capture_output=True, text=True, check=True).stdout)
+    assert len(ids) == 1
+
+
+def test_run_ids() -> None:
+    made = run_id(Stage.S06ARC, "0123456789abcdef" * 4)
+    assert made == "RUN_S06ARC_0123456789ab"
+    assert stage_of(made) is Stage.S06ARC
+    assert [phase_id(stage) for stage in (Stage.S00, Stage.S02B, Stage.S06ARC)] == ["phase0", "phase2", "phase6"]
+
+
+@pytest.mark.parametrize("text", ["RUN_S99_0123456789ab", "RUN_S02_", "RUN_S02_../x", "x", "RUN_S02_ab.partial"])
+def test_other_text_is_no_run_id(text: str) -> None:
+    with pytest.raises(DependencyError, match="is no run id"):
+        stage_of(text)
+
+
+def test_hash_inputs_round_trip_through_json() -> None:
+    inputs = hash_inputs(**INPUTS)
+    back = HashInputs.from_dict(Stage.S02, json.loads(json.dumps(inputs.as_dict())))
+    assert back == inputs
+    assert back.stage_hash() == stage_hash(**INPUTS)
+
+
+def test_package_sources_are_the_files_of_the_named_parts() -> None:
+    sources = package_sources(["runs", "canon"])
+    on_disk = {f"critnb/runs/{path.name}" for path in (PACK_ROOT / "critnb" / "runs").glob("*.py")}
+    assert set(sources) == on_disk | {"critnb/canon.py"}
+    assert list(sources) == sorted(sources)
+    assert sources["critnb/canon.py"] == hashlib.sha256((PACK_ROOT / "critnb" / "canon.py").read_bytes()).hexdigest()
+    assert list(package_sources(["runs.store"])) == ["critnb/runs/store.py"]
+
+
+def test_an_unknown_part_is_refused() -> None:
+    with pytest.raises(ValueError, match="no subpackage or module 'nowhere'"):
+        package_sources(["nowhere"])
+
+
+def _notebook(path: Path, **changes: object) -> Path:
+    cell = {"cell_type": "code", "source": ["x = 1\n", "x"], "outputs": [], "id": "a", "metadata": {}} | changes
+    path.write_text(json.dumps({"cells": [cell], "metadata": {"kernelspec": {"name": "k"}}, "nbformat": 4}))
+    return path
+
+
+def test_notebook_source_sees_sources_only(tmp_path: Path) -> None:
+    plain = notebook_source(_notebook(tmp_path / "a.ipynb"))
+    noise = {"outputs": [{"text": "1"}], "execution_count": 3, "id": "b", "metadata": {"tags": ["t"]}}
+    assert notebook_source(_notebook(tmp_path / "b.ipynb", **noise)) == plain
+    assert notebook_source(_notebook(tmp_path / "c.ipynb", source="x = 1\nx")) == plain
+    assert notebook_source(_notebook(tmp_path / "d.ipynb", source="x = 2\nx")) != plain
+    assert notebook_source(_notebook(tmp_path / "e.ipynb", cell_type="markdown")) != plain
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"cells": [{}]}'])
+def test_no_notebook_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "broken.ipynb").write_text(text)
+    with pytest.raises(DataError, match="not a readable notebook") as caught:
+        notebook_source(tmp_path / "broken.ipynb")
+    assert "\n" not in str(caught.value)
+
+
+def test_explain_names_what_changed() -> None:
+    new = {
+        "stage": Stage.S02,
+        "sections": {"events": {"tau0": 3.0, "target_rates": [1e-5, 2e-5]}, "nulls": {"seed": 1}},
+        "upstream": {Stage.S01: "RUN_S01_ba9876543210"},
+        "notebook": b"[]",
+        "sources": {"critnb/errors.py": "c" * 64},
+    }
+    assert explain(hash_inputs(**INPUTS), hash_inputs(**new)) == [
+        "events.tau0: 2.5 -> 3.0",
+        "nulls.seed: absent -> 1",
+        "gain.grid: [0.7,1.0] -> absent",
+        "upstream S01: RUN_S01_0123456789ab -> RUN_S01_ba9876543210",
+        "the notebook's source changed",
+        "source critnb/canon.py removed",
+        "source critnb/errors.py added",
+    ]
+    assert explain(hash_inputs(**INPUTS), hash_inputs(**INPUTS)) == []
+
+
+@pytest.mark.parametrize("change", CHANGES[1:])
+def test_explain_is_silent_for_no_change_of_the_id(change: dict) -> None:
+    assert explain(hash_inputs(**INPUTS), hash_inputs(**INPUTS | change)) != []
