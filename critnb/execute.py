@@ -22,7 +22,7 @@ from critnb.follow import following
 from critnb.local import Local
 from critnb.params import Loaded, load
 from critnb.plan import PlannedRun, Planner
-from critnb.report import notebook as notebooks
+from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
 from critnb.stages import StageSpec
 
@@ -194,10 +194,10 @@ def _joined(first: str, rest: str | None) -> str:
 
 
 def _keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
-    cleaned = notebooks.clean(executed, roots={run.path: "", run.path.parent: "runs", PACK_ROOT: ""})
+    cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT])
     stem = Path(spec.notebook).stem
-    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.ipynb", notebooks.to_ipynb(cleaned))
-    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.html", notebooks.to_html(cleaned))
+    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.ipynb", to_ipynb(cleaned))
+    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.html", to_html(cleaned))
 
 
 def _check_outputs(spec: StageSpec, run: PartialRun) -> None:

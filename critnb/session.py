@@ -23,7 +23,7 @@ from critnb.declared import declared
 from critnb.errors import DependencyError, GateError
 from critnb.local import Local
 from critnb.params import Loaded, Params, validate
-from critnb.report.display import Gate, gates
+from critnb.report.gates import Gate
 from critnb.runs import PartialRun, Run, RunStore
 from critnb.stages import StageSpec, spec_of
 
@@ -193,7 +193,9 @@ class StageSession:
         """Record gates and return them as a table to show."""
         self._gates += judged
         self.run.update(metrics={**self.run.record.metrics, "gates": [gate.as_dict() for gate in self._gates]})
-        return gates(list(judged))
+        from critnb.report.display import gates
+
+        return gates(judged)
 
     def finish(self) -> str:
         """Close the stage; by hand this also publishes the run. Returns the line that a notebook shows at its end."""

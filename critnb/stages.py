@@ -172,7 +172,7 @@ STAGES: tuple[StageSpec, ...] = (
         _CMD.PHASE5_ANALYZE_AND_EXPORT,
         "What do the cascades look like, and which of it do the nulls not explain?",
         needs=(Stage.S02, Stage.S02B, Stage.S03, Stage.S04),
-        reads=("analysis", "report", "gain.grid", "events.spike_defs", "events.target_rates"),
+        reads=("analysis", "report", "events.tau0", "nulls.seed"),
         code=(
             "lattice",
             "criticality",

@@ -179,12 +179,12 @@ def _permuted(counts: Counts, keys: Words) -> Counts:
 
 
 def _shifted(rows: npt.NDArray[_Site], keys: Words) -> npt.NDArray[_Site]:
-    """Roll each row forward by its offset: a window into the row written twice."""
+    """Roll each row by its offset: a window into the row written twice."""
     _, layers, tokens = rows.shape
     if tokens < 2:
         return rows
     offset = 1 + below(words(keys[..., 0], np.arange(layers)), tokens - 1)
     windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([rows, rows], axis=-1), tokens, axis=-1)
     plane, layer = np.ogrid[: len(rows), :layers]
-    rolled: npt.NDArray[_Site] = windows[plane, layer, tokens - offset]
+    rolled: npt.NDArray[_Site] = windows[plane, layer, offset]
     return rolled

@@ -8,18 +8,25 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
 from critnb.report.gates import Gate, Verdict
-from critnb.report.style import Rendered
+
+# Figures bring matplotlib along, which the stages that show tables only do without.
+if TYPE_CHECKING:
+    from critnb.report.style import Rendered
+
+__all__ = ["Gate", "Verdict", "gates", "picture", "table"]
 
 _DIGITS = 4
 _NOTHING = "–"
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 _BADGES = {
     Verdict.PASS: ("#e2f3ec", "#00694c"),
     Verdict.NOT_AVAILABLE: ("#eeeeee", "#555555"),
@@ -44,13 +51,17 @@ _STYLE = (
 
 
 def table(frame: pd.DataFrame, caption: str, *, units: Mapping[str, str] | None = None, digits: int = _DIGITS) -> HTML:
-    """Show a frame's columns with their units under the names, floats to ``digits`` significant digits, NaN as a dash."""
+    """Show a frame's columns with their units under the names, NaN as a dash.
+
+    Floats have at most ``digits`` significant digits; a column's have the same number of decimals where that stays short.
+    """
     given = units or {}
     heads = [_head(str(name), given.get(str(name), ""), _is_text(frame[name])) for name in frame.columns]
     texts = [_is_text(frame[name]) for name in frame.columns]
+    columns = [_aligned([shown(value, digits) for value in frame[name]], digits) for name in frame.columns]
     rows = [
-        [_cell(shown(value, digits), "text" if text else "") for value, text in zip(row, texts, strict=True)]
-        for row in frame.itertuples(index=False, name=None)
+        [_cell(words, "text" if text else "") for words, text in zip(row, texts, strict=True)]
+        for row in zip(*columns, strict=True)
     ]
     return _fragment(_table(caption, heads, rows))
 
@@ -88,6 +99,14 @@ def shown(value: Any, digits: int) -> str:
     if isinstance(value, float | np.floating):
         return f"{float(value):.{digits}g}"
     return str(value)
+
+
+def _aligned(column: list[str], digits: int) -> list[str]:
+    """Fill decimals up with zeros so that the points of a column stand below each other."""
+    decimals = [len(words.partition(".")[2]) for words in column if _DECIMAL.fullmatch(words)]
+    if not decimals or max(decimals) > digits or any("e" in words for words in column):
+        return column
+    return [f"{float(words):.{max(decimals)}f}" if _DECIMAL.fullmatch(words) else words for words in column]
 
 
 def _is_text(values: pd.Series[Any]) -> bool:

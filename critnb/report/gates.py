@@ -16,20 +16,28 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate; ``value`` is None where there is no number, ``reason`` says why a gate did not pass."""
+    """One gate; ``value`` is a number, or words around one, or None where there is none; ``reason`` explains the verdict."""
 
     name: str
-    value: float | None
+    value: float | str | None
     condition: str
     verdict: Verdict
     reason: str = ""
 
     @classmethod
-    def of(cls, name: str, value: float | None, condition: str, *, passed: bool, reason: str = "") -> Self:
-        """Return the gate judged by ``passed``; without a number (None or NaN) it is not available."""
-        if value is None or math.isnan(value):
-            return cls(name, None, condition, Verdict.NOT_AVAILABLE, reason or "no number")
-        return cls(name, value, condition, Verdict.PASS if passed else Verdict.FAIL, reason)
+    def judge(
+        cls, name: str, *, passed: bool | None, value: float | str | None, condition: str, reason: str = ""
+    ) -> Self:
+        """Return the gate with the verdict that ``passed`` gives; None, or a value that is None or NaN: not available."""
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return cls(name, None, condition, Verdict.NOT_AVAILABLE, reason)
+        verdict = {True: Verdict.PASS, False: Verdict.FAIL, None: Verdict.NOT_AVAILABLE}[passed]
+        return cls(name, value, condition, verdict, reason)
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the verdict is pass."""
+        return self.verdict is Verdict.PASS
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them, for the run's record."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from critnb.canon import CANON, SliceRole, SpikeDef
 from critnb.report.provenance import Provenance
@@ -112,9 +113,7 @@ def styled() -> Any:
 def inks(values: Iterable[float]) -> dict[float, Ink]:
     """Give each distinct value, ascending, its colour and marker; after seven the pairs begin to mix, still distinct."""
     n = len(OKABE_ITO)
-    return {
-        value: Ink(OKABE_ITO[i % n], _MARKERS[(i + i // n) % n]) for i, value in enumerate(sorted(set(values)))
-    }
+    return {value: Ink(OKABE_ITO[i % n], _MARKERS[(i + i // n) % n]) for i, value in enumerate(sorted(set(values)))}
 
 
 def canvas(height: float, *, width: float = PAGE_WIDTH, notes: Iterable[str] = ()) -> tuple[Figure, Any]:
@@ -122,14 +121,15 @@ def canvas(height: float, *, width: float = PAGE_WIDTH, notes: Iterable[str] = (
     lines = [line for note in notes for line in textwrap.wrap(note, int(width * _NOTE_CHARACTERS))]
     foot = _NOTE_LINE * len(lines) + _PROVENANCE_HEIGHT
     figure = Figure(figsize=(width, height + foot), layout="constrained")
-    body, below = figure.subfigures(2, 1, height_ratios=(height, foot))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(height, foot))
+    body, below = parts
     if lines:
         below.text(0.012, 0.98, "\n".join(lines), fontsize=_NOTE_SIZE, color=INK, va="top", linespacing=1.25)
     return figure, body
 
 
-def provenance_line(figure: Figure, provenance: Provenance, scope: Scope) -> None:
-    """Write the small grey line at the figure's lower edge that says what it was made from."""
+def provenance_line(figure: Figure, provenance: Provenance, scope: Scope) -> Text:
+    """Write the small grey line at the figure's lower edge that says what it was made from, and return it."""
     model_id = provenance.model_id
     if len(model_id) > _LONGEST_MODEL_ID:
         model_id = "…" + model_id[1 - _LONGEST_MODEL_ID :]
@@ -144,23 +144,30 @@ def provenance_line(figure: Figure, provenance: Provenance, scope: Scope) -> Non
     ]
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(" · ".join(facts), int(width * _FOOT_CHARACTERS), break_long_words=True)
-    figure.text(0.012, 0.03 / height, "\n".join(lines), fontsize=_FOOT_SIZE, color=GREY, va="bottom")
+    return figure.text(0.012, 0.03 / height, "\n".join(lines), fontsize=_FOOT_SIZE, color=GREY, va="bottom")
 
 
 def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Rendered:
     """Return the drawing as PDF and PNG bytes: the same drawing, the same bytes, at any time and in any process."""
     with styled():
-        provenance_line(drawing.figure, provenance, drawing.scope)
+        line = provenance_line(drawing.figure, provenance, drawing.scope)
         facts = _facts(drawing.scope, provenance)
-        pdf = {
+        pdf: dict[str, str | None] = {
             "Title": figure_name,
             "Subject": drawing.caption,
             "Keywords": "; ".join(f"{key}={value}" for key, value in facts.items()),
             "Creator": CANON.PROJECT.ID,
             "CreationDate": None,
         }
-        png = {"Title": figure_name, "Description": drawing.caption, "Software": CANON.PROJECT.ID, **facts}
-        return Rendered(_bytes(drawing.figure, "pdf", pdf), _bytes(drawing.figure, "png", png), drawing.caption)
+        png: dict[str, str | None] = {
+            "Title": figure_name,
+            "Description": drawing.caption,
+            "Software": CANON.PROJECT.ID,
+            **facts,
+        }
+        rendered = Rendered(_bytes(drawing.figure, "pdf", pdf), _bytes(drawing.figure, "png", png), drawing.caption)
+        line.remove()
+        return rendered
 
 
 def _facts(scope: Scope, provenance: Provenance) -> dict[str, str]:

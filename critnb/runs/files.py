@@ -92,7 +92,7 @@ def inside(root: Path, relative: str) -> Path:
 def atomic_write(path: Path, data: bytes) -> None:
     """Put the data at the path so that a kill or a full disk leaves the old file or the new one, never a part.
 
-    Written beside its place, synced, checked for length, renamed, folder synced. Raises OSError.
+    Written beside its place, synced, checked for length, renamed, folder synced. Raises OSError naming the path.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
     try:
@@ -103,8 +103,10 @@ def atomic_write(path: Path, data: bytes) -> None:
         if temporary.stat().st_size != len(data):
             raise OSError(errno.EIO, "the file system kept fewer bytes than were written", str(path))
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
     sync_folder(path.parent)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,9 +63,9 @@ class Lock:
         return True
 
 
-def holder(partial: Path) -> str | None:
-    """Say who holds a partial run (``process 123``), or None when no living process does."""
-    for name in RUN_LOCKS:
+def holder(partial: Path, *, locks: Sequence[str] = RUN_LOCKS) -> str | None:
+    """Say who holds a partial run by one of the locks (``process 123``), or None when no living process does."""
+    for name in locks:
         path = partial / name
         if path.is_file() and not _is_free(path):
             return _named(path)

@@ -79,7 +79,9 @@ class PartialRun:
             if record.stage_status != Status.started:
                 raise DependencyError(f"{path}: the run is {record.stage_status}; start it again with --allow-resume")
             if not lock.acquire():
-                raise RunExistsError(f"{path}: {holder(path)} is already working on it; wait for it or end it")
+                raise RunExistsError(
+                    f"{path}: {holder(path, locks=[KERNEL_LOCK])} works on it already; wait for it or end it"
+                )
         return cls(path, lock, created=False)
 
     @property
@@ -141,10 +143,10 @@ class PartialRun:
             append_event(self.path, self.run_id, event_type, payload)
 
     def update(self, **sections: Any) -> None:
-        """Replace whole fields of the record, which stays valid at every instant.
+        """Replace whole fields of the record; ``hash_inputs`` brings its ``stage_hash`` along.
 
-        ``hash_inputs`` brings its ``stage_hash`` along. Raises IntegrityError, one line naming the field, where the
-        schema is broken, or for the fields that the run keeps itself (status, times, index).
+        Raises IntegrityError, one line, for unknown fields and those that the run keeps itself (status, times,
+        index), and DataError for values beyond JSON. The schema is checked when the run is published.
         """
         if own := sorted(_OWN_FIELDS & set(sections)):
             raise IntegrityError(f"the run itself keeps the record's {', '.join(own)}")
@@ -223,7 +225,8 @@ class PartialRun:
         kernel = Lock(self.path / KERNEL_LOCK)
         with storage(self.path):
             if not kernel.acquire(_DETACH_SECONDS):
-                raise RunExistsError(f"{self.path}: its notebook's kernel ({holder(self.path)}) still holds it")
+                by = holder(self.path, locks=[KERNEL_LOCK])
+                raise RunExistsError(f"{self.path}: its notebook's kernel ({by}) still holds it; wait for it or end it")
             try:
                 yield
             finally:

@@ -28,6 +28,7 @@ def seal(partial: Path, run_id: str) -> None:
     record, _ = read_record(partial)
     outcome = {"stage_status": Status.complete, "finished_utc": utc_now(), "error": None}
     complete = record.with_sections(outcome)
+    complete.check()
     _refuse(partial, audit_files(partial, record.artifact_index, ignored=_NOT_PUBLISHED | {LOG_PATH}))
     _refuse(partial, record_findings(complete, run_id=run_id))
     append_event(partial, run_id, EventType.stage_complete, {"artifacts": len(record.artifact_index)})

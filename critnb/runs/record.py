@@ -6,21 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
-from critnb.canon import CANON, SPEC_DIR, Stage, Status
+from critnb.canon import CANON, Stage, Status
 from critnb.errors import IntegrityError
 from critnb.runs.encoding import json_bytes
 from critnb.runs.environment import pack_version
 from critnb.runs.files import atomic_write, read_regular, sha256_hex
 from critnb.runs.identity import HashInputs, phase_id, stage_of
-
-SCHEMA_PATH = SPEC_DIR / "run_record.schema.json"
-_MESSAGE_LENGTH = 160
+from critnb.runs.schema import schema_problem
 
 
 @dataclass(frozen=True)
@@ -97,9 +92,19 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> RunRecord:
-        """Return the record of parsed JSON; raises IntegrityError, one line, where it breaks the schema."""
-        if (problem := schema_problem(tree)) is not None:
-            raise IntegrityError(problem)
+        """Return the record of parsed JSON; raises IntegrityError, one line, where a record cannot be built from it.
+
+        Types inside sections are not looked at here; ``check`` does.
+        """
+        try:
+            return cls._typed(tree)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise IntegrityError(schema_problem(tree) or f"not a run record: {error}") from error
+
+    @classmethod
+    def _typed(cls, tree: Mapping[str, Any]) -> RunRecord:
+        if differing := set(tree) ^ {item.name for item in fields(cls)}:
+            raise ValueError(f"fields {', '.join(sorted(differing))}")
         stage, inputs = Stage(tree["stage_id"]), tree["hash_inputs"]
         typed = {
             "stage_id": stage,
@@ -111,12 +116,17 @@ class RunRecord:
         lists = {key: tuple(value) for key, value in tree.items() if isinstance(value, list)}
         return cls(**{**tree, **lists, **typed})
 
+    def check(self) -> None:
+        """Raise IntegrityError, one line naming run and field, where the record breaks its JSON Schema."""
+        if (problem := schema_problem(self.to_dict())) is not None:
+            raise IntegrityError(f"{self.run_id}: {problem}")
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON values, fields in the order of this class."""
         return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
 
     def with_sections(self, sections: Mapping[str, Any]) -> RunRecord:
-        """Return a record with these fields replaced; raises IntegrityError where the result breaks the schema."""
+        """Return a record with these fields replaced; raises IntegrityError for unknown fields and unfit shapes."""
         known = {item.name for item in fields(self)}
         if unknown := sorted(set(sections) - known):
             raise IntegrityError(f"a run record has no field {', '.join(unknown)}")
@@ -145,21 +155,6 @@ def plain(value: Any) -> Any:
 
 def _dependency(row: Mapping[str, Any]) -> Dependency:
     return Dependency(**{**row, "stage_id": Stage(row["stage_id"])})
-
-
-@cache
-def _validator() -> Any:
-    return jsonschema.Draft202012Validator(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
-
-
-def schema_problem(tree: Any) -> str | None:
-    """Return one line on where parsed JSON breaks spec/run_record.schema.json, or None where it does not."""
-    error = jsonschema.exceptions.best_match(_validator().iter_errors(tree))
-    if error is None:
-        return None
-    message = " ".join(error.message.split())
-    short = message if len(message) <= _MESSAGE_LENGTH else f"{message[:_MESSAGE_LENGTH]} ..."
-    return f"record field {error.json_path.removeprefix('$.')}: {short}"
 
 
 def utc_now() -> str:

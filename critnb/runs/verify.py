@@ -23,6 +23,7 @@ def verify(run_dir: Path) -> list[Finding]:
         return [Finding(FindingKind.symlink, CANON.OUTPUT.RUN_RECORD_JSON, "is a symbolic link")]
     try:
         record, _ = read_record(run_dir)
+        record.check()
     except IntegrityError as error:
         return [record_finding(str(error))]
     return [

@@ -13,7 +13,7 @@ from critnb.events.thresholds import gate
 from critnb.language.forward import ForwardPasses, Setting
 from critnb.language.windows import Slice
 from critnb.lattice import Raster
-from critnb.report.display import Gate
+from critnb.report.gates import Gate
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps.artifacts import save_raster

@@ -26,7 +26,7 @@ from critnb.lattice import (
     null_raster,
     token_shuffle_order,
 )
-from critnb.report.display import Gate
+from critnb.report.gates import Gate
 from critnb.session import StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps.artifacts import NullSamples, load_raster, save_null_raster, save_samples

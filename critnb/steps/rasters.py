@@ -14,7 +14,7 @@ from critnb.events import extract
 from critnb.events.thresholds import tau_of
 from critnb.language.forward import Setting
 from critnb.lattice import Condition, Raster
-from critnb.report.display import Gate
+from critnb.report.gates import Gate
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps import selection

@@ -11,7 +11,7 @@ from critnb.canon import CANON, Intervention, Stage
 from critnb.criticality.branching import BranchingSums, branching_sums
 from critnb.criticality.gstar import GstarChoice, select_gstar
 from critnb.lattice import Raster
-from critnb.report.display import Gate
+from critnb.report.gates import Gate
 from critnb.runs import Run
 from critnb.session import StageSession
 from critnb.steps.artifacts import load_raster
@@ -25,7 +25,7 @@ def choose(stage: StageSession) -> list[Choice]:
     raster = load_raster(run)
     params = stage.params
     choices = [
-        (str(spike_def), rate, _choose_one(raster, stage, spike_def=spike_def, target_rate=rate))
+        (str(spike_def), rate, _choose_one(raster, stage, spike_def_id=spike_def, target_rate=rate))
         for spike_def in params.events.spike_defs
         for rate in params.events.target_rates
     ]

@@ -10,7 +10,7 @@ from critnb.criticality.avalanches import find_avalanches
 from critnb.criticality.branching import branching_sums
 from critnb.criticality.synthetic import bernoulli, toy_raster
 from critnb.language import checks
-from critnb.report.display import Gate
+from critnb.report.gates import Gate
 from critnb.session import StageSession
 
 _PROBE_WINDOWS = 4

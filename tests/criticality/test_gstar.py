@@ -34,7 +34,7 @@ def test_the_gain_nearest_one_is_chosen():
     ("b_tot", "gstar"),
     [
         ([0.9, 0.5, 0.5, 0.9, 0.5], 1.1),  # the nearer to the baseline
-        ([0.5, 0.9, 0.5, 1.1, 0.5], 0.9),  # equally near, though 1.1 - 1 > 1 - 0.9 as floats: the smaller
+        ([0.5, 0.9, 0.5, 1.1, 0.5], 0.9),  # equally near: the smaller
         ([0.9, 0.5, 1.1, 0.5, 0.9], 1.0),  # the baseline itself
         ([0.5, 0.5, 0.5, 0.5, 0.5], 1.0),
         ([0.9, np.nan, np.nan, np.nan, 0.8], 0.8),  # a NaN is never chosen
@@ -42,6 +42,11 @@ def test_the_gain_nearest_one_is_chosen():
 )
 def test_ties(b_tot, gstar):
     assert choose(b_tot).gstar == gstar
+
+
+def test_a_rounding_error_of_the_gains_breaks_no_tie():
+    assert 1.15 - 1 < 1 - 0.85  # as floats
+    assert choose([0.9, 0.5, 0.9], [0.85, 1.0, 1.15]).gstar == 0.85
 
 
 def test_the_order_of_the_grid_does_not_matter():
@@ -57,6 +62,7 @@ def test_the_order_of_the_grid_does_not_matter():
         ([1.4, 1.1, 0.95, 0.9, 0.6], 0.9 + 0.1 * 2 / 3),
         ([0.5, 1.5, 1.5, 1.3, 0.9], 0.85),  # and at 1.175, which is farther from the baseline
         ([0.5, 0.6, 0.7, 1.0, 0.7], 1.1),  # touches
+        ([0.5, 0.6, 0.7, 1.0, 1.0], 1.1),  # stays at one
         ([0.9, np.nan, 1.2, 1.3, 1.4], None),  # nothing is interpolated over a gap
         ([0.5, 0.6, 0.7, 0.8, 0.9], None),
     ],

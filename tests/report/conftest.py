@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from critnb.criticality import NullSample, branching_sums, null_branching, selec
 from critnb.lattice import RASTER_NULLS, Condition, ConditionTable, Raster, null_raster
 from critnb.report.provenance import Provenance
 from critnb.report.tables import t01
+from critnb.runs import PartialRun, Run, RunStore, code_facts, environment_facts, hash_inputs
 
 GAINS = (0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3)
 RATES = (2e-4, 4e-4, 8e-4)
@@ -105,9 +109,7 @@ def choose(raster: Raster) -> list[dict[str, Any]]:
 def nulls(raster: Raster, replicates: int) -> dict[NullId, NullSample]:
     return {
         null_id: NullSample.of(
-            null_branching(
-                counts, raster.seq_id, null_id, seed=7, condition_key=c.key(), replicates=range(replicates)
-            )
+            null_branching(counts, raster.seq_id, null_id, seed=7, condition_key=c.key(), replicates=range(replicates))
             for counts, c in zip(raster.counts, raster.conditions, strict=True)
         )
         for null_id in RASTER_NULLS
@@ -137,3 +139,31 @@ def study(provenance: Provenance) -> Study:
     gstar = {(SpikeDef(c["spike_def_id"]), c["target_rate"]): c["gstar"] for c in choices}
     table = t01(summary=summary.rows, tau=tau, gstar=gstar, tau0=TAU0, provenance=provenance)
     return Study(raster, null, tau, choices, table, provenance)
+
+
+Write = Callable[[PartialRun], object]
+
+
+@pytest.fixture
+def run_with(tmp_path: Path) -> Callable[[Write], Run]:
+    """Make a real, published run of S05 that holds what ``write`` writes."""
+
+    def make(write: Write) -> Run:
+        config = b"analysis: {}\n"
+        inputs = hash_inputs(stage=Stage.S05, sections={}, upstream={}, notebook=b"[]", sources={})
+        with RunStore(tmp_path / "runs").create(inputs.run_id()) as run:
+            run.write_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML, config)
+            run.update(
+                command=["runner.py"],
+                params_sections=[],
+                config_hash=hashlib.sha256(config).hexdigest(),
+                hash_inputs=inputs,
+                dependencies=[],
+                determinism={"seeds": {}, "flags": {}, "not_deterministic": []},
+                code=code_facts(inputs.sources),
+                environment=environment_facts(),
+            )
+            write(run)
+            return run.publish()
+
+    return make

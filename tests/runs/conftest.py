@@ -1,29 +1,30 @@
-"""A store per test, and the miniature stage of ``ministage`` for tests and for the processes that they start."""
+"""A store per test, the miniature stage, and processes that begin at once with the pack imported already."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
+import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from critnb.canon import PACK_ROOT
 from critnb.runs import Run, RunStore
 
-HERE = Path(__file__).parent
+# The processes that tests start import these modules by name.
+sys.path.insert(0, str(Path(__file__).parent))
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["critnb.runs", "hypothesis"])
 
 
 @pytest.fixture(scope="session")
 def ministage() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ministage", HERE / "ministage.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    import ministage
+
+    return ministage
 
 
 @pytest.fixture
@@ -37,18 +38,21 @@ def run(store: RunStore, ministage: ModuleType) -> Run:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start a script of this folder as a process; whatever still runs at the end of the test is killed."""
-    started: list[subprocess.Popen[str]] = []
+def start() -> Iterator[Callable[..., tuple[BaseProcess, Connection]]]:
+    """Start ``target(*words, channel)`` as a process; whatever still runs at the end of the test is killed."""
+    started: list[tuple[BaseProcess, Connection]] = []
 
-    def popen(script: str, *words: object, **options: object) -> subprocess.Popen[str]:
-        command = [sys.executable, str(HERE / script), *map(str, words)]
-        environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT)}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        started.append(subprocess.Popen(command, text=True, env=environment, **pipes, **options))
+    def begin(target: Callable[..., None], *words: object, channel: bool = True) -> tuple[BaseProcess, Connection]:
+        ours, theirs = _FORKS.Pipe()
+        process = _FORKS.Process(target=target, args=(*words, theirs) if channel else words)
+        process.start()
+        theirs.close()
+        started.append((process, ours))
         return started[-1]
 
-    yield popen
-    for process in started:
+    yield begin
+    for process, channel in started:
         process.kill()
-        process.communicate()
+        process.join()
+        process.close()
+        channel.close()

@@ -1,6 +1,6 @@
 """Kill a ministage with SIGKILL just before its k-th operation on the runs folder, for many k; report what was left.
 
-Started as a process of its own: it forks a child for each k, and prints one JSON line for each.
+``sweep`` runs as a process of its own, forks a child for each k, and sends one row for each.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import ministage
@@ -61,12 +62,9 @@ def report(root: Path) -> dict[str, object]:
     return {"state": state, "sound": sound, "digests": digests(store.path(run_id))}
 
 
-def sweep(root: Path, first: int, step: int) -> None:
-    operation = first
+def sweep(root: Path, first: int, step: int, channel: Connection) -> None:
+    operation, rows = first, []
     while killed_before(operation, root / str(operation)):
-        print(json.dumps({"operation": operation, **report(root / str(operation))}), flush=True)
+        rows.append({"operation": operation, **report(root / str(operation))})
         operation += step
-
-
-if __name__ == "__main__":
-    sweep(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    channel.send(rows)

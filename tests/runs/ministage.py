@@ -1,10 +1,14 @@
-"""A stage in miniature: every kind of file, two steps with checkpoints, begun by a runner and worked on by a kernel."""
+"""A stage in miniature: every kind of file, two steps with checkpoints, begun by a runner and worked on by a kernel.
+
+Below it, what tests start as processes of their own.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import sys
+import resource
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -77,35 +81,52 @@ def make(store: RunStore, stage: Stage = Stage.S02, upstream: Run | None = None,
 
 
 @contextlib.contextmanager
-def refusal_printed() -> Iterator[None]:
+def refusal_sent(channel: Connection) -> Iterator[None]:
     try:
         yield
     except CritnbError as error:
-        print(f"{type(error).__name__} {int(error.exit_code)} {error}")
+        channel.send(f"{type(error).__name__} {int(error.exit_code)} {error}")
 
 
-def main(action: str, root: str) -> None:
-    """What tests start as processes of their own."""
-    store = RunStore(Path(root))
-    with refusal_printed():
-        if action == "make":
-            print(make(store, allow_resume=True).run_id)
-        if action == "hold":
-            with begin(store):
-                print("held", flush=True)
-                sys.stdin.read()
-        if action == "attach":
-            with PartialRun.attach(store.partial_path(planned().run_id())):
-                print("held", flush=True)
-                sys.stdin.read()
-        if action == "race":
-            # A line on stdin is the starting gun, so that the two processes meet inside create.
-            print("ready", flush=True)
-            sys.stdin.readline()
-            with store.create(planned().run_id(), allow_resume=True):
-                print("won", flush=True)
-                sys.stdin.read()
+def make_in(root: Path) -> None:
+    make(RunStore(root), allow_resume=True)
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def hold(root: Path, channel: Connection) -> None:
+    with begin(RunStore(root)):
+        channel.send("held")
+        channel.recv()
+
+
+def attach(root: Path, channel: Connection) -> None:
+    with PartialRun.attach(RunStore(root).partial_path(planned().run_id())):
+        channel.send("held")
+        channel.recv()
+
+
+def race(root: Path, channel: Connection) -> None:
+    """Wait for the starting gun, so that all racers meet inside create; the winner holds on until it is killed."""
+    channel.send("ready")
+    channel.recv()
+    with refusal_sent(channel), RunStore(root).create(planned().run_id(), allow_resume=True):
+        channel.send("won")
+        channel.recv()
+
+
+def fill_disk(root: Path, channel: Connection) -> None:
+    """Write past the size that this process may give a file: the real refusal of the operating system."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    with RunStore(root).create("RUN_S00_0123456789ab") as run:
+        with refusal_sent(channel):
+            run.write_npz("results/a.npz", {"noise": np.random.default_rng(0).random(200_000)})
+        channel.send([path.name for path in (run.path / "results").iterdir()] + list(run.record.artifact_index))
+
+
+def scribble(path: Path, times: int, channel: Connection) -> None:
+    """A kernel that changes the record again and again, from the starting gun on."""
+    with PartialRun.attach(path) as run:
+        channel.send("ready")
+        channel.recv()
+        for number in range(times):
+            run.write_json(f"results/kernel_{number}.json", number)
+        channel.send("done")

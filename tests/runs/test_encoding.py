@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from critnb.errors import DataError
-from critnb.runs.encoding import canonical_json, csv_bytes, json_bytes, npz_arrays, npz_bytes, parquet_bytes
-from critnb.runs.encoding import parquet_frame
+from critnb.runs.encoding import (
+    canonical_json,
+    csv_bytes,
+    json_bytes,
+    npz_arrays,
+    npz_bytes,
+    parquet_bytes,
+    parquet_frame,
+)
 
 dtypes = st.sampled_from([np.uint8, np.uint16, np.int32, np.int64, np.float32, np.float64, np.bool_])
 arrays = dtypes.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=4, max_side=4)))

@@ -69,7 +69,7 @@ def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_run_store_is_light() -> None:
-    code = "import critnb.runs, sys; print(sorted({'torch', 'papermill', 'matplotlib', 'scipy'} & set(sys.modules)))"
+    code = "import critnb.runs, sys; print(sorted({'torch', 'papermill', 'matplotlib', 'scipy', 'jsonschema'} & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "[]\n"

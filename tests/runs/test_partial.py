@@ -131,7 +131,9 @@ def test_checkpoints_round_trip_and_go_at_the_end(store: RunStore, ministage) ->
         assert not (ministage.end(partial).path / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:200] + b"!" + data[201:], lambda data: b""])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: data[:200] + b"!" + data[201:], lambda data: b""]
+)
 def test_a_damaged_checkpoint_is_none(partial: PartialRun, damage) -> None:
     partial.save_checkpoint("a", {"x": np.arange(100.0)})
     path = next((partial.path / "checkpoints").iterdir())
@@ -167,7 +169,11 @@ def _changed(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("harm", "message"),
-    [(_stray, "extra results/stray.txt"), (_lost, "missing results/gstar.json"), (_changed, "changed results/gstar.json")],
+    [
+        (_stray, "extra results/stray.txt"),
+        (_lost, "missing results/gstar.json"),
+        (_changed, "changed results/gstar.json"),
+    ],
 )
 def test_publish_refuses_files_that_differ_from_the_index(store: RunStore, ministage, harm, message: str) -> None:
     with ministage.begin(store) as partial:
@@ -182,6 +188,14 @@ def test_publish_refuses_files_that_differ_from_the_index(store: RunStore, minis
 def test_publish_refuses_a_record_that_lacks_something(partial: PartialRun) -> None:
     with pytest.raises(IntegrityError, match="record field"):
         partial.publish()
+
+
+def test_publish_refuses_a_section_that_breaks_the_schema(store: RunStore, ministage) -> None:
+    with ministage.begin(store) as partial:
+        partial.update(forward_windows="many")
+        with pytest.raises(IntegrityError, match=f"{partial.run_id}: record field forward_windows: 'many'"):
+            partial.publish()
+        assert partial.record.stage_status is Status.started
 
 
 def test_publish_refuses_a_config_that_is_not_the_one_of_the_record(store: RunStore, ministage) -> None:

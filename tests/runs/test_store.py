@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import time
 from pathlib import Path
 
+import killsweep
 import pytest
 
 from critnb.canon import Exit, Stage, Status
@@ -77,35 +75,48 @@ def test_resuming_keeps_checkpoints_and_log_and_nothing_else(store: RunStore) ->
 def test_a_run_that_another_process_holds_is_left_alone(store: RunStore, ministage, start, action: str) -> None:
     if action == "attach":
         ministage.begin(store).close()
-    other = start("ministage.py", action, store.root)
-    assert other.stdout.readline() == "held\n"
+    other, channel = start(getattr(ministage, action), store.root)
+    assert channel.recv() == "held"
     for allow_resume in (False, True):
         with pytest.raises(RunExistsError, match=f"is being made by process {other.pid};") as caught:
             store.create(ministage.planned().run_id(), allow_resume=allow_resume)
         _one_line(caught.value)
     other.kill()
-    other.wait()
+    other.join()
     assert store.state(ministage.planned().run_id()) is RunState.partial
     assert verify(ministage.make(store, allow_resume=True).path) == []
 
 
 def test_a_second_kernel_is_refused(store: RunStore, ministage, start) -> None:
     with ministage.begin(store) as partial:
-        other = start("ministage.py", "attach", store.root)
-        assert other.stdout.readline() == "held\n"
-        with pytest.raises(RunExistsError, match="already working on it"):
+        other, channel = start(ministage.attach, store.root)
+        assert channel.recv() == "held"
+        with pytest.raises(RunExistsError, match=f"process {other.pid} works on it already"):
             PartialRun.attach(partial.path)
+
+
+def test_runner_and_kernel_lose_nothing_of_each_other(store: RunStore, ministage, start) -> None:
+    with store.create(RUN_ID) as runner:
+        _, channel = start(ministage.scribble, runner.path, 25)
+        assert channel.recv() == "ready"
+        channel.send("go")
+        for number in range(25):
+            runner.update(metrics={"number": number})
+            runner.write_json(f"results/runner_{number}.json", number)
+        assert channel.recv() == "done"
+        assert len(runner.record.artifact_index) == 50
+        assert runner.record.metrics == {"number": 24}
 
 
 def test_publish_waits_for_the_kernel(store: RunStore, ministage, start, monkeypatch) -> None:
     monkeypatch.setattr("critnb.runs.partial._DETACH_SECONDS", 0.2)
     with ministage.begin(store) as partial:
-        other = start("ministage.py", "attach", store.root)
-        assert other.stdout.readline() == "held\n"
+        other, channel = start(ministage.attach, store.root)
+        assert channel.recv() == "held"
         with pytest.raises(RunExistsError, match=f"kernel .process {other.pid}. still holds it"):
             partial.publish()
         other.kill()
-        other.wait()
+        other.join()
         assert verify(partial.publish().path) == []
 
 
@@ -113,12 +124,11 @@ def test_publish_waits_for_the_kernel(store: RunStore, ministage, start, monkeyp
 def test_of_racing_processes_exactly_one_wins(store: RunStore, ministage, start, left_over: bool) -> None:
     if left_over:
         ministage.begin(store).close()
-    racers = [start("ministage.py", "race", store.root) for _ in range(4)]
-    assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * 4
-    for racer in racers:
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    words = sorted(racer.stdout.readline().split()[0] for racer in racers)
+    channels = [start(ministage.race, store.root)[1] for _ in range(4)]
+    assert [channel.recv() for channel in channels] == ["ready"] * 4
+    for channel in channels:
+        channel.send("go")
+    words = sorted(channel.recv().split()[0] for channel in channels)
     assert words == ["RunExistsError"] * 3 + ["won"]
 
 
@@ -128,9 +138,7 @@ def _digests(run: Run) -> dict[str, str]:
 
 def test_killed_at_any_operation_and_resumed_the_bytes_are_the_same(tmp_path: Path, ministage, start) -> None:
     # Every operation was swept once (149 of them, all sound); the test visits every ninth from a drawn start.
-    sweep = start("killsweep.py", tmp_path / "killed", random.randint(1, 9), 9)
-    rows = [json.loads(line) for line in sweep.communicate()[0].splitlines()]
-    assert sweep.returncode == 0
+    rows = start(killsweep.sweep, tmp_path / "killed", random.randint(1, 9), 9)[1].recv()
     assert len(rows) > 10
     assert {row["state"] for row in rows} >= {"partial"}
     assert [row for row in rows if not row["sound"]] == []
@@ -140,12 +148,10 @@ def test_killed_at_any_operation_and_resumed_the_bytes_are_the_same(tmp_path: Pa
 
 def test_killed_at_random_times_and_resumed(tmp_path: Path, store: RunStore, ministage, start) -> None:
     for _ in range(4):
-        maker = start("ministage.py", "make", store.root)
-        while not store.ids() and maker.poll() is None:
-            time.sleep(0.005)
-        time.sleep(random.uniform(0, 0.1))
-        os.kill(maker.pid, signal.SIGKILL)
-        maker.wait()
+        maker, _ = start(ministage.make_in, store.root, channel=False)
+        maker.join(random.uniform(0, 0.3))
+        maker.kill()
+        maker.join()
     run_id = ministage.planned().run_id()
     done = store.state(run_id) is RunState.complete
     run = store.open(run_id) if done else ministage.make(store, allow_resume=True)
@@ -178,12 +184,13 @@ def test_a_folder_that_cannot_be_written() -> None:
     _one_line(caught.value)
 
 
-def test_a_full_disk_is_one_line_and_nothing_half_written(store: RunStore, start) -> None:
-    full = start("fulldisk.py", store.root)
-    lines = full.communicate()[0].splitlines()
-    assert lines[0].startswith("StorageError 2 ")
-    assert "results/a.npz: File too large; make room" in lines[0]
-    assert lines[1:] == ["[]", "['.store.lock', 'RUN_S00_0123456789ab.partial']"]
+def test_a_full_disk_is_one_line_and_nothing_half_written(store: RunStore, ministage, start) -> None:
+    _, channel = start(ministage.fill_disk, store.root)
+    refusal = channel.recv()
+    assert refusal.startswith("StorageError 2 ")
+    assert "results/a.npz: File too large; make room" in refusal
+    assert channel.recv() == []
+    assert store.state(RUN_ID) is not RunState.complete
 
 
 def test_open_only_complete_runs(store: RunStore) -> None:

@@ -99,7 +99,11 @@ def _config(run: Path) -> None:
 
 def _twice(run: Path) -> None:
     index = Run.open(run).record.artifact_index
-    _rewrite(run, artifact_index=(*index, index[0]))
+    _rewrite(run, artifact_index=(*index, index[1]))
+
+
+def _type(run: Path) -> None:
+    _rewrite(run, timings={"load": "long"})
 
 
 def _no_json(run: Path) -> None:
@@ -117,7 +121,10 @@ HARMS: list[tuple[Callable[[Path], None], list[tuple[FindingKind, str]]]] = [
     (_add_a_link, [(FindingKind.symlink, "figs")]),
     (_link_the_record, [(FindingKind.symlink, "run_record.json")]),
     (_escape, [(FindingKind.escape, "../outside")]),
-    *((harm, [(FindingKind.record, "run_record.json")]) for harm in (_status, _config, _twice, _no_json, _section)),
+    *(
+        (harm, [(FindingKind.record, "run_record.json")])
+        for harm in (_status, _config, _twice, _type, _no_json, _section)
+    ),
     *((harm, [(FindingKind.record, "run_record.json")] * 2) for harm in (_hash,)),
     (_name, [(FindingKind.record, "run_record.json")] * 2),
 ]
@@ -140,6 +147,12 @@ def test_an_artifact_is_checked_before_use_every_time(run: Run, harm: Callable) 
         run.npz(RASTER)
     assert caught.value.exit_code is Exit.BAD_INPUT
     assert "\n" not in str(caught.value)
+
+
+def test_a_record_behind_a_link_is_not_read(run: Run, store: RunStore) -> None:
+    _link_the_record(run.path)
+    with pytest.raises(IntegrityError, match=r"run_record\.json: Too many levels of symbolic links"):
+        store.open(run.run_id)
 
 
 def test_an_artifact_behind_an_escaping_index_is_refused(run: Run) -> None:

@@ -68,7 +68,9 @@ def raster_example(
         seq_id = real.seq_id[[example.row]]
         _panel(upper, real.counts[example.cond_id, [example.row]], seq_id, adjacency, "real")
         _panel(lower, null.counts[twin, [example.row]], seq_id, adjacency, "permutation null of the same window")
-        lower.set(xlabel="token position (index in the window)", xlim=(-0.5, n_tokens - 0.5), ylim=(-0.5, n_layers - 0.5))
+        lower.set(
+            xlabel="token position (index in the window)", xlim=(-0.5, n_tokens - 0.5), ylim=(-0.5, n_layers - 0.5)
+        )
     scope = Scope(SliceRole.A_raster, (condition.spike_def_id,), (condition.target_rate,))
     return Drawing(figure, _caption(real, example, adjacency), scope)
 
@@ -89,7 +91,9 @@ def _panel(axes: Any, counts: npt.NDArray[np.uint16], seq_id: Any, adjacency: Ad
     axes.yaxis.get_major_locator().set_params(integer=True)
     if not counts.any():
         axes.set_title(title)
-        axes.text(0.5, 0.5, "not available: no events in this window", ha="center", va="center", transform=axes.transAxes)
+        axes.text(
+            0.5, 0.5, "not available: no events in this window", ha="center", va="center", transform=axes.transAxes
+        )
         return
     found = find_avalanches(counts, seq_id, adjacency)
     labels = label_sites(counts, seq_id, adjacency)[0]
@@ -104,11 +108,11 @@ def _panel(axes: Any, counts: npt.NDArray[np.uint16], seq_id: Any, adjacency: Ad
     )
 
 
-def _squares(token: npt.NDArray[np.intp], layer: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Return the corners [sites, 4, 2] of a square a site, with a hair of background between neighbours."""
+def _squares(token: npt.NDArray[np.intp], layer: npt.NDArray[np.intp]) -> list[npt.NDArray[np.float64]]:
+    """Return the corners [4, 2] of a square a site, with a hair of background between neighbours."""
     half = np.array([0.47, 0.46])
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    return np.stack([token, layer], axis=-1)[:, None, :] + corners
+    return list(np.stack([token, layer], axis=-1)[:, None, :] + corners)
 
 
 def colour_avalanches(found: Avalanches) -> list[str]:

@@ -97,7 +97,9 @@ def _held_out(axes: Any, rows: pd.DataFrame, looks: dict[float, Ink]) -> None:
         over_gains = of_rate.groupby("layer")["ratio"].agg(["min", "max"])
         x = over_gains.index.to_numpy(dtype=np.float64) + _DODGE * (series - (len(looks) - 1) / 2)
         axes.vlines(x, over_gains["min"], over_gains["max"], color=ink.color, linewidth=width)
-        own = of_rate[of_rate["gain"] == CANON.CONST.GAIN_BASELINE].set_index("layer")["ratio"].reindex(over_gains.index)
+        own = (
+            of_rate[of_rate["gain"] == CANON.CONST.GAIN_BASELINE].set_index("layer")["ratio"].reindex(over_gains.index)
+        )
         axes.plot(x, own, linestyle="none", color=ink.color, marker=ink.marker, mew=0, markersize=2.5 * width)
     axes.set_ylabel("held-out / target rate (ratio)", labelpad=1)
     axes.xaxis.get_major_locator().set_params(integer=True)

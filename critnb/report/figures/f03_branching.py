@@ -11,7 +11,11 @@ from critnb.canon import SliceRole, SpikeDef
 from critnb.report.figures import panels
 from critnb.report.style import GREY, INK, Drawing, Ink, canvas, inks, styled
 
-_STATISTICS = {"b_time": "b_time (along tokens)", "b_depth": "b_depth (along layers)", "b_tot": "b_tot = b_time + b_depth"}
+_STATISTICS = {
+    "b_time": "b_time (along tokens)",
+    "b_depth": "b_depth (along layers)",
+    "b_tot": "b_tot = b_time + b_depth",
+}
 _CAPTION = (
     "Branching ratios over the MLP gain g on the held-out slice A_raster: active successors per eligible active site, "
     "along tokens, along layers, and their sum. Bars: 95 % intervals, bootstrap over sequences. Dashed: mean of the "

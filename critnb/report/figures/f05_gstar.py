@@ -33,7 +33,9 @@ def gstar_selection(choices: Sequence[Mapping[str, Any]]) -> Drawing:
     with styled():
         figure, body = canvas(0.55 + 2.3 * len(kinds), notes=[_CRITERION])
         heights = [3.0, 1.0] * len(kinds)
-        grid = body.subplots(2 * len(kinds), len(looks), sharex=True, sharey="row", squeeze=False, height_ratios=heights)
+        grid = body.subplots(
+            2 * len(kinds), len(looks), sharex=True, sharey="row", squeeze=False, height_ratios=heights
+        )
         for i, kind in enumerate(kinds):
             for column, (rate, ink) in enumerate(looks.items()):
                 _cell(grid[2 * i][column], grid[2 * i + 1][column], rate, found.get((kind, rate)), ink)

@@ -51,7 +51,9 @@ def _cast(values: pd.Series[Any], column: Column, schema: TableSchema) -> pd.Ser
     values = values.reset_index(drop=True)
     if column.dtype is not DType.FLOAT and values.isna().any():
         row = int(np.flatnonzero(values.isna())[0])
-        raise DataError(f"{schema.name}: column {column.name} has no value in row {row}; {column.dtype.value} needs one")
+        raise DataError(
+            f"{schema.name}: column {column.name} has no value in row {row}; {column.dtype.value} needs one"
+        )
     try:
         return _lossless(values, column.dtype)
     except (TypeError, ValueError, OverflowError) as error:

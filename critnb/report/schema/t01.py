@@ -107,7 +107,9 @@ _OPT_BRANCHING = (
     *_interval("opt_delta_b_tot", _PER_SITE),
     *_interval("opt_chi", _SIZE),
     _number("opt_b_time_perm_sd", _PER_SITE, "standard deviation of b_time over the null's replicates", _NOT_NEGATIVE),
-    _number("opt_b_depth_perm_sd", _PER_SITE, "standard deviation of b_depth over the null's replicates", _NOT_NEGATIVE),
+    _number(
+        "opt_b_depth_perm_sd", _PER_SITE, "standard deviation of b_depth over the null's replicates", _NOT_NEGATIVE
+    ),
     _number("opt_b_tot_perm_sd", _PER_SITE, "standard deviation of b_tot over the null's replicates", _NOT_NEGATIVE),
     _number("opt_delta_b_tot_z", "-", "delta_b_tot over that standard deviation"),
     _number("opt_delta_b_tot_p", "-", "one-sided (1 + #{b_null ≥ b}) / (replicates + 1)", _SHARE),

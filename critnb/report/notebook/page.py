@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import nbformat
-from nbconvert import HTMLExporter
-from pygments.formatters import HtmlFormatter
+from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
 
 # Outputs that need scripts have no place in a page without scripts; nbconvert would also give them random ids.
 _BODY = """
 {%- extends 'classic/base.html.j2' -%}
 {%- block input_group -%}
-<details class="code"><summary>code, {{ cell.source.splitlines() | length }} lines</summary>
+<details class="code">{%- set lines = cell.source.splitlines() | length -%}
+<summary>code, {{ lines }} line{{ "" if lines == 1 else "s" }}</summary>
 {{ cell.source | highlight_code(metadata=cell.metadata) }}
 </details>
 {%- endblock input_group -%}
@@ -51,9 +51,11 @@ table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabu
 th, td { padding: .28em .8em; text-align: left; vertical-align: top; }
 thead th { border-bottom: 1.5px solid #888; }
 tbody tr:nth-child(even) { background: #f6f7f9; }
-table.dataframe { border: 0; }
+table.dataframe, table.dataframe th, table.dataframe td { border: 0; }
+table.dataframe thead th { border-bottom: 1.5px solid #888; }
 table.dataframe th, table.dataframe td { text-align: right; white-space: nowrap; }
 .text_cell_render { overflow-x: auto; }
+.text_cell_render pre { background: #f7f8fa; border-radius: 4px; padding: .6rem .9rem; max-width: 44rem; }
 .ansi-red-fg, .ansi-red-intense-fg { color: #b02a2a; } .ansi-green-fg, .ansi-green-intense-fg { color: #19703a; }
 .ansi-yellow-fg, .ansi-yellow-intense-fg { color: #8a6100; } .ansi-blue-fg, .ansi-blue-intense-fg { color: #1f4fa3; }
 .ansi-cyan-fg, .ansi-cyan-intense-fg { color: #0b6b76; } .ansi-bold { font-weight: 600; }
@@ -70,6 +72,9 @@ def to_html(notebook: Mapping[str, Any]) -> bytes:
 
     The title is the notebook's own, or its first heading of the first level.
     """
+    # Imported here because it costs more time than all else that the command line needs.
+    from nbconvert import HTMLExporter
+
     exporter = HTMLExporter(
         raw_template=_BODY, exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True
     )

@@ -24,41 +24,44 @@ _CELL_TIMES = ("papermill", "execution", "ExecuteTime")
 _LANGUAGE = ("name", "file_extension", "mimetype", "pygments_lexer", "nbconvert_exporter")
 _KERNEL = ("name", "display_name", "language")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
-_KERNEL_FILE = re.compile(r"[^\s\"'<>]*ipykernel_\d+[\\/]\d+\.py")
+# Begun at the start of a word only: an embedded picture is one word of a megabyte, and trying it at every letter is
+# quadratic in its length.
+_KERNEL_FILE = re.compile(r"(?<![^\s\"'<>])[^\s\"'<>]*ipykernel_\d+[\\/]\d+\.py")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # A bar, an elapsed<left pair, a rate, or a remaining time: what progress leaves behind on stderr.
-_PROGRESS = re.compile(r"\d+%\||\d:\d\d<|\d\s?[\w/]*/s\b|\bs/it\b|\d\s?\w*\s+left\b")
+_PROGRESS = re.compile(r"\d+%\||\d:\d\d<|\d\s?[\w/]{0,20}/s\b|\bs/it\b|\d\s?\w{0,12}\s+left\b")
 
 
-def clean(notebook: Mapping[str, Any], *, roots: Mapping[Path, str]) -> Node:
-    """Return the notebook without what the machine and the moment added.
+def clean(notebook: Mapping[str, Any], *, roots: Iterable[str | Path]) -> Node:
+    """Return the notebook, an nbformat NotebookNode, without what the machine and the moment added.
 
-    ``roots`` maps folders to the words that stand for them (``{run_dir.parent: "runs"}``); the longest match wins, and
-    an empty word leaves the path relative. Goes: execution times, papermill's metadata, widget views, progress on
-    stderr, memory addresses, kernel versions. Stays: sources, outputs, tracebacks, warnings. Streams of one cell that
-    stand side by side are joined, stdout first, since their interleaving is chance.
+    Paths under one of the folders ``roots`` become relative to it, the deepest folder first. Goes: execution times,
+    papermill's metadata, widget views, progress on stderr, memory addresses, kernel versions. Stays: sources, outputs,
+    tracebacks, warnings. Streams of one cell that stand side by side are joined, stdout first, since their
+    interleaving is chance.
     """
     scrub = _scrubber(roots)
     cells = [_cell(cell, place, scrub) for place, cell in enumerate(notebook["cells"])]
-    return {"cells": cells, "metadata": _metadata(notebook.get("metadata", {})), "nbformat": 4, "nbformat_minor": 5}
+    metadata = _metadata(notebook.get("metadata", {}))
+    cleaned: Node = nbformat.from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+    return cleaned
 
 
 def to_ipynb(notebook: Mapping[str, Any]) -> bytes:
     """Return the notebook file's bytes; raises nbformat.ValidationError where it is no notebook."""
     node = nbformat.from_dict(copy.deepcopy(dict(notebook)))
     nbformat.validate(node)
-    return (nbformat.writes(node).rstrip("\n") + "\n").encode("utf-8")
+    text: str = nbformat.writes(node)
+    return f"{text.rstrip()}\n".encode()
 
 
-def _scrubber(roots: Mapping[Path, str]) -> Scrub:
-    patterns = [
-        (re.compile(re.escape(str(root)) + (r"(?![\w-])" if word else r"(?:[\\/]|(?![\w-]))")), word)
-        for root, word in sorted(roots.items(), key=lambda item: -len(str(item[0])))
-    ]
+def _scrubber(roots: Iterable[str | Path]) -> Scrub:
+    deepest_first = sorted({str(root) for root in roots}, key=lambda root: (-len(root), root))
+    patterns = [re.compile(rf"{re.escape(root)}(?:([\\/])|(?![\w-]))") for root in deepest_first]
 
     def scrub(text: str) -> str:
-        for pattern, word in patterns:
-            text = pattern.sub(lambda _, word=word: word, text)  # type: ignore[misc]
+        for pattern in patterns:
+            text = pattern.sub(lambda found: "" if found.group(1) else ".", text)
         return _ADDRESS.sub("at 0x…", _KERNEL_FILE.sub("<cell>", text))
 
     return scrub

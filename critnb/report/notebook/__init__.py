@@ -1,0 +1,8 @@
+"""Executed notebooks as a run keeps them: ``clean`` takes out what machine and moment added, then ``to_ipynb`` and
+``to_html`` give the bytes of the two files.
+"""
+
+from critnb.report.notebook.cleaning import clean, to_ipynb
+from critnb.report.notebook.page import to_html
+
+__all__ = ["clean", "to_html", "to_ipynb"]

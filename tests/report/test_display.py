@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import base64
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from critnb.report.display import gates, picture, shown, table
+from critnb.report.gates import Gate, Verdict
+from critnb.report.style import Rendered
+
+FRAME = pd.DataFrame(
+    {
+        "kind": ["<b>", "two"],
+        "g": [0.85, 1.0],
+        "rate": [2e-5, 1.5e-4],
+        "n": [12, 345678],
+        "share": [np.nan, 1 / 3],
+        "flag": [True, False],
+    }
+)
+
+
+def cells(html: str, tag: str = "td") -> list[str]:
+    return [re.sub("<.*?>", " ", cell).strip() for cell in re.findall(rf"<{tag}\b[^>]*>(.*?)</{tag}>", html)]
+
+
+def test_a_table_shows_its_values() -> None:
+    html = table(FRAME, "A <caption>").data
+    assert cells(html)[:6] == ["&lt;b&gt;", "0.85", "2e-05", "12", "–", "yes"]
+    assert cells(html)[6:] == ["two", "1.00", "0.00015", "345678", "0.3333", "no"]
+    assert "<caption>A &lt;caption&gt;</caption>" in html
+
+
+def test_units_stand_under_the_names() -> None:
+    heads = cells(table(FRAME, "", units={"rate": "events/unit/token"}).data, "th")
+    assert [" ".join(head.split()) for head in heads] == ["kind", "g", "rate events/unit/token", "n", "share", "flag"]
+
+
+def test_decimals_of_a_column_stand_below_each_other() -> None:
+    frame = pd.DataFrame({"b": [0.5, 0.4219, 1.25, np.nan], "wide": [1e-7, 3.0, 2.5, 1.0]})
+    assert cells(table(frame, "").data)[::2] == ["0.5000", "0.4219", "1.2500", "–"]
+    assert cells(table(frame, "").data)[1::2] == ["1e-07", "3", "2.5", "1"]
+
+
+def test_numbers_are_aligned_right_and_words_left() -> None:
+    row = re.findall(r'<td class="(.*?)">', table(FRAME, "").data)[:4]
+    assert row == ["text", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    "made", [lambda: table(FRAME, "c"), lambda: gates([Gate.judge("x", passed=True, value=1.0, condition="c")])]
+)
+def test_fragments_are_the_same_every_time_and_load_nothing(made) -> None:
+    assert made().data == made().data
+    assert not re.search(r"<script|https?://|\bid=", made().data)
+
+
+def test_gates_show_verdict_number_and_reason() -> None:
+    judged = [
+        Gate.judge("rates", passed=True, value=0.00041, condition="≤ 0.001"),
+        Gate.judge("S4", passed=None, value=None, condition="DCC", reason="87 tail samples, 100 needed"),
+        Gate.judge("S3", passed=False, value="0.61 wide", condition="≤ 0.5"),
+    ]
+    rows = cells(gates(judged).data)
+    assert rows[:5] == ["pass", "rates", "0.00041", "≤ 0.001", ""]
+    assert rows[5:10] == ["not available", "S4", "–", "DCC", "87 tail samples, 100 needed"]
+    assert rows[10:14] == ["fail", "S3", "0.61 wide", "≤ 0.5"]
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_a_gate_without_a_number_is_never_passed(value) -> None:
+    gate = Gate.judge("x", passed=True, value=value, condition="c", reason="why")
+    assert gate.verdict is Verdict.NOT_AVAILABLE
+    assert not gate.passed
+    assert gate.as_dict() == {"name": "x", "value": None, "condition": "c", "verdict": "not available", "reason": "why"}
+
+
+def test_a_picture_is_embedded_with_its_caption() -> None:
+    html = picture(Rendered(pdf=b"", png=b"\x89PNG", caption='a < b & "c"')).data
+    assert base64.b64encode(b"\x89PNG").decode() in html
+    assert "<figcaption>a &lt; b &amp; &quot;c&quot;</figcaption>" in html
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(np.float32(0.25), "0.25"), (np.bool_(True), "yes"), (7, "7"), ("w", "w")]
+)
+def test_values_in_words(value, words) -> None:
+    assert shown(value, 4) == words

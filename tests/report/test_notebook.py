@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from papermill.exceptions import PapermillExecutionError
+
+from critnb.canon import PACK_ROOT
+from critnb.report.notebook import clean, to_html, to_ipynb
+
+# What a stage's notebook may do: warn, show progress, print where it is, show a table and a picture, and fail.
+CELLS = [
+    "import sys, warnings\nfrom pathlib import Path\nimport pandas as pd\nfrom tqdm import tqdm",
+    "print(Path.cwd() / 'results')\nfor _ in tqdm(range(3)):\n    pass\nwarnings.warn('mind the gap')\nprint('on stdout')",
+    "pd.DataFrame({'g': [0.7, 1.0], 'b_tot': [0.52, 0.98]})",
+    "object()",
+    "import critnb.errors as errors\nraise errors.DataError(f'{Path.cwd()}: no windows')",
+]
+
+
+def executed_in(folder: Path) -> nbformat.NotebookNode:
+    folder.mkdir(parents=True)
+    parameters = new_code_cell("run_dir = None", metadata={"tags": ["parameters"]})
+    prose = new_markdown_cell("# S05 · What is seen?\n\nText & <em>prose</em>, see [the site](https://example.org).")
+    source = new_notebook(cells=[prose, parameters, *map(new_code_cell, CELLS)])
+    nbformat.write(source, folder / "in.ipynb")
+    with pytest.raises(PapermillExecutionError):
+        papermill.execute_notebook(
+            str(folder / "in.ipynb"),
+            str(folder / "out.ipynb"),
+            parameters={"run_dir": str(folder / "RUN_S05.partial")},
+            kernel_name="python3",
+            language="python",
+            cwd=str(folder),
+            progress_bar=False,
+        )
+    return nbformat.read(folder / "out.ipynb", as_version=4)
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, nbformat.NotebookNode]]:
+    """One notebook, executed by real kernels in two folders at two times."""
+    folders = [tmp_path_factory.mktemp("first") / "runs", tmp_path_factory.mktemp("second") / "elsewhere" / "runs"]
+    return [(folder, executed_in(folder)) for folder in folders]
+
+
+@pytest.fixture(scope="module")
+def cleaned(twins) -> list[dict[str, Any]]:
+    return [clean(notebook, roots=[folder, PACK_ROOT]) for folder, notebook in twins]
+
+
+def test_two_executions_end_with_the_same_bytes(twins, cleaned) -> None:
+    assert nbformat.writes(twins[0][1]) != nbformat.writes(twins[1][1])
+    assert to_ipynb(cleaned[0]) == to_ipynb(cleaned[1])
+    assert to_html(cleaned[0]) == to_html(cleaned[1])
+
+
+def test_no_time_path_or_process_is_left(twins, cleaned) -> None:
+    text = to_ipynb(cleaned[0]).decode() + to_html(cleaned[0]).decode()
+    assert str(twins[0][0]) not in text
+    assert str(PACK_ROOT) not in text
+    assert not re.search(r"papermill\"|iopub|start_time|duration|ipykernel_\d|0x[0-9a-f]{6}", text)
+    assert not re.search(time.strftime(r"%Y-%m-%dT\d\d:"), text)
+
+
+def test_the_traceback_stays(cleaned) -> None:
+    error = cleaned[0]["cells"][-1]["outputs"][-1]
+    assert error["ename"] == "DataError"
+    assert error["evalue"] == ".: no windows"
+    assert "raise errors" in "".join(error["traceback"])
+    assert "DataError" in to_html(cleaned[0]).decode()
+
+
+def test_streams_are_joined_and_only_the_warning_is_left_of_stderr(cleaned) -> None:
+    cell = next(cell for cell in cleaned[0]["cells"] if "tqdm(range" in cell["source"])
+    assert [output["name"] for output in cell["outputs"]] == ["stdout", "stderr"]
+    assert cell["outputs"][0]["text"] == "results\non stdout\n"
+    assert cell["outputs"][1]["text"].startswith("<cell>:4: UserWarning: mind the gap\n")
+
+
+def test_injected_parameters_are_relative(cleaned) -> None:
+    cell = next(c for c in cleaned[0]["cells"] if "injected-parameters" in c["metadata"].get("tags", []))
+    assert cell["source"] == "# Parameters\nrun_dir = 'RUN_S05.partial'"
+
+
+def with_cell(**cell: Any) -> dict[str, Any]:
+    notebook = new_notebook(cells=[new_code_cell("1")])
+    notebook.cells[0].update(cell)
+    return notebook
+
+
+def outputs_of(*outputs: dict[str, Any], roots: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    return clean(with_cell(outputs=list(outputs)), roots=roots)["cells"][0]["outputs"]
+
+
+def stderr(text: str) -> str:
+    return "".join(output["text"] for output in outputs_of(new_output("stream", name="stderr", text=text)))
+
+
+@pytest.mark.parametrize(
+    "debris",
+    [
+        "\r  0%|          | 0/30 [00:00<?, ?it/s]\r100%|██████████| 30/30 [00:00<00:00, 98.5it/s]\n",
+        "windows 64/512  41.2 windows/s  11 s left\n",
+        "\x1b[A\r 50%|#####     | 1/2 [00:01<00:01,  1.2s/it]\x1b[0m",
+        "\n\n",
+    ],
+)
+def test_progress_leaves_nothing(debris) -> None:
+    assert stderr(debris) == ""
+
+
+@pytest.mark.parametrize("kept", ["UserWarning: 3 windows were left out\n", "50 % of the units are clamped\n"])
+def test_warnings_stay(kept) -> None:
+    assert stderr("100%|####| 3/3 [00:00<00:00]\n" + kept) == kept
+
+
+def test_overwritten_lines_of_stdout_end_as_seen() -> None:
+    assert outputs_of(new_output("stream", text="a\rb\r\nc\n"))[0]["text"] == "b\nc\n"
+
+
+def test_streams_around_a_figure_keep_their_places() -> None:
+    shown = new_output("display_data", data={"text/plain": "figure"})
+    found = outputs_of(
+        new_output("stream", text="a\n"), new_output("stream", text="b\n"), shown, new_output("stream", text="c\n")
+    )
+    assert [output.get("text", "figure") for output in found] == ["a\nb\n", "figure", "c\n"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("/data/pack/critnb/x.py:3", "critnb/x.py:3"),
+        ("in /data/pack.", "in .."),
+        ("/data/pack", "."),
+        ("/data/package/x", "/data/package/x"),
+        ("/data/pack/runs/R.partial/figs/a", "figs/a"),
+    ],
+)
+def test_paths_under_roots_become_relative(before, after) -> None:
+    roots = ("/data/pack", "/data/pack/runs/R.partial")
+    assert outputs_of(new_output("stream", text=before), roots=roots)[0]["text"] == after
+
+
+def test_widgets_go() -> None:
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "a1b2"}, "text/plain": "0%"}
+    assert outputs_of(new_output("display_data", data=widget)) == []
+
+
+def test_absolute_parameters_under_no_root_keep_their_name() -> None:
+    source = "# Parameters\nparams = '/home/me/my.yaml'\noverrides = {'a': ['/x/y', 1]}\nrun_dir = None\n"
+    notebook = with_cell(source=source, metadata={"tags": ["injected-parameters"]})
+    assert clean(notebook, roots=[])["cells"][0]["source"] == (
+        "# Parameters\nparams = 'my.yaml'\noverrides = {'a': ['y', 1]}\nrun_dir = None"
+    )
+
+
+def test_a_large_embedded_image_is_scanned_in_no_time() -> None:
+    """Two million characters without a space took a quadratic pattern hours."""
+    began = time.perf_counter()
+    outputs_of(new_output("display_data", data={"text/html": "A1b/" * 500_000}), roots=("/data/pack",))
+    assert time.perf_counter() - began < 5
+
+
+def test_the_notebook_given_is_left_as_it_was() -> None:
+    notebook = with_cell(outputs=[new_output("stream", text="/data/pack/x")], metadata={"execution": {"a": 1}})
+    before = nbformat.writes(notebook)
+    clean(notebook, roots=["/data/pack"])
+    assert nbformat.writes(notebook) == before
+
+
+def test_cleaned_again_it_is_the_same(cleaned) -> None:
+    assert to_ipynb(clean(cleaned[0], roots=[])) == to_ipynb(cleaned[0])
+
+
+def test_the_page_loads_nothing(cleaned) -> None:
+    page = to_html(cleaned[0]).decode()
+    assert not re.search(r"<script|<link|<iframe|@import|url\(|<img[^>]+src=.https?:", page)
+    assert "Content-Security-Policy" in page
+    assert 'href="https://example.org"' in page
+
+
+def test_the_page_reads_in_order_with_its_code_folded(cleaned) -> None:
+    page = to_html(cleaned[0]).decode()
+    assert "<title>S05 · What is seen?</title>" in page
+    assert page.count('<details class="code">') == page.count("</details>") == len(CELLS) + 2
+    assert page.index("S05 · What is seen?</h1>") < page.index("on stdout") < page.index("0.98")
+
+
+def test_the_title_may_be_the_notebooks_own() -> None:
+    notebook = new_notebook(metadata={"title": "a < b"}, cells=[new_markdown_cell("# other")])
+    assert "<title>a &lt; b</title>" in to_html(clean(notebook, roots=[])).decode()
