@@ -60,6 +60,7 @@ def _tables(*names: str) -> tuple[str, ...]:
     return tuple(f"{_DIR.TABLES}/{name}.{suffix}" for name in names for suffix in ("csv", "parquet"))
 
 
+_FIGURES_AND_TABLES = ("report.schema", "report.tables", "report.provenance", "report.style", "report.figures")
 _MEASURE = ("criticality.branching", "criticality.metrics", "criticality.susceptibility")
 
 STAGES: tuple[StageSpec, ...] = (

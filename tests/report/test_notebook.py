@@ -73,7 +73,7 @@ def test_the_traceback_stays(cleaned) -> None:
     error = cleaned[0]["cells"][-1]["outputs"][-1]
     assert error["ename"] == "DataError"
     assert error["evalue"] == ".: no windows"
-    assert "raise errors" in "".join(error["traceback"])
+    assert "raise errors.DataError" in re.sub(r"\x1b\[[\d;]*m", "", "".join(error["traceback"]))
     assert "DataError" in to_html(cleaned[0]).decode()
 
 
