@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import html
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from IPython.display import HTML
 
@@ -26,7 +26,7 @@ __all__ = ["Gate", "Verdict", "gates", "picture", "table"]
 
 _DIGITS = 4
 _NOTHING = "–"
-_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
+_MOST_DECIMALS = 6
 _BADGES = {
     Verdict.PASS: ("#e2f3ec", "#00694c"),
     Verdict.NOT_AVAILABLE: ("#eeeeee", "#555555"),
@@ -38,7 +38,7 @@ _STYLE = (
     ".critnb{overflow-x:auto;margin:.6em 0}"
     ".critnb table{border-collapse:collapse;font-size:.85em;font-variant-numeric:tabular-nums}"
     ".critnb caption,.critnb figcaption{text-align:left;color:#444;padding:.2em 0 .5em;font-size:1.05em}"
-    ".critnb th,.critnb td{padding:.25em .8em;border:0;text-align:right;white-space:nowrap;vertical-align:top}"
+    ".critnb th,.critnb td{padding:.25em .6em;border:0;text-align:right;white-space:nowrap;vertical-align:top}"
     ".critnb thead th{border-bottom:1.5px solid #888;font-weight:600;vertical-align:bottom}"
     ".critnb tbody tr:nth-child(even){background:#f6f7f9}"
     ".critnb .text{text-align:left}.critnb .wide{white-space:normal;min-width:16em;max-width:34em}"
@@ -53,12 +53,13 @@ _STYLE = (
 def table(frame: pd.DataFrame, caption: str, *, units: Mapping[str, str] | None = None, digits: int = _DIGITS) -> HTML:
     """Show a frame's columns with their units under the names, NaN as a dash.
 
-    Floats have at most ``digits`` significant digits; a column's have the same number of decimals where that stays short.
+    The largest number of a float column has ``digits`` significant digits and the others as many decimals, where that
+    leaves the smallest two of its own; otherwise each number has its own ``digits``.
     """
     given = units or {}
     heads = [_head(str(name), given.get(str(name), ""), _is_text(frame[name])) for name in frame.columns]
     texts = [_is_text(frame[name]) for name in frame.columns]
-    columns = [_aligned([shown(value, digits) for value in frame[name]], digits) for name in frame.columns]
+    columns = [_column(frame[name], digits) for name in frame.columns]
     rows = [
         [_cell(words, "text" if text else "") for words, text in zip(row, texts, strict=True)]
         for row in zip(*columns, strict=True)
@@ -101,12 +102,27 @@ def shown(value: Any, digits: int) -> str:
     return str(value)
 
 
-def _aligned(column: list[str], digits: int) -> list[str]:
-    """Fill decimals up with zeros so that the points of a column stand below each other."""
-    decimals = [len(words.partition(".")[2]) for words in column if _DECIMAL.fullmatch(words)]
-    if not decimals or max(decimals) > digits or any("e" in words for words in column):
-        return column
-    return [f"{float(words):.{max(decimals)}f}" if _DECIMAL.fullmatch(words) else words for words in column]
+def _column(values: pd.Series[Any], digits: int) -> list[str]:
+    if not pd.api.types.is_float_dtype(values.dtype):
+        return [shown(value, digits) for value in values]
+    places = _decimals(np.abs(values.dropna().to_numpy(dtype=np.float64)), digits)
+    if places is None:
+        return [shown(float(value), digits) for value in values]
+    words = [_NOTHING if math.isnan(value) else f"{value:.{places}f}" for value in values]
+    while places and all(word.endswith("0") for word in words if word != _NOTHING):
+        words = [word if word == _NOTHING else word[:-1].removesuffix(".") for word in words]
+        places -= 1
+    return words
+
+
+def _decimals(sizes: npt.NDArray[np.float64], digits: int) -> int | None:
+    """Return the decimals that suit all of a column's absolute values, None where none do."""
+    sizes = sizes[sizes > 0]
+    if not len(sizes) or not np.isfinite(sizes).all():
+        return None
+    places = digits - 1 - math.floor(math.log10(sizes.max()))
+    fits = 0 <= places <= _MOST_DECIMALS and sizes.min() >= 10.0 ** (1 - places)
+    return places if fits else None
 
 
 def _is_text(values: pd.Series[Any]) -> bool:

@@ -40,9 +40,19 @@ def test_units_stand_under_the_names() -> None:
 
 
 def test_decimals_of_a_column_stand_below_each_other() -> None:
-    frame = pd.DataFrame({"b": [0.5, 0.4219, 1.25, np.nan], "wide": [1e-7, 3.0, 2.5, 1.0]})
-    assert cells(table(frame, "").data)[::2] == ["0.5000", "0.4219", "1.2500", "–"]
-    assert cells(table(frame, "").data)[1::2] == ["1e-07", "3", "2.5", "1"]
+    columns = {"b": [0.09524, 0.12537, -0.5, np.nan], "g": [0.7, 0.85, 1.0, 1.3], "n": [3.0, 12.0, 0.0, 250.0]}
+    shown_cells = cells(table(pd.DataFrame(columns), "").data)
+    assert shown_cells[::3] == ["0.0952", "0.1254", "-0.5000", "–"]
+    assert shown_cells[1::3] == ["0.70", "0.85", "1.00", "1.30"]
+    assert shown_cells[2::3] == ["3", "12", "0", "250"]
+
+
+def test_numbers_too_far_apart_keep_their_own_digits() -> None:
+    frame = pd.DataFrame({"wide": [1e-7, 3.0, 2.5], "infinite": [0.5, np.inf, 0.25], "none": [np.nan] * 3})
+    shown_cells = cells(table(frame, "").data)
+    assert shown_cells[::3] == ["1e-07", "3", "2.5"]
+    assert shown_cells[1::3] == ["0.5", "inf", "0.25"]
+    assert shown_cells[2::3] == ["–"] * 3
 
 
 def test_numbers_are_aligned_right_and_words_left() -> None:

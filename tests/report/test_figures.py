@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 
 from critnb.canon import Adjacency, NullId, SpikeDef
 from critnb.criticality import EMPTY_SITE, find_avalanches, label_sites
@@ -21,7 +22,7 @@ from critnb.report.figures import (
     rate_match,
 )
 from critnb.report.figures.f01_raster import colour_avalanches
-from critnb.report.figures.panels import rate_label
+from critnb.report.figures.panels import log_ticks, rate_label
 from critnb.report.style import Drawing, styled
 
 ONE, TWO = SpikeDef
@@ -194,6 +195,20 @@ def test_avalanches_that_touch_differ_in_colour(study) -> None:
     assert pairs > 10
 
 
+def test_a_colour_is_not_dealt_to_a_neighbour_of_its_last_owner() -> None:
+    """Six pairs far from the long row use up the palette; the seventh, beside the row, would get the row's colour."""
+    counts = np.zeros((1, 8, 40), dtype=np.uint16)
+    counts[0, 0, :30] = 1
+    for t in (2, 6, 10, 14, 18):
+        counts[0, 7, t : t + 2] = 1
+    counts[0, 2, 24:26] = 1
+    found = find_avalanches(counts, np.zeros(1, dtype=np.int32), Adjacency.ADJ_4N)
+    colours = colour_avalanches(found)
+    assert found.t_min.tolist() == [0, 2, 6, 10, 14, 18, 24]
+    assert len(set(colours[:6])) == 6
+    assert colours[6] != colours[0]
+
+
 def test_single_sites_are_grey(study) -> None:
     found = find_avalanches(study.raster.counts[0], study.raster.seq_id, Adjacency.ADJ_4N)
     grey = {colour for colour, area in zip(colour_avalanches(found), found.area, strict=True) if area == 1}
@@ -280,3 +295,23 @@ def test_one_gain_and_one_rate_are_enough(study) -> None:
     for drawing in (branching_curves(row), null_delta(row)):
         draw(drawing)
         assert all_axes(drawing)[0].get_xlim()[0] < 1.0 < all_axes(drawing)[0].get_xlim()[1]
+
+
+@pytest.mark.parametrize(("low", "high"), [(8e-6, 3e-5), (1e-5, 2.5e-4), (1e-6, 9e-4)])
+def test_a_logarithmic_axis_has_two_to_five_labels(low, high) -> None:
+    axes = Figure().subplots()
+    axes.set(xscale="log", xlim=(low, high))
+    log_ticks(axes.xaxis, low, high)
+    labelled = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert 2 <= len(labelled) <= 5
+    assert not any(label.get_text() for label in axes.get_xticklabels(minor=True))
+
+
+@pytest.mark.parametrize("choice", [0, -1])
+def test_bars_and_rings_at_the_grids_edge_are_whole(study, choice) -> None:
+    gains = study.choices[0]["gains"]
+    edge = [dict(entry, gstar=gains[choice]) for entry in study.choices]
+    curve, bars = all_axes(gstar_selection(edge))[0], all_axes(gstar_selection(edge))[N_RATES]
+    low, high = bars.get_xlim()
+    assert all(low < bar.get_x() and bar.get_x() + bar.get_width() < high for bar in bars.patches)
+    assert not curve.lines[-1].get_clip_on()

@@ -196,3 +196,10 @@ def test_the_page_reads_in_order_with_its_code_folded(cleaned) -> None:
 def test_the_title_may_be_the_notebooks_own() -> None:
     notebook = new_notebook(metadata={"title": "a < b"}, cells=[new_markdown_cell("# other")])
     assert "<title>a &lt; b</title>" in to_html(clean(notebook, roots=[])).decode()
+
+
+def test_outputs_that_need_scripts_stay_out_of_the_page() -> None:
+    script = new_output("display_data", data={"application/javascript": "alert(1)"})
+    page = to_html(clean(with_cell(outputs=[script]), roots=[])).decode()
+    assert "alert" not in page
+    assert page == to_html(clean(with_cell(outputs=[script]), roots=[])).decode()

@@ -67,6 +67,8 @@ def _scatter(axes: Any, rows: pd.DataFrame, looks: dict[float, Ink]) -> None:
         axes.plot(x, of_rate["achieved_rate_raster"], **look, fillstyle="none", mew=0.5, markersize=3.4, alpha=0.7)
         axes.plot(x, of_rate["achieved_rate"], **look, mew=0, markersize=2.4)
     axes.set(xscale="log", yscale="log")
+    panels.log_ticks(axes.xaxis, *axes.get_xlim())
+    panels.log_ticks(axes.yaxis, *axes.get_ylim())
 
 
 def gate_units(rows: pd.DataFrame) -> Floats:

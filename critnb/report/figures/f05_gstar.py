@@ -54,8 +54,9 @@ def _cell(curve: Any, bars: Any, rate: float, entry: Mapping[str, Any] | None, i
         return
     gains = _floats(entry["gains"])
     _curve(curve, entry, gains, ink)
-    _bars(bars, gains, _floats(entry["chosen_share"]), entry["gstar"], ink)
-    panels.gain_axis(bars, gains)
+    width = 0.7 * float(np.diff(np.sort(gains)).min()) if len(gains) > 1 else 0.05
+    _bars(bars, gains, _floats(entry["chosen_share"]), width, entry["gstar"], ink)
+    panels.gain_axis(bars, gains, reach=width / 2)
 
 
 def _curve(axes: Any, entry: Mapping[str, Any], gains: Floats, ink: Ink) -> None:
@@ -76,8 +77,7 @@ def _title(rate: float, entry: Mapping[str, Any] | None) -> str:
     return "\n".join(lines)
 
 
-def _bars(axes: Any, gains: Floats, share: Floats, gstar: float, ink: Ink) -> None:
-    width = 0.7 * float(np.diff(np.sort(gains)).min()) if len(gains) > 1 else 0.05
+def _bars(axes: Any, gains: Floats, share: Floats, width: float, gstar: float, ink: Ink) -> None:
     axes.bar(gains, share, width, color=[ink.color if gain == gstar else GREY for gain in gains], linewidth=0)
     axes.axhline(CANON.CONST.GSTAR_IDENTIFIED_MIN_SHARE, color=INK, linewidth=0.6, linestyle=":")
     axes.set_ylim(0, 1.05)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from critnb.canon import CANON, SliceRole, SpikeDef
 from critnb.report.style import FAINT, GREY, INK, Ink, Scope
@@ -23,13 +24,29 @@ SPIKE_WORDS = {
 }
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DODGE = 0.16
-_MARGIN = 0.04
+_FINE_DECADES = 1.1
+_COARSE_DECADES = 2.0
+_MARGIN = 0.08
 
 
 def rate_label(rate: float) -> str:
     """Return a target rate in words for legends, like ρ = 2·10⁻⁵."""
-    mantissa, exponent = f"{rate:.3e}".split("e")
-    return f"ρ = {float(mantissa):g}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return f"ρ = {power_of_ten(rate)}"
+
+
+def power_of_ten(value: float) -> str:
+    """Return a positive number like 2·10⁻⁵."""
+    mantissa, exponent = f"{value:.3e}".split("e")
+    return f"{float(mantissa):g}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def log_ticks(axis: Any, low: float, high: float) -> None:
+    """Put three to five labels on a logarithmic axis, be it half a decade long or three."""
+    decades = np.log10(high / low)
+    steps = (1, 2, 5) if decades < _FINE_DECADES else (1, 3) if decades < _COARSE_DECADES else (1,)
+    axis.set_major_locator(LogLocator(subs=steps, numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def spike_defs(frame: pd.DataFrame) -> list[SpikeDef]:
@@ -72,8 +89,12 @@ def curve(axes: Any, x: Floats, y: Floats, low: Floats, high: Floats, ink: Ink) 
 
 
 def ring(axes: Any, x: Floats, y: Floats, marked: npt.NDArray[np.bool_]) -> None:
-    """Draw an open ring around the marked points."""
-    axes.plot(x[marked], y[marked], linestyle="none", marker="o", markersize=7, fillstyle="none", color=INK, mew=0.8)
+    """Draw an open ring around the marked points, whole also at the panel's edge."""
+    shown = marked & np.isfinite(y)
+    if not shown.any():
+        return
+    look: dict[str, Any] = {"marker": "o", "markersize": 7, "fillstyle": "none", "color": INK, "mew": 0.8}
+    axes.plot(x[shown], y[shown], linestyle="none", clip_on=False, **look)
 
 
 def unavailable(axes: Any, reason: str) -> None:
@@ -92,10 +113,10 @@ def baseline(axes: Any) -> None:
     axes.axvline(CANON.CONST.GAIN_BASELINE, color=FAINT, linewidth=0.8, zorder=0.5)
 
 
-def gain_axis(axes: Any, gains: Iterable[float]) -> None:
-    """Limit the axis to the grid with a margin."""
+def gain_axis(axes: Any, gains: Iterable[float], *, reach: float = 0.0) -> None:
+    """Limit the axis to the grid with a margin that also holds what reaches beyond a gain by ``reach``."""
     distinct = np.unique(np.fromiter(gains, dtype=np.float64))
-    margin = _MARGIN * (distinct[-1] - distinct[0]) or _MARGIN
+    margin = max(_MARGIN * (distinct[-1] - distinct[0]), 1.1 * reach) or _MARGIN
     axes.set_xlim(distinct[0] - margin, distinct[-1] + margin)
 
 

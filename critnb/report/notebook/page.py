@@ -25,7 +25,7 @@ _BODY = """
 {%- endblock input_group -%}
 {%- block data_javascript scoped %}{% endblock -%}
 {%- block data_widget_view scoped %}{% endblock -%}
-<script>1</script>
+{%- block footer %}{% endblock -%}
 """
 _CSS = """
 :root { color-scheme: light; }
