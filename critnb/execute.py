@@ -17,11 +17,11 @@ import nbformat
 import yaml
 
 from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole
-from critnb.errors import CritnbError, DependencyError, StageFailedError, by_name
+from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError, by_name
 from critnb.follow import following
 from critnb.local import Local
 from critnb.params import Loaded, load
-from critnb.plan import PlannedRun, Planner
+from critnb.plan import PlannedRun, Planner, stage_sources
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
 from critnb.stages import StageSpec
@@ -98,6 +98,7 @@ def execute(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Load
                 executed = _run_notebook(planned.spec, run, local)
             _keep_notebook(planned.spec, run, executed)
             _check_outputs(planned.spec, run)
+            _check_code(planned)
             return run.publish()
         except KeyboardInterrupt:
             run.fail("interrupted")
@@ -204,6 +205,17 @@ def _check_outputs(spec: StageSpec, run: PartialRun) -> None:
     missing = [path for path in spec.outputs if path not in {artifact.path for artifact in run.record.artifact_index}]
     if missing:
         raise StageFailedError(f"{spec.id} did not write {', '.join(missing)}; see its notebook in {run.path}")
+
+
+def _check_code(planned: PlannedRun) -> None:
+    changed = [
+        path for path, digest in stage_sources(planned.spec).items() if planned.inputs.sources.get(path) != digest
+    ]
+    if changed:
+        raise IntegrityError(
+            f"{planned.spec.id}: {changed[0]} was changed while the stage ran, so its result belongs to no version of the code\n"
+            "run the stage again"
+        )
 
 
 def prepare_by_hand(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> tuple[PartialRun, Local]:

@@ -13,7 +13,7 @@ _POLL_SECONDS = 0.25
 
 
 @contextmanager
-def following(log: Path, show: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+def following(log: Path, show: Callable[[dict[str, Any]], object]) -> Iterator[None]:
     """Call ``show`` with every event that is appended to ``log`` (JSON lines) inside the context."""
     stop = threading.Event()
     thread = threading.Thread(target=_follow, args=(log, show, stop), daemon=True)
@@ -25,7 +25,7 @@ def following(log: Path, show: Callable[[dict[str, Any]], None]) -> Iterator[Non
         thread.join()
 
 
-def _follow(log: Path, show: Callable[[dict[str, Any]], None], stop: threading.Event) -> None:
+def _follow(log: Path, show: Callable[[dict[str, Any]], object], stop: threading.Event) -> None:
     with log.open(encoding="utf-8") as file:
         file.seek(0, 2)
         pending = ""

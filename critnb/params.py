@@ -293,7 +293,7 @@ class _StrictLoader(yaml.SafeLoader):
     """YAML without tags and without repeated keys, reading 1e-5 as the number that it looks like."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "tag", None) is not None:
             raise yaml.MarkedYAMLError(problem=f"the tag {event.tag} is not allowed", problem_mark=event.start_mark)
         return super().compose_node(parent, index)

@@ -53,6 +53,11 @@ def _recorded(run: Run) -> HashInputs:
     return found
 
 
+def stage_sources(spec: StageSpec) -> dict[str, str]:
+    """Return the hashes of the source files that a stage's numbers rest on."""
+    return package_sources([*spec.code, *_EVERY_STAGE])
+
+
 class Planner:
     """Plans the runs of one model role."""
 
@@ -92,7 +97,7 @@ class Planner:
             sections=sections,
             upstream=upstream,
             notebook=notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook),
-            sources=package_sources([*spec.code, *_EVERY_STAGE]),
+            sources=stage_sources(spec),
         )
         return PlannedRun(spec, self._role, inputs.run_id(), config, inputs)
 

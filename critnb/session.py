@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from critnb import progress
 from critnb.canon import CANON, DatasetRole, ModelRole, SliceRole, Stage
 from critnb.declared import declared
-from critnb.errors import DependencyError, GateError
+from critnb.errors import DependencyError, GateError, IntegrityError
 from critnb.local import Local
 from critnb.params import Loaded, Params, validate
 from critnb.report.gates import Gate
@@ -86,16 +86,18 @@ class StageSession:
         from critnb import sources
         from critnb.language import load
 
-        determinism = load.make_deterministic()
+        flags = load.make_deterministic()
         files = sources.model_files(self._loaded, self.role)
+        self._check_identity("model", files.identity())
         compute = self._loaded.params.compute.model_copy(update={"device": self.local.device})
         with self.run.timing("load model"):
             model = load.load(files, compute)
         facts = model.facts(files, self.role)
+        determinism = dict(self.run.record.determinism or {})
         self.run.update(
             model=facts,
-            determinism={**self.run.record.determinism, "flags": determinism},
-            environment={**self.run.record.environment, "compute": load.hardware(model.device)},
+            determinism={**determinism, "flags": {**determinism.get("flags", {}), **flags}},
+            environment={**(self.run.record.environment or {}), "compute": load.hardware(model.device)},
         )
         self.run.log("model_loaded", **facts)
         return model
@@ -135,6 +137,7 @@ class StageSession:
         from critnb.language.windows import corpus_windows
 
         if dataset not in self._tokenised:
+            self._check_identity("data", {dataset: sources.corpus(self._loaded, dataset).identity()})
             documents = sources.documents(self._loaded, dataset)
             seq_len = self._loaded.params.windows.seq_len
             self._tokenised[dataset] = corpus_windows(documents, self.model.tokenizer, seq_len)
@@ -143,6 +146,13 @@ class StageSession:
     @cached_property
     def _tokenised(self) -> dict[DatasetRole, NDArray[np.int64]]:
         return {}
+
+    def _check_identity(self, section: str, found: Mapping[str, Any]) -> None:
+        """Raise IntegrityError if a model or corpus is no longer what the run's id was made from."""
+        inputs = self.run.record.hash_inputs
+        planned = inputs.sections[section] if inputs else {}
+        if any(planned.get(key) != value for key, value in found.items()):
+            raise IntegrityError(f"{section}: the files changed between the planning of this run and its start; run it again")
 
     def progress(self, label: str, total: int, unit: str = "window") -> AbstractContextManager[progress.Advance]:
         """Return a context that yields ``advance(n)``; shown where the stage was started, never in the kept notebook."""

@@ -121,9 +121,8 @@ def corpus(loaded: Loaded, role: DatasetRole) -> Corpus:
     source = loaded.params.data.of(role)
     if isinstance(source, HubData):
         revision = source.revision or _hub_revision(source, role)
-        described = json.dumps([source.id, source.config, source.split, source.field, revision])
-        digest = hashlib.sha256(described.encode()).hexdigest()
-        return Corpus(role, f"hub:{source.id}", revision, source.split, digest)
+        described = json.dumps([source.id, source.config, source.split, source.field, revision]).encode()
+        return Corpus(role, f"hub:{source.id}", revision, source.split, hashlib.sha256(described).hexdigest())
     digest = hashlib.sha256()
     for document in documents(loaded, role):
         encoded = document.encode()

@@ -115,11 +115,10 @@ def _permutation_columns(
         tested = _compare_all(getattr(real, name), getattr(null.pooled, name))
         columns[f"{name}_perm"], columns[f"delta_{name}"] = tested["null_mean"], tested["delta"]
         difference = getattr(resampled, name) - getattr(resampled_null, name)
-        columns |= _interval(f"opt_delta_{name}", difference)
+        columns |= _interval(f"opt_delta_{name}", difference) | {f"opt_{name}_perm_sd": tested["null_sd"]}
     expected = BranchingSums.stack([expected_under_permutation(counts) for counts in raster.counts])
     # The last of the three ratios is b_tot, the one that is judged.
     return columns | {
-        "opt_b_tot_perm_sd": tested["null_sd"],
         "opt_delta_b_tot_z": tested["z"],
         "opt_delta_b_tot_p": tested["p_one_sided"],
         "opt_b_tot_perm_expected": expected.pooled().b_tot,

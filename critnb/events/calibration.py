@@ -46,7 +46,7 @@ class Calibration:
         return {
             "mu": self.mu,
             "sigma": self.sigma,
-            "n_samples": np.int64(self.n_samples)[()].reshape(()),
+            "n_samples": np.array(self.n_samples, dtype=np.int64),
             "clamped_units": self.clamped.astype(np.uint8),
         }
 

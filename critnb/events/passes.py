@@ -122,7 +122,8 @@ def extract(
 
 
 def _samples(passes: ForwardPasses, tokens: NDArray[np.int64]) -> int:
-    return len(tokens) * (tokens.shape[1] - passes.burn_in) * passes.model.n_units
+    n_windows, length = tokens.shape
+    return int(n_windows * (length - passes.burn_in) * passes.model.n_units)
 
 
 def _per_site(sites: NDArray[np.int64], windows: int, length: int) -> Counts:

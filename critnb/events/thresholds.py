@@ -17,7 +17,8 @@ _KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
 
 def gate_tolerance(target_events: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return how far the number of events may be from its target: max(1, RATE_MATCH_TOL_REL * k)."""
-    return np.maximum(1.0, CANON.CONST.RATE_MATCH_TOL_REL * target_events)
+    tolerance: NDArray[np.float64] = np.maximum(1.0, CANON.CONST.RATE_MATCH_TOL_REL * target_events)
+    return tolerance
 
 
 @dataclass(frozen=True)

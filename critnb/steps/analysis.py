@@ -111,31 +111,55 @@ def _save(stage: StageSession, name: str, drawing: Drawing, analysis: Analysis) 
 
 
 def at_chosen_gains(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of T01 at g1 and g*, the columns that a reader compares."""
-    shown = table[table["opt_is_g1"] | table["opt_is_gstar"]]
-    names = {
-        "spike_def_id": "spike definition", "target_rate": "rate", "g": "g", "opt_occupancy": "occupancy",
-        "b_tot": "b_tot", "opt_b_tot_ci_low": "low", "opt_b_tot_ci_high": "high", "b_tot_perm": "permuted b_tot",
-        "delta_b_tot": "Δ", "opt_delta_b_tot_ci_low": "Δ low", "opt_delta_b_tot_ci_high": "Δ high",
-        "opt_delta_b_tot_p": "p", "opt_delta_b_tot_shift": "Δ shift", "opt_delta_b_tot_shift_p": "p shift", "chi": "chi",
-    }  # fmt: skip
-    return shown[list(names)].rename(columns=names).assign(**{"spike definition": _short(shown["spike_def_id"])})
+    """Return the rows of T01 at g1 and g*: each statistic with its 95 % interval, its null and p."""
+    shown = _chosen(table)
+    return _named(shown).assign(
+        **{
+            "occupancy": shown["opt_occupancy"].map("{:.1%}".format),
+            "b_tot": _with_interval(shown, "b_tot"),
+            "permuted": shown["b_tot_perm"],
+            "Δ permutation": _with_interval(shown, "delta_b_tot"),
+            "p": shown["opt_delta_b_tot_p"],
+            "Δ shift": _with_interval(shown, "opt_delta_b_tot_shift"),
+            "p ": shown["opt_delta_b_tot_shift_p"],
+            "chi": shown["chi"],
+        }
+    )
 
 
 def avalanche_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return avalanche numbers of T01 at g1 and g*, real beside permuted."""
-    shown = table[table["opt_is_g1"] | table["opt_is_gstar"]]
-    names = {
-        "spike_def_id": "spike definition", "target_rate": "rate", "g": "g", "n_avalanches": "avalanches",
-        "opt_n_avalanches_perm": "permuted: avalanches", "avalanche_size_mean": "mean size",
-        "opt_avalanche_size_mean_perm": "permuted: mean size", "avalanche_size_median": "median size",
-        "avalanche_span_tokens_mean": "mean span, tokens", "avalanche_span_layers_mean": "mean span, layers",
-    }  # fmt: skip
-    return shown[list(names)].rename(columns=names).assign(**{"spike definition": _short(shown["spike_def_id"])})
+    shown = _chosen(table)
+    return _named(shown).assign(
+        **{
+            "avalanches": shown["n_avalanches"],
+            "permuted": shown["opt_n_avalanches_perm"],
+            "mean size": shown["avalanche_size_mean"],
+            "permuted ": shown["opt_avalanche_size_mean_perm"],
+            "median size": shown["avalanche_size_median"],
+            "mean tokens": shown["avalanche_span_tokens_mean"],
+            "mean layers": shown["avalanche_span_layers_mean"],
+        }
+    )
 
 
-def _short(spike_defs: pd.Series[Any]) -> pd.Series[Any]:
-    return spike_defs.astype(str).map(lambda name: name.removeprefix("SPIKE_").lower().replace("_", " "))
+def _chosen(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["opt_is_g1"] | table["opt_is_gstar"]]
+
+
+def _named(shown: pd.DataFrame) -> pd.DataFrame:
+    roles = [
+        " = ".join(name for name, holds in ((str(GCondition.g1), g1), ("g*", gstar)) if holds)
+        for g1, gstar in zip(shown["opt_is_g1"], shown["opt_is_gstar"], strict=True)
+    ]
+    spike_defs = shown["spike_def_id"].astype(str).map(lambda name: name.split("_", 1)[1].lower().replace("_", " "))
+    return pd.DataFrame({"events": spike_defs, "rate": shown["target_rate"], "gain": shown["g"], "": roles})
+
+
+def _with_interval(shown: pd.DataFrame, name: str) -> list[str]:
+    stem = name if name.startswith("opt_") else f"opt_{name}"
+    columns = zip(shown[name], shown[f"{stem}_ci_low"], shown[f"{stem}_ci_high"], strict=True)
+    return [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in columns]
 
 
 def findings(analysis: Analysis) -> str:

@@ -71,7 +71,7 @@ def rate_gates(thresholds: pd.DataFrame) -> list[Gate]:
     judged = gate(thresholds)
     gates = []
     for (spike_def, rate), rows in judged.groupby(["spike_def_id", "target_rate"]):
-        worst = rows.loc[(rows["off"] - rows["tolerance"]).idxmax()]
+        worst = rows.iloc[int((rows["off"] - rows["tolerance"]).argmax())]
         gates.append(
             Gate.judge(
                 f"rate match, {spike_def}, {rate:g}",

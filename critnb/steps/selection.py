@@ -47,7 +47,7 @@ def choose(stage: StageSession) -> list[Choice]:
 
 def _choose_one(raster: Raster, stage: StageSession, **wanted: Any) -> GstarChoice:
     ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL, **wanted)
-    gains = np.array([raster.conditions[i].gain for i in ids])
+    gains = [raster.conditions[i].gain for i in ids]
     sums = BranchingSums.stack([branching_sums(raster.counts[i]) for i in ids])
     return select_gstar(
         gains,

@@ -57,7 +57,7 @@ def model_gates(frame: pd.DataFrame) -> list[Gate]:
     }
     gates = []
     for name, rows in frame.groupby("check", sort=False):
-        worst = rows.loc[(rows["deviation"] - rows["tolerance"]).idxmax()]
+        worst = rows.iloc[int((rows["deviation"] - rows["tolerance"]).argmax())]
         where = "" if worst["layer"] < 0 else f"worst: layer {worst['layer']}"
         gates.append(
             Gate.judge(
