@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import inspect
 import random
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypedDict
@@ -106,7 +107,9 @@ def _unique(entries: Iterable[Described]) -> list[Described]:
 def _described(modules: tuple[str, ...]) -> Iterator[tuple[Described, bool]]:
     for module_name in modules:
         try:
-            module = importlib.import_module(module_name)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                module = importlib.import_module(module_name)
         except ImportError:  # not every platform and version has every module
             continue
         prefix = "" if module_name == "builtins" else f"{module_name}."

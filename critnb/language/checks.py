@@ -60,6 +60,9 @@ def _layer_linearity(model: LanguageModel, ids: Tensor, layer: int) -> LayerLine
     taps = model.taps.layers[layer]
     contribution = _output_of(model, ids, taps.mlp)
     plain = _output_of(model, ids, taps.block)
+    if contribution.shape != plain.shape:
+        # what does not even have the residual stream's width is added to it by no one
+        return LayerLinearity(layer, float("inf"), 0.0, float(contribution.abs().max()))
     with scaled_output(taps.mlp, _PROBE_GAIN):
         scaled = _output_of(model, ids, taps.block)
     deviation = (scaled - plain) - (_PROBE_GAIN - 1) * contribution

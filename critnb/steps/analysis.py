@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, SpikeDef, Stage
+from critnb.canon import CANON, GCondition, SpikeDef, Stage
 from critnb.criticality.summary import summarise
 from critnb.lattice import RASTER_NULLS, Raster, marginals_exact, null_raster
 from critnb.report import figures

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from models import save, tiny_llama
+
+from critnb.canon import PACK_ROOT
+
+TEXT = "The {n}th line of a small corpus, said in its own words: {n} times {n} is {m}.\n"
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory) -> Path:
+    """A folder with a tiny model, a corpus and params that every stage runs on in seconds."""
+    folder = tmp_path_factory.mktemp("inputs")
+    save(folder / "model", tiny_llama(n_layers=3, width=16, units=24, context=64))
+    (folder / "corpus.txt").write_text("".join(TEXT.format(n=n, m=n * n) for n in range(400)))
+    params = {
+        "models": {"BASE": {"source": "file", "path": "model"}},
+        "data": {"A": {"source": "file", "path": "corpus.txt"}},
+        "windows": {"seq_len": 32, "n_calibration": 24, "n_raster": 24},
+        "events": {"tau0": 1.5, "target_rates": [0.01, 0.02]},
+        "gain": {"grid": [0.8, 1.0, 1.2], "interventions": ["MLP_GLOBAL", "ATTN_GLOBAL"]},
+        "nulls": {"replicates": 40},
+        "analysis": {"bootstrap_reps": 50},
+    }
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    return folder
+
+
+def runner(*words: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run runner.py as a user does."""
+    command = [sys.executable, str(PACK_ROOT / "runner.py"), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=PACK_ROOT)
+
+
+@pytest.fixture(scope="session")
+def run_stages(inputs) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(word: str, runs: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        return runner(word, "--params", inputs / "params.yaml", "--runs-dir", runs, *options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def whole(run_stages, tmp_path_factory) -> Path:
+    """A runs folder with every stage done once, undisturbed."""
+    runs = tmp_path_factory.mktemp("runs")
+    done = run_stages("all", runs)
+    assert done.returncode == 0, done.stderr
+    return runs
