@@ -143,7 +143,9 @@ def test_closed_form_equals_the_monte_carlo_mean():
 
 @given(lattices)
 def test_diagonal_equals_the_plain_loop(x):
-    successors = [x[tuple(np.add(at, (0, 1, 1)))] for at in np.argwhere(x) if np.all(at[1:] < np.array(x.shape[1:]) - 1)]
+    successors = [
+        x[tuple(np.add(at, (0, 1, 1)))] for at in np.argwhere(x) if np.all(at[1:] < np.array(x.shape[1:]) - 1)
+    ]
     share = np.mean(successors) if successors else np.nan
     np.testing.assert_allclose(diagonal_branching(x), share, rtol=1e-14)
 

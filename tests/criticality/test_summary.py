@@ -84,7 +84,8 @@ REQUIRED = {
     *("avalanche_size_mean", "avalanche_size_median", "avalanche_span_tokens_mean", "avalanche_span_layers_mean"),
 }
 OPTIONAL = {
-    *("b_tot_perm_sd", "delta_b_tot_z", "delta_b_tot_p", "b_tot_perm_expected"),
+    *("b_time_perm_sd", "b_depth_perm_sd", "b_tot_perm_sd"),
+    *("delta_b_tot_z", "delta_b_tot_p", "b_tot_perm_expected"),
     *("b_tot_shift", "delta_b_tot_shift", "delta_b_tot_shift_z", "delta_b_tot_shift_p"),
     *("b_tot_adj8n", "occupancy", "n_empty_sequences", "n_avalanches_perm", "avalanche_size_mean_perm"),
 }
@@ -120,6 +121,13 @@ def test_persistence_differs_from_the_permutation_and_not_from_the_shift(rows):
 def test_closed_form_is_the_mean_of_the_null(rows):
     error = rows.opt_b_tot_perm_sd[:2] / np.sqrt(60)
     assert ((rows.b_tot_perm - rows.opt_b_tot_perm_expected)[:2].abs() < 4 * error).all()
+
+
+@pytest.mark.parametrize("name", ["b_time", "b_depth", "b_tot"])
+def test_the_null_columns_are_mean_and_spread_of_its_replicates(raster, rows, name):
+    pooled = getattr(samples(raster)[PERM].pooled, name)
+    np.testing.assert_allclose(rows[f"{name}_perm"], pooled.mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(rows[f"opt_{name}_perm_sd"], pooled.std(axis=1, ddof=1), rtol=1e-12)
 
 
 def test_deltas_and_means_fit_together(rows):
