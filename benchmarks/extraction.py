@@ -9,11 +9,11 @@ measured in turn, so that a slow moment of the machine hits both sides.
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -71,7 +71,9 @@ def extracting(passes: ForwardPasses, tokens: np.ndarray, calibration: object, t
     return time.perf_counter() - started
 
 
-def compare(name: str, causal: LlamaForCausalLM, windows: int, batch_tokens: int, device: torch.device, repeats: int) -> None:
+def compare(
+    name: str, causal: LlamaForCausalLM, windows: int, batch_tokens: int, device: torch.device, repeats: int
+) -> None:
     model = tapped(causal, device)
     tokens = np.random.default_rng(0).integers(1, 1280, size=(windows, SEQ_LEN))
     passes = ForwardPasses(model, batch_tokens=batch_tokens)
@@ -79,7 +81,9 @@ def compare(name: str, causal: LlamaForCausalLM, windows: int, batch_tokens: int
     targets = RateTargets(TAU0, model.n_units, base_rates(passes, tokens, calibration, tuple(SpikeDef), TAU0), RATES)
     before = passes.windows_run
     bare(model, tokens[:8], batch_tokens)
-    pairs = [(bare(model, tokens, batch_tokens), extracting(passes, tokens, calibration, targets)) for _ in range(repeats)]
+    pairs = [
+        (bare(model, tokens, batch_tokens), extracting(passes, tokens, calibration, targets)) for _ in range(repeats)
+    ]
     plain, full = (min(column) for column in zip(*pairs, strict=True))
     counted, least = (passes.windows_run - before) // repeats, windows * len(GAINS)
     print(
@@ -103,7 +107,13 @@ def memory_of(windows: int) -> None:
     calibration = calibrate(passes, tokens)
     targets = RateTargets(TAU0, model.n_units, base_rates(passes, tokens, calibration, tuple(SpikeDef), TAU0), RATES)
     match_rates(passes, tokens, calibration, targets, Setting())
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(own_peak())
+
+
+def own_peak() -> float:
+    """Return this process's peak resident memory in MiB; getrusage would count what the forking parent had."""
+    status = Path("/proc/self/status").read_text()
+    return float(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main() -> None:
@@ -125,7 +135,9 @@ def main() -> None:
         peak = peak_memory(windows)
         least = least or peak
         raster = windows * SEQ_LEN * 8 * len(RATES) * len(SpikeDef) * 2 / 2**20
-        print(f"peak memory, {windows:>3} windows: {peak:7.1f} MiB ({peak - least:+.1f}), of which raster {raster:.1f} MiB")
+        print(
+            f"peak memory, {windows:>3} windows: {peak:7.1f} MiB ({peak - least:+.1f}), of which raster {raster:.1f} MiB"
+        )
     return None
 
 

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole, Stage
 from critnb.errors import CritnbError, ParamsError, RunExistsError
@@ -42,8 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(Exit.STAGE_FAILED)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses a wrong word or option as the rest of the pack does: in two lines, not with all of its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and end the process."""
+        self.exit(int(Exit.BAD_INPUT), f"error: {message}\nsee {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="runner.py",
         description="Run stages of the pack, or look at what they left.",
         epilog=f"exit codes: {', '.join(f'{int(code)} {code.label}' for code in Exit)}",
@@ -89,7 +97,7 @@ def _stage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--params", default="base.yaml", metavar="FILE", help="a path, or a name in params/")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
     parser.add_argument(
-        "--role", choices=[*ModelRole, "all"], help="model role; the first one of the params by default"
+        "--role", choices=[*map(str, ModelRole), "all"], help="model role; the first one of the params by default"
     )
     parser.add_argument("--runs-dir", type=Path, default=_default_runs_dir())
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")

@@ -158,7 +158,7 @@ def _distinct(values: Sequence[Hashable]) -> None:
 
 
 class Events(_Section):
-    tau0: Annotated[StrictFloat, Field(gt=0)] = _CONST.TAU0_BASELINE
+    tau0: Annotated[StrictFloat, Field(gt=0, allow_inf_nan=False)] = _CONST.TAU0_BASELINE
     spike_defs: list[SpikeDef] = Field(default=list(SpikeDef), min_length=1)
     target_rates: list[Rate] = Field(default=list(_CONST.TARGET_LAYER_RATES), min_length=1)
 
@@ -279,6 +279,8 @@ def validate(tree: Mapping[str, Any], *, origin: str) -> Params:
         return Params.model_validate(_resolve_references(tree, origin))
     except ValidationError as error:
         raise ParamsError(_one_line_each(error, origin)) from None
+    except RecursionError:
+        raise ParamsError(f"{origin}: a value holds itself through a YAML alias; write it out") from None
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -364,6 +366,7 @@ def _resolve_references(value: Any, origin: str) -> Any:
 
 
 _SOURCES = ("embedded", "file", "hub")
+_TAG_PLACE = 2
 
 
 def _one_line_each(error: ValidationError, origin: str, at_most: int = 2) -> str:
@@ -375,8 +378,12 @@ def _one_line_each(error: ValidationError, origin: str, at_most: int = 2) -> str
 
 
 def _key(location: tuple[int | str, ...]) -> str:
-    # pydantic puts the discriminator's value into the location of a source's fields; the user wrote no such key
-    parts = [str(part) for part in location if part not in _SOURCES and part != "[key]"]
+    # pydantic puts the discriminator's value behind the role of a model or data set; the user wrote no such key
+    parts = [
+        str(part)
+        for place, part in enumerate(location)
+        if part != "[key]" and not (place == _TAG_PLACE and part in _SOURCES)
+    ]
     return ".".join(parts) or "top level"
 
 
@@ -389,7 +396,7 @@ def _problem(problem: Any) -> str:
             return "is required"
         case "value_error":
             return str(problem["ctx"]["error"])
-        case "union_tag_not_found":
+        case "union_tag_not_found" | "union_tag_invalid":
             return f"needs a source: one of {', '.join(_SOURCES)}"
     shown = repr(given) if len(repr(given)) <= 60 else f"a {type(given).__name__}"
     return f"{problem['msg'][0].lower()}{problem['msg'][1:]}, found {shown}"

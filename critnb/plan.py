@@ -5,6 +5,7 @@ A run's id follows from its inputs alone, so the whole chain is known before any
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from critnb.stages import StageSpec, spec_of, upstream_closure
 
 # every stage's numbers pass through these
 _EVERY_STAGE = ("session",)
+_CONSTANT = re.compile(r"CONST\.([A-Z][A-Z0-9_]*)")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,13 @@ def stage_sources(spec: StageSpec) -> dict[str, str]:
     return package_sources([*spec.code, *_EVERY_STAGE])
 
 
+def stage_constants(spec: StageSpec) -> dict[str, Any]:
+    """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere."""
+    texts = [(PACK_ROOT / path).read_text(encoding="utf-8") for path in stage_sources(spec)]
+    names = {name for text in texts for name in _CONSTANT.findall(text)}
+    return {name: getattr(CANON.CONST, name) for name in sorted(names)}
+
+
 class Planner:
     """Plans the runs of one model role."""
 
@@ -85,10 +94,14 @@ class Planner:
         upstream = {need: self._plan_stage(spec_of(need)).run_id for need in spec.needs}
         everything = self._loaded.params.sections()
         config: dict[str, Any] = {"role": str(self._role), **project(everything, spec.reads)}
-        sections: dict[str, Any] = {"params": project(everything, spec.reads), "role": str(self._role)}
+        sections: dict[str, Any] = {
+            "params": project(everything, spec.reads),
+            "role": str(self._role),
+            "constants": stage_constants(spec),
+        }
         if spec.uses_model:
-            config["models"] = {str(self._role): everything["models"][self._role]}
             sections["model"] = self._model.identity()
+            config["models"] = {str(self._role): everything["models"][self._role]}
         if spec.data:
             config["data"] = {str(role): everything["data"][role] for role in spec.data}
             sections["data"] = {str(role): self._corpus(role).identity() for role in spec.data}

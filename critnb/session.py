@@ -152,7 +152,9 @@ class StageSession:
         inputs = self.run.record.hash_inputs
         planned = inputs.sections[section] if inputs else {}
         if any(planned.get(key) != value for key, value in found.items()):
-            raise IntegrityError(f"{section}: the files changed between the planning of this run and its start; run it again")
+            raise IntegrityError(
+                f"{section}: the files changed between the planning of this run and its start; run it again"
+            )
 
     def progress(self, label: str, total: int, unit: str = "window") -> AbstractContextManager[progress.Advance]:
         """Return a context that yields ``advance(n)``; shown where the stage was started, never in the kept notebook."""

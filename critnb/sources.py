@@ -147,9 +147,7 @@ def documents(loaded: Loaded, role: DatasetRole) -> Iterator[str]:
 
 def _file_documents(source: FileData, loaded: Loaded, role: DatasetRole) -> Iterator[str]:
     pattern = str(loaded.resolve(source.path))
-    # Path.glob takes no absolute pattern
-    found = glob.glob(pattern, recursive=True)  # noqa: PTH207
-    paths = [Path(path) for path in sorted(found) if Path(path).is_file()]
+    paths = _matching_files(source, loaded)
     if not paths:
         raise DependencyError(
             f"data.{role}.path: no file matches {pattern}; give the path of a .txt, .jsonl or .parquet"
@@ -163,6 +161,16 @@ def _file_documents(source: FileData, loaded: Loaded, role: DatasetRole) -> Iter
         raise DataError(f"data.{role}: {pattern} holds no text; check the path and the field {source.field!r}")
 
 
+def _matching_files(source: FileData, loaded: Loaded) -> list[Path]:
+    literal = loaded.resolve(source.path)
+    if literal.is_file():
+        return [literal]
+    # Path.glob takes no absolute pattern; a root of its own keeps the brackets of a folder's name from being one
+    pattern = str(Path(source.path).expanduser())
+    found = glob.glob(pattern, root_dir=loaded.base_dir, recursive=True)  # noqa: PTH207
+    return [path for path in (loaded.base_dir / name for name in sorted(found)) if path.is_file()]
+
+
 def _read_documents(path: Path, source: FileData, role: DatasetRole) -> Iterator[str]:
     match path.suffix.lower():
         case ".txt" | ".md":
@@ -171,8 +179,8 @@ def _read_documents(path: Path, source: FileData, role: DatasetRole) -> Iterator
             yield from (piece for piece in (piece.strip("\n") for piece in pieces) if piece)
         case ".jsonl":
             for number, line in enumerate(_read_text(path, role).split("\n"), start=1):
-                if line.strip():
-                    yield _json_field(line, source.field, f"data.{role}: {path} line {number}")
+                if line.strip() and (text := _json_field(line, source.field, f"data.{role}: {path} line {number}")):
+                    yield text
         case ".parquet":
             yield from _parquet_field(path, source.field, role)
         case suffix:
@@ -193,9 +201,19 @@ def _json_field(line: str, field: str, where: str) -> str:
         record: Any = json.loads(line)
     except json.JSONDecodeError as error:
         raise DataError(f"{where}: not JSON: {error.msg}") from None
-    value = record.get(field) if isinstance(record, dict) else None
+    return _text(record.get(field) if isinstance(record, dict) else None, field, where)
+
+
+def _text(value: Any, field: str, where: str) -> str:
     if not isinstance(value, str):
         raise DataError(f"{where}: no text in field {field!r}; set the data source's field")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        # JSON can spell halves of surrogate pairs, which are no characters
+        raise DataError(
+            f"{where}: field {field!r} holds half of a surrogate pair at character {error.start}; repair the text"
+        ) from None
     return value
 
 
@@ -207,7 +225,9 @@ def _parquet_field(path: Path, field: str, role: DatasetRole) -> Iterator[str]:
         column = pq.read_table(path, columns=[field]).column(field)
     except (pa.ArrowInvalid, KeyError, OSError) as error:
         raise DataError(f"data.{role}: {path}: column {field!r} cannot be read: {_first_line(error)}") from None
-    yield from (value for value in column.to_pylist() if value)
+    for row, value in enumerate(column.to_pylist(), start=1):
+        if value is not None and (text := _text(value, field, f"data.{role}: {path} row {row}")):
+            yield text
 
 
 def _hub_documents(source: HubData, role: DatasetRole) -> Iterator[str]:

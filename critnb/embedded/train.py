@@ -25,6 +25,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from critnb.canon import ModelRole
 from critnb.embedded import WEIGHTS, corpora, questions
 from critnb.embedded.ngram import WittenBell
 from critnb.language.prompts import arc_mcq_v1
@@ -54,7 +55,10 @@ class Recipe:
         return self.learning_rate * min((step + 1) / self.warmup, (self.steps - step) / (self.steps - self.warmup))
 
 
-RECIPES = {"BASE": Recipe(steps=2800, learning_rate=3e-3), "INSTRUCT": Recipe(steps=900, learning_rate=1e-3, seed=1338)}
+RECIPES = {
+    ModelRole.BASE: Recipe(steps=2800, learning_rate=3e-3),
+    ModelRole.INSTRUCT: Recipe(steps=900, learning_rate=1e-3, seed=1338),
+}
 
 
 def architecture(vocab_size: int) -> LlamaConfig:
@@ -221,7 +225,9 @@ def save(folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFa
     return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
-def write_card(folder: Path, role: str, recipe: Recipe, measured: dict[str, float], ngram: dict[str, float]) -> None:
+def write_card(
+    folder: Path, role: ModelRole, recipe: Recipe, measured: dict[str, float], ngram: dict[str, float]
+) -> None:
     """Write the model card, README.md, and the same numbers as card.json."""
     facts: dict[str, Any] = {
         "role": role,
@@ -233,8 +239,8 @@ def write_card(folder: Path, role: str, recipe: Recipe, measured: dict[str, floa
     }
     (folder / "card.json").write_text(json.dumps(facts, indent=2) + "\n")
     trained_on = {
-        "BASE": "the sources of the Python standard library",
-        "INSTRUCT": "the same sources, then questions about library docstrings, starting from the BASE model",
+        ModelRole.BASE: "the sources of the Python standard library",
+        ModelRole.INSTRUCT: "the same sources, then questions about library docstrings, starting from the BASE model",
     }[role]
     rows = "\n".join(
         f"| {name} | {measured[key]:.3f} | {ngram[key]:.3f} |"
@@ -252,11 +258,11 @@ def write_card(folder: Path, role: str, recipe: Recipe, measured: dict[str, floa
     )
 
 
-def train(role: str, weights: Path, device: torch.device) -> dict[str, float]:
+def train(role: ModelRole, weights: Path, device: torch.device) -> dict[str, float]:
     """Train one role into ``weights``/role and return its measurements."""
     torch.manual_seed(RECIPES[role].seed)
     documents = corpora.training_documents()
-    if role == "BASE":
+    if role == ModelRole.BASE:
         tokenizer = train_tokenizer(documents)
         model = LlamaForCausalLM(architecture(len(tokenizer)))
     else:
@@ -264,7 +270,7 @@ def train(role: str, weights: Path, device: torch.device) -> dict[str, float]:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(base)
         model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32)
     sample = text_sampler(encode(tokenizer, documents))
-    if role == "INSTRUCT":
+    if role == ModelRole.INSTRUCT:
         sample = mixed(sample, question_sampler(tokenizer))
     fit(model, sample, RECIPES[role], device)
     folder = weights / role.lower()
@@ -273,15 +279,15 @@ def train(role: str, weights: Path, device: torch.device) -> dict[str, float]:
     return measured
 
 
-def roles_to_train(choice: str) -> Iterator[str]:
+def roles_to_train(choice: str) -> Iterator[ModelRole]:
     """Yield the roles in the order in which they must be trained."""
-    yield from RECIPES if choice == "all" else (choice,)
+    yield from RECIPES if choice == "all" else (ModelRole(choice),)
 
 
 def main() -> None:
     """Train what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--role", choices=[*RECIPES, "all"], default="all")
+    parser.add_argument("--role", choices=[*map(str, RECIPES), "all"], default="all")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder that holds base/ and instruct/")
     arguments = parser.parse_args()

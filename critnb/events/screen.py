@@ -37,19 +37,44 @@ def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> C
     """Return every value of u [B, T, F] whose v is at least the bound of some spike definition, and few others."""
     u = u.contiguous()
     upper = _below(calibration, layer, min(bounds.values()), u)
-    mask = u > upper
     two_sided = bounds.get(SpikeDef.SPIKE_TWO_SIDED_ABS)
-    if two_sided is not None:
-        mask |= u < _above(calibration, layer, two_sided, u)
-    flat = mask.view(-1)
-    if u.device.type == "cpu":
-        index = np.flatnonzero(flat.numpy())
-        values = u.view(-1)[torch.from_numpy(index)].double().numpy()
+    lower = None if two_sided is None else _above(calibration, layer, two_sided, u)
+    if u.device.type == "cpu" and u.dtype is not torch.bfloat16:
+        index, values = _outside_in_blocks(u, upper, lower)
     else:
-        places = flat.nonzero().squeeze(1)
-        index, values = places.cpu().numpy(), u.view(-1)[places].float().cpu().numpy().astype(np.float64)
+        index, values = _outside(u, upper, lower)
     site, unit = np.divmod(index, u.shape[-1])
     return Candidates(site, calibration.z(layer, unit, values))
+
+
+_Found = tuple[NDArray[np.intp], NDArray[np.float64]]
+
+
+def _outside(u: Tensor, upper: Tensor, lower: Tensor | None) -> _Found:
+    mask = u > upper
+    if lower is not None:
+        mask |= u < lower
+    places = mask.view(-1).nonzero().squeeze(1)
+    return places.cpu().numpy(), u.view(-1)[places].float().cpu().numpy().astype(np.float64)
+
+
+# A block and its mask stay in the second-level cache; torch's comparison of a whole batch took 2.7 times as long.
+_BLOCK_VALUES = 1 << 18
+
+
+def _outside_in_blocks(u: Tensor, upper: Tensor, lower: Tensor | None) -> _Found:
+    rows = u.view(-1, u.shape[-1]).numpy()
+    high, low = upper.numpy(), None if lower is None else lower.numpy()
+    step = max(1, _BLOCK_VALUES // rows.shape[1])
+    found = []
+    for first in range(0, len(rows), step):
+        block = rows[first : first + step]
+        mask = block > high
+        if low is not None:
+            mask |= block < low
+        found.append(np.flatnonzero(mask) + first * rows.shape[1])
+    index = np.concatenate(found)
+    return index, rows.reshape(-1)[index].astype(np.float64)
 
 
 def _below(calibration: Calibration, layer: int, bound: float, like: Tensor) -> Tensor:

@@ -95,7 +95,8 @@ def _marks_gstar(conditions: pd.DataFrame, gstar: Mapping[tuple[SpikeDef, float]
     try:
         return [gain == gstar[SpikeDef(spike_def), rate] for spike_def, rate, gain in keys]
     except KeyError as missing:
-        raise DataError(f"{T01.name}: no g* for {missing.args[0]}; gstar.json is of another run") from None
+        found = CANON.OUTPUT.GSTAR_JSON_BASENAME
+        raise DataError(f"{T01.name}: no g* for {missing.args[0]}; {found} is of another run") from None
 
 
 def _schema(table: str) -> TableSchema:

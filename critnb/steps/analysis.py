@@ -113,18 +113,17 @@ def _save(stage: StageSession, name: str, drawing: Drawing, analysis: Analysis) 
 def at_chosen_gains(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of T01 at g1 and g*: each statistic with its 95 % interval, its null and p."""
     shown = _chosen(table)
-    return _named(shown).assign(
-        **{
-            "occupancy": shown["opt_occupancy"].map("{:.1%}".format),
-            "b_tot": _with_interval(shown, "b_tot"),
-            "permuted": shown["b_tot_perm"],
-            "Δ permutation": _with_interval(shown, "delta_b_tot"),
-            "p": shown["opt_delta_b_tot_p"],
-            "Δ shift": _with_interval(shown, "opt_delta_b_tot_shift"),
-            "p ": shown["opt_delta_b_tot_shift_p"],
-            "chi": shown["chi"],
-        }
-    )
+    columns: dict[str, Any] = {
+        "occupancy": shown["opt_occupancy"].map("{:.1%}".format),
+        "b_tot": _with_interval(shown, "b_tot"),
+        "permuted": shown["b_tot_perm"],
+        "Δ permutation": _with_interval(shown, "delta_b_tot"),
+        "p": shown["opt_delta_b_tot_p"],
+        "Δ shift": _with_interval(shown, "opt_delta_b_tot_shift"),
+        "p ": shown["opt_delta_b_tot_shift_p"],
+        "chi": shown["chi"],
+    }
+    return _named(shown).assign(**columns)
 
 
 def avalanche_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -61,7 +61,7 @@ def _recount(table: pd.DataFrame, raster: Raster, column: str) -> int:
         row = wrong.iloc[0]
         raise IntegrityError(
             f"thresholds: layer {row['layer']} at gain {row['gain']:g} is recorded with {row[column]} events, "
-            f"its raster holds {row['counted']}; run the stages again from S02"
+            f"its raster holds {row['counted']}; run the stages again from {Stage.S02}"
         )
     return len(joined)
 

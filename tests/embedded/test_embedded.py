@@ -64,13 +64,14 @@ def test_witten_bell_by_hand():
 def test_witten_bell_is_a_distribution():
     model = WittenBell(b"the cat sat on the mat", 3)
     context = b"th"
-    total = sum(2 ** -(3 * model.bits_per_byte(context + bytes([c]))[-1] - 2 * model.bits_per_byte(context)[-1]) for c in range(256))
+    before = 2 * model.bits_per_byte(context)[-1]
+    total = sum(2 ** (before - 3 * model.bits_per_byte(context + bytes([c]))[-1]) for c in range(256))
     assert total == pytest.approx(1, abs=1e-9)
 
 
 @pytest.mark.parametrize("order", [0, 8])
 def test_witten_bell_refuses_other_orders(order):
-    with pytest.raises(ValueError, match="outside 1..7"):
+    with pytest.raises(ValueError, match="outside 1"):
         WittenBell(b"abc", order)
 
 

@@ -59,9 +59,10 @@ def test_a_contribution_that_is_not_there_fails_the_linearity_check(model, token
 def test_hooks_are_gone_afterwards_also_after_an_error(model, tokens):
     ids = torch.from_numpy(tokens)
     before = model.causal(ids).logits
-    with pytest.raises(RuntimeError, match="on purpose"), gain_applied(model.taps, Intervention.MLP_GLOBAL, 0.5):
-        with reading_units(model.taps, lambda _l, _u: None):
-            raise RuntimeError("on purpose")
+    gained = gain_applied(model.taps, Intervention.MLP_GLOBAL, 0.5)
+    read = reading_units(model.taps, lambda _l, _u: None)
+    with pytest.raises(RuntimeError, match="on purpose"), gained, read:
+        raise RuntimeError("on purpose")
     assert torch.equal(model.causal(ids).logits, before)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.causal.modules())
 
@@ -71,7 +72,9 @@ def test_gain_scales_what_the_branch_adds(model, tokens):
     ids, found = torch.from_numpy(tokens), {}
     block = model.causal.model.layers[0]
     hooks = [
-        block.register_forward_hook(lambda _m, a, out: found.update(inp=a[0], out=out[0] if isinstance(out, tuple) else out)),
+        block.register_forward_hook(
+            lambda _m, a, out: found.update(inp=a[0], out=out[0] if isinstance(out, tuple) else out)
+        ),
         block.self_attn.register_forward_hook(lambda _m, _a, out: found.update(attention=out[0])),
     ]
     with torch.inference_mode(), gain_applied(model.taps, Intervention.MLP_GLOBAL, 0.0):

@@ -100,7 +100,9 @@ def test_t01_says_what_the_rasters_hold(whole):
     conditions = rasters.parquet(result(rasters, CANON.OUTPUT.CONDITIONS_PARQUET_BASENAME))
     grid = conditions[conditions["intervention_id"] == Intervention.MLP_GLOBAL]
     assert len(table) == len(grid) == 2 * 2 * 3
-    merged = table.merge(grid, left_on=["spike_def_id", "target_rate", "g"], right_on=["spike_def_id", "target_rate", "gain"])
+    merged = table.merge(
+        grid, left_on=["spike_def_id", "target_rate", "g"], right_on=["spike_def_id", "target_rate", "gain"]
+    )
     for _, row in merged.iterrows():
         x = arrays["X"][row["cond_id"]].astype(np.int64)
         time = (x[:, :, :-1] * x[:, :, 1:]).sum() / x[:, :, :-1].sum()

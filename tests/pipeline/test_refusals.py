@@ -202,7 +202,9 @@ def test_verify_tells_a_changed_file_and_leaves_the_rest_alone(whole, copied, ca
 def test_a_second_runner_on_the_same_run_is_turned_away(inputs, tmp_path):
     command = [sys.executable, str(PACK_ROOT / "runner.py"), "phase1", "--params", str(inputs / "params.yaml")]
     pair = [
-        subprocess.Popen([*command, "--runs-dir", str(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, "--runs-dir", str(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(2)
     ]
     ends = [(process.communicate(timeout=120)[1], process.returncode) for process in pair]
@@ -214,7 +216,8 @@ def test_a_traceback_is_shown_on_demand_only(inputs, tmp_path):
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, str(PACK_ROOT / "runner.py"), "phase1", "--params", "nowhere.yaml"]
     quiet, verbose = (
-        subprocess.run([*command, *more], capture_output=True, text=True, env=environment).stderr for more in ([], ["-v"])
+        subprocess.run([*command, *more], capture_output=True, text=True, env=environment).stderr
+        for more in ([], ["-v"])
     )
     assert "Traceback" not in quiet
     assert "Traceback" in verbose

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.collections import PolyCollection
 
-from critnb.canon import Adjacency, Intervention, NullId, SliceRole, SpikeDef
+from critnb.canon import CANON, Adjacency, Intervention, NullId, SliceRole, SpikeDef
 from critnb.criticality import EMPTY_SITE, Avalanches, find_avalanches, label_sites
 from critnb.errors import DataError
 from critnb.lattice import Raster
@@ -44,7 +44,9 @@ def pick_example(raster: Raster, gstar: Mapping[tuple[SpikeDef, float], float]) 
     wanted = {"spike_def_id": spike_def, "target_rate": rate, "gain": gstar[spike_def, rate]}
     found = raster.conditions.where(**wanted, intervention_id=Intervention.MLP_GLOBAL, null_id=NullId.NULL_NONE)
     if not found:
-        raise DataError(f"F01: the raster has no condition {wanted}; gstar.json is of another run")
+        raise DataError(
+            f"F01: the raster has no condition {wanted}; {CANON.OUTPUT.GSTAR_JSON_BASENAME} is of another run"
+        )
     events = raster.counts[found[0]].sum(axis=(1, 2), dtype=np.int64)
     order = np.argsort(events, kind="stable")
     return Example(found[0], int(np.flatnonzero(events == events[order[(len(order) - 1) // 2]])[0]))

@@ -109,8 +109,8 @@ def _held_out(axes: Any, rows: pd.DataFrame, looks: dict[float, Ink]) -> None:
 
 def _handles() -> list[Any]:
     return [
-        panels.line_handle("A_cal", color=GREY, marker="o", linestyle="none", mew=0),
-        panels.line_handle("A_raster", color=GREY, marker="o", linestyle="none", fillstyle="none", mew=0.6),
+        panels.line_handle(SliceRole.A_cal, color=GREY, marker="o", linestyle="none", mew=0),
+        panels.line_handle(SliceRole.A_raster, color=GREY, marker="o", linestyle="none", fillstyle="none", mew=0.6),
         panels.line_handle("equality", color=INK, linewidth=0.7),
         panels.band_handle(_GATE),
     ]

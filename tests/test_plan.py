@@ -1,0 +1,144 @@
+"""Run ids: which inputs change which stage's run, and that nothing else does. Planning hashes files and loads no model."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from critnb import plan
+from critnb.canon import CANON, ModelRole
+from critnb.errors import DependencyError, ParamsError
+from critnb.params import load
+from critnb.runs import RunStore
+from critnb.stages import STAGES
+
+ALL = frozenset(spec.id for spec in STAGES)
+FROM_S01 = ALL - {"S00"}
+FROM_S02 = FROM_S01 - {"S01"}
+FROM_S02B = FROM_S02 - {"S02"}
+FROM_S03 = FROM_S02B - {"S02B"}
+FROM_S04 = FROM_S03 - {"S03"}
+PARAMS = {
+    "models": {"BASE": {"source": "file", "path": "model"}, "INSTRUCT": {"source": "file", "path": "model"}},
+    "data": {"A": {"source": "file", "path": "corpus.txt"}},
+}
+
+
+def write_inputs(folder: Path, text: str = "a corpus", weights: bytes = b"weights", comment: str = "") -> Path:
+    (folder / "model").mkdir(parents=True)
+    for name in ("config.json", "tokenizer.json"):
+        (folder / "model" / name).write_text(name)
+    (folder / "model" / "model.safetensors").write_bytes(weights)
+    (folder / "corpus.txt").write_text(text)
+    (folder / "params.yaml").write_text(f"# {comment}\n{yaml.safe_dump(PARAMS)}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return write_inputs(tmp_path_factory.mktemp("inputs"))
+
+
+def ids(folder: Path, role: ModelRole = ModelRole.BASE, **overrides) -> dict[str, str]:
+    loaded = load(folder / "params.yaml", {key.replace("__", "."): value for key, value in overrides.items()})
+    return {run.spec.id: run.run_id for run in plan.Planner(loaded, role, RunStore(folder / "runs")).plan(STAGES)}
+
+
+def changed(folder: Path, **overrides) -> set[str]:
+    before, after = ids(folder), ids(folder, **overrides)
+    return {stage for stage in before if before[stage] != after[stage]}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stages"),
+    [
+        ("windows__seed", 1, ALL),
+        ("windows__seq_len", 64, ALL),
+        ("windows__burn_in_tokens", 4, ALL),
+        ("windows__n_calibration", 32, ALL),
+        ("compute__dtype", "bfloat16", ALL),
+        ("compute__batch_tokens", 1024, ALL),
+        ("compute__attention", "eager", ALL),
+        ("events__tau0", 2.0, FROM_S01),
+        ("events__target_rates", [1e-4], FROM_S01),
+        ("events__spike_defs", ["SPIKE_TWO_SIDED_ABS"], FROM_S01),
+        ("gain__grid", [0.9, 1.0], FROM_S02),
+        ("analysis__bootstrap_reps", 50, FROM_S02B),
+        ("analysis__bootstrap_seed", 1, FROM_S02B),
+        ("windows__n_raster", 32, FROM_S03),
+        ("gain__interventions", ["MLP_GLOBAL"], FROM_S03),
+        ("nulls__replicates", 10, FROM_S04),
+        ("nulls__seed", 1, FROM_S04),
+        ("analysis__adjacency", "ADJ_8N", {"S05"}),
+        ("compute__device", "cpu", set()),
+        ("windows__n_eval_b", 1, set()),
+        ("data__B", {"source": "file", "path": "corpus.txt"}, set()),
+        ("release__title", "another", set()),
+    ],
+)
+def test_a_parameter_changes_the_stages_that_read_it_and_those_below(folder, key, value, stages):
+    assert changed(folder, **{key: value}) == stages
+
+
+@pytest.mark.parametrize(
+    ("constant", "value", "stages"),
+    [("EPS", 1e-7, FROM_S01), ("CHI_EPS", 1e-9, ALL - {"S01"}), ("BOOTSTRAP_CI_WIDTH_MAX", 0.4, set())],
+)
+def test_a_constant_of_the_registry_changes_the_stages_whose_code_names_it(
+    folder, monkeypatch, constant, value, stages
+):
+    before = ids(folder)
+    constants = CANON.CONST.model_copy(update={constant: value})
+    monkeypatch.setattr(plan, "CANON", CANON.model_copy(update={"CONST": constants}))
+    after = ids(folder)
+    assert {stage for stage in before if before[stage] != after[stage]} == stages
+
+
+def test_another_place_name_or_comment_is_the_same_run(folder, tmp_path):
+    elsewhere = write_inputs(tmp_path / "else where", comment="moved")
+    assert ids(elsewhere) == ids(folder)
+    shutil.move(elsewhere / "model", elsewhere / "renamed")
+    assert ids(elsewhere, models__BASE__path="renamed") == ids(folder)
+
+
+@pytest.mark.parametrize("change", [{"text": "a corpuS"}, {"weights": b"weightS"}])
+def test_another_content_is_another_run_of_every_stage(folder, tmp_path, change):
+    before, after = ids(folder), ids(write_inputs(tmp_path / "other", **change))
+    assert not set(before.values()) & set(after.values())
+
+
+def test_roles_never_share_a_run_even_of_the_same_model(folder):
+    assert not set(ids(folder).values()) & set(ids(folder, ModelRole.INSTRUCT).values())
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(grid=st.permutations([0.7, 0.9, 1.0, 1.3]), rates=st.permutations([1e-5, 2e-5, 4e-5, 8e-5]))
+def test_the_order_of_a_list_is_the_same_run(folder, grid, rates):
+    in_order = ids(folder, gain__grid=sorted(grid), events__target_rates=sorted(rates))
+    assert ids(folder, gain__grid=list(grid), events__target_rates=list(rates)) == in_order
+
+
+def pinned(folder: Path, **pins: str):
+    loaded = load(folder / "params.yaml")
+    return plan.Planner(loaded, ModelRole.BASE, RunStore(folder / "runs"), pins)
+
+
+def test_pins_of_runs_that_are_not_there(folder):
+    with pytest.raises(DependencyError, match=r"RUN_S01_0123456789ab in .* is absent"):
+        pinned(folder, S01="RUN_S01_0123456789ab")
+    with pytest.raises(DependencyError, match="'nonsense' is no run id; one looks like"):
+        pinned(folder, S01="nonsense")
+
+
+def test_a_role_that_the_params_do_not_give(tmp_path):
+    folder = write_inputs(tmp_path / "one")
+    (folder / "params.yaml").write_text(
+        yaml.safe_dump({**PARAMS, "models": {"INSTRUCT": PARAMS["models"]["INSTRUCT"]}})
+    )
+    with pytest.raises(ParamsError, match=r"models\.BASE is not given \(there is INSTRUCT\)"):
+        ids(folder)

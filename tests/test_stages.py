@@ -1,0 +1,133 @@
+"""The stage table: words to stages, needs to order, and that a stage's hash covers all code that its numbers rest on."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sourcecode import code_cells, imported, imported_by
+
+from critnb import plan, stages
+from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.errors import ParamsError
+from critnb.stages import STAGES, named, spec_of, upstream_closure
+
+# What may change without a change of any number of a finished run. sources and embedded read documents and weights,
+# whose content enters the hash itself; params gives values, which enter it too; canon's constants enter it by name.
+INFRASTRUCTURE = (
+    *("canon", "errors", "params", "declared", "stages", "plan", "execute", "runs", "local", "progress", "follow"),
+    *("sources", "embedded", "report.display", "report.gates", "report.notebook"),
+)
+
+
+def within(module: str, names) -> bool:
+    return any(f"{module}.".startswith(f"critnb.{name}.") for name in names)
+
+
+def rests_on(spec) -> set[str]:
+    """Every critnb module that a stage's notebook leads to, but for infrastructure."""
+    waiting = imported(code_cells(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook))
+    found: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        if module == "critnb" or module in found or within(module, INFRASTRUCTURE):
+            continue
+        found.add(module)
+        # the session reaches everything that some stage may ask it for; which of it this one does, its row says
+        if not within(module, plan._EVERY_STAGE):
+            waiting |= imported_by(module)
+    return found
+
+
+@pytest.mark.parametrize("spec", STAGES, ids=lambda spec: spec.id)
+def test_no_result_can_be_older_than_the_code_that_made_it(spec):
+    hashed = (*spec.code, *plan._EVERY_STAGE)
+    assert sorted(module for module in rests_on(spec) if not within(module, hashed)) == []
+    assert spec.uses_model <= ("language" in spec.code)
+
+
+@pytest.mark.parametrize("spec", STAGES, ids=lambda spec: spec.id)
+def test_no_stage_is_rerun_for_code_that_it_does_not_use(spec):
+    found = rests_on(spec)
+    assert [name for name in spec.code if not any(within(module, [name]) for module in found)] == []
+
+
+@pytest.mark.parametrize("spec", STAGES, ids=lambda spec: spec.id)
+def test_constants_of_the_registry_that_the_code_names_are_hashed(spec):
+    text = "".join((PACK_ROOT / path).read_text() for path in plan.stage_sources(spec))
+    hashed = plan.stage_constants(spec)
+    assert set(hashed) == set(re.findall(r"(?<=CONST\.)[A-Z0-9_]+", text))
+    assert all(CANON.lookup(f"CANON.CONST.{name}") == value for name, value in hashed.items())
+
+
+def test_eps_is_a_constant_of_the_stages_that_compute_z():
+    with_eps = {spec.id for spec in STAGES if "EPS" in plan.stage_constants(spec)}
+    assert with_eps == {Stage.S01, Stage.S02, Stage.S03, Stage.S04}
+    assert "CHI_EPS" in plan.stage_constants(spec_of(Stage.S05))
+
+
+@pytest.mark.parametrize(
+    ("word", "ids"),
+    [
+        ("phase0", ["S00"]),
+        ("phase2", ["S02", "S02B"]),
+        ("phase2_gain_grid", ["S02"]),
+        ("S02B", ["S02B"]),
+        ("s05", ["S05"]),
+        ("all", ["S00", "S01", "S02", "S02B", "S03", "S04", "S05"]),
+    ],
+)
+def test_a_word_names_its_stages_in_order(word, ids):
+    assert [spec.id for spec in named(word)] == ids
+
+
+@pytest.mark.parametrize("word", ["phase9", "phase", "", "S99", "S06B", "phase2_gain"])
+def test_an_unknown_word_is_one_line_that_says_what_there_is(word):
+    with pytest.raises(ParamsError, match=re.escape(f"no stage is called {word!r}; choose phase0, phase1, ")) as caught:
+        named(word)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "ids"),
+    [
+        ("phase0", ["S00"]),
+        ("phase1", ["S01"]),
+        ("S02B", ["S01", "S02", "S02B"]),
+        ("phase3", ["S01", "S02", "S02B", "S03"]),
+        ("phase5", ["S01", "S02", "S02B", "S03", "S04", "S05"]),
+    ],
+)
+def test_the_closure_is_everything_upstream_in_order(word, ids):
+    assert [spec.id for spec in upstream_closure(named(word))] == ids
+
+
+def test_the_table_agrees_with_the_contract():
+    contract = {
+        "S00": [],
+        "S01": [],
+        "S02": ["S01"],
+        "S02B": ["S02"],
+        "S03": ["S01", "S02", "S02B"],
+        "S04": ["S01", "S02", "S03"],
+        "S05": ["S02", "S02B", "S03", "S04"],
+    }
+    assert {spec.id: list(spec.needs) for spec in STAGES} == contract
+    assert {spec.command for spec in STAGES} <= set(dict(CANON.CLI.CMD).values())
+    assert all((PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook).is_file() for spec in STAGES)
+
+
+def test_every_stage_needs_only_what_stands_above_it():
+    for place, spec in enumerate(STAGES):
+        assert set(spec.needs) <= {above.id for above in STAGES[:place]}
+
+
+def test_analysis_and_selection_load_no_model():
+    assert [spec.id for spec in STAGES if not spec.uses_model] == [Stage.S02B, Stage.S05]
+    assert not any(spec.data for spec in STAGES if not spec.uses_model)
+
+
+def test_a_stage_that_the_table_does_not_hold():
+    with pytest.raises(KeyError):
+        spec_of(Stage.S08)
+    assert stages.spec_of(Stage.S02).phase == "phase2"
