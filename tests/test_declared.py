@@ -30,7 +30,7 @@ def test_what_is_not_declared_cannot(read):
 
 
 def test_a_key_that_does_not_exist_is_an_error_too():
-    with pytest.raises(UndeclaredError, match=r"windows.no_such"):
+    with pytest.raises(UndeclaredError, match=r"windows\.no_such"):
         declared(PARAMS, ["windows.seq_len"], "S01").windows.no_such  # noqa: B018 (the access is what is tested)
 
 

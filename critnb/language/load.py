@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from critnb.canon import ModelRole
 from critnb.errors import CritnbError, ModelError, ParamsError
-from critnb.language.taps import Taps, find_taps
+from critnb.language.taps import Taps, find_taps, recognised
 from critnb.params import Compute
 from critnb.sources import ModelFiles
 
@@ -92,6 +92,8 @@ def load(files: ModelFiles, compute: Compute) -> LanguageModel:
     directory = str(files.directory)
     try:
         config = AutoConfig.from_pretrained(directory, **options)
+        # before gigabytes of weights are read
+        recognised(config.model_type)
         dtype = choose_dtype(compute.dtype, getattr(config, "dtype", None))
         tokenizer = AutoTokenizer.from_pretrained(directory, **options)
         causal = AutoModelForCausalLM.from_pretrained(

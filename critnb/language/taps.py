@@ -40,8 +40,8 @@ class Taps:
         return len(self.layers)
 
 
-def find_taps(model: nn.Module, model_type: str) -> Taps:
-    """Resolve the taps of a causal language model; raises ModelError where its MLPs cannot be recognised."""
+def recognised(model_type: str) -> Architecture:
+    """Return the row of a model type; raises ModelError where there is none."""
     row = architecture_of(model_type)
     if row is None:
         known = ", ".join(known_model_types())
@@ -49,6 +49,12 @@ def find_taps(model: nn.Module, model_type: str) -> Taps:
             f"model type {model_type!r} has no recognisable MLP: no row of critnb/language/architectures.py names it\n"
             f"use one of {known}, or add a row"
         )
+    return row
+
+
+def find_taps(model: nn.Module, model_type: str) -> Taps:
+    """Resolve the taps of a causal language model; raises ModelError where its MLPs cannot be recognised."""
+    row = recognised(model_type)
     layers = tuple(_layer_taps(block, row) for block in _resolve(model, row.blocks, row))
     widths = {_input_width(layer.projection) for layer in layers}
     if not layers or len(widths) != 1:

@@ -1,0 +1,109 @@
+"""Loading: what a directory must hold, in which precision it is computed, and what is refused in a line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from models import save, tiny_llama
+from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
+
+from critnb import sources
+from critnb.canon import ModelRole
+from critnb.errors import ModelError, ParamsError
+from critnb.language.load import LanguageModel, choose_device, choose_dtype, load
+from critnb.params import Compute, Loaded, validate
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    return save(tmp_path_factory.mktemp("models") / "tiny", tiny_llama(n_layers=2))
+
+
+@pytest.fixture
+def copy(saved, tmp_path) -> Path:
+    """A copy of the model that a test may spoil."""
+    return shutil.copytree(saved, tmp_path / "tiny")
+
+
+def loaded_from(directory: Path, **compute) -> LanguageModel:
+    tree = {"models": {"BASE": {"source": "file", "path": str(directory)}}}
+    files = sources.model_files(Loaded(validate(tree, origin="test"), "test", directory), ModelRole.BASE)
+    return load(files, Compute(device="cpu", **compute))
+
+
+def test_a_model_is_loaded_as_it_was_saved(saved):
+    model = loaded_from(saved)
+    assert (model.n_layers, model.n_units, model.context_length) == (2, 24, 64)
+    assert (model.dtype, model.device.type, model.causal.training) == (torch.float32, "cpu", False)
+    assert not any(parameter.requires_grad for parameter in model.causal.parameters())
+    ids = torch.arange(8)[None]
+    with torch.inference_mode():
+        assert torch.equal(model.causal(input_ids=ids).logits, tiny_llama(n_layers=2)(input_ids=ids).logits)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors", b""),
+        ("model.safetensors", b"\xff" * 4096),
+        ("config.json", b"{"),
+        ("config.json", b"{}"),
+        ("config.json", b'{"model_type": "no-such-type"}'),
+        ("tokenizer.json", b"{}"),
+    ],
+)
+def test_a_broken_file_is_one_line_that_names_the_directory(copy, name, content):
+    (copy / name).write_bytes(content)
+    with pytest.raises(ModelError, match="tiny: not loadable as a causal language model: ") as caught:
+        loaded_from(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_code_that_comes_with_a_model_is_not_run(copy):
+    config = json.loads((copy / "config.json").read_text())
+    mine = {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
+    (copy / "config.json").write_text(json.dumps({**config, "model_type": "evil", "auto_map": mine}))
+    (copy / "evil.py").write_text(f"open({str(copy / 'was_here')!r}, 'w')")
+    with pytest.raises(ModelError, match="not loadable"):
+        loaded_from(copy)
+    assert not (copy / "was_here").exists()
+
+
+def test_an_architecture_that_no_row_names(tmp_path):
+    config = OpenAIGPTConfig(vocab_size=257, n_positions=64, n_embd=16, n_layer=2, n_head=2)
+    directory = save(tmp_path / "gpt1", OpenAIGPTLMHeadModel(config))
+    (directory / "model.safetensors").write_bytes(b"refused before anything of this is read")
+    with pytest.raises(ModelError, match=r"'openai-gpt' has no recognisable MLP.*architectures\.py") as caught:
+        loaded_from(directory)
+    assert str(caught.value).splitlines()[1].startswith("use one of ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored", "used"),
+    [
+        ("auto", torch.float32, torch.float32),
+        ("auto", torch.bfloat16, torch.bfloat16),
+        ("auto", torch.float16, torch.float32),
+        ("auto", None, torch.float32),
+        ("float16", torch.float32, torch.float16),
+        ("float32", torch.bfloat16, torch.float32),
+    ],
+)
+def test_the_dtype_follows_from_params_and_weights_and_from_no_machine(asked, stored, used):
+    assert choose_dtype(asked, stored) is used
+
+
+def test_weights_stored_in_bfloat16_are_computed_in_it(tmp_path):
+    directory = save(tmp_path / "half", tiny_llama(n_layers=1).to(torch.bfloat16))
+    assert loaded_from(directory).dtype is torch.bfloat16
+    assert loaded_from(directory, dtype="float32").dtype is torch.float32
+
+
+def test_a_device_that_is_not_there():
+    with pytest.raises(ParamsError, match=r"compute\.device: cuda:99 is not on this machine; use auto or cpu"):
+        choose_device("cuda:99")
+    assert choose_device("cpu").type == "cpu"
