@@ -23,7 +23,8 @@ def conform(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
     """
     _check_columns(frame, schema)
     present = [column for column in schema.columns if column.name in frame.columns]
-    conformed = pd.DataFrame({column.name: _cast(frame[column.name], column, schema) for column in present})
+    # copied into whole blocks: a hundred columns on their own make pandas warn wherever one is added
+    conformed = pd.DataFrame({column.name: _cast(frame[column.name], column, schema) for column in present}).copy()
     for column in present:
         _check_allowed(conformed[column.name], column, schema)
     _check_key(conformed, schema)
@@ -106,11 +107,12 @@ def _check_key(frame: pd.DataFrame, schema: TableSchema) -> None:
     repeated = keys[keys.duplicated()]
     if len(repeated):
         raise DataError(f"{schema.name}: two rows have the key {_key_text(repeated.iloc[0])}")
-    levels = [sorted(keys[name].unique()) for name in schema.key]
-    grid = pd.MultiIndex.from_product(levels, names=list(schema.key))
-    absent = grid.difference(pd.MultiIndex.from_frame(keys))
+    spanned = list(schema.complete)
+    levels = [sorted(keys[name].unique()) for name in spanned]
+    grid = pd.MultiIndex.from_product(levels, names=spanned)
+    absent = grid.difference(pd.MultiIndex.from_frame(keys[spanned]))
     if len(absent):
-        first = pd.Series(dict(zip(schema.key, absent[0], strict=True)))
+        first = pd.Series(dict(zip(spanned, absent[0], strict=True)))
         raise DataError(f"{schema.name}: {len(absent)} rows of the grid are missing, the first is {_key_text(first)}")
 
 
