@@ -81,8 +81,26 @@ STAGES: tuple[StageSpec, ...] = (
         uses_model=True,
         data=(DatasetRole.A,),
         reads=(*_FORWARD, *_CALIBRATION_SLICE),
-        code=("language", "lattice", "criticality", "steps.validation"),
-        outputs=_results(_OUT.MODEL_CHECKS_PARQUET_BASENAME),
+        code=(
+            "language",
+            "lattice",
+            "criticality",
+            "report.provenance",
+            "report.style",
+            "report.figures.known_answers",
+            "report.figures.panels",
+            "steps.known_answers",
+            "steps.validation",
+        ),
+        outputs=(
+            *_results(_OUT.MODEL_CHECKS_PARQUET_BASENAME, _OUT.KNOWN_ANSWERS_PARQUET_BASENAME),
+            *_figures(
+                CANON.FIGURE.K01_CLUSTER_NUMBERS,
+                CANON.FIGURE.K02_CRITICAL_BRANCHING,
+                CANON.FIGURE.K03_SUBSAMPLING,
+                folder=_DIR.FIGS_APPENDIX,
+            ),
+        ),
     ),
     StageSpec(
         Stage.S01,

@@ -22,8 +22,10 @@ from critnb.errors import DataError
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.int64]
 
-# A variance below this share of the mean square is the rounding error of a constant.
+# A variance below this share of the sum of squares that it is left of, or a deviation below this share of the activity, is
+# the rounding error of a constant.
 _ROUNDING = 1e-12
+_NO_VARIANCE = "the activity does not vary about its mean"
 _NO_CORRELATION = {
     True: "no correlation that decays with the lag, beyond what sequences share",
     False: "no positive correlation",
@@ -101,8 +103,9 @@ def lag_slopes(
     of_means, of_squared_means = correct(near_zero, shares, max_lag)
     covariance, variance = shares @ products - of_means, shares @ squares - of_squared_means
     slopes = np.full(covariance.shape, np.nan)
-    scale = _ROUNDING * np.einsum("nmp,nmp->", activity, activity, dtype=np.float64)
-    np.divide(covariance, variance, out=slopes, where=variance > scale)
+    of_activity = np.einsum("nmp,nmp->", activity, activity, dtype=np.float64)
+    rounding = _ROUNDING * (shares @ squares) + _ROUNDING**2 * of_activity
+    np.divide(covariance, variance, out=slopes, where=variance > rounding)
     return slopes[0] if weights is None else slopes
 
 
@@ -144,7 +147,7 @@ def multistep(
     """Fit r_k = b m^k (+ c with ``offset``) to the slopes of activity [N, M, P], k = 1..max_lag, with m's interval.
 
     weights int64 [R, N] of ``multinomial_weights``: the bootstrap draws whole sequences anew. max_lag is by default
-    that of ``default_max_lag``. An interval as wide as the range of m does not make m unavailable: that is for the caller to judge.
+    that of ``default_max_lag``. However wide, an interval does not make m unavailable: that is for the caller to judge.
     Source: Wilting and Priesemann 2018, Nature Communications 9, 2325; Spitzner et al. 2021, PLoS ONE 16, e0249447.
 
     Raises:
@@ -156,16 +159,19 @@ def multistep(
         return _not_available(lags, np.full(len(lags), np.nan), missing)
     slopes = lag_slopes(activity, len(lags), centre=centre)
     if np.isnan(slopes).any():
-        return _not_available(lags, slopes, "the activity does not vary about its mean")
+        return _not_available(lags, slopes, _NO_VARIANCE)
     m, b, c = (float(value) for value in fit_lags(slopes, offset=offset))
     if np.isnan(m):
         return _not_available(lags, slopes, _NO_CORRELATION[offset])
-    replicates = fit_lags(lag_slopes(activity, len(lags), centre=centre, weights=weights), offset=offset)[0]
-    interval = percentile_interval(replicates)
+    resampled = lag_slopes(activity, len(lags), centre=centre, weights=weights)
+    interval = percentile_interval(fit_lags(resampled, offset=offset)[0])
     dropped = int(interval.dropped)
     if np.isnan(interval.low):
-        reason = f"{_NO_CORRELATION[offset]} in {dropped} of {len(weights)} resamples of the sequences"
-        return _not_available(lags, slopes, reason, dropped)
+        flat = np.count_nonzero(np.isnan(resampled).any(axis=1))
+        what = _NO_VARIANCE if 2 * flat > dropped else _NO_CORRELATION[offset]
+        return _not_available(
+            lags, slopes, f"{what} in {dropped} of {len(weights)} resamples of the sequences", dropped
+        )
     return Multistep(
         m, float(interval.low), float(interval.high), b, c, float(slopes[0]), lags, slopes, dropped, available=True
     )

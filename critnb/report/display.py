@@ -22,7 +22,7 @@ from critnb.gates import Gate, Verdict
 if TYPE_CHECKING:
     from critnb.report.style import Rendered
 
-__all__ = ["Gate", "Verdict", "gates", "picture", "table"]
+__all__ = ["Gate", "Verdict", "gates", "picture", "table", "tables"]
 
 _DIGITS = 4
 _NOTHING = "–"
@@ -41,7 +41,8 @@ _STYLE = (
     ".critnb th,.critnb td{padding:.25em .6em;border:0;text-align:right;white-space:nowrap;vertical-align:top}"
     ".critnb thead th{border-bottom:1.5px solid #888;font-weight:600;vertical-align:bottom}"
     ".critnb tbody tr:nth-child(even){background:#f6f7f9}"
-    ".critnb .text{text-align:left}.critnb .wide{white-space:normal;min-width:16em;max-width:34em}"
+    ".critnb .text{text-align:left}.critnb .wide{white-space:normal;min-width:14em;max-width:34em}"
+    ".critnb th.text{white-space:normal;max-width:9em}"
     ".critnb .unit{display:block;font-weight:400;color:#777;font-size:.85em}"
     ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"
     ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto}"
@@ -69,6 +70,11 @@ def table(
     heads = [_head(str(name), given.get(str(name), ""), _is_text(frame[name])) for name in frame.columns]
     columns = [_cells(frame[name], digits, name in wide, name in verdicts) for name in frame.columns]
     return _fragment(_table(caption, heads, [list(row) for row in zip(*columns, strict=True)]))
+
+
+def tables(frames: Mapping[str, pd.DataFrame], *, wide: Collection[str] = (), verdicts: Collection[str] = ()) -> HTML:
+    """Show several frames below each other, each under its caption, as ``table`` does."""
+    return HTML("\n".join(table(frame, name, wide=wide, verdicts=verdicts).data for name, frame in frames.items()))
 
 
 def _cells(values: pd.Series[Any], digits: int, wide: bool, verdict: bool) -> list[str]:

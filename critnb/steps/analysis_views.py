@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, Criterion, GCondition
+from critnb.canon import CANON, Criterion, GCondition, SpikeDef
 from critnb.gates import Verdict
 from critnb.steps.analysis import Analysis
 
 _NOTHING = "–"
 _SMALLEST_P = 0.001
+_SPIKE_WORDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 _SIGNIFICANT = CANON.CONST.SIGNIFICANCE_LEVEL
 
 
@@ -24,9 +26,9 @@ def at_chosen_gains(table: pd.DataFrame) -> pd.DataFrame:
         "b_tot": _with_interval(shown, "b_tot"),
         "permuted": shown["b_tot_perm"],
         "Δ permutation": _with_interval(shown, "delta_b_tot"),
-        "p": shown["opt_delta_b_tot_p"],
+        "p": shown["opt_delta_b_tot_p"].map(_p_words),
         "Δ shift": _with_interval(shown, "opt_delta_b_tot_shift"),
-        "p ": shown["opt_delta_b_tot_shift_p"],
+        "p ": shown["opt_delta_b_tot_shift_p"].map(_p_words),
         "chi": shown["chi"],
     }
     return _beside(shown, columns)
@@ -106,8 +108,6 @@ def exponent_table(table: pd.DataFrame) -> pd.DataFrame:
             "permuted": _with_interval(shown, "opt_tau_S_perm", digits=2),
             "alpha_D": _with_interval(shown, "opt_alpha_D", digits=2),
             "permuted ": _with_interval(shown, "opt_alpha_D_perm", digits=2),
-            "gamma": _with_interval(shown, "crackling_gamma", "crackling", digits=2),
-            "permuted  ": _with_interval(shown, "opt_crackling_gamma_perm", digits=2),
         },
     )
 
@@ -142,12 +142,26 @@ def tail_table(tails: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
             "z, exponential": shown["opt_z_powerlaw_vs_exponential"],
             "p ": shown["opt_p_powerlaw_vs_exponential"].map(_p_words),
             "p, no cutoff": shown["opt_p_powerlaw_vs_cutoff"].map(_p_words),
-            "KS xmin": shown["opt_ks_xmin"],
-            "KS tail": shown["opt_ks_n_tail"],
-            "KS p": shown["opt_ks_p"].map(_p_words),
             "not available": shown["opt_reason"],
         },
     )
+
+
+def ks_table(tails: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the power laws above the KS xmin at g1 and g*, of sizes and of durations."""
+    shown = tails[(summary["opt_is_g1"] | summary["opt_is_gstar"]).to_numpy()]
+    columns: dict[str, Any] = {}
+    for stem, mark in (("opt_ks", ""), ("opt_D_ks", " ")):
+        name = "D" if mark else "S"
+        columns |= {
+            f"xmin, {name}": shown[f"{stem}_xmin"],
+            f"tail{mark}": shown[f"{stem}_n_tail"],
+            f"exponent{mark}": shown[f"{stem}_alpha"].map(lambda value: _interval_words(value, *(math.nan,) * 2, 2)),
+            f"distance{mark}": shown[f"{stem}_distance"],
+            f"p{mark}": shown[f"{stem}_p"].map(_p_words),
+            f"not available{mark}": shown[f"{stem}_reason"],
+        }
+    return _beside(_chosen(summary), columns)
 
 
 def _p_words(p: float) -> str:
@@ -202,28 +216,32 @@ def verdict_matrix(judged: pd.DataFrame) -> pd.DataFrame:
     return ordered.rename_axis(columns=None).reset_index().rename(columns={"criterion_id": "criterion"})
 
 
-def judgement_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return every criterion: verdict, number with its interval, its null's, what is asked, and what decided."""
+def judgement_tables(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return a table a spike definition and rate, under its caption: verdict, number, its null's, gate, what decided."""
     null = judged.rename(columns={"opt_null_ci_low": "null_ci_low", "opt_null_ci_high": "null_ci_high"})
     value = judged.rename(columns={"ci_low": "value_ci_low", "ci_high": "value_ci_high"})
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
+            "caption": [
+                f"{words} events, target rate {rate:g}, g* = {g:g}"
+                for words, rate, g in zip(_spike_words(judged), judged["target_rate"], judged["g"], strict=True)
+            ],
             "verdict": judged["verdict"],
             "criterion": judged["criterion_id"],
-            "events": _spike_words(judged),
-            "rate": judged["target_rate"],
-            "g*": judged["g"],
-            "number": judged["statistic"],
             "value": _with_interval(value, "value", "value"),
             "null": _with_interval(null, "null_value", "null"),
-            "asked": judged["gate"],
+            "asked": judged["statistic"] + ": " + judged["gate"],
             "what decided": judged["reason"],
         }
-    ).sort_values(["events", "rate"], kind="stable")
+    )
+    ordered = rows.iloc[
+        np.argsort([list(Criterion).index(Criterion(name)) for name in rows["criterion"]], kind="stable")
+    ]
+    return {str(name): group.drop(columns="caption") for name, group in ordered.groupby("caption", sort=True)}
 
 
 def _spike_words(frame: pd.DataFrame) -> list[str]:
-    return [str(name).split("_", 1)[1].lower().replace("_", " ") for name in frame["spike_def_id"]]
+    return [_SPIKE_WORDS[SpikeDef(name)] for name in frame["spike_def_id"]]
 
 
 def findings(analysis: Analysis) -> str:

@@ -24,6 +24,7 @@ from critnb.criticality.synthetic import (
     Runs,
     bernoulli,
     directed_percolation,
+    discrete_power_law,
     driven_branching,
     lattice_cascades,
     periodic_cluster_counts,
@@ -31,7 +32,6 @@ from critnb.criticality.synthetic import (
     subsample,
     toy_raster,
 )
-from critnb.criticality.synthetic.samples import discrete_power_law
 from critnb.criticality.tails import mle_exponent
 from critnb.lattice import RASTER_NULLS
 
@@ -69,8 +69,8 @@ class KnownAnswers:
     """What the notebook shows.
 
     table: input, estimator, found, known answer, tolerance, passed. clusters: clusters per site by adjacency, size and
-    density. branching: of ``runs`` of critical branching. subsampled: the regression of driven activity, fully seen and
-    seen with probability 0.1, by (m, p).
+    density. runs: of critical branching. subsampled: the regression of driven activity of which a share p of the events
+    is seen, by (m, p).
     """
 
     table: pd.DataFrame

@@ -16,10 +16,6 @@ from critnb.steps.known_answers import KnownAnswers
 
 _PROBE_WINDOWS = 4
 _SHOWN_PARAMETER = 0.9
-_KNOWN_ANSWERS_PARQUET_BASENAME = "known_answers.parquet"
-_K01_CLUSTER_NUMBERS = "fig_K01_CLUSTER_NUMBERS"
-_K02_CRITICAL_BRANCHING = "fig_K02_CRITICAL_BRANCHING"
-_K03_SUBSAMPLING = "fig_K03_SUBSAMPLING"
 
 
 def check_model(stage: StageSession) -> pd.DataFrame:
@@ -108,22 +104,22 @@ def answers_gate(answers: KnownAnswers) -> Gate:
 
 def save_answers(stage: StageSession, answers: KnownAnswers) -> None:
     """Write the table of known answers."""
-    stage.save_parquet(_KNOWN_ANSWERS_PARQUET_BASENAME, answers.table)
+    stage.save_parquet(CANON.OUTPUT.KNOWN_ANSWERS_PARQUET_BASENAME, answers.table)
 
 
 def cluster_numbers(stage: StageSession, answers: KnownAnswers) -> Rendered:
     """Draw and write K01."""
-    return _save(stage, _K01_CLUSTER_NUMBERS, figures.cluster_numbers(answers.clusters))
+    return _save(stage, CANON.FIGURE.K01_CLUSTER_NUMBERS, figures.cluster_numbers(answers.clusters))
 
 
 def critical_branching(stage: StageSession, answers: KnownAnswers) -> Rendered:
     """Draw and write K02."""
-    return _save(stage, _K02_CRITICAL_BRANCHING, figures.critical_branching(answers.runs))
+    return _save(stage, CANON.FIGURE.K02_CRITICAL_BRANCHING, figures.critical_branching(answers.runs))
 
 
 def subsampling(stage: StageSession, answers: KnownAnswers) -> Rendered:
     """Draw and write K03."""
-    return _save(stage, _K03_SUBSAMPLING, figures.subsampling(answers.subsampled, m=_SHOWN_PARAMETER))
+    return _save(stage, CANON.FIGURE.K03_SUBSAMPLING, figures.subsampling(answers.subsampled, m=_SHOWN_PARAMETER))
 
 
 def _save(stage: StageSession, name: str, drawing: Drawing) -> Rendered:

@@ -103,8 +103,8 @@ def test_cluster_numbers_are_counted_animals(adjacency):
 
 @pytest.mark.parametrize("adjacency", Adjacency)
 def test_periodic_clusters_are_those_of_a_plain_labelling_with_joined_edges(adjacency):
-    occupied = bernoulli(0.3, (3, 9, 11), seed=6)
-    expected = np.zeros((3, 3), dtype=int)
+    occupied = bernoulli(0.35, (12, 9, 11), seed=6)
+    expected = np.zeros((12, 3), dtype=int)
     for place, box in enumerate(occupied):
         # label three by three copies; clusters of the middle copy by their smallest site
         tiled, n = ndimage.label(

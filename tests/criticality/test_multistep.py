@@ -52,6 +52,15 @@ def test_weights_give_what_the_repeated_sequences_give(shape, centre):
         np.testing.assert_allclose(row, naive_slopes(literally, shape[2] - 2, centre), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("centre", Centre)
+def test_resamples_of_one_sequence_do_not_vary(centre):
+    """Up to rounding: what is left of a large activity is no variance to divide by."""
+    activity = np.full((3, 1, 10), 1e6) + np.arange(3)[:, None, None] / 7
+    slopes = lag_slopes(activity, 4, centre=centre, weights=np.array([[3, 0, 0], [0, 3, 0], [1, 1, 1]]))
+    assert np.isnan(slopes).all(axis=1).tolist() == [True, True, False]
+    assert slopes[2] == pytest.approx(np.ones(4), rel=1e-6)
+
+
 def test_means_of_positions_leave_no_correlation_and_a_pooled_mean_does():
     rate_of_layer = np.array([1, 2, 4, 8, 8, 4, 2, 1])
     activity = np.random.default_rng(4).poisson(rate_of_layer, (96, 64, 8))
@@ -171,6 +180,10 @@ SILENT, ONE_LAYER = np.zeros((96, 4, 16), dtype=np.uint16), bernoulli(0.3, (96, 
 # r_k = -1, 1, -1, ...: the best b of every m is negative
 ALTERNATING = np.random.default_rng(15).normal(size=(96, 1, 1)) * (-1.0) ** np.arange(16)
 
+# one sequence with events: a resample without it is silent
+ONE_ACTIVE = driven_branching(0.8, 2.0, 16, 96, seed=16)[:, None, :] * (np.arange(96) == 5)[:, None, None]
+WITHOUT_IT = np.count_nonzero(multinomial_weights(96, 50, seed=1)[:, 5] == 0)
+
 
 @pytest.mark.parametrize(
     ("activity", "reason"),
@@ -184,6 +197,7 @@ ALTERNATING = np.random.default_rng(15).normal(size=(96, 1, 1)) * (-1.0) ** np.a
         (along_tokens(ONE_LAYER[:1]), "one sequence"),
         (along_tokens(ONE_LAYER[:0]), "an axis is empty"),
         (ALTERNATING, "no correlation that decays"),
+        (ONE_ACTIVE, f"does not vary about its mean in {WITHOUT_IT} of 50 resamples"),
     ],
 )
 def test_what_is_not_available_says_why(activity, reason):

@@ -12,6 +12,7 @@ from report.drawn import all_axes, bars, crosses, draw, drawn_curves, full, lege
 
 from critnb.canon import GCondition, Intervention, SpikeDef
 from critnb.report.figures import ablations, chi_curves, null_compare, spikedef_robust
+from critnb.report.figures.panels import rate_label
 from critnb.report.style import Drawing
 
 ONE, TWO = SpikeDef
@@ -206,6 +207,23 @@ def test_a_table_of_nothing_says_why(small, make, reason) -> None:
     assert all("not available" in words_in(axes) for axes in all_axes(drawing))
     assert all(reason in " ".join(words_in(axes).split()) for axes in all_axes(drawing))
     assert not any(len(axes.get_xticks()) for axes in all_axes(drawing))
+
+
+def test_rates_beyond_the_fourth_go_on_below() -> None:
+    rates = (1e-5, 1.5e-5, 2e-5, 3e-5, 4e-5)
+    axes = all_axes(spikedef_robust(frames.t01([ONE], rates, (1.0, 1.1))))
+    assert [panel.get_title(loc="left") for panel in axes if panel.get_title(loc="left")] == [*map(rate_label, rates)]
+    assert len(axes) == 2 * len(rates)
+    assert [panel.get_xlabel() for panel in axes].count("gain g") == len(rates)
+
+
+def test_f08_without_a_null_still_shows_b_tot(small) -> None:
+    axes = all_axes(spikedef_robust(small.assign(delta_b_tot=np.nan, b_tot_perm=np.nan)))
+    assert [" ".join(words_in(panel).split()) for panel in axes] == [
+        "",
+        "",
+        *["not available: no null of these conditions"] * 2,
+    ]
 
 
 def test_an_empty_table_of_ablations_says_so() -> None:

@@ -181,7 +181,8 @@ def test_f13_of_a_single_short_duration_is_drawn() -> None:
     single = frames.profiles([4], gamma=1.2, seed=1)
     drawing = avalanche_profiles([ShownProfiles(TWO, 1e-5, 1.0, single, single, 1.2)])
     draw(drawing)
-    assert "1 duration," in words_in(all_axes(drawing)[0])
+    assert len(all_axes(drawing)) == 4  # and no scale of colours
+    assert words_in(all_axes(drawing)[0]) == f"D = 4, {single.n[0]} avalanches"
 
 
 def test_survival_by_hand() -> None:
@@ -224,6 +225,14 @@ def test_f14_writes_exponent_and_p(drawings) -> None:
     panels = all_axes(drawings["F14"])
     assert words_in(panels[0]) == "α 2.20 ± 0.04\nKS: α 2.25, p 0.31"
     assert words_in(panels[4]) == "α 2.60 ± 0.04\nKS: α 2.70, p 0.004"
+
+
+def test_f14_words_stand_above_the_data(shown, t04) -> None:
+    long = t04.assign(alpha_powerlaw=np.nan, opt_reason="only 87 values from the smallest size on, fewer than 100")
+    drawing = tail_distributions(shown[:1], long)
+    canvas = draw(drawing)
+    for axes in all_axes(drawing):
+        assert axes.texts[0].get_window_extent(canvas).y0 > axes.transData.transform((1.0, 0.999))[1]
 
 
 def test_f14_without_a_fit_draws_the_data_and_says_why(shown, t04) -> None:

@@ -8,11 +8,19 @@ from critnb.criticality.synthetic.percolation import directed_percolation, perco
 from critnb.criticality.synthetic.periodic import periodic_cluster_counts
 from critnb.criticality.synthetic.processes import Runs, driven_branching, poisson_branching, subsample
 from critnb.criticality.synthetic.rasters import bernoulli, one_condition_raster, persistent_rows, toy_raster
+from critnb.criticality.synthetic.samples import (
+    discrete_exponential,
+    discrete_power_law,
+    power_law_with_cutoff,
+    rounded_lognormal,
+)
 
 __all__ = [
     "Runs",
     "bernoulli",
     "directed_percolation",
+    "discrete_exponential",
+    "discrete_power_law",
     "driven_branching",
     "lattice_cascades",
     "one_condition_raster",
@@ -20,6 +28,8 @@ __all__ = [
     "periodic_cluster_counts",
     "persistent_rows",
     "poisson_branching",
+    "power_law_with_cutoff",
+    "rounded_lognormal",
     "subsample",
     "toy_raster",
 ]

@@ -46,10 +46,15 @@ def discrete_power_law(alpha: float, n: int, *, xmin: int = 1, xmax: int | None 
 def power_law_with_cutoff(
     alpha: float, rate: float, n: int, *, xmin: int = 1, xmax: int | None = None, seed: int
 ) -> Integers:
-    """Return n values of P(k) ~ k^-alpha e^(-rate k) on xmin..xmax, from a table; raises DataError for rate <= 0."""
+    """Return n values of P(k) ~ k^-alpha e^(-rate k) on xmin..xmax, from a table.
+
+    Raises DataError for rate <= 0 and where the table would be longer than 10^8.
+    """
     _check(xmin, xmax)
-    last = xmin + _NEGLIGIBLE / rate * max(1.0, 1 - alpha) if rate > 0 else np.inf
-    last = last if xmax is None else min(last, xmax)
+    if rate <= 0:
+        raise DataError(f"synthetic sample: a cutoff needs a rate above 0, not {rate:g}")
+    far = xmin + _NEGLIGIBLE / rate * max(1.0, 1 - alpha)
+    last = far if xmax is None else min(far, xmax)
     if last - xmin > _LONGEST_TABLE:
         raise DataError(f"synthetic sample: a cutoff at rate {rate:g} is too far out for a table")
     k = np.arange(xmin, int(last) + 1, dtype=np.float64)

@@ -27,11 +27,10 @@ HORIZON = 2.0**60
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
-    """Points float64 [Q], weights float64 [Q] and ln of the points: sum of f over the support is weights @ f(points)."""
+    """Points float64 [Q] and weights float64 [Q]: the sum of f over the support is weights @ f(points)."""
 
     points: Floats
     weights: Floats
-    log_points: Floats
 
 
 @lru_cache(maxsize=64)
@@ -39,7 +38,7 @@ def summation_nodes(xmin: int, xmax: int | None, order: int = _ORDER) -> Nodes:
     """Return the nodes of xmin..xmax; without xmax up to HORIZON, beyond which a summand must be negligible."""
     if xmax is not None and xmax - xmin < _EXACT:
         points = np.arange(xmin, xmax + 1, dtype=np.float64)
-        return Nodes(points, np.ones_like(points), np.log(points))
+        return Nodes(points, np.ones_like(points))
     count = HORIZON if xmax is None else (xmax - xmin + 1) // 2
     lower, weights = _from_end(float(count), order)
     parts = [xmin + lower]
@@ -47,8 +46,7 @@ def summation_nodes(xmin: int, xmax: int | None, order: int = _ORDER) -> Nodes:
         upper, more = _from_end(float(xmax - xmin + 1 - count), order)
         parts.append(xmax - upper[::-1])
         weights = np.concatenate([weights, more[::-1]])
-    points = np.concatenate(parts)
-    return Nodes(points, weights, np.log(points))
+    return Nodes(np.concatenate(parts), weights)
 
 
 def _from_end(count: float, order: int) -> tuple[Floats, Floats]:

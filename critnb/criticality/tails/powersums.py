@@ -1,7 +1,7 @@
 """Sums of k^-alpha over integers xmin..xmax, with their moments of ln k and their partial sums, without a loop.
 
 Up to DIRECT terms at the lower end are added as they are where the summand is steep; the rest is Euler and Maclaurin's
-formula (NIST DLMF 2.10.1) with five end terms, whose error is below 1e-12 of the sum there. The integral's moments are
+formula (NIST DLMF 2.10.1) with five end terms, whose error is some 1e-12 of the sum at most. The integral's moments are
 incomplete gamma functions of (alpha - 1) ln(xmax/xmin), so alpha = 1 is no special case. Everything is computed
 relative to one end of the support, so nothing over- or underflows.
 """

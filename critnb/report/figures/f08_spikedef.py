@@ -17,7 +17,7 @@ _CAPTION = (
     "held-out slice A_raster. Upper panels: b_tot, and dashed the mean of its permutation null. Lower panels: Δb_tot, the "
     "distance between the two. Bars: 95 % intervals, bootstrap over sequences. Ring: g* of that definition. Each panel has "
     "its own vertical scale. What carries over from one definition to the other is the shape of Δb_tot over g and its "
-    "distance from zero; b_tot itself rises with the density of events, which differs between the definitions."
+    "distance from zero; b_tot itself rises with the density of events, which may differ between the definitions."
 )
 
 
@@ -37,7 +37,10 @@ def spikedef_robust(t01: pd.DataFrame) -> Drawing:
 
 def _panel(axes: Any, rows: pd.DataFrame, name: str, kinds: Sequence[SpikeDef]) -> None:
     if not panels.has(rows, name):
-        panels.unavailable(axes, "no eligible active sites at this rate")
+        has_sites = panels.has(rows, "b_tot")
+        panels.unavailable(
+            axes, "no null of these conditions" if has_sites else "no eligible active sites at this rate"
+        )
         return
     panels.baseline(axes)
     axes.axhline(1.0 if name == "b_tot" else 0.0, color=INK, linewidth=0.8, linestyle=":" if name == "b_tot" else "-")

@@ -39,16 +39,12 @@ def chi_curves(t01: pd.DataFrame) -> Drawing:
 
 
 def _panel(axes: Any, rows: pd.DataFrame, ink: Ink) -> None:
-    gains, chi, at_gstar = (
-        panels.column(rows, "g"),
-        panels.column(rows, "chi"),
-        panels.column(rows, "opt_is_gstar") == 1,
-    )
+    gains, chi = panels.column(rows, "g"), panels.column(rows, "chi")
     if not np.isfinite(chi).any():
         panels.unavailable(axes, "chi is defined at no gain, no window has events")
         return
     panels.baseline(axes)
-    for gstar in gains[at_gstar]:
+    for gstar in gains[panels.column(rows, "opt_is_gstar") == 1]:
         axes.axvspan(gstar - _REACH, gstar + _REACH, color=FAINT, alpha=0.4, linewidth=0, zorder=0.4)
     panels.gain_series(axes, rows, "chi", ink, series=0, n_series=1)
     shuffled = panels.column(rows, "opt_chi_token_shuffle")

@@ -15,7 +15,7 @@ from critnb.report.style import GREY, INK, Drawing, Ink, canvas, inks, styled
 
 @dataclass(frozen=True)
 class _Measure:
-    """One column of panels: the column of T06, its title, the label of its axis, and where zero is drawn."""
+    """One column of panels: the column of T06, its title, the label of its axis, and whether zero is drawn."""
 
     column: str
     title: str
@@ -93,12 +93,10 @@ def _line(axes: Any, place: int, rows: pd.DataFrame, measure: _Measure, looks: d
         axes.annotate(_why(rows, measure), (0.5, place), xycoords=("axes fraction", "data"), **_GREY_WORDS)
         return
     step = _FILL / max(len(looks), 3)
+    first = place - step * (len(looks) - 1) / 2
     for series, (rate, ink) in enumerate(looks.items()):
         of_rate = rows[rows["target_rate"] == rate]
-        x, y = (
-            panels.column(of_rate, measure.column),
-            np.full(len(of_rate), place + step * (series - (len(looks) - 1) / 2)),
-        )
+        x, y = panels.column(of_rate, measure.column), np.full(len(of_rate), first + step * series)
         axes.hlines(y, *panels.ends(of_rate, measure.column), color=ink.color, linewidth=0.9, alpha=0.75)
         look = {"linestyle": "none", "color": ink.color, "marker": ink.marker, "mew": 0}
         axes.plot(x, y, **look)

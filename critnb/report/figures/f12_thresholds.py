@@ -35,7 +35,7 @@ _EXPONENTS = (
 )
 _KINDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided events", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided events"}
 _NULLS = (NullId.NULL_NONE, NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM)
-# Looks that no target rate and no spike definition has.
+# The rates lie on the axis here, so that their colours are free.
 _INKS = {Adjacency.ADJ_4N: Ink("#0072B2", "o"), Adjacency.ADJ_8N: Ink("#D55E00", "s")}
 _NEIGHBOURS = {Adjacency.ADJ_4N: "4 neighbours", Adjacency.ADJ_8N: "8 neighbours"}
 _WIDTH = 0.55
@@ -44,9 +44,10 @@ _MEAN_FIELD = "mean-field critical branching, infinite lattice"
 _NOTE = "Occupancy: the share of lattice sites with an event; the permutation null has the same."
 _CAPTION = (
     "Exponents on A_raster over the target rate, which sets the threshold, at g* and at the model's own gain g = 1: tau_S "
-    "of avalanche sizes and alpha_D of durations (uncensored avalanches, KS-optimal xmin), gamma of mean size against "
-    "duration. Filled: real raster; open and dashed: one replicate of its permutation null, of the same density. Sizes are "
-    "counted in events and in sites. Bars: 95 % intervals, bootstrap over sequences. Dotted: 3/2, 2 and 2, the values of "
+    "of avalanche sizes and alpha_D of durations (avalanches that touch no edge, KS-optimal xmin), gamma of mean size "
+    "against duration (all avalanches). Filled: real raster; open and dashed: one replicate of its permutation null, of the "
+    "same density. Sizes are counted in events and in sites. Bars: 95 % "
+    "intervals, bootstrap over sequences. Dotted: 3/2, 2 and 2, the values of "
     "mean-field critical branching on an infinite lattice, which a finite lattice does not show even at criticality. "
     "Independent sites alone form avalanches with a power-law look, so only the distance from the null counts. " + _NOTE
 )

@@ -78,8 +78,8 @@ class _Colours:
         return cls(durations, ScalarMappable(LogNorm(low, max(high, low + 1)), inks))
 
     def draw_bar(self, body: Any, grid: Any) -> None:
-        """Draw the scale of durations beside the panels, labelled at a few of them."""
-        if not self.durations:
+        """Draw the scale of durations beside the panels, labelled at a few of them; one duration needs none."""
+        if len(self.durations) < 2:
             return
         bar = body.colorbar(self.scale, ax=grid, aspect=40, pad=0.01, label="duration D (tokens)")
         places = np.unique(np.round(np.geomspace(self.durations[0], self.durations[-1], _TICKS)))
@@ -124,12 +124,11 @@ def _profiles(axes: Any, profiles: Profiles, colours: _Colours) -> None:
     for duration, mean in zip(profiles.durations, profiles.mean, strict=True):
         shown = mean[:duration]
         axes.plot(np.arange(duration), shown, color=colours.scale.to_rgba(duration), marker=".", mew=0, linewidth=0.9)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     n = profiles.n
-    words = (
-        f"{len(n)} durations, {n.min()} to {n.max()} avalanches each"
-        if len(n) > 1
-        else f"1 duration, {n[0]} avalanches"
-    )
+    words = f"D = {profiles.durations[0]}, {n[0]} avalanches"
+    if len(n) > 1:
+        words = f"{len(n)} durations, {n.min()} to {n.max()} avalanches each"
     axes.text(0.99, 0.97, words, ha="right", va="top", color=GREY, fontsize=6.5, transform=axes.transAxes)
 
 

@@ -94,6 +94,7 @@ _NULL: dict[str, Any] = {
     "markersize": 2.6,
     "mfc": "white",
 }
+# The share of a panel's height that a line of its words takes.
 _LINE = 0.1
 _MOST_TICKS = 5
 _WORDS: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": 6, "linespacing": 1.15}
@@ -144,7 +145,7 @@ def _panel(axes: Any, one: ShownTails | None, variable: _Variable, t04: pd.DataF
     axes.plot(*survival(null), **_NULL)
     axes.plot(*survival(real), **_REAL)
     words = fit.words(axes)
-    _scales(axes, [sample for sample in (real, null) if sample.n], free=_LINE * (1 + words.count("\n")))
+    _scales(axes, [sample for sample in (real, null) if sample.n], free=_LINE * (1.5 + words.count("\n")))
     axes.text(0.98, 0.97, words, color=INK if fit.available else GREY, **_WORDS, transform=axes.transAxes)
 
 

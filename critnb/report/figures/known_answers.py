@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from critnb.canon import Adjacency, SliceRole
+from critnb.canon import Adjacency
 from critnb.criticality import known
 from critnb.criticality.multistep import Multistep
 from critnb.criticality.synthetic import Runs
@@ -18,7 +18,7 @@ from critnb.report.style import GREY, INK, OKABE_ITO, Drawing, Ink, Scope, canva
 
 Floats = npt.NDArray[np.float64]
 
-_SYNTHETIC = Scope(cast(SliceRole, "synthetic input"), (), ())
+_SYNTHETIC = Scope()
 _HEIGHT = 2.5
 _FOUND, _TAIL = Ink(OKABE_ITO[0], "o"), {"color": GREY, "linestyle": (0, (3, 2)), "linewidth": 0.8}
 _EXACT: dict[str, Any] = {"color": INK, "linewidth": 0.9}

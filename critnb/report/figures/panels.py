@@ -35,6 +35,7 @@ _ABSENT = "absent"
 _CROSS: dict[str, Any] = {"linestyle": "none", "marker": "x", "markersize": 3.2, "markeredgewidth": 0.8}
 _CROSS_HEIGHT = 0.03
 _MOST_COLUMNS = 4
+# How many characters of a reason fit on an inch, and how many a small panel holds in all.
 _REASON_CHARACTERS = 18
 _REASON_LENGTH = 150
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -136,8 +137,8 @@ def absent(axes: Any, places: Floats, ink: Ink, *, on_left: bool = False) -> Non
         return
     edge = np.full(len(places), _CROSS_HEIGHT)
     transform = axes.get_yaxis_transform() if on_left else axes.get_xaxis_transform()
-    ends = (edge, places) if on_left else (places, edge)
-    axes.plot(*ends, color=ink.color, transform=transform, gid=_ABSENT, **_CROSS)
+    at = (edge, places) if on_left else (places, edge)
+    axes.plot(*at, color=ink.color, transform=transform, gid=_ABSENT, **_CROSS)
 
 
 def ring(axes: Any, x: Floats, y: Floats, marked: npt.NDArray[np.bool_]) -> None:

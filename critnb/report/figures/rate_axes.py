@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from critnb.report.figures import panels
 from critnb.report.figures.panels import Floats
 
 
-def rate_axis(axes: Any, rates: Iterable[float], *, notes: Iterable[str] = (), labels: int = 8) -> None:
+def rate_axis(axes: Any, rates: Iterable[float], *, notes: Sequence[str] = (), labels: int = 8) -> None:
     """Make the axis logarithmic with a tick a rate, counted in ``rate_unit``, and the notes as a second line.
 
     Of more rates than ``labels`` only every second, third, ... is labelled.

@@ -23,8 +23,7 @@ def conform(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
     """
     _check_columns(frame, schema)
     present = [column for column in schema.columns if column.name in frame.columns]
-    # copied into whole blocks: a hundred columns on their own make pandas warn wherever one is added
-    conformed = pd.DataFrame({column.name: _cast(frame[column.name], column, schema) for column in present}).copy()
+    conformed = pd.DataFrame({column.name: _cast(frame[column.name], column, schema) for column in present})
     for column in present:
         _check_allowed(conformed[column.name], column, schema)
     _check_key(conformed, schema)

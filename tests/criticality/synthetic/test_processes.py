@@ -74,8 +74,9 @@ def test_percolation_without_bonds_and_with_all():
     assert full.sizes.tolist() == [10] * 5
 
 
-def test_a_cluster_is_joined_by_bonds():
-    cluster = percolation_cluster(0.6447, 30, seed=5)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_cluster_is_joined_by_bonds(seed):
+    cluster = percolation_cluster(0.6447, 30, seed=seed)
     assert cluster.shape == (30, 30)
     assert cluster[0].tolist() == [True] + [False] * 29
     assert cluster.any(axis=1).all()

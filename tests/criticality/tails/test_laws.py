@@ -12,7 +12,7 @@ from critnb.criticality.synthetic.samples import (
     power_law_with_cutoff,
     rounded_lognormal,
 )
-from critnb.criticality.tails import Histogram
+from critnb.criticality.tails import Histogram, cutoff, lognormal
 from critnb.criticality.tails.cutoff import fit_cutoff
 from critnb.criticality.tails.laws import fit_exponential, fit_power_law
 from critnb.criticality.tails.lognormal import fit_lognormal
@@ -133,6 +133,40 @@ def test_a_sample_at_the_middle_has_rate_zero():
     np.testing.assert_allclose(found.log_p, np.log(1 / 3))
 
 
+def test_a_sample_almost_at_the_middle_keeps_the_digits_of_its_rate():
+    # On three integers with shares (1 - d) / 2, 0, (1 + d) / 2 the mean is 1 + d above the first; the closed form of
+    # the rate's slope there, -(3^2 - 1) / 12, gives lambda = -1.5 d.
+    sample = Histogram(np.array([1, 3]), np.array([500_001, 499_999]))
+    assert fit_exponential(sample, 1, 3).parameters[0] == pytest.approx(1.5 * 2e-6, rel=1e-6)
+
+
+def test_the_cutoff_is_never_worse_than_the_power_law(monkeypatch):
+    histogram = Histogram.of(SAMPLES["cutoff"])
+    power_law, _ = fit_power_law(histogram, XMIN, XMAX)
+    monkeypatch.setattr(cutoff, "maximise", lambda evaluate, start, bounds: np.array([5.0, 1.0]))
+    assert fit_cutoff(histogram, XMIN, XMAX, power_law).parameters == (power_law.parameters[0], 0.0)
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.2, 0.5])
+def test_a_lognormal_narrower_than_a_bin(sigma):
+    mu = np.log(3.4)
+    sample = Histogram.of(rounded_lognormal(mu, sigma, 5_000, seed=7))
+    found = fit_lognormal(sample, 1, 50)
+    exact = log_normal_shares(sample.values - 0.5, sample.values + 0.5, *found.parameters)
+    exact -= log_normal_shares(np.array([0.5]), np.array([50.5]), *found.parameters)
+    np.testing.assert_allclose(found.log_p, exact, rtol=1e-9)
+    assert found.parameters == pytest.approx((mu, sigma), rel=0.1)
+
+
+def test_newton_s_method_needs_few_steps(monkeypatch):
+    # With the variances within the bins left out of the Hessian, a hundred.
+    calls = []
+    likelihood = lognormal._likelihood
+    monkeypatch.setattr(lognormal, "_likelihood", lambda *at: calls.append(at) or likelihood(*at))
+    fit_lognormal(Histogram.of(discrete_exponential(2.0, 5_000, xmax=1_000, seed=1)), 1, 1_000)
+    assert len(calls) < 20
+
+
 def test_the_cutoff_vanishes_where_the_likelihood_wants_it_negative():
     # More weight at the upper end than the power law has.
     sample = np.concatenate([SAMPLES["power law"], np.repeat([XMAX], 40)])
@@ -213,7 +247,7 @@ def test_nodes_without_an_upper_end(rate):
     assert nodes.weights @ np.exp(-rate * nodes.points) == pytest.approx(1 / np.expm1(rate), rel=1e-10)
     # Li_1(z) = -ln(1 - z): the cutoff at exponent one
     exact = -np.log(-np.expm1(-rate))
-    assert nodes.weights @ np.exp(-rate * nodes.points - nodes.log_points) == pytest.approx(exact, rel=1e-11)
+    assert nodes.weights @ (np.exp(-rate * nodes.points) / nodes.points) == pytest.approx(exact, rel=1e-11)
 
 
 def test_a_peak_too_narrow_for_the_nodes_is_not_available():

@@ -127,13 +127,18 @@ def test_a_bound_is_never_above_the_distance():
     assert np.median(bound / exact) > 0.7
 
 
-def test_ties_go_to_the_smaller_xmin(monkeypatch):
+@pytest.mark.parametrize("chunk", [1, 3, 8])
+@pytest.mark.parametrize(("first", "last"), [(7, 1), (1, 7)])
+def test_ties_go_to_the_smaller_xmin(monkeypatch, chunk, first, last):
     candidates = Candidates.of(Histogram.of(np.arange(1, 9)), xmax=20, min_tail=1)
-    level = np.array([0.5, 0.3, 0.4, 0.3, 0.3, 0.6, 0.7, 0.3])
-    monkeypatch.setattr(Candidates, "distances", lambda self, alpha, which, places: level[which])
-    for pairs in (1, 10**6):
-        monkeypatch.setattr(scan, "_PAIRS", pairs)
-        assert closest(candidates, np.ones(8)).xmin == 2
+    distance = np.array([0.5, 0.3, 0.4, 0.3, 0.3, 0.6, 0.7, 0.3])
+    bound = np.full(8, 0.2)
+    bound[[first, last]] = 0.1, 0.12  # the order in which they are looked at
+    monkeypatch.setattr(
+        Candidates, "distances", lambda _, alpha, which, places: (distance if len(places) == 1 else bound)[which]
+    )
+    monkeypatch.setattr(scan, "_PAIRS", 8 * chunk)
+    assert closest(candidates, np.ones(8)).xmin == 2
 
 
 @pytest.mark.parametrize(
