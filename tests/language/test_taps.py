@@ -13,8 +13,9 @@ from transformers import LlamaConfig
 from critnb.canon import Intervention
 from critnb.errors import ModelError, NonFiniteError
 from critnb.language.checks import identity_deviation, linearity, unit_reading_deviation
+from critnb.language.discovery import find_taps
 from critnb.language.forward import ForwardPasses, Setting
-from critnb.language.taps import Taps, find_taps, gain_applied, reading_units, scaled_layers
+from critnb.language.taps import Taps, gain_applied, reading_units, scaled_layers
 
 
 @pytest.fixture
