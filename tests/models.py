@@ -17,8 +17,12 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from critnb import sources
+from critnb.canon import ModelRole
+from critnb.language.architectures import known_model_types
 from critnb.language.discovery import find_taps
-from critnb.language.load import LanguageModel, context_length
+from critnb.language.load import LanguageModel, context_length, load
+from critnb.params import Compute, Loaded, validate
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
@@ -111,7 +115,8 @@ _CONFIGS: dict[str, dict[str, Any]] = {
     "gemma3_text": {"sliding_window": 8, "query_pre_attn_scalar": 8, "sliding_window_pattern": 2},
     "persimmon": {"num_key_value_heads": 4},
     # their default scalings of rotary positions are for longer contexts
-    **dict.fromkeys(("apertus", "cwm"), {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4}}),
+    "apertus": {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4}},
+    "cwm": {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4}},
     "ministral3": {
         "rope_parameters": {
             **{"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 16},
@@ -120,6 +125,9 @@ _CONFIGS: dict[str, dict[str, Any]] = {
     },
     "phi3": {"original_max_position_embeddings": 64},
 }
+
+
+ROWS_AND_VARIANTS = [*known_model_types(), *(name for name in _CONFIGS if ":" in name)]
 
 
 def tiny_config(name: str, **changes: Any) -> Any:
@@ -167,3 +175,10 @@ def save(directory: Path, causal: PreTrainedModel) -> Path:
     causal.save_pretrained(directory)
     byte_tokenizer().save_pretrained(directory)
     return directory
+
+
+def loaded_from(directory: Path, **compute: Any) -> LanguageModel:
+    """Return the model of a directory, loaded as a stage loads it."""
+    tree = {"models": {"BASE": {"source": "file", "path": str(directory)}}}
+    files = sources.model_files(Loaded(validate(tree, origin="test"), "test", directory), ModelRole.BASE)
+    return load(files, Compute(device="cpu", **compute))

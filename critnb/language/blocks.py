@@ -31,7 +31,7 @@ _Found = TypeVar("_Found")
 class LayerLinearity:
     """How far layer l is from what its taps promise, where it is worst, and how much of it float rounding explains.
 
-    ``contribution`` is the largest absolute value that the branch adds; ``reason`` says in words what fails, if anything.
+    ``contribution`` is the largest absolute value that the branch adds; ``reason`` says what fails first, if anything.
     """
 
     layer: int
@@ -181,15 +181,18 @@ def _worst(layer: int, contribution: Tensor, tolerance: Tensor, conditions: Iter
     if not bool(((PROBE_GAIN - 1) * contribution.abs() > tolerance).any()):
         lost = "what the branch adds is lost in rounding" if largest > 0 else "the branch adds nothing"
         return LayerLinearity(layer, float("inf"), float(tolerance.max()), largest, lost)
-    worst = LayerLinearity(layer, 0.0, 0.0, largest)
-    ratio_of_worst = 0.0
+    judged = LayerLinearity(layer, 0.0, 0.0, largest)
+    worst = -1.0
     for deviation, reason in conditions:
-        # a value that nothing but zeros was summed to has tolerance 0: any deviation there is infinitely too much
-        ratio = torch.where(deviation == 0, 0.0, deviation.abs() / tolerance)
-        place = int(ratio.nan_to_num(nan=torch.inf, posinf=torch.inf).argmax())
-        here = float(ratio.nan_to_num(nan=torch.inf, posinf=torch.inf).view(-1)[place])
-        if here >= ratio_of_worst:
-            ratio_of_worst = here
-            found = float(deviation.abs().view(-1)[place]), float(tolerance.view(-1)[place])
-            worst = LayerLinearity(layer, *found, largest, reason if here > 1 else "")
-    return worst
+        # where nothing but zeros was summed the tolerance is 0: any deviation there is infinitely too much
+        ratio = torch.where(deviation == 0, 0.0, deviation.abs() / tolerance).nan_to_num(
+            nan=torch.inf, posinf=torch.inf
+        )
+        place = int(ratio.argmax())
+        here = float(ratio.view(-1)[place])
+        found = float(deviation.abs().view(-1)[place]), float(tolerance.view(-1)[place])
+        if here > 1:
+            return LayerLinearity(layer, *found, largest, reason)
+        if here > worst:
+            worst, judged = here, LayerLinearity(layer, *found, largest)
+    return judged

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from critnb.errors import ModelError
+from critnb.errors import CritnbError, ModelError
 from critnb.language.architectures import Architecture, architecture_of
 from critnb.language.blocks import BlockCall, attention_linearity, each_block, mlp_linearity
 from critnb.language.checks import probe_tokens
@@ -50,18 +50,33 @@ def discover(model: Any, model_type: str) -> Architecture:
     Raises ModelError that says what was tried and how to add a row.
     """
     path, blocks = _blocks(model, model_type)
+    try:
+        return _search(model, model_type, path, blocks)
+    except CritnbError:
+        raise
+    except Exception as error:
+        # code that no one here has seen may not stand being called part by part
+        raise _not_found(model_type, f"blocks {path}, {type(error).__name__}: {str(error)[:100]}") from error
+
+
+def _search(model: Any, model_type: str, path: str, blocks: nn.ModuleList) -> Architecture:
     ids = torch.from_numpy(probe_tokens(model.config, None)).to(next(model.parameters()).device)
     # of a block whose taps are sought only the block itself is used
     unknown = [LayerTaps(block, block, block, block) for block in blocks]
     calls = each_block(lambda: model.base_model(input_ids=ids, use_cache=False), unknown, lambda _layer, call: call)
-    failures: list[str] = []
+    failures: list[tuple[int, str]] = []
     for proposal in _proposals(calls[0], model_type, path):
         failure = _failure(calls, proposal)
         if failure is None:
             return proposal
-        failures.append(f"{proposal.mlp} as MLP and {proposal.attention} as attention: {failure}")
-    tried = f"{len(failures)} tried, first {failures[0]}" if failures else "no MLP projection beside attention found"
-    raise _not_found(model_type, f"blocks {path}, {tried}")
+        layer, reason = failure
+        failures.append(
+            (layer, f"{proposal.mlp} as MLP and {proposal.attention} as attention: layer {layer}: {reason}")
+        )
+    if not failures:
+        raise _not_found(model_type, f"blocks {path}, no MLP projection beside attention")
+    _, best = max(failures, key=lambda each: each[0])
+    raise _not_found(model_type, f"blocks {path}, {len(failures)} tried, best {best}")
 
 
 def _not_found(model_type: str, tried: str) -> ModelError:
@@ -84,16 +99,16 @@ def _blocks(model: Any, model_type: str) -> tuple[str, nn.ModuleList]:
     return path, module
 
 
-def _failure(calls: list[BlockCall], proposal: Architecture) -> str | None:
+def _failure(calls: list[BlockCall], proposal: Architecture) -> tuple[int, str] | None:
     for layer, call in enumerate(calls):
         try:
             tapped = replace(call, taps=resolve_layer(call.taps.block, proposal))
         except ModelError:
-            return f"layer {layer} is built otherwise"
+            return layer, "it is built otherwise"
         for judge in (mlp_linearity, attention_linearity):
             judged = judge(layer, tapped)
             if not judged.passed:
-                return f"layer {layer}: {judged.reason}"
+                return layer, judged.reason
     return None
 
 

@@ -97,8 +97,10 @@ def input_width(projection: nn.Module) -> int | None:
 
 
 def residual_stream(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
-    """Return the residual stream [B, T, H] among the arguments that a block was called with."""
-    stream: Tensor = args[0] if args else kwargs["hidden_states"]
+    """Return the residual stream [B, T, H] among the arguments that a block was called with; ModelError if it is not there."""
+    stream = args[0] if args else kwargs.get("hidden_states")
+    if not isinstance(stream, Tensor) or stream.dim() != 3:
+        raise ModelError("a decoder block is not called with one residual stream [B, T, H]")
     return stream
 
 
@@ -166,11 +168,11 @@ def gain_applied(taps: Taps, intervention: Intervention, gain: float) -> Iterato
 
 @contextmanager
 def scaled_output(module: nn.Module, gain: float) -> Iterator[None]:
-    """Multiply a module's output (its first element, where it is a tuple) by ``gain`` inside the context."""
+    """Multiply a module's output (its first element, where it is a tuple or list) by ``gain`` inside the context."""
 
     def hook(_module: nn.Module, _args: Any, output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (output[0] * gain, *output[1:])
+        if isinstance(output, tuple | list):
+            return type(output)((output[0] * gain, *output[1:]))
         return output * gain
 
     handle = module.register_forward_hook(hook)
@@ -181,8 +183,8 @@ def scaled_output(module: nn.Module, gain: float) -> Iterator[None]:
 
 
 def first_tensor(output: Any) -> Tensor:
-    """Return a module's output tensor, whether it comes alone or first in a tuple."""
-    tensor: Tensor = output[0] if isinstance(output, tuple) else output
+    """Return a module's output tensor, whether it comes alone or first in a tuple or list."""
+    tensor: Tensor = output[0] if isinstance(output, tuple | list) else output
     return tensor
 
 
