@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from critnb.errors import ModelError
 from critnb.language.taps import LayerTaps, first_tensor, reading_output, residual_stream, scaled_output
 
-# a power of two: the scaled contribution has no rounding of its own
-PROBE_GAIN = 4.0
+# a power of two, so that the scaled contribution has no rounding of its own; a small one, so that float16 holds it
+PROBE_GAIN = 2.0
 # half an eps each: two sums of three terms, the multiplications of a branch, and the norm or cast of a module's output
 _ROUNDINGS = 8.0
 
@@ -121,7 +121,7 @@ Judge = Callable[[int, BlockCall], LayerLinearity]
 
 
 def mlp_linearity(layer: int, call: BlockCall) -> LayerLinearity:
-    """Judge the MLP's taps: a gain g on it moves the block's output by (g - 1) * contribution, and u carries it all."""
+    """Judge the MLP's taps: a gain g moves the block's output by (g - 1) * contribution, and u makes all of it."""
     return _judged(layer, call, call.taps.mlp, _mlp_conditions)
 
 
@@ -134,13 +134,15 @@ def attention_linearity(layer: int, call: BlockCall) -> LayerLinearity:
 
 
 _Condition = tuple[Tensor, str]
+_NOT_ITS_INPUT = "with both branches at gain 0 the block does not return its input"
 
 
 def _mlp_conditions(call: BlockCall, contribution: Tensor) -> Iterator[_Condition]:
     moved = call(mlp=PROBE_GAIN) - call()
     yield moved - (PROBE_GAIN - 1) * contribution, "a gain on the MLP does not move the block by (g - 1) x contribution"
-    yield call(mlp=0.0, attention=0.0) - call.stream, "with both branches at gain 0 the block does not return its input"
-    left = call(projection=0.0, attention=0.0) - call(mlp=0.0, attention=0.0)
+    silent = call(mlp=0.0, attention=0.0)
+    yield silent - call.stream, _NOT_ITS_INPUT
+    left = call(projection=0.0, attention=0.0) - silent
     # a norm with a bias after the MLP still adds that bias, the same to every token
     yield left - left[:1, :1], "the projection whose input is read does not carry all that the MLP adds"
 
@@ -149,7 +151,7 @@ def _attention_conditions(call: BlockCall, contribution: Tensor) -> Iterator[_Co
     moved = call(mlp=0.0, attention=PROBE_GAIN) - call(mlp=0.0)
     reason = "a gain on attention does not move the block by (g - 1) x contribution"
     yield moved - (PROBE_GAIN - 1) * contribution, reason
-    yield call(mlp=0.0, attention=0.0) - call.stream, "with both branches at gain 0 the block does not return its input"
+    yield call(mlp=0.0, attention=0.0) - call.stream, _NOT_ITS_INPUT
 
 
 def _judged(
@@ -185,9 +187,8 @@ def _worst(layer: int, contribution: Tensor, tolerance: Tensor, conditions: Iter
     worst = -1.0
     for deviation, reason in conditions:
         # where nothing but zeros was summed the tolerance is 0: any deviation there is infinitely too much
-        ratio = torch.where(deviation == 0, 0.0, deviation.abs() / tolerance).nan_to_num(
-            nan=torch.inf, posinf=torch.inf
-        )
+        ratio = torch.where(deviation == 0, 0.0, deviation.abs() / tolerance)
+        ratio = torch.where(ratio.isnan(), torch.inf, ratio)
         place = int(ratio.argmax())
         here = float(ratio.view(-1)[place])
         found = float(deviation.abs().view(-1)[place]), float(tolerance.view(-1)[place])

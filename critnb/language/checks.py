@@ -106,7 +106,7 @@ def require_sound(model: LanguageModel) -> None:
     if failure is not None:
         raise ModelError(
             f"model type {model.causal.config.model_type!r}, taps from {model.taps.source}: {failure}\n"
-            "its gain would not be a gain on the MLP; spec/06_ARCHITECTURES.md says what a block must do"
+            "spec/06_ARCHITECTURES.md says what a model must do to be measured; use another model"
         )
 
 
