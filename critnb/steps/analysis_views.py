@@ -90,10 +90,12 @@ def multistep_table(table: pd.DataFrame) -> pd.DataFrame:
         shown,
         {
             "b_tot": shown["b_tot"],
-            "m along tokens": _with_interval(shown, "opt_m_time"),
-            "permuted": _with_interval(shown, "opt_m_time_perm"),
-            "m along layers": _with_interval(shown, "opt_m_depth"),
-            "permuted ": _with_interval(shown, "opt_m_depth_perm"),
+            "r_1 along tokens": _with_interval(shown, "opt_r1_time", digits=2),
+            "permuted": _with_interval(shown, "opt_r1_time_perm", digits=2),
+            "m along tokens": _with_interval(shown, "opt_m_time", digits=2),
+            "r_1 along layers": _with_interval(shown, "opt_r1_depth", digits=2),
+            "permuted ": _with_interval(shown, "opt_r1_depth_perm", digits=2),
+            "m along layers": _with_interval(shown, "opt_m_depth", digits=2),
         },
     )
 
@@ -106,8 +108,10 @@ def exponent_table(table: pd.DataFrame) -> pd.DataFrame:
         {
             "tau_S": _with_interval(shown, "opt_tau_S", digits=2),
             "permuted": _with_interval(shown, "opt_tau_S_perm", digits=2),
+            "critical cascades": shown["opt_tau_S_ref"],
             "alpha_D": _with_interval(shown, "opt_alpha_D", digits=2),
             "permuted ": _with_interval(shown, "opt_alpha_D_perm", digits=2),
+            "critical cascades ": shown["opt_alpha_D_ref"],
         },
     )
 
@@ -136,7 +140,7 @@ def tail_table(tails: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
         {
             "xmin": shown["xmin"],
             "tail": shown["n_tail"],
-            "alpha": [_plus_minus(a, e) for a, e in zip(shown["alpha_powerlaw"], shown["opt_alpha_se"], strict=True)],
+            "alpha": _with_interval(shown, "alpha_powerlaw", digits=2),
             "z, lognormal": shown["opt_z_powerlaw_vs_lognormal"],
             "p": shown["opt_p_powerlaw_vs_lognormal"].map(_p_words),
             "z, exponential": shown["opt_z_powerlaw_vs_exponential"],
@@ -166,10 +170,6 @@ def ks_table(tails: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
 
 def _p_words(p: float) -> str:
     return _NOTHING if math.isnan(p) else f"{p:.3f}" if p >= _SMALLEST_P else f"< {_SMALLEST_P:g}"
-
-
-def _plus_minus(value: float, error: float) -> str:
-    return _NOTHING if math.isnan(value) else f"{value:.2f} ± {error:.2f}"
 
 
 def crackling_table(crackling: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
@@ -269,7 +269,7 @@ def findings(analysis: Analysis) -> str:
         f"b_tot reaches one inside the gain grid for {sum(crossing)} of {len(crossing)} combinations of spike definition and "
         f"rate; g* is identified for {sum(identified)} of them.",
         f"Of {len(signatures)} signatures (six for each spike definition and rate, at g*), {counted[Verdict.PASS]} pass, "
-        f"{counted[Verdict.FAIL]} fail, and {counted[Verdict.NOT_AVAILABLE]} are not available on this many avalanches. "
+        f"{counted[Verdict.FAIL]} fail, and {counted[Verdict.NOT_AVAILABLE]} are not available, for the reasons in the table. "
         f"{len(falsified)} of {len(judged) - len(signatures)} falsifiers speak against a critical reading"
         + (f": {', '.join(sorted(set(falsified['criterion_id'])))}." if len(falsified) else "."),
     ]

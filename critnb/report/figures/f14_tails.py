@@ -189,7 +189,8 @@ class _Fit:
         """Return the panel's small legend: exponent and p, or the reasons why not."""
         if not self.available:
             return panels.broken(axes, f"no fit: {self._reason()}")
-        error = f" ± {self['alpha_se']:.2f}" if np.isfinite(self["alpha_se"]) else ""
+        ends = self["alpha_powerlaw_ci_low"], self["alpha_powerlaw_ci_high"]
+        error = f" [{ends[0]:.2f}, {ends[1]:.2f}]" if np.isfinite(ends).all() else ""
         if not np.isfinite(self["ks_alpha"]):
             return f"α {self['alpha_powerlaw']:.2f}{error}\nKS: not available"
         p = f", p {self['ks_p']:.2g}" if np.isfinite(self["ks_p"]) else ", no p"
