@@ -100,7 +100,7 @@ _MOST_TICKS = 5
 _WORDS: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": 6, "linespacing": 1.15}
 _KINDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 _NOTE = (
-    "α: exponent of the drawn power law with its standard error. KS: exponent and goodness-of-fit p of the power law from "
+    "α: exponent of the drawn power law with its 95 % interval. KS: exponent and goodness-of-fit p of the power law from "
     "the KS-optimal xmin, edge-touching avalanches left out; a small p speaks against a power law, a large one does not "
     f"speak for it. Where one is not available, {CANON.TABLE.T04_TAIL_FITS} says why."
 )
