@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     diff = _add(commands, "diff", _diff, "say what differs between two runs of a stage", runs=True)
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
+    _add(commands, "index", _index, "write the page of all runs anew", runs=True)
     _add(commands, "params", _params, "print resolved parameters").add_argument("file", metavar="FILE")
     _add(commands, "schema", _schema, "print the parameters' JSON Schema")
     return parser
@@ -273,6 +274,14 @@ def _diff(arguments: argparse.Namespace) -> int:
 
     store = RunStore(arguments.runs_dir.resolve())
     print("\n".join(told(compare(find_run(arguments.old, store), find_run(arguments.new, store)))))
+    return int(Exit.DONE)
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from critnb.report.index import write_index
+    from critnb.runs import RunStore
+
+    print(write_index(RunStore(arguments.runs_dir.resolve())))
     return int(Exit.DONE)
 
 
