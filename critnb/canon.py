@@ -203,6 +203,7 @@ class _Output(_Section):
     NULL_SEQUENCE_SUMS_NPZ_BASENAME: str
     AVALANCHES_PARQUET_BASENAME: str
     MANIFEST_SHA256_BASENAME: str
+    INDEX_HTML_BASENAME: str
 
 
 class _Figure(_Section):

@@ -65,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "show", _show, "show a run", runs=True).add_argument("run", metavar="RUN")
     verify = _add(commands, "verify", _verify, "hash every file of runs again", runs=True)
     verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
+    diff = _add(commands, "diff", _diff, "say what differs between two runs of a stage", runs=True)
+    diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
+    diff.add_argument("new", metavar="RUN")
+    _add(commands, "index", _index, "write the page of all runs anew", runs=True)
     _add(commands, "params", _params, "print resolved parameters").add_argument("file", metavar="FILE")
     _add(commands, "schema", _schema, "print the parameters' JSON Schema")
     return parser
@@ -261,6 +265,23 @@ def _verify(arguments: argparse.Namespace) -> int:
     if bad:
         print(f"error: {bad} of {len(names)} runs are not what their records say", file=sys.stderr)
         return int(Exit.BAD_INPUT)
+    return int(Exit.DONE)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from critnb.compare import compare, find_run, told
+    from critnb.runs import RunStore
+
+    store = RunStore(arguments.runs_dir.resolve())
+    print("\n".join(told(compare(find_run(arguments.old, store), find_run(arguments.new, store)))))
+    return int(Exit.DONE)
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from critnb.report.index import write_index
+    from critnb.runs import RunStore
+
+    print(write_index(RunStore(arguments.runs_dir.resolve())))
     return int(Exit.DONE)
 
 

@@ -22,6 +22,7 @@ from critnb.follow import following
 from critnb.local import Local
 from critnb.params import Loaded, load
 from critnb.plan import PlannedRun, Planner, stage_sources
+from critnb.report.index import refresh_index
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
 from critnb.stages import StageSpec
@@ -89,8 +90,16 @@ def execute(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Load
     """Run one stage whose upstream runs exist; returns the published run.
 
     A stage that fails raises StageFailedError, or the pack's own error that its notebook raised; its partial run is
-    kept with the partial notebook. Input that was refused before anything was computed leaves nothing behind.
+    kept with the partial notebook. Input that was refused before anything was computed leaves nothing behind. However
+    it ends, the page of the runs folder is written anew.
     """
+    try:
+        return _executed(planned, planner, store, loaded, options)
+    finally:
+        refresh_index(store)
+
+
+def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Loaded, options: Options) -> Run:
     local = Local(loaded.base_dir, options.device, options.strict, planner.data_facts(planned))
     with prepare(planned, store, options) as run:
         try:
@@ -236,4 +245,6 @@ def publish_by_hand(spec: StageSpec, run: PartialRun) -> Run:
     run.update(notes=[*run.record.notes, "run by hand: the notebook is kept without its outputs"])
     _keep_notebook(spec, run, source)
     _check_outputs(spec, run)
-    return run.publish()
+    published = run.publish()
+    refresh_index(RunStore(published.path.parent))
+    return published

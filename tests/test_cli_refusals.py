@@ -85,6 +85,10 @@ REFUSED = [
     ("show of no run", ["show", "RUN_S01_0123456789ab", "--runs-dir", "runs"], 3, "is absent, not complete"),
     ("show of no run id", ["show", "mine", "--runs-dir", "runs"], 3, "'mine' is no run id"),
     ("verify of no run", ["verify", "RUN_S01_0123456789ab", "--runs-dir", "runs"], 3, "no such run"),
+    ("diff of no run", ["diff", *["RUN_S01_0123456789ab"] * 2, "--runs-dir", "runs"], 3, "is absent, not complete"),
+    ("diff of no run id", ["diff", "mine", "yours", "--runs-dir", "runs"], 3, "'mine' is no run id"),
+    ("diff of one run", ["diff", "RUN_S01_0123456789ab"], 2, "the following arguments are required: RUN"),
+    ("index of no folder", ["index", "--runs-dir", "runs"], 3, "no such folder; run a stage first"),
     ("params of no file", ["params", "no.yaml"], 2, "'no.yaml' not found"),
 ]
 

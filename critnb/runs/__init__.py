@@ -10,6 +10,7 @@ from critnb.runs.events import LOG_PATH, EventType
 from critnb.runs.identity import (
     HashInputs,
     explain,
+    flatten,
     hash_inputs,
     notebook_source,
     package_sources,
@@ -41,6 +42,7 @@ __all__ = [
     "code_facts",
     "environment_facts",
     "explain",
+    "flatten",
     "hash_inputs",
     "notebook_source",
     "pack_version",

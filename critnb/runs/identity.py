@@ -147,19 +147,19 @@ def explain(old: HashInputs, new: HashInputs) -> list[str]:
     """Say, a line each, which inputs of a stage differ between an earlier run and a planned one; [] when none does."""
     notebook = [] if old.notebook_sha256 == new.notebook_sha256 else ["the notebook's source changed"]
     return [
-        *_differences(_flatten(old.sections), _flatten(new.sections), "{key}: {old} -> {new}"),
+        *_differences(flatten(old.sections), flatten(new.sections), "{key}: {old} -> {new}"),
         *_differences(old.upstream, new.upstream, "upstream {key}: {old} -> {new}"),
         *notebook,
         *_source_changes(old.sources, new.sources),
     ]
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested sections as dotted keys; empty mappings stay visible as ``{}``."""
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested sections as dotted keys with canonical JSON; empty mappings stay visible as ``{}``."""
     flat: dict[str, str] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            flat |= _flatten(value, f"{prefix}{key}.")
+            flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = canonical_json(value).decode("utf-8")
     return flat

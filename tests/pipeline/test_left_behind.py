@@ -19,7 +19,10 @@ from critnb.stages import spec_of
 
 
 def tree(folder: Path) -> dict[str, str]:
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    """Digests of all files of the runs; the page of the folder, written anew whatever happens, is none of them."""
+    page = folder / CANON.OUTPUT.INDEX_HTML_BASENAME
+    found = (path for path in sorted(folder.rglob("*")) if path != page)
+    files = [path for path in found if path.is_file() and not path.name.startswith(".")]
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

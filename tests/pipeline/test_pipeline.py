@@ -15,8 +15,10 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from browser import Elements
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Intervention, Stage
+from critnb.report.index import facts_of, render
 from critnb.runs import RunStore, verify_chain
 from critnb.stages import STAGES, spec_of
 
@@ -38,6 +40,15 @@ def run_of(runs: Path, stage: Stage):
 
 def result(run, basename):
     return run.result(basename)
+
+
+def test_the_page_of_the_folder_is_as_new_as_its_last_run(whole):
+    store = RunStore(whole)
+    page = (whole / CANON.OUTPUT.INDEX_HTML_BASENAME).read_bytes()
+    assert page == render(facts_of(store))
+    targets = [target for target in Elements(page.decode()).targets() if not target.startswith("#")]
+    assert len(Elements(page.decode()).of_class("run")) == len(STAGES)
+    assert all((whole / target).is_file() for target in targets)
 
 
 def test_every_stage_leaves_what_its_row_promises_and_verifies(whole):

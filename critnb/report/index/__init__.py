@@ -1,0 +1,10 @@
+"""The page of a runs folder, for reviewers: the chain of stages as a picture, and what each run says of itself.
+
+``write_index`` writes it, ``render`` gives its bytes for chosen runs. It is made from records alone.
+"""
+
+from critnb.report.index.facts import RunFacts, RunStatus, facts_of
+from critnb.report.index.page import render
+from critnb.report.index.write import refresh_index, write_index
+
+__all__ = ["RunFacts", "RunStatus", "facts_of", "refresh_index", "render", "write_index"]

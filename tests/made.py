@@ -1,0 +1,90 @@
+"""Runs made in a moment, with whatever a test wants them to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from critnb.canon import CANON, Stage
+from critnb.gates import Gate
+from critnb.runs import PartialRun, Run, RunStore, code_facts, environment_facts, hash_inputs
+from critnb.runs.files import sha256_hex
+
+CONFIG = b"events:\n  tau0: 2.5\n"
+PARAMS = {"events": {"tau0": 2.5}, "windows": {"seq_len": 128}}
+SOURCES = {"critnb/canon.py": "0" * 64}
+MODEL = {
+    "id": "tiny",
+    "revision": None,
+    "role": "BASE",
+    "class": "LlamaForCausalLM",
+    "n_layers": 2,
+    "d_ff": 8,
+    "dtype": "float32",
+    "device": "cpu",
+    "weights_sha256": "1" * 64,
+    "tokenizer_sha256": "2" * 64,
+}
+Files = Mapping[str, Any]
+
+
+def begun(
+    store: RunStore,
+    stage: Stage = Stage.S02,
+    *,
+    upstream: Sequence[Run] = (),
+    role: str = "BASE",
+    params: Mapping[str, Any] = PARAMS,
+    sources: Mapping[str, str] = SOURCES,
+    files: Files | None = None,
+    gates: Sequence[Gate] = (),
+    **sections: Any,
+) -> PartialRun:
+    """A run at the end of its work, not yet published; its files' suffixes say how they are written."""
+    inputs = hash_inputs(
+        stage=stage,
+        sections={"params": params, "role": role, "constants": {"EPS": 1e-6}, "model": {"weights_sha256": "1" * 64}},
+        upstream={run.stage: run.run_id for run in upstream},
+        notebook=b"[]",
+        sources=sources,
+    )
+    run = store.create(inputs.run_id())
+    run.write_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML, CONFIG)
+    run.update(
+        **{
+            "command": ["runner.py", "phase2"],
+            "params_sections": list(params),
+            "config_hash": sha256_hex(CONFIG),
+            "hash_inputs": inputs,
+            "dependencies": [each.dependency() for each in upstream],
+            "determinism": {"seeds": {}, "flags": {}, "not_deterministic": []},
+            "code": code_facts(inputs.sources),
+            "environment": environment_facts(),
+            "metrics": {"gates": [gate.as_dict() for gate in gates]} if gates else {},
+            **sections,
+        }
+    )
+    for path, content in (files or {}).items():
+        _write(run, path, content)
+    return run
+
+
+def _write(run: PartialRun, path: str, content: Any) -> None:
+    match content:
+        case bytes():
+            run.write_bytes(path, content)
+        case pd.DataFrame():
+            run.write_parquet(path, content)
+        case dict() if all(isinstance(value, np.ndarray) for value in content.values()):
+            run.write_npz(path, content)
+        case _:
+            run.write_json(path, content)
+
+
+def made(store: RunStore, stage: Stage = Stage.S02, **words: Any) -> Run:
+    """A complete run."""
+    with begun(store, stage, **words) as run:
+        return run.publish()
