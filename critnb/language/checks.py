@@ -1,36 +1,28 @@
-"""The two checks that a model passes before its numbers count: identity and linearity."""
+"""The checks that a model passes before its numbers count: identity, reading of u, linearity, and causality."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from critnb.canon import CANON, Intervention
-from critnb.language.load import LanguageModel
-from critnb.language.taps import gain_applied, reading_output, reading_units, scaled_output
+from critnb.errors import ModelError
+from critnb.language import blocks
+from critnb.language.blocks import LayerLinearity, each_block
+from critnb.language.taps import finite, first_tensor, gain_applied, reading_output, reading_units
 
-_PROBE_GAIN = 1.5
-# one rounding of the contribution, of the scaled one and of each of the two sums
-_ROUNDINGS = 8.0
+if TYPE_CHECKING:
+    from critnb.language.load import LanguageModel
 
-
-@dataclass(frozen=True)
-class LayerLinearity:
-    """Layer l's largest deviation from (g - 1) * contribution, and how much float rounding explains."""
-
-    layer: int
-    deviation: float
-    tolerance: float
-    contribution: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether the deviation is rounding and the contribution is there at all."""
-        return self.contribution > 0 and self.deviation <= self.tolerance
+_PROBE_TOKENS = 12
+_PROBE_SEED = 1337
 
 
 @torch.inference_mode()
@@ -46,48 +38,98 @@ def identity_deviation(model: LanguageModel, tokens: NDArray[np.int64]) -> float
     return 0.0 if torch.equal(plain, hooked) else float((plain - hooked).abs().max())
 
 
-@torch.inference_mode()
 def linearity(model: LanguageModel, tokens: NDArray[np.int64]) -> list[LayerLinearity]:
-    """Check, layer by layer, that a gain g on layer l alone moves block l's output by (g - 1) * contribution_l.
+    """Check, layer by layer, that a gain g on layer l's MLP alone moves block l's output by (g - 1) * contribution_l.
 
-    ``tokens`` [N, T]. A hook in the wrong place, in any architecture, fails here.
+    ``tokens`` [N, T]. A hook in the wrong place, in any architecture, fails here: the block must also return its input
+    with both branches at gain 0, and the projection whose input is u must carry all that the MLP adds.
     """
+    return _every_layer(model, tokens, blocks.mlp_linearity)
+
+
+def attention_linearity(model: LanguageModel, tokens: NDArray[np.int64]) -> list[LayerLinearity]:
+    """Check the same of attention's contribution, with the MLP of the layer at gain 0; ``tokens`` [N, T]."""
+    return _every_layer(model, tokens, blocks.attention_linearity)
+
+
+def _every_layer(model: LanguageModel, tokens: NDArray[np.int64], judge: blocks.Judge) -> list[LayerLinearity]:
     ids = torch.from_numpy(tokens).to(model.device)
-    return [_layer_linearity(model, ids, layer) for layer in range(model.n_layers)]
-
-
-def _layer_linearity(model: LanguageModel, ids: Tensor, layer: int) -> LayerLinearity:
-    taps = model.taps.layers[layer]
-    contribution = _output_of(model, ids, taps.mlp)
-    plain = _output_of(model, ids, taps.block)
-    if contribution.shape != plain.shape:
-        # what does not even have the residual stream's width is added to it by no one
-        return LayerLinearity(layer, float("inf"), 0.0, float(contribution.abs().max()))
-    with scaled_output(taps.mlp, _PROBE_GAIN):
-        scaled = _output_of(model, ids, taps.block)
-    deviation = (scaled - plain) - (_PROBE_GAIN - 1) * contribution
-    scale = float(torch.stack([scaled.abs().max(), plain.abs().max(), contribution.abs().max()]).max())
-    tolerance = _ROUNDINGS * torch.finfo(model.dtype).eps * scale
-    return LayerLinearity(layer, float(deviation.abs().max()), tolerance, float(contribution.abs().max()))
-
-
-def _output_of(model: LanguageModel, ids: Tensor, module: nn.Module) -> Tensor:
-    outputs: list[Tensor] = []
-    with reading_output(module, lambda output: outputs.append(output.double())):
-        model.body(input_ids=ids, use_cache=False)
-    return outputs[0]
+    return each_block(lambda: model.body(input_ids=ids, use_cache=False), model.taps.layers, judge)
 
 
 @torch.inference_mode()
 def unit_reading_deviation(model: LanguageModel, tokens: NDArray[np.int64]) -> float:
-    """Return the largest |projection(u) - projection's output| over layers: that u read is what the projection saw."""
+    """Return the largest |projection(u) - projection's output| over layers: that u read is what the projection saw.
+
+    ``tokens`` [N, T]; infinite where a layer's u is not read exactly once, or is not [N, T, F].
+    """
     ids = torch.from_numpy(tokens).to(model.device)
+    layers = model.taps.layers
     read: dict[int, Tensor] = {}
-    with reading_units(model.taps, lambda layer, u: read.__setitem__(layer, u.clone())):
+    deviations: list[float] = []
+
+    def compare(layer: int, output: Tensor) -> None:
+        u = read.pop(layer, None)
+        if u is None or u.shape != (*tokens.shape, model.n_units):
+            deviations.append(math.inf)
+        else:
+            again = first_tensor(layers[layer].projection.forward(u)).view_as(output)
+            deviations.append(float((again - output).abs().max()))
+
+    with reading_units(model.taps, read.__setitem__), ExitStack() as stack:
+        for number, layer in enumerate(layers):
+            stack.enter_context(reading_output(layer.projection, partial(compare, number)))
         model.body(input_ids=ids, use_cache=False)
-    worst = 0.0
-    for number, layer in enumerate(model.taps.layers):
-        worst = max(
-            worst, float((layer.projection(read[number]) - _output_of(model, ids, layer.projection)).abs().max())
+    return max(deviations) if len(deviations) == len(layers) else math.inf
+
+
+@torch.inference_mode()
+def causality_deviation(model: LanguageModel, tokens: NDArray[np.int64]) -> float:
+    """Return how far the last token of ``tokens`` [N, T] moves hidden states before it, over their largest value.
+
+    A decoder gives 0.0, up to the order of its sums.
+    """
+    ids = torch.from_numpy(tokens).to(model.device)
+    other = ids.clone()
+    other[:, -1] = (ids[:, -1] + 1) % model.causal.config.vocab_size
+    plain, moved = (model.body(input_ids=each, use_cache=False).last_hidden_state[:, :-1] for each in (ids, other))
+    return float((plain - moved).abs().max() / plain.abs().max())
+
+
+def require_sound(model: LanguageModel) -> None:
+    """Raise ModelError where a loaded model fails a check on a few random tokens; S00 runs them on the user's windows.
+
+    A model whose activations are not finite passes: the passes over windows say at which gain and in which layer.
+    """
+    tokens = probe_tokens(model.causal.config, model.context_length)
+    failure = _failure(model, tokens) if _is_finite(model, tokens) else None
+    if failure is not None:
+        raise ModelError(
+            f"model type {model.causal.config.model_type!r}, taps from {model.taps.source}: {failure}\n"
+            "spec/06_ARCHITECTURES.md says what a model must do to be measured; use another model"
         )
-    return worst
+
+
+def probe_tokens(config: Any, context_length: int | None) -> NDArray[np.int64]:
+    """Return random token ids [2, T] for a look at a model that has no corpus yet."""
+    length = min(_PROBE_TOKENS, context_length or _PROBE_TOKENS)
+    return np.random.default_rng(_PROBE_SEED).integers(0, config.vocab_size, size=(2, length))
+
+
+@torch.inference_mode()
+def _is_finite(model: LanguageModel, tokens: NDArray[np.int64]) -> bool:
+    ids = torch.from_numpy(tokens).to(model.device)
+    return finite(model.body(input_ids=ids, use_cache=False).last_hidden_state)
+
+
+def _failure(model: LanguageModel, tokens: NDArray[np.int64]) -> str | None:
+    if causality_deviation(model, tokens) > torch.finfo(model.dtype).eps:
+        return "tokens see later tokens, so it is no causal language model"
+    if identity_deviation(model, tokens) != 0.0:
+        return "logits with g = 1 hooked in differ from the plain logits"
+    if unit_reading_deviation(model, tokens) == math.inf:
+        return "u is not read exactly once in every layer"
+    for judged in (*linearity(model, tokens), *attention_linearity(model, tokens)):
+        if not judged.passed:
+            return f"layer {judged.layer}: {judged.reason}"
+    return None

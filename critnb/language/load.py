@@ -14,10 +14,16 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from critnb.canon import ModelRole
 from critnb.errors import CritnbError, ModelError, ParamsError
-from critnb.language.taps import Taps, find_taps, recognised
+from critnb.language.architectures import architecture_of
+from critnb.language.checks import require_sound
+from critnb.language.discovery import find_taps
+from critnb.language.refusals import refuse_unsuitable
+from critnb.language.taps import Taps
 from critnb.params import Compute
 from critnb.sources import ModelFiles
 
+# n_positions and others are mapped to the first by their configs; MPT has the second, older remote ones the rest
+_CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "n_ctx", "seq_length")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -56,6 +62,8 @@ class LanguageModel:
             "class": type(self.causal).__name__,
             "n_layers": self.n_layers,
             "d_ff": self.n_units,
+            "taps": self.taps.source,
+            "attention": self.causal.config._attn_implementation,
             "dtype": str(self.dtype).removeprefix("torch."),
             "device": str(self.device),
             "weights_sha256": files.weights_sha256,
@@ -93,17 +101,10 @@ def load(files: ModelFiles, compute: Compute) -> LanguageModel:
     try:
         config = AutoConfig.from_pretrained(directory, **options)
         # before gigabytes of weights are read
-        recognised(config.model_type)
+        refuse_unsuitable(config)
         dtype = choose_dtype(compute.dtype, getattr(config, "dtype", None))
         tokenizer = AutoTokenizer.from_pretrained(directory, **options)
-        causal = AutoModelForCausalLM.from_pretrained(
-            directory,
-            config=config,
-            dtype=dtype,
-            use_safetensors=True,
-            attn_implementation=compute.attention,
-            **options,
-        )
+        causal = _weights(directory, compute.attention, config=config, dtype=dtype, use_safetensors=True, **options)
     except CritnbError:
         raise
     except Exception as error:
@@ -112,7 +113,28 @@ def load(files: ModelFiles, compute: Compute) -> LanguageModel:
         raise ModelError(f"{Path(directory).name}: not loadable as a causal language model: {reason}") from error
     causal.requires_grad_(False).eval().to(device)
     taps = find_taps(causal, config.model_type)
-    return LanguageModel(causal, tokenizer, taps, device, dtype, getattr(config, "max_position_embeddings", None))
+    model = LanguageModel(causal, tokenizer, taps, device, dtype, context_length(config))
+    require_sound(model)
+    return model
+
+
+def _weights(directory: str, attention: str, **options: Any) -> Any:
+    try:
+        return AutoModelForCausalLM.from_pretrained(directory, attn_implementation=attention, **options)
+    except ValueError as error:
+        # a few older classes have one implementation only; said before any weight is read
+        if attention == "eager" or "does not support an attention implementation" not in str(error):
+            raise
+        return AutoModelForCausalLM.from_pretrained(directory, attn_implementation="eager", **options)
+
+
+def context_length(config: Any) -> int | None:
+    """Return the longest window in tokens that a model can read, or None where its positions have no end (ALiBi)."""
+    row = architecture_of(config.model_type)
+    if getattr(config, "alibi", False) or (row is not None and row.endless):
+        return None
+    lengths = (getattr(config, name, None) for name in _CONTEXT_FIELDS)
+    return next((length for length in lengths if isinstance(length, int) and length > 0), None)
 
 
 def make_deterministic() -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import torch
@@ -12,19 +13,30 @@ from torch import Tensor, nn
 
 from critnb.canon import Intervention
 from critnb.errors import ModelError
-from critnb.language.architectures import Architecture, architecture_of, known_model_types
+from critnb.language.architectures import Architecture
 
 OnUnits = Callable[[int, Tensor], None]
 
 
+class TapSource(StrEnum):
+    """What named the taps: a row of the table of architectures, or a search that the model checks confirmed."""
+
+    ROW = "row"
+    DISCOVERY = "discovery"
+
+
 @dataclass(frozen=True)
 class LayerTaps:
-    """One decoder block: the block, its MLP's output projection, and the two modules that feed the residual stream."""
+    """One decoder block: the block, its MLP's output projection, and the two modules that feed the residual stream.
+
+    What a branch adds to the stream, its contribution, is its module's output times ``multiplier``.
+    """
 
     block: nn.Module
     projection: nn.Module
     mlp: nn.Module
     attention: nn.Module
+    multiplier: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,7 @@ class Taps:
 
     layers: tuple[LayerTaps, ...]
     n_units: int
+    source: TapSource = TapSource.ROW
 
     @property
     def n_layers(self) -> int:
@@ -40,67 +53,81 @@ class Taps:
         return len(self.layers)
 
 
-def recognised(model_type: str) -> Architecture:
-    """Return the row of a model type; raises ModelError where there is none."""
-    row = architecture_of(model_type)
-    if row is None:
-        known = ", ".join(known_model_types())
-        raise ModelError(
-            f"model type {model_type!r} has no recognisable MLP: no row of critnb/language/architectures.py names it\n"
-            f"use one of {known}, or add a row"
-        )
-    return row
+def resolve(model: nn.Module, row: Architecture, source: TapSource) -> Taps:
+    """Return the taps that a row names in a causal language model.
+
+    Raises ModelError where a module is not there, where layers share one, or where their MLPs differ in width.
+    """
+    name = f"model type {'/'.join(row.model_types)!r}"
+    layers = tuple(resolve_layer(block, row) for block in _module(model, row.blocks, name))
+    for part in ("block", "projection", "mlp", "attention"):
+        if len({id(getattr(layer, part)) for layer in layers}) != len(layers):
+            raise ModelError(f"{name}: layers share their {part} module, so a gain would apply more than once to it")
+    widths = {input_width(layer.projection) for layer in layers}
+    if len(widths) != 1:
+        raise ModelError(f"{name}: layers of different MLP widths {sorted(map(str, widths))} are not supported")
+    width = widths.pop()
+    if width is None:
+        raise ModelError(f"{name}: {row.projection} is not a projection with a weight matrix")
+    return Taps(layers, width, source)
 
 
-def find_taps(model: nn.Module, model_type: str) -> Taps:
-    """Resolve the taps of a causal language model; raises ModelError where its MLPs cannot be recognised."""
-    row = recognised(model_type)
-    layers = tuple(_layer_taps(block, row) for block in _resolve(model, row.blocks, row))
-    widths = {_input_width(layer.projection) for layer in layers}
-    if not layers or len(widths) != 1:
-        raise ModelError(
-            f"model type {model_type!r}: layers of different MLP widths {sorted(widths)} are not supported"
-        )
-    return Taps(layers, widths.pop())
+def resolve_layer(block: nn.Module, row: Architecture) -> LayerTaps:
+    """Return the taps of one block; raises ModelError where a module is not there."""
+    name = f"model type {'/'.join(row.model_types)!r}"
+    projection, mlp, attention = (_module(block, path, name) for path in (row.projection, row.mlp, row.attention))
+    multiplier = 1.0 if row.multiplier is None else float(getattr(block, row.multiplier))
+    return LayerTaps(block, projection, mlp, attention, multiplier)
 
 
-def _layer_taps(block: nn.Module, row: Architecture) -> LayerTaps:
-    projection, mlp, attention = (_resolve(block, path, row) for path in (row.projection, row.mlp, row.attention))
-    return LayerTaps(block, projection, mlp, attention)
-
-
-def _resolve(root: nn.Module, path: str, row: Architecture) -> Any:
+def _module(root: nn.Module, path: str, name: str) -> Any:
     try:
         return root.get_submodule(path)
     except AttributeError:
-        name = "/".join(row.model_types)
-        raise ModelError(
-            f"a model of type {name} was expected to have {path} in {type(root).__name__}, it has not"
-        ) from None
+        raise ModelError(f"{name} was expected to have {path} in {type(root).__name__}, it has not") from None
 
 
-def _input_width(projection: nn.Module) -> int:
-    weight = projection.weight
+def input_width(projection: nn.Module) -> int | None:
+    """Return how many inputs a projection has, or None for a module that is none."""
+    weight = getattr(projection, "weight", None)
     if not isinstance(weight, Tensor) or weight.dim() != 2:
-        raise ModelError(f"the MLP's output projection {type(projection).__name__} has no weight matrix")
+        return None
     # transformers' Conv1D, which has an nf, keeps its weight transposed: [in, out]
     return int(weight.shape[0 if hasattr(projection, "nf") else 1])
+
+
+def residual_stream(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    """Return the residual stream [B, T, H] among the arguments that a block was called with; ModelError if it is not there."""
+    stream = args[0] if args else kwargs.get("hidden_states")
+    if not isinstance(stream, Tensor) or stream.dim() != 3:
+        raise ModelError("a decoder block is not called with one residual stream [B, T, H]")
+    return stream
 
 
 @contextmanager
 def reading_units(taps: Taps, on_units: OnUnits) -> Iterator[None]:
     """Call ``on_units(layer, u)`` with u [B, T, F] of every layer of every forward pass inside the context."""
-
-    def hook_of(layer: int) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def hook(_module: nn.Module, args: tuple[Tensor, ...]) -> None:
-            on_units(layer, args[0])
-
-        return hook
-
     with ExitStack() as stack:
         for number, layer in enumerate(taps.layers):
-            handle = layer.projection.register_forward_pre_hook(hook_of(number))
-            stack.callback(handle.remove)
+            stack.enter_context(_reading_units_of(layer, number, on_units))
+        yield
+
+
+@contextmanager
+def _reading_units_of(taps: LayerTaps, number: int, on_units: OnUnits) -> Iterator[None]:
+    batch: list[torch.Size] = [torch.Size()]
+
+    def enter(_block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        batch[0] = residual_stream(args, kwargs).shape[:2]
+
+    def read(_projection: nn.Module, args: tuple[Tensor, ...]) -> None:
+        u = args[0]
+        # OPT projects windows and tokens in one axis
+        on_units(number, u.view(*batch[0], u.shape[-1]) if u.dim() == 2 else u)
+
+    with ExitStack() as stack:
+        stack.callback(taps.block.register_forward_pre_hook(enter, with_kwargs=True).remove)
+        stack.callback(taps.projection.register_forward_pre_hook(read).remove)
         yield
 
 
@@ -141,11 +168,11 @@ def gain_applied(taps: Taps, intervention: Intervention, gain: float) -> Iterato
 
 @contextmanager
 def scaled_output(module: nn.Module, gain: float) -> Iterator[None]:
-    """Multiply a module's output (its first element, where it is a tuple) by ``gain`` inside the context."""
+    """Multiply a module's output (its first element, where it is a tuple or list) by ``gain`` inside the context."""
 
     def hook(_module: nn.Module, _args: Any, output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (output[0] * gain, *output[1:])
+        if isinstance(output, tuple | list):
+            return type(output)((output[0] * gain, *output[1:]))
         return output * gain
 
     handle = module.register_forward_hook(hook)
@@ -156,8 +183,8 @@ def scaled_output(module: nn.Module, gain: float) -> Iterator[None]:
 
 
 def first_tensor(output: Any) -> Tensor:
-    """Return a module's output tensor, whether it comes alone or first in a tuple."""
-    tensor: Tensor = output[0] if isinstance(output, tuple) else output
+    """Return a module's output tensor, whether it comes alone or first in a tuple or list."""
+    tensor: Tensor = output[0] if isinstance(output, tuple | list) else output
     return tensor
 
 

@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
-from models import save, tiny_llama
-from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
+from models import loaded_from, save, tiny_llama
+from transformers import (
+    BloomConfig,
+    FalconConfig,
+    GPT2Config,
+    MambaConfig,
+    MptConfig,
+    OpenAIGPTConfig,
+    OpenAIGPTLMHeadModel,
+)
 
-from critnb import sources
 from critnb.canon import ModelRole
 from critnb.errors import ModelError, ParamsError
-from critnb.language.load import LanguageModel, choose_device, choose_dtype, load
-from critnb.params import Compute, Loaded, validate
+from critnb.language.load import choose_device, choose_dtype, context_length
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +34,6 @@ def saved(tmp_path_factory) -> Path:
 def copy(saved, tmp_path) -> Path:
     """A copy of the model that a test may spoil."""
     return shutil.copytree(saved, tmp_path / "tiny")
-
-
-def loaded_from(directory: Path, **compute) -> LanguageModel:
-    tree = {"models": {"BASE": {"source": "file", "path": str(directory)}}}
-    files = sources.model_files(Loaded(validate(tree, origin="test"), "test", directory), ModelRole.BASE)
-    return load(files, Compute(device="cpu", **compute))
 
 
 def test_a_model_is_loaded_as_it_was_saved(saved):
@@ -73,13 +74,34 @@ def test_code_that_comes_with_a_model_is_not_run(copy):
     assert not (copy / "was_here").exists()
 
 
-def test_an_architecture_that_no_row_names(tmp_path):
+def test_an_architecture_that_no_row_names_and_no_search_finds(tmp_path):
     config = OpenAIGPTConfig(vocab_size=257, n_positions=64, n_embd=16, n_layer=2, n_head=2)
     directory = save(tmp_path / "gpt1", OpenAIGPTLMHeadModel(config))
-    (directory / "model.safetensors").write_bytes(b"refused before anything of this is read")
-    with pytest.raises(ModelError, match=r"'openai-gpt' has no recognisable MLP.*architectures\.py") as caught:
+    with pytest.raises(ModelError, match=r"'openai-gpt' has no recognisable MLP") as caught:
         loaded_from(directory)
-    assert str(caught.value).splitlines()[1].startswith("use one of ")
+    assert str(caught.value).splitlines()[1].endswith("or add a row to critnb/language/architectures.py")
+
+
+def test_the_record_says_where_the_taps_came_from(saved):
+    model = loaded_from(saved)
+    files = SimpleNamespace(id="tiny", revision=None, weights_sha256="0" * 64, tokenizer_sha256="1" * 64)
+    facts = model.facts(files, ModelRole.BASE)
+    assert (facts["taps"], facts["attention"], facts["class"]) == ("row", "sdpa", "LlamaForCausalLM")
+
+
+@pytest.mark.parametrize(
+    ("config", "length"),
+    [
+        (GPT2Config(n_positions=77), 77),
+        (MptConfig(max_seq_len=99), 99),
+        (BloomConfig(seq_length=2048), None),
+        (FalconConfig(alibi=True), None),
+        (FalconConfig(max_position_embeddings=55), 55),
+        (MambaConfig(), None),
+    ],
+)
+def test_the_context_is_told_by_the_config(config, length):
+    assert context_length(config) == length
 
 
 @pytest.mark.parametrize(

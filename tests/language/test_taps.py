@@ -13,8 +13,9 @@ from transformers import LlamaConfig
 from critnb.canon import Intervention
 from critnb.errors import ModelError, NonFiniteError
 from critnb.language.checks import identity_deviation, linearity, unit_reading_deviation
+from critnb.language.discovery import find_taps
 from critnb.language.forward import ForwardPasses, Setting
-from critnb.language.taps import Taps, find_taps, gain_applied, reading_units, scaled_layers
+from critnb.language.taps import Taps, TapSource, gain_applied, reading_units, scaled_layers
 
 
 @pytest.fixture
@@ -91,14 +92,15 @@ def test_the_three_bands_cover_every_layer_once(n_layers):
     assert scaled_layers(Intervention.ATTN_GLOBAL, n_layers) == range(n_layers)
 
 
-def test_an_unknown_architecture_is_named_with_what_is_known(model):
-    with pytest.raises(ModelError, match=r"'mamba' has no recognisable MLP.*\n.*llama"):
-        find_taps(model.causal, "mamba")
+def test_a_model_under_another_name_is_searched(model):
+    found = find_taps(model.causal, "my-llama")
+    assert found.source is TapSource.DISCOVERY
+    assert found.layers == model.taps.layers
 
 
 def test_a_model_without_the_expected_modules_is_refused(model):
     del model.causal.model.layers[1].mlp.down_proj
-    with pytest.raises(ModelError, match=r"was expected to have mlp\.down_proj"):
+    with pytest.raises(ModelError, match=r"'llama.*' was expected to have mlp\.down_proj in LlamaDecoderLayer"):
         find_taps(model.causal, LlamaConfig.model_type)
 
 

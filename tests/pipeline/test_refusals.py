@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 from models import save, tiny_llama
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
 from critnb.cli import main
@@ -121,10 +121,10 @@ def test_too_few_expected_events_name_the_layer_the_rate_and_the_windows_needed(
 
 
 def test_a_model_without_a_recognisable_mlp(ask, tmp_path):
-    config = GPT2Config(vocab_size=257, n_positions=64, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
-    folder = save(tmp_path / "other", GPT2LMHeadModel(config))
+    config = OpenAIGPTConfig(vocab_size=257, n_positions=64, n_embd=16, n_layer=2, n_head=2)
+    folder = save(tmp_path / "other", OpenAIGPTLMHeadModel(config))
     answer = ask(models={"BASE": {"source": "file", "path": str(folder)}})
-    refused(answer, Exit.BAD_INPUT, "gpt2", "no recognisable MLP", "llama")
+    refused(answer, Exit.BAD_INPUT, "openai-gpt", "no recognisable MLP", "add a row")
     assert not leftovers(tmp_path)
 
 

@@ -1,0 +1,60 @@
+"""Models that this instrument cannot read soundly, told by their config before any weight is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import nn
+from transformers import MODEL_FOR_MASKED_LM_MAPPING
+
+from critnb.errors import ModelError
+from critnb.language.architectures import architecture_of
+
+_COUNT_OF_EXPERTS = re.compile(r"(moe_)?(num|n)_((local|routed)_)?experts")
+_EXPERT_MODULE = re.compile(r"(.*\.)?(experts?|shared_experts?|router|moe|block_sparse_moe)")
+_WHY_NO_EXPERTS = "each token has MLP units of its own, so u has no fixed units"
+
+
+def refuse_unsuitable(config: Any) -> None:
+    """Raise ModelError for an encoder, a multimodal wrapper, a mixture of experts, or a variant that a row refuses."""
+    name = f"model type {config.model_type!r}"
+    if getattr(config, "is_encoder_decoder", False):
+        raise ModelError(f"{name} is an encoder-decoder\nuse a decoder-only language model")
+    text = config.get_text_config()
+    if text is not config:
+        raise ModelError(
+            f"{name} wraps a language model ({text.model_type}) together with other modalities\n"
+            "save the language model alone and give its directory"
+        )
+    row = architecture_of(config.model_type)
+    if row is None and type(config) in MODEL_FOR_MASKED_LM_MAPPING:
+        raise ModelError(f"{name} is an encoder, trained to fill masked tokens\nuse a decoder-only language model")
+    for key, value in _experts(config.to_dict()):
+        raise ModelError(
+            f"{name} is a mixture of experts ({key} = {value}): {_WHY_NO_EXPERTS}\nuse a model with one MLP a layer"
+        )
+    for key, (value, reason) in (row.refused if row else {}).items():
+        if getattr(config, key, None) == value:
+            raise ModelError(f"{name} with {key} = {value} {reason}\nuse a model with another {key}")
+
+
+def refuse_experts(model: nn.Module, model_type: str) -> None:
+    """Raise ModelError where a loaded model has experts or routers among its modules, whatever its config calls them."""
+    found = next((path for path, _ in model.named_modules() if _EXPERT_MODULE.fullmatch(path)), None)
+    if found is not None:
+        raise ModelError(
+            f"model type {model_type!r} is a mixture of experts (it has {found}): {_WHY_NO_EXPERTS}\n"
+            "use a model with one MLP a layer"
+        )
+
+
+def _experts(config: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    # Doge counts experts that it builds only where is_moe says so
+    if config.get("is_moe", True):
+        for key, value in config.items():
+            if isinstance(value, Mapping):
+                yield from _experts(value)
+            elif _COUNT_OF_EXPERTS.fullmatch(str(key)) and isinstance(value, int) and value > 0:
+                yield key, value
