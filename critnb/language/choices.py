@@ -20,7 +20,7 @@ from torch import Tensor
 
 from critnb.canon import CANON, Intervention
 from critnb.errors import NonFiniteError
-from critnb.language.load import LanguageModel
+from critnb.language.model import LanguageModel
 from critnb.language.prompts import arc_mcq_v1
 from critnb.language.taps import gain_applied
 from critnb.language.windows import opening_tokens

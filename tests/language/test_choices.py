@@ -23,7 +23,7 @@ from critnb.canon import Intervention, ModelRole
 from critnb.embedded import weights_directory
 from critnb.errors import NonFiniteError
 from critnb.language.choices import ChoiceScorer, EncodedQuestion, encode, prompt_reuse
-from critnb.language.load import LanguageModel
+from critnb.language.model import LanguageModel
 from critnb.language.taps import Taps, gain_applied
 from critnb.params import Loaded, validate
 from critnb.questions import Question, read
