@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from critnb import sources
+from critnb import questions, sources
 from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.declared import project
 from critnb.errors import DependencyError, ParamsError
@@ -134,7 +134,8 @@ class Planner:
 
     def _corpus(self, role: DatasetRole) -> sources.Corpus:
         if role not in self._corpora:
-            self._corpora[role] = sources.corpus(self._loaded, role)
+            is_text = role is not DatasetRole.ARC_MCQ
+            self._corpora[role] = sources.corpus(self._loaded, role) if is_text else questions.read(self._loaded).corpus
         return self._corpora[role]
 
     def data_facts(self, planned: PlannedRun) -> dict[str, dict[str, Any]]:

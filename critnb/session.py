@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from critnb.language.forward import ForwardPasses
     from critnb.language.model import LanguageModel
     from critnb.language.windows import Slice
+    from critnb.questions import Question
 
 _RESULTS = CANON.RUN_SUBDIR.RESULTS
 Arrays = Mapping[str, NDArray[Any]]
@@ -131,6 +132,22 @@ class StageSession:
         self.run.update(datasets=datasets)
         self.run.log("dataset_loaded", slice=role, **datasets[role])
         return chosen
+
+    def questions(self) -> tuple[Question, ...]:
+        """Return the multiple-choice questions of role ARC_MCQ, recorded with their hash."""
+        from critnb import questions
+
+        role = DatasetRole.ARC_MCQ
+        found = questions.read(self._loaded)
+        self._check_identity("data", {role: found.corpus.identity()})
+        facts = {
+            **self.local.data[role],
+            **{"n_windows": None, "seq_len": None, "slice_sha256": found.corpus.content_sha256},
+            "n_questions": len(found.questions),
+        }
+        self.run.update(datasets={**self.run.record.datasets, role: facts})
+        self.run.log("dataset_loaded", slice=role, **facts)
+        return found.questions
 
     def _corpus_windows(self, dataset: DatasetRole) -> NDArray[np.int64]:
         from critnb import sources

@@ -17,7 +17,7 @@ from typing import Any
 
 from critnb.canon import DatasetRole, ModelRole
 from critnb.errors import DataError, DependencyError, ParamsError
-from critnb.params import EmbeddedSource, FileData, FileModel, HubData, HubModel, Loaded, ModelSource
+from critnb.params import EmbeddedSource, FileData, FileModel, HubData, HubModel, HubQuestions, Loaded, ModelSource
 
 _WEIGHTS = "*.safetensors"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt")
@@ -110,7 +110,7 @@ def _hub_snapshot(source: HubModel, role: ModelRole) -> tuple[Path, str]:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         at = f" at revision {source.revision}" if source.revision else ""
         raise DependencyError(
-            f"models.{role}: hub model {source.id}{at} cannot be had ({_first_line(error)})\n"
+            f"models.{role}: hub model {source.id}{at} cannot be had ({first_line(error)})\n"
             f"download it where there is a network, then use models.{role}: {{source: file, path: DIRECTORY}}"
         ) from None
     return path, path.name
@@ -120,7 +120,7 @@ def corpus(loaded: Loaded, role: DatasetRole) -> Corpus:
     """Fingerprint the corpus of a role; raises DependencyError where it cannot be had, DataError where it cannot be read."""
     source = loaded.params.data.of(role)
     if isinstance(source, HubData):
-        revision = source.revision or _hub_revision(source, role)
+        revision = hub_revision(source, role)
         described = json.dumps([source.id, source.config, source.split, source.field, revision]).encode()
         return Corpus(role, f"hub:{source.id}", revision, source.split, hashlib.sha256(described).hexdigest())
     digest = hashlib.sha256()
@@ -147,7 +147,7 @@ def documents(loaded: Loaded, role: DatasetRole) -> Iterator[str]:
 
 def _file_documents(source: FileData, loaded: Loaded, role: DatasetRole) -> Iterator[str]:
     pattern = str(loaded.resolve(source.path))
-    paths = _matching_files(source, loaded)
+    paths = matching_files(source.path, loaded)
     if not paths:
         raise DependencyError(
             f"data.{role}.path: no file matches {pattern}; give the path of a .txt, .jsonl or .parquet"
@@ -161,12 +161,13 @@ def _file_documents(source: FileData, loaded: Loaded, role: DatasetRole) -> Iter
         raise DataError(f"data.{role}: {pattern} holds no text; check the path and the field {source.field!r}")
 
 
-def _matching_files(source: FileData, loaded: Loaded) -> list[Path]:
-    literal = loaded.resolve(source.path)
+def matching_files(path: str, loaded: Loaded) -> list[Path]:
+    """Return the files that a path of the params names, a glob or not, in order."""
+    literal = loaded.resolve(path)
     if literal.is_file():
         return [literal]
     # Path.glob takes no absolute pattern; a root of its own keeps the brackets of a folder's name from being one
-    pattern = str(Path(source.path).expanduser())
+    pattern = str(Path(path).expanduser())
     found = glob.glob(pattern, root_dir=loaded.base_dir, recursive=True)  # noqa: PTH207
     return [path for path in (loaded.base_dir / name for name in sorted(found)) if path.is_file()]
 
@@ -174,11 +175,11 @@ def _matching_files(source: FileData, loaded: Loaded) -> list[Path]:
 def _read_documents(path: Path, source: FileData, role: DatasetRole) -> Iterator[str]:
     match path.suffix.lower():
         case ".txt" | ".md":
-            text = _read_text(path, role)
+            text = read_text(path, role)
             pieces = text.split(source.separator) if source.separator else [text]
             yield from (piece for piece in (piece.strip("\n") for piece in pieces) if piece)
         case ".jsonl":
-            for number, line in enumerate(_read_text(path, role).split("\n"), start=1):
+            for number, line in enumerate(read_text(path, role).split("\n"), start=1):
                 if line.strip() and (text := _json_field(line, source.field, f"data.{role}: {path} line {number}")):
                     yield text
         case ".parquet":
@@ -187,7 +188,8 @@ def _read_documents(path: Path, source: FileData, role: DatasetRole) -> Iterator
             raise DataError(f"data.{role}: {path} is a {suffix or 'file without suffix'}; use .txt, .jsonl or .parquet")
 
 
-def _read_text(path: Path, role: DatasetRole) -> str:
+def read_text(path: Path, role: DatasetRole) -> str:
+    """Return the text of a UTF-8 file; raises DataError, or DependencyError where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -224,26 +226,38 @@ def _parquet_field(path: Path, field: str, role: DatasetRole) -> Iterator[str]:
     try:
         column = pq.read_table(path, columns=[field]).column(field)
     except (pa.ArrowInvalid, KeyError, OSError) as error:
-        raise DataError(f"data.{role}: {path}: column {field!r} cannot be read: {_first_line(error)}") from None
+        raise DataError(f"data.{role}: {path}: column {field!r} cannot be read: {first_line(error)}") from None
     for row, value in enumerate(column.to_pylist(), start=1):
         if value is not None and (text := _text(value, field, f"data.{role}: {path} row {row}")):
             yield text
 
 
 def _hub_documents(source: HubData, role: DatasetRole) -> Iterator[str]:
+    for row in hub_rows(source, role):
+        if source.field not in row:
+            raise DataError(f"data.{role}: {source.id} has no field {source.field!r}; set the data source's field")
+        yield row[source.field]
+
+
+def hub_rows(source: HubData | HubQuestions, role: DatasetRole, *, revision: str | None = None) -> Iterator[Any]:
+    """Yield the rows of a hub data set at ``revision``, or at the source's; raises DependencyError where it cannot be had."""
     import datasets
 
+    streaming = isinstance(source, HubData) and source.streaming
+    wanted = revision or source.revision
     try:
-        rows = datasets.load_dataset(
-            source.id, source.config, split=source.split, revision=source.revision, streaming=source.streaming
+        yield from datasets.load_dataset(
+            source.id, source.config, split=source.split, revision=wanted, streaming=streaming
         )
-        yield from (row[source.field] for row in rows)
     except Exception as error:
         # load_dataset raises errors of several libraries, from DNS to pyarrow; each means the data set cannot be had
         raise DependencyError(_hub_data_message(source, role, error)) from None
 
 
-def _hub_revision(source: HubData, role: DatasetRole) -> str:
+def hub_revision(source: HubData | HubQuestions, role: DatasetRole) -> str:
+    """Return the revision of a hub data set, the newest where none is given; raises DependencyError where it cannot be had."""
+    if source.revision:
+        return source.revision
     from huggingface_hub import HfApi
 
     try:
@@ -253,15 +267,17 @@ def _hub_revision(source: HubData, role: DatasetRole) -> str:
     return str(revision)
 
 
-def _hub_data_message(source: HubData, role: DatasetRole, error: Exception) -> str:
+def _hub_data_message(source: HubData | HubQuestions, role: DatasetRole, error: Exception) -> str:
     name = f"{source.id} {source.config or ''}".strip()
+    field = f", field: {source.field}" if isinstance(source, HubData) else ""
     return (
-        f"data.{role}: hub data set {name} ({source.split}) cannot be had ({_first_line(error)})\n"
-        f"download it where there is a network, then use data.{role}: {{source: file, path: FILE, field: {source.field}}}"
+        f"data.{role}: hub data set {name} ({source.split}) cannot be had ({first_line(error)})\n"
+        f"download it where there is a network, then use data.{role}: {{source: file, path: FILE{field}}}"
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return an exception's class and the beginning of what it says."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__
 

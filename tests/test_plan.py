@@ -21,7 +21,7 @@ ALL = frozenset(spec.id for spec in STAGES)
 FROM_S01 = ALL - {"S00"}
 FROM_S02 = FROM_S01 - {"S01"}
 FROM_S02B = FROM_S02 - {"S02"}
-FROM_S03 = FROM_S02B - {"S02B"}
+FROM_S03 = FROM_S02B - {"S02B", "S06ARC"}
 FROM_S04 = FROM_S03 - {"S03"}
 PARAMS = {
     "models": {"BASE": {"source": "file", "path": "model"}, "INSTRUCT": {"source": "file", "path": "model"}},
@@ -78,6 +78,7 @@ def changed(folder: Path, **overrides) -> set[str]:
         ("compute__device", "cpu", set()),
         ("windows__n_eval_b", 1, set()),
         ("data__B", {"source": "file", "path": "corpus.txt"}, set()),
+        ("data__ARC_MCQ", {"source": "embedded", "limit": 5}, {"S06ARC"}),
         ("release__title", "another", set()),
     ],
 )

@@ -12,11 +12,11 @@ from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.errors import ParamsError
 from critnb.stages import STAGES, named, spec_of, upstream_closure
 
-# What may change without a change of any number of a finished run. sources and embedded read documents and weights,
+# What may change without a change of any number of a finished run. sources, questions and embedded read what is given,
 # whose content enters the hash itself; params gives values, which enter it too; canon's constants enter it by name.
 INFRASTRUCTURE = (
     *("canon", "errors", "params", "declared", "stages", "plan", "execute", "runs", "local", "progress", "follow"),
-    *("sources", "embedded", "report.display", "gates", "report.notebook"),
+    *("sources", "questions", "embedded", "report.display", "gates", "report.notebook"),
 )
 
 
@@ -74,7 +74,7 @@ def test_eps_is_a_constant_of_the_stages_that_compute_z():
         ("phase2_gain_grid", ["S02"]),
         ("S02B", ["S02B"]),
         ("s05", ["S05"]),
-        ("all", ["S00", "S01", "S02", "S02B", "S03", "S04", "S05"]),
+        ("all", ["S00", "S01", "S02", "S02B", "S03", "S04", "S05", "S06ARC"]),
     ],
 )
 def test_a_word_names_its_stages_in_order(word, ids):
@@ -96,6 +96,7 @@ def test_an_unknown_word_is_one_line_that_says_what_there_is(word):
         ("S02B", ["S01", "S02", "S02B"]),
         ("phase3", ["S01", "S02", "S02B", "S03"]),
         ("phase5", ["S01", "S02", "S02B", "S03", "S04", "S05"]),
+        ("S06ARC", ["S01", "S02", "S02B", "S06ARC"]),
     ],
 )
 def test_the_closure_is_everything_upstream_in_order(word, ids):
@@ -111,6 +112,7 @@ def test_the_table_agrees_with_the_contract():
         "S03": ["S01", "S02", "S02B"],
         "S04": ["S01", "S02", "S03"],
         "S05": ["S02", "S02B", "S03", "S04"],
+        "S06ARC": ["S02B"],
     }
     assert {spec.id: list(spec.needs) for spec in STAGES} == contract
     assert {spec.command for spec in STAGES} <= set(dict(CANON.CLI.CMD).values())

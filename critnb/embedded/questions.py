@@ -9,10 +9,14 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import json
 import random
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TypedDict
 
 LABELS = ("A", "B", "C", "D")
@@ -69,6 +73,17 @@ def evaluation_questions(limit: int | None = None) -> list[Question]:
     pool = [entry for entry in builtin_descriptions() if entry.held_out]
     order = sorted(pool, key=lambda entry: hashlib.sha256(entry.name.encode()).digest())
     return [question_about(entry, pool, random.Random(entry.name)) for entry in order[:limit]]
+
+
+@cache
+def evaluation_questions_of_python() -> tuple[Question, ...]:
+    """Return ``evaluation_questions`` as a bare interpreter has them.
+
+    A notebook's kernel puts functions of its own in the place of built-in ones, ``input`` among them.
+    """
+    command = [sys.executable, "-I", "-S", __file__]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, encoding="utf-8")
+    return tuple(json.loads(done.stdout))
 
 
 def question_about(entry: Described, pool: list[Described], rng: random.Random) -> Question:
@@ -134,3 +149,7 @@ def _summary(value: object) -> str | None:
     line = next((line.strip() for line in value.__doc__.splitlines() if line.strip()), "")
     usable = _SHORTEST <= len(line) <= _LONGEST and line.endswith(".") and "->" not in line and "(" not in line
     return line if usable else None
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(evaluation_questions()))

@@ -41,17 +41,24 @@ class Slice:
 def corpus_windows(documents: Iterable[str], tokenizer: Any, seq_len: int) -> NDArray[np.int64]:
     """Return the corpus as non-overlapping windows [W, T] of token ids; a rest shorter than T is left out.
 
-    Every document is opened by the tokenizer's beginning-of-text token, or by its end-of-text token where there is
-    none: the boundary that language models see between documents in training.
+    Every document begins with ``opening_tokens``.
     """
-    boundary = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-    opening = [] if boundary is None else [boundary]
+    opening = opening_tokens(tokenizer)
     stream: list[int] = []
     for document in documents:
         stream += opening
         stream += tokenizer(document, add_special_tokens=False, verbose=False)["input_ids"]
     whole = len(stream) // seq_len * seq_len
     return np.array(stream[:whole], dtype=np.int64).reshape(-1, seq_len)
+
+
+def opening_tokens(tokenizer: Any) -> list[int]:
+    """Return what opens a document: the tokenizer's beginning-of-text token, its end-of-text token where there is none.
+
+    It is the boundary that language models see between documents in training; empty where a tokenizer has neither.
+    """
+    boundary = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    return [] if boundary is None else [boundary]
 
 
 def slice_range(role: SliceRole, windows: Windows) -> range:

@@ -15,7 +15,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from critnb.canon import CANON, SliceRole, SpikeDef
+from critnb.canon import CANON, DatasetRole, SliceRole, SpikeDef
 from critnb.report.provenance import Provenance
 from critnb.runs import PartialRun
 
@@ -80,9 +80,9 @@ class Ink:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a figure shows: the slice of data, the spike definitions and the target rates; by default synthetic input."""
+    """What a figure shows: the slice or set of data, the spike definitions and the target rates; by default synthetic input."""
 
-    data_role: SliceRole | None = None
+    data_role: SliceRole | DatasetRole | None = None
     spike_defs: tuple[SpikeDef, ...] = ()
     target_rates: tuple[float, ...] = ()
 

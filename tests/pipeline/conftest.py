@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,24 @@ from models import save, tiny_llama
 
 from critnb.canon import PACK_ROOT
 
+# the third is longer than the model's context of 64 tokens
+QUESTIONS = [
+    ("short", "1+1?", "ABC", ["2", "3", "4"], "A"),
+    ("digits", "2*3?", "123", ["6", "5", "é"], "3"),
+    ("long", "Which of these numbers is the largest one?", "ABCDE", ["1", "2", "3", "4", "5"], "E"),
+    ("tie", "a?", "ABC", ["b", "b", "c"], "B"),
+]
 TEXT = "The {n}th line of a small corpus, said in its own words: {n} times {n} is {m}.\n"
+
+
+def write_questions(path: Path, questions: list[tuple[str, str, str, list[str], str]]) -> Path:
+    """Write questions in the schema of ARC."""
+    keys = ("id", "question", "choices", "answerKey")
+    rows = [
+        (name, text, {"text": choices, "label": list(labels)}, key) for name, text, labels, choices, key in questions
+    ]
+    path.write_text("".join(json.dumps(dict(zip(keys, row, strict=True))) + "\n" for row in rows))
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +38,13 @@ def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
     save(folder / "model", tiny_llama(n_layers=3, width=16, units=24, context=64))
     (folder / "corpus.txt").write_text("".join(TEXT.format(n=n, m=n * n) for n in range(400)))
+    write_questions(folder / "questions.jsonl", QUESTIONS)
     params = {
         "models": {"BASE": {"source": "file", "path": "model"}},
-        "data": {"A": {"source": "file", "path": "corpus.txt"}},
+        "data": {
+            "A": {"source": "file", "path": "corpus.txt"},
+            "ARC_MCQ": {"source": "file", "path": "questions.jsonl"},
+        },
         "windows": {"seq_len": 32, "n_calibration": 24, "n_raster": 24},
         "events": {"tau0": 1.5, "target_rates": [0.01, 0.02]},
         "gain": {"grid": [0.8, 1.0, 1.2], "interventions": ["MLP_GLOBAL", "ATTN_GLOBAL"]},

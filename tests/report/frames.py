@@ -15,7 +15,7 @@ from critnb.criticality.profiles import Profiles
 from critnb.criticality.tails import Histogram
 from critnb.report.figures.f13_profiles import ShownProfiles
 from critnb.report.figures.f14_tails import ShownTails
-from critnb.report.schema import T01, T04, T06, T09, DType, TableSchema, conform
+from critnb.report.schema import T01, T03, T04, T06, T09, DType, TableSchema, conform
 
 GAINS = (0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3)
 RATES = (1e-5, 2e-5, 4e-5, 8e-5)
@@ -104,6 +104,25 @@ def t06(kinds: Sequence[SpikeDef] = KINDS, rates: Sequence[float] = RATES) -> pd
     with_interval(rows, "chi", 0.3 * dense, rng, prefix="opt_")
     with_interval(rows, "opt_delta_b_tot_vs_g1", 0.008, rng)
     return filled(T06, rows.drop(columns="place"))
+
+
+def t03(kinds: Sequence[SpikeDef] = KINDS, rates: Sequence[float] = RATES) -> pd.DataFrame:
+    """Answers a little above chance at g1, and a little worse the farther g* is from 1."""
+    rng = np.random.default_rng(6)
+    rows = _grid(spike_def_id=kinds, target_rate=rates, g_condition=list(GCondition))
+    chosen = gstar(kinds, rates)
+    keys = zip(rows["spike_def_id"], rows["target_rate"], strict=True)
+    at_g1 = (rows["g_condition"] == GCondition.g1).to_numpy()
+    rows["g"] = np.where(at_g1, 1.0, [chosen[key] for key in keys])
+    rows["opt_chance"] = 0.25
+    for name, base in (("accuracy", 0.31), ("opt_acc_text", 0.36), ("opt_acc_norm", 0.4)):
+        rows[name] = base - 0.2 * (rows["g"] - 1).abs()
+        with_interval(rows, name, np.where(at_g1, 0.02, 0.03), rng)
+        rows.loc[at_g1, [f"{name}_ci_low", f"{name}_ci_high"]] = [base - 0.02, base + 0.03]
+        difference = f"opt_{name.removeprefix('opt_')}_vs_g1"
+        rows[difference] = np.where(at_g1, np.nan, rows[name] - base)
+        with_interval(rows, difference, 0.01, rng)
+    return filled(T03, rows)
 
 
 def t09(

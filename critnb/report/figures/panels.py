@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from critnb.canon import CANON, SliceRole, SpikeDef
+from critnb.canon import CANON, DatasetRole, SliceRole, SpikeDef
 from critnb.report.style import FAINT, GREY, INK, Ink, Scope
 
 Floats = npt.NDArray[np.float64]
@@ -71,7 +71,7 @@ def spike_defs(frame: pd.DataFrame) -> list[SpikeDef]:
     return [spike_def for spike_def in SpikeDef if spike_def in present]
 
 
-def scope_of(frame: pd.DataFrame, data_role: SliceRole) -> Scope:
+def scope_of(frame: pd.DataFrame, data_role: SliceRole | DatasetRole) -> Scope:
     """Return the scope of a figure that shows all of a table."""
     rates = tuple(sorted(float(rate) for rate in frame["target_rate"].unique()))
     return Scope(data_role, tuple(spike_defs(frame)), rates)
