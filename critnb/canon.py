@@ -66,6 +66,11 @@ class Adjacency(_Id):
     ADJ_8N = auto()
 
 
+class SizeDef(_Id):
+    SIZE_EVENTS = auto()
+    SIZE_SITES = auto()
+
+
 class ModelRole(_Id):
     BASE = auto()
     INSTRUCT = auto()
@@ -88,6 +93,22 @@ class GCondition(_Id):
     gstar = auto()
 
 
+class Criterion(_Id):
+    """Signatures S, which speak for criticality where they pass, and falsifiers X, which speak against it where they fail."""
+
+    S1_BRANCHING = auto()
+    S2_SUSCEPTIBILITY = auto()
+    S3_CRACKLING = auto()
+    S4_SCALING = auto()
+    S5_MULTISTEP_TOKENS = auto()
+    S5_MULTISTEP_DEPTH = auto()
+    X1_NULL_EXPLAINS_BRANCHING = auto()
+    X2_NO_SUSCEPTIBILITY_PEAK = auto()
+    X3_WORD_ORDER_IRRELEVANT = auto()
+    X4_NULL_HAS_SAME_TAIL = auto()
+    X5_DEPENDS_ON_SPIKE_DEF = auto()
+
+
 class Exit(IntEnum):
     DONE = 0
     STAGE_FAILED = 1
@@ -107,10 +128,12 @@ _ENUMS: dict[str, type[_Id]] = {
     "NULL_ID": NullId,
     "INTERVENTION": Intervention,
     "ADJACENCY": Adjacency,
+    "SIZE_DEF": SizeDef,
     "MODEL_ROLE": ModelRole,
     "DATASET_ROLE": DatasetRole,
     "SLICE": SliceRole,
     "G_CONDITION": GCondition,
+    "CRITERION": Criterion,
 }
 
 
@@ -166,6 +189,7 @@ class _Output(_Section):
     CONFIG_RESOLVED_YAML: str
     EVENTS_JSONL_BASENAME: str
     MODEL_CHECKS_PARQUET_BASENAME: str
+    KNOWN_ANSWERS_PARQUET_BASENAME: str
     CALIBRATION_STATS_NPZ_BASENAME: str
     RATE_TARGETS_JSON_BASENAME: str
     METRICS_PARQUET_BASENAME: str
@@ -193,6 +217,12 @@ class _Figure(_Section):
     F09_CHI_CURVES: str
     F10_NULL_COMPARE: str
     F11_ABLATIONS: str
+    F12_THRESHOLD_SWEEP: str
+    F13_AVALANCHE_PROFILES: str
+    F14_TAIL_DISTRIBUTIONS: str
+    K01_CLUSTER_NUMBERS: str
+    K02_CRITICAL_BRANCHING: str
+    K03_SUBSAMPLING: str
 
 
 class _Table(_Section):
@@ -203,6 +233,8 @@ class _Table(_Section):
     T05_CRACKLING_DIAGNOSTICS: str
     T06_ABLATIONS: str
     T07_REPLICATION_SUMMARY: str
+    T08_SIGNATURES: str
+    T09_EXPONENTS: str
 
 
 class _Const(_Section):
@@ -228,9 +260,16 @@ class _Const(_Section):
     CHI_EPS: float
     CRACKLING_D_RANGE: tuple[int, int]
     CRACKLING_MIN_POINTS: int
+    CRACKLING_MIN_AVALANCHES_PER_POINT: int
     BOOTSTRAP_CI_WIDTH_MAX: float
     TAIL_FIT_XMIN_PERCENTILE: float
     TAIL_FIT_MIN_TAIL_SAMPLES: int
+    TAIL_P_REPLICATES: int
+    MULTISTEP_MAX_LAG: int
+    REFERENCE_CASCADES: int
+    REFERENCE_REPLICATES: int
+    REFERENCE_SEED: int
+    SIGNIFICANCE_LEVEL: float
     SIGNATURE_ALIGNMENT_G_DIFF_MAX: float
     BRANCHING_PROXIMITY_MAX: float
     GSTAR_IDENTIFIED_MIN_SHARE: float

@@ -201,6 +201,7 @@ class Analysis(_Section):
     adjacency: Adjacency = Adjacency.ADJ_4N
     bootstrap_reps: Annotated[StrictInt, Field(ge=2)] = _CONST.BOOTSTRAP_REPS
     bootstrap_seed: Seed = _CONST.BOOTSTRAP_SEED
+    tail_replicates: Annotated[StrictInt, Field(ge=1)] = _CONST.TAIL_P_REPLICATES
 
 
 class Report(_Section):

@@ -21,9 +21,9 @@ from critnb import progress
 from critnb.canon import CANON, DatasetRole, ModelRole, SliceRole, Stage
 from critnb.declared import declared
 from critnb.errors import DependencyError, GateError, IntegrityError
+from critnb.gates import Gate
 from critnb.local import Local
 from critnb.params import Loaded, Params, validate
-from critnb.report.gates import Gate
 from critnb.runs import PartialRun, Run, RunStore
 from critnb.stages import StageSpec, spec_of
 

@@ -10,6 +10,8 @@ from critnb.errors import ParamsError
 _CMD = CANON.CLI.CMD
 _OUT = CANON.OUTPUT
 _DIR = CANON.RUN_SUBDIR
+_FIGURE = CANON.FIGURE
+_TABLE = CANON.TABLE
 
 # what changes the numbers of a forward pass; device and engine are recorded, not hashed
 _FORWARD = ("compute.dtype", "compute.batch_tokens", "compute.attention", "windows.seq_len", "windows.burn_in_tokens")
@@ -52,15 +54,22 @@ def _results(*basenames: str) -> tuple[str, ...]:
     return tuple(f"{_DIR.RESULTS}/{name}" for name in basenames)
 
 
-def _figures(*names: str) -> tuple[str, ...]:
-    return tuple(f"{_DIR.FIGS}/{name}.{suffix}" for name in names for suffix in ("pdf", "png"))
+def _figures(*names: str, folder: str = _DIR.FIGS) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}.{suffix}" for name in names for suffix in ("pdf", "png"))
 
 
-def _tables(*names: str) -> tuple[str, ...]:
-    return tuple(f"{_DIR.TABLES}/{name}.{suffix}" for name in names for suffix in ("csv", "parquet"))
+def _tables(*names: str, folder: str = _DIR.TABLES) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}.{suffix}" for name in names for suffix in ("csv", "parquet"))
 
 
-_FIGURES_AND_TABLES = ("report.schema", "report.tables", "report.provenance", "report.style", "report.figures")
+_FIGURES_AND_TABLES = (
+    "report.schema",
+    "report.tables",
+    "report.assembly",
+    "report.provenance",
+    "report.style",
+    "report.figures",
+)
 _MEASURE = ("criticality.branching", "criticality.metrics", "criticality.susceptibility")
 _STORED = ("steps.artifacts", "criticality.null_sample")
 
@@ -72,8 +81,26 @@ STAGES: tuple[StageSpec, ...] = (
         uses_model=True,
         data=(DatasetRole.A,),
         reads=(*_FORWARD, *_CALIBRATION_SLICE),
-        code=("language", "lattice", "criticality", "steps.validation"),
-        outputs=_results(_OUT.MODEL_CHECKS_PARQUET_BASENAME),
+        code=(
+            "language",
+            "lattice",
+            "criticality",
+            "report.provenance",
+            "report.style",
+            "report.figures.known_answers",
+            "report.figures.panels",
+            "steps.known_answers",
+            "steps.validation",
+        ),
+        outputs=(
+            *_results(_OUT.MODEL_CHECKS_PARQUET_BASENAME, _OUT.KNOWN_ANSWERS_PARQUET_BASENAME),
+            *_figures(
+                CANON.FIGURE.K01_CLUSTER_NUMBERS,
+                CANON.FIGURE.K02_CRITICAL_BRANCHING,
+                CANON.FIGURE.K03_SUBSAMPLING,
+                folder=_DIR.FIGS_APPENDIX,
+            ),
+        ),
     ),
     StageSpec(
         Stage.S01,
@@ -184,16 +211,44 @@ STAGES: tuple[StageSpec, ...] = (
         "What do the cascades look like, and which of it do the nulls not explain?",
         needs=(Stage.S02, Stage.S02B, Stage.S03, Stage.S04),
         reads=("analysis", "report", "events.tau0", "nulls.seed"),
-        code=("lattice", "criticality", *_FIGURES_AND_TABLES, "steps.analysis", "steps.artifacts", "steps.selection"),
+        code=(
+            "lattice",
+            "criticality",
+            "engine",
+            *_FIGURES_AND_TABLES,
+            "steps.analysis",
+            "steps.analysis_views",
+            "steps.analysis_figures",
+            "steps.artifacts",
+            "steps.selection",
+        ),
         outputs=(
             *_results(_OUT.METRICS_PARQUET_BASENAME, _OUT.AVALANCHES_PARQUET_BASENAME),
-            *_tables(CANON.TABLE.T01_SUMMARY),
+            *_tables(_TABLE.T01_SUMMARY),
+            *_tables(
+                _TABLE.T04_TAIL_FITS,
+                _TABLE.T05_CRACKLING_DIAGNOSTICS,
+                _TABLE.T06_ABLATIONS,
+                _TABLE.T08_SIGNATURES,
+                _TABLE.T09_EXPONENTS,
+                folder=_DIR.TABLES_APPENDIX,
+            ),
             *_figures(
-                CANON.FIGURE.F01_RASTER_EXAMPLE,
-                CANON.FIGURE.F02_RATE_MATCH_CHECK,
-                CANON.FIGURE.F03_BRANCHING_CURVES,
-                CANON.FIGURE.F04_NULL_DELTAB,
-                CANON.FIGURE.F05_GSTAR_SELECTION,
+                _FIGURE.F01_RASTER_EXAMPLE,
+                _FIGURE.F02_RATE_MATCH_CHECK,
+                _FIGURE.F03_BRANCHING_CURVES,
+                _FIGURE.F04_NULL_DELTAB,
+                _FIGURE.F05_GSTAR_SELECTION,
+                _FIGURE.F08_SPIKEDEF_ROBUST,
+            ),
+            *_figures(
+                _FIGURE.F09_CHI_CURVES,
+                _FIGURE.F10_NULL_COMPARE,
+                _FIGURE.F11_ABLATIONS,
+                _FIGURE.F12_THRESHOLD_SWEEP,
+                _FIGURE.F13_AVALANCHE_PROFILES,
+                _FIGURE.F14_TAIL_DISTRIBUTIONS,
+                folder=_DIR.FIGS_APPENDIX,
             ),
         ),
     ),

@@ -87,7 +87,7 @@ def test_a_parameter_changes_the_stages_that_read_it_and_those_below(folder, key
 
 @pytest.mark.parametrize(
     ("constant", "value", "stages"),
-    [("EPS", 1e-7, FROM_S01), ("CHI_EPS", 1e-9, ALL - {"S01"}), ("BOOTSTRAP_CI_WIDTH_MAX", 0.4, set())],
+    [("EPS", 1e-7, FROM_S01), ("CHI_EPS", 1e-9, ALL - {"S01"}), ("BOOTSTRAP_CI_WIDTH_MAX", 0.4, {"S00", "S05"})],
 )
 def test_a_constant_of_the_registry_changes_the_stages_whose_code_names_it(
     folder, monkeypatch, constant, value, stages

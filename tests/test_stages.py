@@ -16,7 +16,7 @@ from critnb.stages import STAGES, named, spec_of, upstream_closure
 # whose content enters the hash itself; params gives values, which enter it too; canon's constants enter it by name.
 INFRASTRUCTURE = (
     *("canon", "errors", "params", "declared", "stages", "plan", "execute", "runs", "local", "progress", "follow"),
-    *("sources", "embedded", "report.display", "report.gates", "report.notebook"),
+    *("sources", "embedded", "report.display", "gates", "report.notebook"),
 )
 
 

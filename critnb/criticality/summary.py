@@ -37,10 +37,14 @@ _RATIOS = ("b_time", "b_depth", "b_tot")
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """``rows``: one a condition, T01's statistics under T01's names; ``avalanches``: rows of avalanches.parquet."""
+    """``rows``: one a condition, T01's statistics under T01's names; ``avalanches``: rows of avalanches.parquet.
+
+    delta_replicates [R, C]: delta_b_tot of every bootstrap replicate, the same sequences for every condition.
+    """
 
     rows: pd.DataFrame
     avalanches: pd.DataFrame
+    delta_replicates: Floats
 
 
 def summarise(
@@ -76,7 +80,8 @@ def summarise(
     found = [find_avalanches(counts, raster.seq_id, adjacency) for counts in raster.counts]
     columns |= _avalanche_columns(found) | _permuted_avalanche_columns(permuted, adjacency)
     frames = [one.to_frame(cond_id) for cond_id, one in enumerate(found)]
-    return Summary(metrics[[COND_ID, *FIELDS]].assign(**columns), pd.concat(frames, ignore_index=True))
+    delta = resampled.b_tot - nulls[_PERM].sequence_means.weighted(weights).b_tot
+    return Summary(metrics[[COND_ID, *FIELDS]].assign(**columns), pd.concat(frames, ignore_index=True), delta)
 
 
 def _check(raster: Raster, nulls: Mapping[NullId, NullSample], permuted: Raster) -> None:

@@ -1,11 +1,17 @@
-"""Map a function over shards with the threads of this machine."""
+"""Map a function over shards with the threads or the processes of this machine."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from joblib import Parallel, delayed
+
+_WATCH_SECONDS = 0.5
 
 _Shard = TypeVar("_Shard")
 _Result = TypeVar("_Result")
@@ -23,14 +29,50 @@ def map_shards(
     Threads serve numpy code, which releases the interpreter's lock while it sorts and multiplies. The first exception
     of a shard is raised, after which no further shard is begun.
     """
-    results = []
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         futures = [pool.submit(function, shard) for shard in shards]
         try:
-            for future in futures:
-                results.append(future.result())
-                on_done(1)
+            return _collected((future.result() for future in futures), on_done)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return results
+
+
+def map_in_processes(
+    function: Callable[[_Shard], _Result],
+    shards: Sequence[_Shard],
+    *,
+    on_done: Callable[[int], object] = bool,
+    workers: int | None = None,
+) -> list[_Result]:
+    """Do as ``map_shards`` in processes, for work of many small arrays, which threads would do one after the other.
+
+    Function and shards must be picklable. A worker process uses one thread for linear algebra and ends with its parent.
+    """
+    workers = min(workers or os.cpu_count() or 1, len(shards))
+    if workers < 2:
+        return _collected(map(function, shards), on_done)
+    # the results come in the shards' order while later ones are still at work
+    with Parallel(
+        n_jobs=workers, return_as="generator", initializer=_end_with_parent, initargs=(os.getpid(),)
+    ) as parallel:
+        return _collected(parallel(delayed(function)(shard) for shard in shards), on_done)
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process soon after its parent: a killed kernel must not leave workers behind that compute for no one."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _collected(results: Iterable[_Result], on_done: Callable[[int], object]) -> list[_Result]:
+    collected = []
+    for result in results:
+        collected.append(result)
+        on_done(1)
+    return collected

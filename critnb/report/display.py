@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pandas as pd
 from IPython.display import HTML
 
-from critnb.report.gates import Gate, Verdict
+from critnb.gates import Gate, Verdict
 
 # Figures bring matplotlib along, which the stages that show tables only do without.
 if TYPE_CHECKING:
     from critnb.report.style import Rendered
 
-__all__ = ["Gate", "Verdict", "gates", "picture", "table"]
+__all__ = ["Gate", "Verdict", "gates", "picture", "table", "tables"]
 
 _DIGITS = 4
 _NOTHING = "–"
@@ -41,7 +41,8 @@ _STYLE = (
     ".critnb th,.critnb td{padding:.25em .6em;border:0;text-align:right;white-space:nowrap;vertical-align:top}"
     ".critnb thead th{border-bottom:1.5px solid #888;font-weight:600;vertical-align:bottom}"
     ".critnb tbody tr:nth-child(even){background:#f6f7f9}"
-    ".critnb .text{text-align:left}.critnb .wide{white-space:normal;min-width:16em;max-width:34em}"
+    ".critnb .text{text-align:left}.critnb .wide{white-space:normal;min-width:14em;max-width:34em}"
+    ".critnb th.text{white-space:normal;max-width:9em}"
     ".critnb .unit{display:block;font-weight:400;color:#777;font-size:.85em}"
     ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"
     ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto}"
@@ -50,21 +51,37 @@ _STYLE = (
 )
 
 
-def table(frame: pd.DataFrame, caption: str, *, units: Mapping[str, str] | None = None, digits: int = _DIGITS) -> HTML:
+def table(
+    frame: pd.DataFrame,
+    caption: str,
+    *,
+    units: Mapping[str, str] | None = None,
+    digits: int = _DIGITS,
+    wide: Collection[str] = (),
+    verdicts: Collection[str] = (),
+) -> HTML:
     """Show a frame's columns with their units under the names, NaN as a dash.
 
     The largest number of a float column has ``digits`` significant digits and the others as many decimals, where that
-    leaves the smallest two of its own; otherwise each number has its own ``digits``.
+    leaves the smallest two of its own; otherwise each number has its own ``digits``. The columns ``wide`` hold
+    sentences, which wrap; ``verdicts`` hold verdicts, shown as badges.
     """
     given = units or {}
     heads = [_head(str(name), given.get(str(name), ""), _is_text(frame[name])) for name in frame.columns]
-    texts = [_is_text(frame[name]) for name in frame.columns]
-    columns = [_column(frame[name], digits) for name in frame.columns]
-    rows = [
-        [_cell(words, "text" if text else "") for words, text in zip(row, texts, strict=True)]
-        for row in zip(*columns, strict=True)
-    ]
-    return _fragment(_table(caption, heads, rows))
+    columns = [_cells(frame[name], digits, name in wide, name in verdicts) for name in frame.columns]
+    return _fragment(_table(caption, heads, [list(row) for row in zip(*columns, strict=True)]))
+
+
+def tables(frames: Mapping[str, pd.DataFrame], *, wide: Collection[str] = (), verdicts: Collection[str] = ()) -> HTML:
+    """Show several frames below each other, each under its caption, as ``table`` does."""
+    return HTML("\n".join(table(frame, name, wide=wide, verdicts=verdicts).data for name, frame in frames.items()))
+
+
+def _cells(values: pd.Series[Any], digits: int, wide: bool, verdict: bool) -> list[str]:
+    if verdict:
+        return [_badge(Verdict(value)) for value in values]
+    kind = "text wide" if wide else "text" if _is_text(values) else ""
+    return [_cell(words, kind) for words in _column(values, digits)]
 
 
 def gates(checked: Iterable[Gate]) -> HTML:

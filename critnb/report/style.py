@@ -80,11 +80,17 @@ class Ink:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a figure shows: the slice of data, the spike definitions and the target rates."""
+    """What a figure shows: the slice of data, the spike definitions and the target rates; by default synthetic input."""
 
-    data_role: SliceRole
-    spike_defs: tuple[SpikeDef, ...]
-    target_rates: tuple[float, ...]
+    data_role: SliceRole | None = None
+    spike_defs: tuple[SpikeDef, ...] = ()
+    target_rates: tuple[float, ...] = ()
+
+    def words(self) -> tuple[str, ...]:
+        """Return what the line under a figure says of it."""
+        if self.data_role is None:
+            return ("synthetic input",)
+        return self.data_role, ", ".join(self.spike_defs), "ρ " + ", ".join(f"{rate:g}" for rate in self.target_rates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +144,7 @@ def provenance_line(figure: Figure, provenance: Provenance, scope: Scope) -> Tex
         model_id,
         f"config {provenance.config_hash[:12]}",
         f"critnb {provenance.code_version}",
-        scope.data_role,
-        ", ".join(scope.spike_defs),
-        "ρ " + ", ".join(f"{rate:g}" for rate in scope.target_rates),
+        *scope.words(),
     ]
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(" · ".join(facts), int(width * _FOOT_CHARACTERS), break_long_words=True)
@@ -172,7 +176,7 @@ def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Render
 
 def _facts(scope: Scope, provenance: Provenance) -> dict[str, str]:
     return provenance.as_dict() | {
-        "data_role": str(scope.data_role),
+        "data_role": str(scope.data_role or "synthetic input"),
         "spike_def_id": ",".join(scope.spike_defs),
         "target_rate": ",".join(f"{rate:g}" for rate in scope.target_rates),
     }

@@ -1,19 +1,13 @@
-"""Results tables: assemble them from artifacts, write them as CSV and Parquet under their schema, load them checked."""
+"""Results tables as files: written as CSV and Parquet under their schema, loaded checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
-from critnb.canon import CANON, Intervention, NullId, SpikeDef
-from critnb.errors import DataError, IntegrityError
-from critnb.report.provenance import Provenance
-from critnb.report.schema import SCHEMAS, T01, TableSchema, conform
+from critnb.canon import CANON
+from critnb.errors import IntegrityError
+from critnb.report.schema import SCHEMAS, TableSchema, conform
 from critnb.runs import Artifact, PartialRun, Run
-
-_CONDITION = ["spike_def_id", "target_rate", "gain"]
-_NOT_IN_T01 = ["cond_id", "intervention_id", "null_id"]
 
 
 def write_table(partial_run: PartialRun, table: str, frame: pd.DataFrame) -> tuple[Artifact, Artifact]:
@@ -43,60 +37,6 @@ def table_path(schema: TableSchema, suffix: str) -> str:
     """Return where in a run a table's file of that suffix lies."""
     folder = CANON.RUN_SUBDIR.TABLES_APPENDIX if schema.appendix else CANON.RUN_SUBDIR.TABLES
     return f"{folder}/{schema.name}{suffix}"
-
-
-def t01(
-    *,
-    summary: pd.DataFrame,
-    tau: pd.DataFrame,
-    gstar: Mapping[tuple[SpikeDef, float], float],
-    tau0: float,
-    provenance: Provenance,
-) -> pd.DataFrame:
-    """Return T01, complete and conformed, one row per condition of the gain grid.
-
-    summary: a row per condition with ``Condition``'s fields and the statistics by their T01 names; rows of other
-    interventions and nulls are left out. tau: the rows of tau_rate_matched.parquet with ``target_layer_rate``.
-    gstar: g* by (spike definition, target rate). Raises DataError where thresholds or g* of a condition are missing.
-    """
-    grid = summary[(summary["intervention_id"] == Intervention.MLP_GLOBAL) & (summary["null_id"] == NullId.NULL_NONE)]
-    merged = grid.merge(achieved_rates(tau), on=_CONDITION, how="left", validate="many_to_one", indicator="_rates")
-    unmatched = merged.loc[merged["_rates"] != "both", _CONDITION]
-    if len(unmatched):
-        raise DataError(f"{T01.name}: no thresholds for {unmatched.iloc[0].to_dict()}; the tau table is of another run")
-    frame = merged.drop(columns=[*_NOT_IN_T01, "_rates"], errors="ignore").assign(
-        tau0_baseline=tau0,
-        rate_match_tol_abs=CANON.CONST.RATE_MATCH_TOL_ABS,
-        opt_is_g1=merged["gain"] == CANON.CONST.GAIN_BASELINE,
-        opt_is_gstar=_marks_gstar(merged, gstar),
-        **provenance.as_dict(),
-    )
-    return conform(frame.rename(columns={"gain": "g"}).sort_values([*T01.key]), T01)
-
-
-def achieved_rates(tau: pd.DataFrame) -> pd.DataFrame:
-    """Return per (spike_def_id, target_rate, gain) of MLP_GLOBAL the achieved rates over layers, by their T01 names.
-
-    achieved_rate_mean and _max_abs_err are on A_raster, where nothing was fitted; the opt_ ones on A_cal.
-    """
-    rows = tau[tau["intervention_id"] == Intervention.MLP_GLOBAL]
-    layers = rows[_CONDITION].assign(
-        achieved_rate_mean=rows["achieved_rate_raster"],
-        achieved_rate_max_abs_err=(rows["achieved_rate_raster"] - rows["target_layer_rate"]).abs(),
-        opt_achieved_rate_max_rel_err=(rows["events"] - rows["target_events"]).abs() / rows["target_events"],
-        opt_achieved_rate_cal_mean=rows["achieved_rate"],
-    )
-    over_layers = {name: "max" if "_max_" in name else "mean" for name in layers.columns.difference(_CONDITION)}
-    return layers.groupby(_CONDITION, as_index=False, observed=True).agg(over_layers)
-
-
-def _marks_gstar(conditions: pd.DataFrame, gstar: Mapping[tuple[SpikeDef, float], float]) -> list[bool]:
-    keys = zip(conditions["spike_def_id"], conditions["target_rate"], conditions["gain"], strict=True)
-    try:
-        return [gain == gstar[SpikeDef(spike_def), rate] for spike_def, rate, gain in keys]
-    except KeyError as missing:
-        found = CANON.OUTPUT.GSTAR_JSON_BASENAME
-        raise DataError(f"{T01.name}: no g* for {missing.args[0]}; {found} is of another run") from None
 
 
 def _schema(table: str) -> TableSchema:

@@ -1,59 +1,103 @@
-"""S05: the statistics of every condition beside their nulls, table T01 and figures F01 to F05. No model is loaded."""
+"""S05: the statistics of every condition beside their nulls, as tables. No model is loaded."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, GCondition, SpikeDef, Stage
-from critnb.criticality.summary import summarise
+from critnb.canon import CANON, Intervention, SpikeDef, Stage
+from critnb.criticality.ablations import ablation_rows
+from critnb.criticality.bootstrap import multinomial_weights
+from critnb.criticality.chi_peak import chi_peak
+from critnb.criticality.judgement import Case
+from critnb.criticality.sample import Lattice
+from critnb.criticality.scaling import critical_pool
+from critnb.criticality.shuffled_input import token_shuffle_columns
+from critnb.criticality.signatures import judged_frame
+from critnb.criticality.size_analysis import Settings, SizeAnalysis, SizeShard, analyse_sizes
+from critnb.criticality.size_rows import t01_columns, t04_columns, t05_columns, t09_rows
+from critnb.criticality.summary import Summary, summarise
+from critnb.engine import map_in_processes
+from critnb.gates import Gate
 from critnb.lattice import RASTER_NULLS, Raster, marginals_exact, null_raster
-from critnb.report import figures
-from critnb.report.gates import Gate
+from critnb.report.assembly import finished, per_condition, t01, t06
 from critnb.report.provenance import Provenance
-from critnb.report.style import Drawing, Rendered, save_figure
-from critnb.report.tables import t01, write_table
-from critnb.runs import pack_version
+from critnb.report.schema import T04, T05, T08, T09
+from critnb.report.tables import write_table
+from critnb.runs import Run, pack_version
 from critnb.session import StageSession
 from critnb.steps import selection
-from critnb.steps.artifacts import load_raster, load_samples
+from critnb.steps.artifacts import load_null_raster, load_raster, load_samples
 
 _PERM, _SHIFT = RASTER_NULLS
-_SIGNIFICANT = 0.05
 _MONTE_CARLO_ERRORS = 5.0
+Gstar = Mapping[tuple[SpikeDef, float], float]
 
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What the notebook shows: T01, all avalanches, and what the figures are drawn from."""
+    """What the notebook shows: the tables, all avalanches, and what the figures are drawn from."""
 
-    t01: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
     avalanches: pd.DataFrame
     raster: Raster
     permuted: Raster
     tau: pd.DataFrame
     null_replicates: int
     choices: list[dict[str, Any]]
-    gstar: dict[tuple[SpikeDef, float], float]
+    gstar: Gstar
     provenance: Provenance
+
+    @property
+    def t01(self) -> pd.DataFrame:
+        """The summary."""
+        return self.tables[CANON.TABLE.T01_SUMMARY]
+
+    @property
+    def t04(self) -> pd.DataFrame:
+        """The tail fits."""
+        return self.tables[CANON.TABLE.T04_TAIL_FITS]
+
+    @property
+    def t05(self) -> pd.DataFrame:
+        """The crackling diagnostics."""
+        return self.tables[CANON.TABLE.T05_CRACKLING_DIAGNOSTICS]
+
+    @property
+    def t06(self) -> pd.DataFrame:
+        """The ablations."""
+        return self.tables[CANON.TABLE.T06_ABLATIONS]
+
+    @property
+    def t08(self) -> pd.DataFrame:
+        """The signatures and falsifiers."""
+        return self.tables[CANON.TABLE.T08_SIGNATURES]
+
+    @property
+    def t09(self) -> pd.DataFrame:
+        """The exponents."""
+        return self.tables[CANON.TABLE.T09_EXPONENTS]
 
 
 def analyse(stage: StageSession) -> Analysis:
-    """Compute the statistics of every condition on A_raster and write metrics, avalanches and T01."""
+    """Compute the statistics of every condition on A_raster and write metrics, avalanches and all tables of the stage."""
     s03, s04 = stage.upstream(Stage.S03), stage.upstream(Stage.S04)
     raster = load_raster(s03)
     params = stage.params
     nulls = {null_id: null_raster(raster, null_id, seed=params.nulls.seed) for null_id in RASTER_NULLS}
     samples = load_samples(s04)
-    with stage.step("statistics"):
+    with stage.step("branching"):
         summary = summarise(
             raster, samples, permuted=nulls[_PERM], adjacency=params.analysis.adjacency,
             replicates=params.analysis.bootstrap_reps, seed=params.analysis.bootstrap_seed,
         )  # fmt: skip
-    rows = summary.rows.assign(
+    sizes = _sizes(stage, raster, nulls[_PERM], n_units=int((s03.record.model or {})["d_ff"]))
+    rows = _all_columns(stage, summary, sizes, raster, load_null_raster(s04)).assign(
         opt_perm_null_marginals_exact=marginals_exact(raster, nulls[_PERM]),
         opt_shift_null_marginals_exact=marginals_exact(raster, nulls[_SHIFT]),
     )
@@ -61,132 +105,110 @@ def analyse(stage: StageSession) -> Analysis:
     choices = content.json(content.result(CANON.OUTPUT.GSTAR_JSON_BASENAME))["choices"]
     gstar = {(SpikeDef(name), rate): gain for (name, rate), gain in selection.load(content).items()}
     tau = s04.parquet(s04.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
-    provenance = Provenance(
+    provenance = _provenance(stage, s03)
+    summary = Summary(rows, summary.avalanches, summary.delta_replicates)
+    tables = _tables(stage, summary, sizes, raster, tau=tau, gstar=gstar, provenance=provenance)
+    stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, rows)
+    stage.save_parquet(CANON.OUTPUT.AVALANCHES_PARQUET_BASENAME, summary.avalanches)
+    stage.conditions(raster.conditions.to_frame())
+    for name, table in tables.items():
+        write_table(stage.run, name, table)
+    replicates = samples[_PERM].pooled.b_tot.shape[1]
+    return Analysis(tables, summary.avalanches, raster, nulls[_PERM], tau, replicates, choices, gstar, provenance)
+
+
+def _provenance(stage: StageSession, s03: Run) -> Provenance:
+    return Provenance(
         run_id=stage.run.run_id,
         stage_id=stage.spec.id,
         model_id=str((s03.record.model or {})["id"]),
         config_hash=str(stage.run.record.config_hash),
         code_version=pack_version(),
     )
-    table = t01(summary=rows, tau=tau, gstar=gstar, tau0=params.events.tau0, provenance=provenance)
-    stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, rows)
-    stage.save_parquet(CANON.OUTPUT.AVALANCHES_PARQUET_BASENAME, summary.avalanches)
-    stage.conditions(raster.conditions.to_frame())
-    write_table(stage.run, CANON.TABLE.T01_SUMMARY, table)
-    replicates = samples[_PERM].pooled.b_tot.shape[1]
-    return Analysis(table, summary.avalanches, raster, nulls[_PERM], tau, replicates, choices, gstar, provenance)
 
 
-def raster_example(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F01."""
-    drawing = figures.raster_example(
-        analysis.raster, analysis.permuted, gstar=analysis.gstar, adjacency=stage.params.analysis.adjacency
-    )
-    return _save(stage, CANON.FIGURE.F01_RASTER_EXAMPLE, drawing, analysis)
+def _sizes(stage: StageSession, raster: Raster, permuted: Raster, *, n_units: int) -> dict[int, SizeAnalysis]:
+    """Analyse the avalanches of every condition of the gain grid, side by side in processes."""
+    analysis = stage.params.analysis
+    _, n_sequences, n_layers, n_tokens = raster.counts.shape
+    lattice = Lattice(n_layers, n_tokens, n_units)
+    const = CANON.CONST
+    with stage.step("critical reference"):
+        critical = critical_pool(lattice, cascades=const.REFERENCE_CASCADES, seed=const.REFERENCE_SEED)
+    settings = Settings(
+        lattice, analysis.adjacency,
+        multinomial_weights(n_sequences, analysis.bootstrap_reps, analysis.bootstrap_seed), critical,
+        p_replicates=analysis.tail_replicates, seed=analysis.bootstrap_seed,
+    )  # fmt: skip
+    cond_ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL)
+    shards = [
+        SizeShard(raster.counts[i], permuted.counts[i], raster.seq_id, raster.conditions[i].key()) for i in cond_ids
+    ]
+    with stage.step("sizes"), stage.progress("sizes", len(shards), "condition") as advance:
+        analysed = map_in_processes(partial(analyse_sizes, settings=settings), shards, on_done=advance)
+    return dict(zip(cond_ids, analysed, strict=True))
 
 
-def rate_match(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F02."""
-    return _save(stage, CANON.FIGURE.F02_RATE_MATCH_CHECK, figures.rate_match(analysis.tau), analysis)
+def _all_columns(
+    stage: StageSession, summary: Summary, sizes: Mapping[int, SizeAnalysis], raster: Raster, nulls: Raster
+) -> pd.DataFrame:
+    """Return the summary's rows with the exponents, NaN for other interventions, and with the token shuffle's."""
+    adjacency = stage.params.analysis.adjacency
+    exponents = pd.DataFrame({"cond_id": i, **t01_columns(found, adjacency)} for i, found in sizes.items())
+    rows = summary.rows.merge(exponents, on="cond_id", how="left", validate="one_to_one")
+    return rows.merge(token_shuffle_columns(raster, nulls), on="cond_id", validate="one_to_one")
 
 
-def branching_curves(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F03."""
-    return _save(stage, CANON.FIGURE.F03_BRANCHING_CURVES, figures.branching_curves(analysis.t01), analysis)
-
-
-def null_delta(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F04."""
-    return _save(stage, CANON.FIGURE.F04_NULL_DELTAB, figures.null_delta(analysis.t01), analysis)
-
-
-def gstar_selection(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F05."""
-    return _save(stage, CANON.FIGURE.F05_GSTAR_SELECTION, figures.gstar_selection(analysis.choices), analysis)
-
-
-def _save(stage: StageSession, name: str, drawing: Drawing, analysis: Analysis) -> Rendered:
-    with stage.step(f"figure {name}"):
-        return save_figure(stage.run, name, drawing, analysis.provenance)
-
-
-def at_chosen_gains(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of T01 at g1 and g*: each statistic with its 95 % interval, its null and p."""
-    shown = _chosen(table)
-    columns: dict[str, Any] = {
-        "occupancy": shown["opt_occupancy"].map("{:.1%}".format),
-        "b_tot": _with_interval(shown, "b_tot"),
-        "permuted": shown["b_tot_perm"],
-        "Δ permutation": _with_interval(shown, "delta_b_tot"),
-        "p": shown["opt_delta_b_tot_p"],
-        "Δ shift": _with_interval(shown, "opt_delta_b_tot_shift"),
-        "p ": shown["opt_delta_b_tot_shift_p"],
-        "chi": shown["chi"],
+def _tables(
+    stage: StageSession, summary: Summary, sizes: Mapping[int, SizeAnalysis], raster: Raster, *,
+    tau: pd.DataFrame, gstar: Gstar, provenance: Provenance,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
+    grid, adjacency = summary.rows, stage.params.analysis.adjacency
+    of_conditions = {
+        T04: pd.DataFrame({"cond_id": i, **t04_columns(found)} for i, found in sizes.items()),
+        T05: pd.DataFrame({"cond_id": i, **t05_columns(found, adjacency)} for i, found in sizes.items()),
+        T09: pd.DataFrame({"cond_id": i, **row} for i, found in sizes.items() for row in t09_rows(found)),
     }
-    return _named(shown).assign(**columns)
+    tables = {
+        CANON.TABLE.T01_SUMMARY: t01(
+            summary=grid, tau=tau, gstar=gstar, tau0=stage.params.events.tau0, provenance=provenance
+        ),
+        CANON.TABLE.T06_ABLATIONS: t06(ablations=ablation_rows(summary, gstar), tau=tau, provenance=provenance),
+    }
+    tables |= {schema.name: per_condition(rows, grid, schema, provenance) for schema, rows in of_conditions.items()}
+    cases = _cases(stage, tables, raster, gstar)
+    first = tables[CANON.TABLE.T01_SUMMARY].iloc[0]
+    judged = judged_frame(cases).assign(model_role=first["model_role"], dataset_role=first["dataset_role"])
+    tables[T08.name] = finished(judged, T08, provenance)
+    return tables
 
 
-def avalanche_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return avalanche numbers of T01 at g1 and g*, real beside permuted."""
-    shown = _chosen(table)
-    return _named(shown).assign(
-        **{
-            "avalanches": shown["n_avalanches"],
-            "permuted": shown["opt_n_avalanches_perm"],
-            "mean size": shown["avalanche_size_mean"],
-            "permuted ": shown["opt_avalanche_size_mean_perm"],
-            "median size": shown["avalanche_size_median"],
-            "mean tokens": shown["avalanche_span_tokens_mean"],
-            "mean layers": shown["avalanche_span_layers_mean"],
-        }
-    )
+def _cases(
+    stage: StageSession, tables: Mapping[str, pd.DataFrame], raster: Raster, gstar: Gstar
+) -> dict[tuple[str, float], Case]:
+    analysis = stage.params.analysis
+    weights = multinomial_weights(len(raster.seq_id), analysis.bootstrap_reps, analysis.bootstrap_seed)
+    summary = _by_condition(tables[CANON.TABLE.T01_SUMMARY])
+    crackling = _by_condition(tables[CANON.TABLE.T05_CRACKLING_DIAGNOSTICS])
+    cases = {}
+    for (spike_def, rate), gain in gstar.items():
+        ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL, spike_def_id=spike_def, target_rate=rate)
+        events = raster.counts[ids].sum(axis=(2, 3), dtype=np.int64)
+        row, judged = (rows[str(spike_def), rate, gain] for rows in (summary, crackling))
+        cases[str(spike_def), rate] = Case(
+            row={name: value for name, value in row.items() if isinstance(value, float)},
+            gstar=gain,
+            peak=chi_peak([raster.conditions[i].gain for i in ids], events, weights),
+            crackling_passed=bool(judged["pass"]),
+            crackling_reason=str(judged["opt_reason"]),
+            other_gstar=next((g for (d, r), g in gstar.items() if r == rate and d != spike_def), float("nan")),
+        )
+    return cases
 
 
-def _chosen(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["opt_is_g1"] | table["opt_is_gstar"]]
-
-
-def _named(shown: pd.DataFrame) -> pd.DataFrame:
-    roles = [
-        " = ".join(name for name, holds in ((str(GCondition.g1), g1), ("g*", gstar)) if holds)
-        for g1, gstar in zip(shown["opt_is_g1"], shown["opt_is_gstar"], strict=True)
-    ]
-    spike_defs = shown["spike_def_id"].astype(str).map(lambda name: name.split("_", 1)[1].lower().replace("_", " "))
-    return pd.DataFrame({"events": spike_defs, "rate": shown["target_rate"], "gain": shown["g"], "": roles})
-
-
-def _with_interval(shown: pd.DataFrame, name: str) -> list[str]:
-    stem = name if name.startswith("opt_") else f"opt_{name}"
-    columns = zip(shown[name], shown[f"{stem}_ci_low"], shown[f"{stem}_ci_high"], strict=True)
-    return [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in columns]
-
-
-def findings(analysis: Analysis) -> str:
-    """Return, as Markdown, what the numbers say; every sentence is counted from T01 and gstar.json."""
-    table = analysis.t01
-    above = (table["opt_delta_b_tot_ci_low"] > 0) & (table["opt_delta_b_tot_p"] < _SIGNIFICANT)
-    below = table["opt_delta_b_tot_ci_high"] < 0
-    aligned = (table["opt_delta_b_tot_shift_ci_low"] > 0) & (table["opt_delta_b_tot_shift_p"] < _SIGNIFICANT)
-    low, high = table["b_tot"].min(), table["b_tot"].max()
-    identified = [choice["identified"] for choice in analysis.choices]
-    crossing = [choice["crosses_one"] for choice in analysis.choices]
-    low_p, high_p = table["opt_occupancy"].min(), table["opt_occupancy"].max()
-    lines = [
-        f"T01 has {len(table)} conditions; b_tot runs from {low:.3f} to {high:.3f} at occupancies of {low_p:.1%} to {high_p:.1%}.",
-        f"Against the permutation null, b_tot is above what the same counts give without their order in {above.sum()} "
-        f"of {len(table)} conditions (interval above zero and one-sided p below {_SIGNIFICANT:g}) and below it in "
-        f"{below.sum()}. The median excess is {table['delta_b_tot'].median():.3f}.",
-        f"Against the circular shift, which keeps each layer's own time course, {aligned.sum()} of {len(table)} conditions "
-        f"remain above: there, layers are active together at the same tokens. The median excess is "
-        f"{table['opt_delta_b_tot_shift'].median():.3f}.",
-        f"b_tot reaches one inside the gain grid for {sum(crossing)} of {len(crossing)} combinations of spike definition and "
-        f"rate; g* is identified for {sum(identified)} of them.",
-    ]
-    caution = (
-        "A b_tot near one is no sign of criticality: it rises with occupancy, also without any structure. What counts is "
-        "the difference from the nulls, and no statement about tails or exponents is made here."
-    )
-    return "\n".join([*(f"* {line}" for line in lines), "", caution])
+def _by_condition(table: pd.DataFrame) -> dict[tuple[str, float, float], dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
+    return {(row["spike_def_id"], row["target_rate"], row["g"]): row for row in rows}
 
 
 def gates(analysis: Analysis) -> list[Gate]:

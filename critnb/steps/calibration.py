@@ -7,7 +7,7 @@ import pandas as pd
 
 from critnb.canon import CANON, SliceRole, Stage
 from critnb.events import Calibration, RateTargets, base_rates, calibrate
-from critnb.report.gates import Gate
+from critnb.gates import Gate
 from critnb.runs import Run
 from critnb.session import StageSession
 

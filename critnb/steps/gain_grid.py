@@ -10,10 +10,10 @@ from critnb.canon import CANON, Intervention, SliceRole
 from critnb.criticality.metrics import condition_metrics
 from critnb.events import RateTargets, Thresholds, match_rates
 from critnb.events.thresholds import gate
+from critnb.gates import Gate
 from critnb.language.forward import ForwardPasses, Setting
 from critnb.language.windows import Slice
 from critnb.lattice import Raster
-from critnb.report.gates import Gate
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps.artifacts import save_raster

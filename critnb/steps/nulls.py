@@ -17,6 +17,7 @@ from critnb.engine import map_shards
 from critnb.errors import IntegrityError
 from critnb.events import extract
 from critnb.events.thresholds import tau_of
+from critnb.gates import Gate
 from critnb.language.forward import Setting
 from critnb.lattice import (
     RASTER_NULLS,
@@ -26,7 +27,6 @@ from critnb.lattice import (
     null_raster,
     token_shuffle_order,
 )
-from critnb.report.gates import Gate
 from critnb.session import StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps.artifacts import NullSamples, load_raster, save_null_raster, save_samples

@@ -12,9 +12,9 @@ from critnb.canon import CANON, Intervention, SliceRole, Stage
 from critnb.criticality.metrics import condition_metrics
 from critnb.events import extract
 from critnb.events.thresholds import tau_of
+from critnb.gates import Gate
 from critnb.language.forward import Setting
 from critnb.lattice import Condition, Raster
-from critnb.report.gates import Gate
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps import selection

@@ -10,8 +10,8 @@ import pandas as pd
 from critnb.canon import CANON, Intervention, Stage
 from critnb.criticality.branching import BranchingSums, branching_sums
 from critnb.criticality.gstar import GstarChoice, select_gstar
+from critnb.gates import Gate
 from critnb.lattice import Raster
-from critnb.report.gates import Gate
 from critnb.runs import Run
 from critnb.session import StageSession
 from critnb.steps.artifacts import load_raster

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, Adjacency, SliceRole
-from critnb.criticality.avalanches import find_avalanches
-from critnb.criticality.branching import branching_sums
-from critnb.criticality.synthetic import bernoulli, toy_raster
+from critnb.canon import CANON, SliceRole
+from critnb.gates import Gate
 from critnb.language import checks
-from critnb.report.gates import Gate
+from critnb.report.figures import known_answers as figures
+from critnb.report.provenance import Provenance
+from critnb.report.style import Drawing, Rendered, save_figure
+from critnb.runs import pack_version
 from critnb.session import StageSession
+from critnb.steps.known_answers import KnownAnswers
 
 _PROBE_WINDOWS = 4
+_SHOWN_PARAMETER = 0.9
 
 
 def check_model(stage: StageSession) -> pd.DataFrame:
@@ -71,27 +73,6 @@ def model_gates(frame: pd.DataFrame) -> list[Gate]:
     return gates
 
 
-def known_answers() -> pd.DataFrame:
-    """Return what the estimators give on inputs whose answer is known, beside that answer."""
-    raster = toy_raster()
-    toy = branching_sums(raster.counts[0]).pooled()
-    component = find_avalanches(raster.counts[0], raster.seq_id, Adjacency.ADJ_4N).to_frame(0)
-    rows = [
-        ("toy raster: b_time", float(toy.b_time), 1 / 3, 1e-12),
-        ("toy raster: b_depth", float(toy.b_depth), 1 / 2, 1e-12),
-        ("toy raster: components", float(len(component)), 1.0, 0.0),
-        ("toy raster: span in tokens", float(component["span_tokens"].iloc[0]), 2.0, 0.0),
-        ("toy raster: span in layers", float(component["span_layers"].iloc[0]), 2.0, 0.0),
-    ]
-    for density in (0.05, 0.3):
-        found = branching_sums(bernoulli(density, (200, 12, 128), seed=1337)).pooled()
-        error = 4 * np.sqrt(density * (1 - density) / (density * 200 * 11 * 128))
-        rows.append((f"independent sites of density {density:g}: b_time", float(found.b_time), density, float(error)))
-        rows.append((f"independent sites of density {density:g}: b_depth", float(found.b_depth), density, float(error)))
-    frame = pd.DataFrame(rows, columns=["input and estimator", "found", "known answer", "tolerance"])
-    return frame.assign(passed=(frame["found"] - frame["known answer"]).abs() <= frame["tolerance"])
-
-
 def model_table(stage: StageSession) -> pd.DataFrame:
     """Return what the record says about the model, one row a fact."""
     model = stage.model
@@ -108,13 +89,46 @@ def model_table(stage: StageSession) -> pd.DataFrame:
     return pd.DataFrame({"fact": rows.keys(), "value": [str(value) for value in rows.values()]})
 
 
-def answers_gate(answers: pd.DataFrame) -> Gate:
+def answers_gate(answers: KnownAnswers) -> Gate:
     """Return the gate on the known answers."""
-    wrong = answers.loc[~answers["passed"], "input and estimator"]
+    table = answers.table
+    wrong = [f"{row.input}: {row.estimator}" for row in table[~table["passed"]].itertuples()]
     return Gate.judge(
         "known answers",
-        passed=wrong.empty,
-        value=f"{len(answers) - len(wrong)} of {len(answers)}",
+        passed=not wrong,
+        value=f"{len(table) - len(wrong)} of {len(table)}",
         condition="every estimator is within its tolerance",
-        reason="" if wrong.empty else f"wrong: {', '.join(wrong)}",
+        reason=f"wrong: {', '.join(wrong)}" if wrong else "",
     )
+
+
+def save_answers(stage: StageSession, answers: KnownAnswers) -> None:
+    """Write the table of known answers."""
+    stage.save_parquet(CANON.OUTPUT.KNOWN_ANSWERS_PARQUET_BASENAME, answers.table)
+
+
+def cluster_numbers(stage: StageSession, answers: KnownAnswers) -> Rendered:
+    """Draw and write K01."""
+    return _save(stage, CANON.FIGURE.K01_CLUSTER_NUMBERS, figures.cluster_numbers(answers.clusters))
+
+
+def critical_branching(stage: StageSession, answers: KnownAnswers) -> Rendered:
+    """Draw and write K02."""
+    return _save(stage, CANON.FIGURE.K02_CRITICAL_BRANCHING, figures.critical_branching(answers.runs))
+
+
+def subsampling(stage: StageSession, answers: KnownAnswers) -> Rendered:
+    """Draw and write K03."""
+    return _save(stage, CANON.FIGURE.K03_SUBSAMPLING, figures.subsampling(answers.subsampled, m=_SHOWN_PARAMETER))
+
+
+def _save(stage: StageSession, name: str, drawing: Drawing) -> Rendered:
+    provenance = Provenance(
+        run_id=stage.run.run_id,
+        stage_id=stage.spec.id,
+        model_id=str((stage.run.record.model or {})["id"]),
+        config_hash=str(stage.run.record.config_hash),
+        code_version=pack_version(),
+    )
+    with stage.step(f"figure {name}"):
+        return save_figure(stage.run, name, drawing, provenance, appendix=True)

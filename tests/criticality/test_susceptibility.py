@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from critnb.criticality import chi, multinomial_weights
+from critnb.criticality.chi_peak import chi_peak
 
 
 @pytest.mark.parametrize("shape", [(12,), (3, 12)])
@@ -24,3 +25,21 @@ def test_weighted_chi_is_that_of_the_repeated_sequences():
 def test_chi_without_events_is_zero():
     assert chi(np.zeros(5, dtype=np.int64)) == 0
     assert chi(np.zeros(5, dtype=np.int64), np.ones((2, 5), dtype=np.int64)).tolist() == [0, 0]
+
+
+def test_the_peak_is_the_gain_of_the_largest_chi():
+    y = np.random.default_rng(3).poisson(20, (3, 40))
+    y[1] = np.random.default_rng(4).negative_binomial(5, 0.2, 40)
+    weights = multinomial_weights(40, 200, seed=1)
+    found = chi_peak([0.8, 1.0, 1.3], y, weights)
+    assert found.gain == 1.0
+    assert not found.at_grid_edge
+    picks = [[0.8, 1.0, 1.3][int(np.argmax([chi(np.repeat(row, w)) for row in y]))] for w in weights]
+    assert (found.ci_low, found.ci_high) == tuple(np.percentile(picks, [2.5, 97.5]))
+
+
+@pytest.mark.parametrize(("largest", "edge"), [(0, True), (1, False), (2, True)])
+def test_a_peak_at_an_end_of_the_grid_is_marked(largest, edge):
+    y = np.tile(np.arange(10), (3, 1))
+    y[largest] *= 5
+    assert chi_peak([0.8, 1.0, 1.3], y, np.ones((4, 10), dtype=np.int64)).at_grid_edge == edge

@@ -11,7 +11,7 @@ import pytest
 
 from critnb.canon import Adjacency
 from critnb.criticality import find_avalanches
-from critnb.criticality.synthetic import bernoulli
+from critnb.criticality.synthetic import bernoulli, periodic_cluster_counts
 
 MARGIN = 5
 SHAPE = (60, 100, 100)
@@ -56,3 +56,14 @@ def test_cluster_numbers(adjacency, density, per_site):
         # Clusters exclude each other nearby, so their number varies no more than a Poisson variable's.
         tolerance = 4 * np.sqrt(expected * INNER_SITES)
         assert abs(numbers[area] - expected * INNER_SITES) < tolerance, area
+
+
+@pytest.mark.parametrize(
+    ("adjacency", "per_site"), [(Adjacency.ADJ_4N, four), (Adjacency.ADJ_8N, eight)], ids=["four", "eight"]
+)
+@pytest.mark.parametrize("density", [0.05, 0.2, 0.45])
+def test_cluster_numbers_of_periodic_boxes(adjacency, per_site, density):
+    counts = periodic_cluster_counts(bernoulli(density, (80, 32, 32), seed=18), adjacency, len(per_site(density)))
+    found = counts.mean(axis=0) / 32**2
+    error = counts.std(axis=0, ddof=1) / np.sqrt(80) / 32**2
+    assert np.all(np.abs(found - list(per_site(density).values())) < 4 * error)

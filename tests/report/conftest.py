@@ -13,10 +13,21 @@ import pandas as pd
 import pytest
 
 from critnb.canon import CANON, Adjacency, DatasetRole, Intervention, ModelRole, NullId, SpikeDef, Stage
-from critnb.criticality import NullSample, branching_sums, null_branching, select_gstar, summarise
+from critnb.criticality import (
+    NullSample,
+    branching_sums,
+    multinomial_weights,
+    null_branching,
+    select_gstar,
+    summarise,
+)
+from critnb.criticality.sample import Lattice
+from critnb.criticality.scaling import critical_pool
+from critnb.criticality.size_analysis import Settings, SizeShard, analyse_sizes
+from critnb.criticality.size_rows import t01_columns
 from critnb.lattice import RASTER_NULLS, Condition, ConditionTable, Raster, null_raster
+from critnb.report.assembly import t01
 from critnb.report.provenance import Provenance
-from critnb.report.tables import t01
 from critnb.runs import PartialRun, Run, RunStore, code_facts, environment_facts, hash_inputs
 
 GAINS = (0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3)
@@ -116,6 +127,16 @@ def nulls(raster: Raster, replicates: int) -> dict[NullId, NullSample]:
     }
 
 
+def exponents(raster: Raster, null: Raster) -> pd.DataFrame:
+    """T01's columns about sizes, a row a condition."""
+    lattice = Lattice(L, T, F)
+    pool = critical_pool(lattice, cascades=2_000, seed=1)
+    settings = Settings(lattice, Adjacency.ADJ_4N, multinomial_weights(N, 40, 1), pool, 1, reference_replicates=10)
+    conditions = zip(raster.counts, null.counts, raster.conditions, strict=True)
+    shards = [SizeShard(counts, permuted, raster.seq_id, c.key()) for counts, permuted, c in conditions]
+    return pd.DataFrame([t01_columns(analyse_sizes(shard, settings), Adjacency.ADJ_4N) for shard in shards])
+
+
 @pytest.fixture(scope="session")
 def provenance() -> Provenance:
     return Provenance(
@@ -136,8 +157,9 @@ def study(provenance: Provenance) -> Study:
     summary = summarise(
         raster, nulls(raster, 30), permuted=null, adjacency=Adjacency.ADJ_4N, replicates=100, seed=CANON.CONST.NULL_SEED
     )
+    rows = pd.concat([summary.rows, exponents(raster, null)], axis=1)
     gstar = {(SpikeDef(c["spike_def_id"]), c["target_rate"]): c["gstar"] for c in choices}
-    table = t01(summary=summary.rows, tau=tau, gstar=gstar, tau0=TAU0, provenance=provenance)
+    table = t01(summary=rows, tau=tau, gstar=gstar, tau0=TAU0, provenance=provenance)
     return Study(raster, null, tau, choices, table, provenance)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from critnb.gates import Gate, Verdict
 from critnb.report.display import gates, picture, shown, table
-from critnb.report.gates import Gate, Verdict
 from critnb.report.style import Rendered
 
 FRAME = pd.DataFrame(
@@ -58,6 +58,19 @@ def test_numbers_too_far_apart_keep_their_own_digits() -> None:
 def test_numbers_are_aligned_right_and_words_left() -> None:
     row = re.findall(r'<td class="(.*?)">', table(FRAME, "").data)[:4]
     assert row == ["text", "", "", ""]
+
+
+def test_verdicts_are_badges_and_sentences_wrap() -> None:
+    frame = pd.DataFrame({"verdict": ["pass", "not available", "fail"], "why": ["a", "b", "c"]})
+    html = table(frame, "", verdicts=["verdict"], wide=["why"]).data
+    assert cells(html) == ["pass", "a", "not available", "b", "fail", "c"]
+    assert len(re.findall(r'class="badge"', html)) == 3
+    assert re.findall(r'<td class="(.*?)">', html) == ["text", "text wide"] * 3
+
+
+def test_a_word_that_is_no_verdict_is_refused() -> None:
+    with pytest.raises(ValueError, match="maybe"):
+        table(pd.DataFrame({"verdict": ["maybe"]}), "", verdicts=["verdict"])
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from report.drawn import all_axes, draw, drawn_curves, titled, words_in
 
 from critnb.canon import Adjacency, NullId, SpikeDef
 from critnb.criticality import EMPTY_SITE, find_avalanches, label_sites
@@ -23,37 +21,10 @@ from critnb.report.figures import (
 )
 from critnb.report.figures.f01_raster import colour_avalanches
 from critnb.report.figures.panels import log_ticks, rate_label
-from critnb.report.style import Drawing, styled
+from critnb.report.style import Drawing
 
 ONE, TWO = SpikeDef
 N_RATES = 3
-
-
-def all_axes(drawing: Drawing) -> list[Any]:
-    return [axes for part in drawing.figure.subfigs for axes in part.axes]
-
-
-def draw(drawing: Drawing) -> Any:
-    """Lay the figure out and draw it, without the bytes of files; return what measured its texts."""
-    with styled():
-        canvas = FigureCanvasAgg(drawing.figure)
-        canvas.draw()
-    return canvas.get_renderer()
-
-
-def titled(drawing: Drawing, words: str) -> Any:
-    return next(axes for axes in all_axes(drawing) if axes.get_title(loc="left").startswith(words))
-
-
-def drawn_curves(axes: Any) -> list[np.ndarray]:
-    """The y-data of the solid lines with markers: the series, not nulls, rings or rules."""
-    return [
-        line.get_ydata() for line in axes.lines if line.get_linestyle() == "-" and line.get_marker() not in ("None", "")
-    ]
-
-
-def words_in(axes: Any) -> str:
-    return " ".join(text.get_text() for text in axes.texts)
 
 
 def column(table: pd.DataFrame, kind: SpikeDef, name: str) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ import pytest
 
 from critnb.canon import SpikeDef
 from critnb.errors import DataError
-from critnb.report.schema import SCHEMAS, T01, Column, DType, Range, TableSchema, conform
+from critnb.report.schema import SCHEMAS, T01, T04, T05, T06, Column, DType, Range, TableSchema, conform
 from critnb.report.schema.markdown import PAGE, regenerated
 
 SMALL = TableSchema(
@@ -86,19 +86,24 @@ def test_a_schema_with_a_repeated_column_cannot_be_made() -> None:
         TableSchema("twice", "rows", (column.name,), (column, column))
 
 
-def test_t01_requires_the_columns_of_the_contract() -> None:
-    contract = (
-        "run_id stage_id model_id config_hash code_version model_role dataset_role spike_def_id target_rate g "
-        "tau0_baseline rate_match_tol_abs achieved_rate_mean achieved_rate_max_abs_err b_time b_depth b_tot b_time_perm "
-        "b_depth_perm b_tot_perm delta_b_time delta_b_depth delta_b_tot chi n_sequences n_avalanches "
-        "avalanche_size_mean avalanche_size_median avalanche_span_tokens_mean avalanche_span_layers_mean"
-    )
-    assert list(T01.required) == contract.split()
+IDENTITY = "run_id stage_id model_id config_hash code_version model_role dataset_role spike_def_id target_rate"
+CONTRACT = {
+    T01: f"{IDENTITY} g tau0_baseline rate_match_tol_abs achieved_rate_mean achieved_rate_max_abs_err b_time b_depth b_tot "
+    "b_time_perm b_depth_perm b_tot_perm delta_b_time delta_b_depth delta_b_tot chi crackling_gamma crackling_ci_low "
+    "crackling_ci_high n_sequences n_avalanches avalanche_size_mean avalanche_size_median avalanche_span_tokens_mean "
+    "avalanche_span_layers_mean",
+    T04: f"{IDENTITY} g xmin n_tail alpha_powerlaw lambda_exponential lognorm_mu lognorm_sigma ll_powerlaw ll_exponential "
+    "ll_lognormal llr_powerlaw_vs_lognormal llr_powerlaw_vs_exponential",
+    T05: f"{IDENTITY} g crackling_gamma crackling_ci_low crackling_ci_high crackling_ci_width n_duration_points "
+    "n_avalanches_used r2 pass",
+    T06: f"{IDENTITY} g_condition g intervention_id gain_target b_tot delta_b_tot chi achieved_rate_max_abs_err n_sequences",
+}
 
 
-def test_all_but_the_crackling_columns_are_optional_by_name() -> None:
-    for column in T01.columns:
-        assert column.optional == column.name.startswith(("opt_", "crackling_")), column.name
+@pytest.mark.parametrize("schema", CONTRACT, ids=lambda schema: schema.name)
+def test_required_are_the_columns_of_the_contract_and_no_others(schema: TableSchema) -> None:
+    assert list(schema.required) == CONTRACT[schema].split()
+    assert all(column.optional == column.name.startswith("opt_") for column in schema.columns)
 
 
 def test_spec_18_is_what_the_schemas_say() -> None:
@@ -106,10 +111,10 @@ def test_spec_18_is_what_the_schemas_say() -> None:
     assert regenerated(page, SCHEMAS.values()) == page, "run: python -m critnb.report.schema"
 
 
-def test_every_column_has_a_line_in_spec_18() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    for column in T01.columns:
-        assert page.count(f"\n| `{column.name}`") == 1
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=lambda schema: schema.name)
+def test_every_column_has_a_line_in_spec_18(schema: TableSchema) -> None:
+    part = PAGE.read_text(encoding="utf-8").partition(f"## {schema.name}\n")[2].partition("\n## ")[0]
+    assert [part.count(f"\n| `{column.name}`") for column in schema.columns] == [1] * len(schema.columns)
 
 
 def test_a_page_without_markers_is_refused() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from critnb.canon import SliceRole, SpikeDef
@@ -30,45 +29,37 @@ def branching_curves(t01: pd.DataFrame) -> Drawing:
     kinds = panels.spike_defs(t01)
     with styled():
         figure, body = canvas(0.75 + 1.95 * len(kinds))
-        grid = body.subplots(len(kinds), len(_STATISTICS), sharex=True, squeeze=False)
+        labels = {"xlabel": panels.GAIN_LABEL, "ylabel": "branching (successors/site)"}
+        grid = panels.kind_rows(body, kinds, list(_STATISTICS.values()), **labels)
         for axes_row, spike_def in zip(grid, kinds, strict=True):
             for axes, name in zip(axes_row, _STATISTICS, strict=True):
                 _panel(axes, t01, spike_def, name, looks)
-            axes_row[0].set_ylabel(f"{panels.SPIKE_WORDS[spike_def]}\nbranching (successors/site)")
-        for axes, name in zip(grid[0], _STATISTICS, strict=True):
-            axes.set_title(_STATISTICS[name])
-        for axes in grid[-1]:
-            axes.set_xlabel(panels.GAIN_LABEL)
+        panels.drop_empty_scales(grid)
         panels.legend_below(body, [*panels.rate_handles(looks), *_handles()], columns=4)
     return Drawing(figure, _CAPTION, panels.scope_of(t01, SliceRole.A_raster))
 
 
 def _panel(axes: Any, t01: pd.DataFrame, spike_def: SpikeDef, name: str, looks: dict[float, Ink]) -> None:
-    if not np.isfinite(panels.column(t01[t01["spike_def_id"] == spike_def], name)).any():
+    if not panels.has(t01[t01["spike_def_id"] == spike_def], name):
         panels.unavailable(axes, "no condition has eligible active sites")
         return
-    panels.baseline(axes)
     if name == "b_tot":
         axes.axhline(1.0, color=INK, linewidth=0.8, linestyle=":")
-    for series, (rate, ink) in enumerate(looks.items()):
-        _series(axes, panels.select(t01, spike_def, rate), name, series, len(looks), ink)
-    panels.gain_axis(axes, t01["g"])
+    for rate, ink in looks.items():
+        _null(axes, panels.select(t01, spike_def, rate), name, ink)
+    panels.gain_curves(axes, t01, spike_def, name, looks)
 
 
-def _series(axes: Any, rows: pd.DataFrame, name: str, series: int, n_series: int, ink: Ink) -> None:
+def _null(axes: Any, rows: pd.DataFrame, name: str, ink: Ink) -> None:
     gains = panels.column(rows, "g")
     null, spread = panels.column(rows, f"{name}_perm"), 1.96 * panels.column(rows, f"opt_{name}_perm_sd")
     axes.fill_between(gains, null - spread, null + spread, color=ink.color, alpha=0.18, linewidth=0)
-    axes.plot(gains, null, color=ink.color, linestyle=(0, (3, 2)), linewidth=0.8)
-    x, y = panels.dodge(gains, series, n_series), panels.column(rows, name)
-    low, high = (panels.column(rows, f"opt_{name}_ci_{end}") for end in ("low", "high"))
-    panels.curve(axes, x, y, low, high, ink)
-    panels.ring(axes, x, y, panels.column(rows, "opt_is_gstar") == 1)
+    axes.plot(gains, null, color=ink.color, linestyle=panels.DASHES, linewidth=0.8)
 
 
 def _handles() -> list[Any]:
     return [
-        panels.line_handle("permutation null, mean", color=GREY, linestyle=(0, (3, 2)), linewidth=0.8),
+        panels.line_handle("permutation null, mean", color=GREY, linestyle=panels.DASHES, linewidth=0.8),
         panels.band_handle("permutation null, ± 1.96 sd"),
         panels.line_handle("b_tot = 1", color=INK, linestyle=":", linewidth=0.8),
         panels.ring_handle("g*"),

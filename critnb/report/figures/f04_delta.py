@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from critnb.canon import SliceRole, SpikeDef
@@ -32,31 +31,20 @@ def null_delta(t01: pd.DataFrame) -> Drawing:
     kinds = panels.spike_defs(t01)
     with styled():
         figure, body = canvas(0.7 + 1.95 * len(kinds), notes=[_NOTE])
-        grid = body.subplots(len(kinds), len(_NULLS), sharex=True, sharey="row", squeeze=False)
+        labels = {"xlabel": panels.GAIN_LABEL, "ylabel": "Δb_tot (successors/site)"}
+        grid = panels.kind_rows(body, kinds, list(_NULLS.values()), sharey="row", **labels)
         for axes_row, spike_def in zip(grid, kinds, strict=True):
             for axes, name in zip(axes_row, _NULLS, strict=True):
                 _panel(axes, t01, spike_def, name, looks)
-            axes_row[0].set_ylabel(f"{panels.SPIKE_WORDS[spike_def]}\nΔb_tot (successors/site)")
-        for axes, name in zip(grid[0], _NULLS, strict=True):
-            axes.set_title(_NULLS[name])
-        for axes in grid[-1]:
-            axes.set_xlabel(panels.GAIN_LABEL)
+        panels.drop_empty_scales(grid)
         handles = [*panels.rate_handles(looks), panels.ring_handle("g*")]
         panels.legend_below(body, handles, columns=min(len(handles), 5))
     return Drawing(figure, _CAPTION, panels.scope_of(t01, SliceRole.A_raster))
 
 
 def _panel(axes: Any, t01: pd.DataFrame, spike_def: SpikeDef, name: str, looks: dict[float, Ink]) -> None:
-    if not np.isfinite(panels.column(t01[t01["spike_def_id"] == spike_def], name)).any():
+    if not panels.has(t01[t01["spike_def_id"] == spike_def], name):
         panels.unavailable(axes, "no null of these conditions")
         return
-    panels.baseline(axes)
     axes.axhline(0.0, color=INK, linewidth=0.8)
-    for series, (rate, ink) in enumerate(looks.items()):
-        rows = panels.select(t01, spike_def, rate)
-        x, y = panels.dodge(panels.column(rows, "g"), series, len(looks)), panels.column(rows, name)
-        stem = f"opt_{name.removeprefix('opt_')}"
-        low, high = (panels.column(rows, f"{stem}_ci_{end}") for end in ("low", "high"))
-        panels.curve(axes, x, y, low, high, ink)
-        panels.ring(axes, x, y, panels.column(rows, "opt_is_gstar") == 1)
-    panels.gain_axis(axes, t01["g"])
+    panels.gain_curves(axes, t01, spike_def, name, looks)

@@ -31,7 +31,7 @@ _CSS = """
 :root { color-scheme: light; }
 body { margin: 0; background: #fff; color: #1d1f21; font: 16px/1.55 system-ui, "Segoe UI", "Helvetica Neue",
   "DejaVu Sans", Arial, sans-serif; }
-main { max-width: 62rem; margin: 0 auto; padding: 2.2rem 1.5rem 5rem; }
+main { max-width: 76rem; margin: 0 auto; padding: 2.2rem 1.5rem 5rem; }
 h1 { font-size: 1.75rem; line-height: 1.25; margin: .2em 0 .8em; }
 h2 { font-size: 1.3rem; margin: 2em 0 .5em; padding-bottom: .2em; border-bottom: 1px solid #e1e4e8; }
 h3 { font-size: 1.08rem; margin: 1.5em 0 .4em; }

@@ -106,11 +106,12 @@ def _check_key(frame: pd.DataFrame, schema: TableSchema) -> None:
     repeated = keys[keys.duplicated()]
     if len(repeated):
         raise DataError(f"{schema.name}: two rows have the key {_key_text(repeated.iloc[0])}")
-    levels = [sorted(keys[name].unique()) for name in schema.key]
-    grid = pd.MultiIndex.from_product(levels, names=list(schema.key))
-    absent = grid.difference(pd.MultiIndex.from_frame(keys))
+    spanned = list(schema.complete)
+    levels = [sorted(keys[name].unique()) for name in spanned]
+    grid = pd.MultiIndex.from_product(levels, names=spanned)
+    absent = grid.difference(pd.MultiIndex.from_frame(keys[spanned]))
     if len(absent):
-        first = pd.Series(dict(zip(schema.key, absent[0], strict=True)))
+        first = pd.Series(dict(zip(spanned, absent[0], strict=True)))
         raise DataError(f"{schema.name}: {len(absent)} rows of the grid are missing, the first is {_key_text(first)}")
 
 

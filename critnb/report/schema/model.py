@@ -46,9 +46,10 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table's contract: its rows' meaning, its key (distinct, and spanning a full grid) and its columns in order.
+    """A table's contract: its rows' meaning, its key (distinct) and its columns in order.
 
-    ``name`` is the registry's file stem; ``appendix`` says in which folder the files lie.
+    ``complete`` are the key columns whose levels must all occur together, the whole key if not given. ``name`` is the
+    registry's file stem; ``appendix`` says in which folder the files lie.
     """
 
     name: str
@@ -56,12 +57,14 @@ class TableSchema:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     appendix: bool = False
+    complete: tuple[str, ...] = ()
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         named = {column.name: column for column in self.columns}
         if len(named) != len(self.columns) or not set(self.key) <= set(named):
             raise ValueError(f"{self.name}: column names must be distinct and include the key {self.key}")
+        object.__setattr__(self, "complete", self.complete or self.key)
         object.__setattr__(self, "by_name", named)
 
     @property

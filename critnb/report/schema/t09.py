@@ -1,0 +1,50 @@
+"""T09_EXPONENTS: size and duration exponents under both adjacencies and size definitions, real beside permuted."""
+
+from __future__ import annotations
+
+from critnb.canon import CANON, Adjacency, NullId, SizeDef
+from critnb.report.schema.columns import (
+    GAIN,
+    GRID_KEY,
+    NOT_NEGATIVE,
+    PROVENANCE,
+    SHARE,
+    SPIKES,
+    count,
+    interval,
+    number,
+    text,
+    with_interval,
+)
+from critnb.report.schema.model import TableSchema
+
+T09 = TableSchema(
+    name=CANON.TABLE.T09_EXPONENTS,
+    rows="per row of T01, null, adjacency and size definition; fits leave out avalanches that touch an edge",
+    key=(*GRID_KEY, "null_id", "adjacency", "size_def"),
+    columns=(
+        *PROVENANCE,
+        *SPIKES,
+        GAIN,
+        text("null_id", "the real raster, or one replicate of the permutation null", NullId),
+        text("adjacency", "which sites are neighbours", Adjacency),
+        text("size_def", "S as the sum of events, or as the number of sites", SizeDef),
+        number("occupancy", "sites/site", "share of lattice sites with an event", SHARE),
+        count("n_avalanches", "avalanches", "connected components"),
+        count("n_uncensored", "avalanches", "those that touch no edge of window and stack"),
+        number("xmin_S", "size", "KS-optimal lower end of the support for S", NOT_NEGATIVE),
+        count("n_tail_S", "avalanches", "uncensored avalanches on that support"),
+        *with_interval("tau_S", "-", "exponent of P(S) on that support"),
+        number("xmin_D", "tokens", "KS-optimal lower end of the support for D", NOT_NEGATIVE),
+        count("n_tail_D", "avalanches", "uncensored avalanches on that support"),
+        *with_interval("alpha_D", "-", "exponent of P(D) on that support"),
+        number("crackling_gamma", "-", "slope of log E[S|D] on log D over all avalanches"),
+        *interval("crackling", "-"),
+        *with_interval("gamma_uncensored", "-", "the same over uncensored avalanches"),
+        count("n_duration_points", "durations", "durations that crackling_gamma rests on"),
+        *with_interval("gamma_pred", "-", "(alpha_D - 1) / (tau_S - 1)"),
+        *with_interval("dcc", "-", "|gamma_uncensored - gamma_pred|"),
+        text("reason", "what is not available and why, else empty"),
+    ),
+    appendix=True,
+)
