@@ -12,6 +12,7 @@ from models import save, tiny_llama
 from critnb.canon import PACK_ROOT
 
 TEXT = "The {n}th line of a small corpus, said in its own words: {n} times {n} is {m}.\n"
+OTHER_TEXT = "Another text ({n}) that goes on about {m} in another way!\n"
 
 
 @pytest.fixture(scope="session")
@@ -20,10 +21,14 @@ def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
     save(folder / "model", tiny_llama(n_layers=3, width=16, units=24, context=64))
     (folder / "corpus.txt").write_text("".join(TEXT.format(n=n, m=n * n) for n in range(400)))
+    (folder / "other.txt").write_text("".join(OTHER_TEXT.format(n=n, m=n % 7) for n in range(200)))
     params = {
         "models": {"BASE": {"source": "file", "path": "model"}},
-        "data": {"A": {"source": "file", "path": "corpus.txt"}},
-        "windows": {"seq_len": 32, "n_calibration": 24, "n_raster": 24},
+        "data": {
+            "A": {"source": "file", "path": "corpus.txt"},
+            "B": {"source": "file", "path": "other.txt"},
+        },
+        "windows": {"seq_len": 32, "n_calibration": 24, "n_raster": 24, "n_eval_b": 20},
         "events": {"tau0": 1.5, "target_rates": [0.01, 0.02]},
         "gain": {"grid": [0.8, 1.0, 1.2], "interventions": ["MLP_GLOBAL", "ATTN_GLOBAL"]},
         "nulls": {"replicates": 40},
