@@ -24,7 +24,7 @@ from critnb.embedded import weights_directory
 from critnb.events import RateTargets, base_rates, calibrate, match_rates
 from critnb.language.discovery import find_taps
 from critnb.language.forward import ForwardPasses, Setting
-from critnb.language.load import LanguageModel
+from critnb.language.model import LanguageModel
 
 GAINS = (0.7, 1.0, 1.3)
 RATES = (2e-4, 5e-4, 1e-3)

@@ -29,7 +29,7 @@ from critnb.stages import StageSpec, spec_of
 
 if TYPE_CHECKING:
     from critnb.language.forward import ForwardPasses
-    from critnb.language.load import LanguageModel
+    from critnb.language.model import LanguageModel
     from critnb.language.windows import Slice
 
 _RESULTS = CANON.RUN_SUBDIR.RESULTS

@@ -21,7 +21,8 @@ from critnb import sources
 from critnb.canon import ModelRole
 from critnb.language.architectures import known_model_types
 from critnb.language.discovery import find_taps
-from critnb.language.load import LanguageModel, context_length, load
+from critnb.language.load import context_length, load
+from critnb.language.model import LanguageModel
 from critnb.params import Compute, Loaded, validate
 
 

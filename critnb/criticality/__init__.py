@@ -1,4 +1,4 @@
-"""Statistics of rasters, numpy and scipy only: branching and its nulls, avalanches, chi, g*, intervals, known answers.
+"""Statistics of rasters, numpy and scipy only: branching, avalanches, tails, crackling, signatures, each with its null.
 
 Sums per sequence come first and ratios last, so that pooling, null replicates and the sequence bootstrap all work on
 the same few numbers. What the data do not define is NaN, never a warning or a crash.
@@ -14,35 +14,60 @@ from critnb.criticality.branching import (
     empty_sequences,
     expected_under_permutation,
 )
+from critnb.criticality.crackling import Crackling, crackling
+from critnb.criticality.exponents import Exponents, exponents
 from critnb.criticality.gstar import GstarChoice, select_gstar
 from critnb.criticality.metrics import condition_metrics
+from critnb.criticality.multistep import Multistep, along_depth, along_tokens, multistep
 from critnb.criticality.null_sample import NullSample
 from critnb.criticality.nulltest import NullComparison, compare, null_branching
+from critnb.criticality.profiles import Profiles, profiles
+from critnb.criticality.sample import AvalancheSample, Lattice
 from critnb.criticality.summary import Summary, summarise
 from critnb.criticality.susceptibility import chi
+from critnb.criticality.tails import Histogram, TailFit, XminScan, fit_tail, ks_p_value, mle_exponent, scan_xmin
 
 __all__ = [
     "EMPTY_SITE",
+    "AvalancheSample",
     "Avalanches",
     "Branching",
     "BranchingSums",
+    "Crackling",
+    "Exponents",
     "GstarChoice",
+    "Histogram",
     "Interval",
+    "Lattice",
+    "Multistep",
     "NullComparison",
     "NullSample",
+    "Profiles",
     "Summary",
+    "TailFit",
+    "XminScan",
+    "along_depth",
+    "along_tokens",
     "branching_sums",
     "chi",
     "compare",
     "condition_metrics",
+    "crackling",
     "diagonal_branching",
     "empty_sequences",
     "expected_under_permutation",
+    "exponents",
     "find_avalanches",
+    "fit_tail",
+    "ks_p_value",
     "label_sites",
+    "mle_exponent",
     "multinomial_weights",
+    "multistep",
     "null_branching",
     "percentile_interval",
+    "profiles",
+    "scan_xmin",
     "select_gstar",
     "summarise",
 ]

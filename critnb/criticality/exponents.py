@@ -59,14 +59,24 @@ class Exponents:
     @property
     def reason(self) -> str:
         """What is not available and why, in words; empty where everything is."""
-        parts = {
+        return _joined({"gamma": self.crackling.reason, **self._of_relation()})
+
+    @property
+    def relation_reason(self) -> str:
+        """Why dcc is not available, in words; empty where it is."""
+        return _joined(self._of_relation())
+
+    def _of_relation(self) -> dict[str, str]:
+        return {
             "tau_S": self.size_scan.reason,
             "alpha_D": self.duration_scan.reason,
-            "gamma": self.crackling.reason,
             "gamma of uncensored avalanches": self.gamma.reason,
             "gamma_pred": "tau_S is not above one" if self.tau_S.value <= 1 else "",
         }
-        return "; ".join(f"{name}: {why}" for name, why in parts.items() if why)
+
+
+def _joined(reasons: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
 
 
 def exponents(

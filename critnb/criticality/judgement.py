@@ -19,15 +19,15 @@ NAN = float("nan")
 class Case:
     """Everything that is judged for one spike definition and rate.
 
-    row: the statistics of table T01 at g*; crackling_passed and crackling_reason as in T05; other_gstar: g* of the other
-    spike definition at the same rate, NaN where there is none.
+    row: the statistics of table T01 at g*; crackling_passed as in T05; reasons: by the name of a statistic, why it is not
+    available or does not pass; other_gstar: g* of the other spike definition at the same rate, NaN where there is none.
     """
 
     row: Mapping[str, float]
     gstar: float
     peak: ChiPeak
     crackling_passed: bool
-    crackling_reason: str
+    reasons: Mapping[str, str]
     other_gstar: float
 
     def __getitem__(self, name: str) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Criterion
@@ -56,7 +55,7 @@ def _crackling(case: Case) -> Judged:
     value, null = case["crackling_gamma"], case["opt_crackling_gamma_perm"]
     ci, null_ci = case.interval("crackling"), case.interval("opt_crackling_gamma_perm")
     apart = not overlap(ci, null_ci)
-    why = case.crackling_reason or beside_null(null, apart)
+    why = case.reasons.get("crackling_gamma") or beside_null(null, apart)
     return Judged(
         Criterion.S3_CRACKLING,
         "slope gamma of log E[S|D]",
@@ -76,9 +75,8 @@ def _scaling(case: Case) -> Judged:
     ci, null_ci = case.interval("opt_dcc"), case.interval("opt_dcc_perm")
     reference = case.interval("opt_dcc_ref")
     apart = not overlap(ci, null_ci)
-    if np.isnan(value):
-        why = "an exponent of the relation is not available (T09 says which)"
-    else:
+    why = case.reasons.get("opt_dcc", "")
+    if not why:
         why = (
             f"critical cascades on the same lattice and ranges: {case['opt_dcc_ref']:.3f} [{reference[0]:.3f}, "
             f"{reference[1]:.3f}]; {beside_null(null, apart)}"
@@ -103,11 +101,10 @@ def _multistep(case: Case, criterion: Criterion, stem: str, statistic: str) -> J
     null_identified = _narrow(null_ci)
     apart = not (null_identified and overlap(ci, null_ci))
     near = abs(value - 1) <= _CONST.BRANCHING_PROXIMITY_MAX
-    if np.isnan(value):
-        why = "no correlation that decays with the lag"
-    elif null_identified:
+    why = case.reasons.get(stem, "")
+    if not why and null_identified:
         why = beside_null(null, apart)
-    else:
+    elif not why:
         why = "the permutation null has no correlation that would identify m"
     return Judged(
         criterion,

@@ -106,6 +106,18 @@ def _why_not(found: Crackling) -> str:
     return "the interval has width zero" if found.ci_width == 0 else "the interval is too wide"
 
 
+def reasons(analysis: SizeAnalysis, adjacency: Adjacency) -> dict[str, str]:
+    """Return why the signatures' statistics are not available or do not pass, by their T01 names; empty where they are."""
+    main = analysis.exponents[REAL, adjacency, SizeDef.SIZE_EVENTS]
+    relation = main.relation_reason or analysis.reference.reason
+    return {
+        "crackling_gamma": _why_not(main.crackling),
+        "opt_dcc": relation,
+        "opt_m_time": analysis.tokens[REAL].reason,
+        "opt_m_depth": analysis.depth[REAL].reason,
+    }
+
+
 def t09_rows(analysis: SizeAnalysis) -> list[Row]:
     """Return the exponents of T09: one row a null, adjacency and size definition."""
     return [

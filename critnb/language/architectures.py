@@ -30,8 +30,6 @@ class Architecture:
     refused: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
 
 
-_SLOW_BUT_EXACT = {"slow_but_exact": (True, "multiplies by slices of its projections' weights, past the modules")}
-
 ARCHITECTURES = (
     # h + attention, then + mlp; or both from one norm (Cohere, StableLM's parallel form); gated or plain, u is the
     # projection's input in all of them. Phi-3 and GLM fuse gate and up, Gemma gates by GELU, OLMo's norms have no weights.
@@ -41,12 +39,12 @@ ARCHITECTURES = (
             *("cohere", "cohere2", "stablelm", "smollm3", "glm", "helium", "seed_oss", "arcee", "apertus", "nemotron"),
             *("ernie4_5", "hunyuan_v1_dense", "bitnet", "cwm", "diffllama", "youtu", "jais2"),
         ),
-        *("model.layers", "mlp.down_proj"),
+        "model.layers",
+        "mlp.down_proj",
         mlp="mlp",
         attention="self_attn",
     ),
-    Architecture(("phi",), "model.layers", "mlp.fc2", mlp="mlp", attention="self_attn"),
-    Architecture(("nanochat",), "model.layers", "mlp.fc2", mlp="mlp", attention="self_attn"),
+    Architecture(("phi", "nanochat"), "model.layers", "mlp.fc2", mlp="mlp", attention="self_attn"),
     Architecture(("starcoder2",), "model.layers", "mlp.c_proj", mlp="mlp", attention="self_attn"),
     Architecture(("persimmon",), "model.layers", "mlp.dense_4h_to_h", mlp="mlp", attention="self_attn"),
     Architecture(("gpt2", "gpt_bigcode", "gpt_neo"), "transformer.h", "mlp.c_proj", mlp="mlp", attention="attn"),
@@ -57,7 +55,8 @@ ARCHITECTURES = (
     # no MLP module: its two projections are the block's own
     Architecture(
         ("opt",),
-        *("model.decoder.layers", "fc2"),
+        "model.decoder.layers",
+        "fc2",
         mlp="fc2",
         attention="self_attn",
         refused={"do_layer_norm_before": (False, "normalises the sum after each branch, so no branch is only added")},
@@ -67,13 +66,14 @@ ARCHITECTURES = (
     # both modules take the residual stream and add it themselves: what they add is their projection's output
     Architecture(
         ("bloom",),
-        *("transformer.h", "mlp.dense_4h_to_h"),
+        "transformer.h",
+        "mlp.dense_4h_to_h",
         mlp="mlp.dense_4h_to_h",
         attention="self_attention.dense",
         endless=True,
         refused={
             "apply_residual_connection_post_layernorm": (True, "carries the normalised stream on, not the stream"),
-            **_SLOW_BUT_EXACT,
+            "slow_but_exact": (True, "multiplies by slices of its projections' weights, past the modules"),
         },
     ),
     # as BLOOM, but in the MLP only
@@ -81,27 +81,31 @@ ARCHITECTURES = (
     # post-norm: a norm stands between each branch and the stream, its output is what is added
     Architecture(
         ("gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4"),
-        *("model.layers", "mlp.down_proj"),
+        "model.layers",
+        "mlp.down_proj",
         mlp="post_feedforward_layernorm",
         attention="post_attention_layernorm",
     ),
     Architecture(
         ("glm4",),
-        *("model.layers", "mlp.down_proj"),
+        "model.layers",
+        "mlp.down_proj",
         mlp="post_mlp_layernorm",
         attention="post_self_attn_layernorm",
     ),
     # the block multiplies what a branch gives before it adds it
     Architecture(
         ("granite", "granite_swa"),
-        *("model.layers", "mlp.down_proj"),
+        "model.layers",
+        "mlp.down_proj",
         mlp="mlp",
         attention="self_attn",
         multiplier="residual_multiplier",
     ),
     Architecture(
         ("minicpm3",),
-        *("model.layers", "mlp.down_proj"),
+        "model.layers",
+        "mlp.down_proj",
         mlp="mlp",
         attention="self_attn",
         multiplier="residual_scale",
@@ -109,7 +113,8 @@ ARCHITECTURES = (
     # both: the norms are identities where the config says so
     Architecture(
         ("hyperclovax",),
-        *("model.layers", "mlp.down_proj"),
+        "model.layers",
+        "mlp.down_proj",
         mlp="post_norm2",
         attention="post_norm1",
         multiplier="residual_multiplier",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +16,8 @@ from critnb.canon import CANON, Intervention
 from critnb.errors import ModelError
 from critnb.language import blocks
 from critnb.language.blocks import LayerLinearity, each_block
+from critnb.language.model import LanguageModel
 from critnb.language.taps import finite, first_tensor, gain_applied, reading_output, reading_units
-
-if TYPE_CHECKING:
-    from critnb.language.load import LanguageModel
 
 _PROBE_TOKENS = 12
 _PROBE_SEED = 1337

@@ -112,7 +112,7 @@ def _failure(calls: list[BlockCall], proposal: Architecture) -> tuple[int, str] 
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Part:
     """A module that ran once in a block, with what it was given and what it gave."""
 
@@ -172,14 +172,15 @@ def _proposals(call: BlockCall, model_type: str, path: str) -> Iterator[Architec
     outer = [part for part in parts if not any(other.holds(part) for other in parts if other is not part)]
     mixing = [part for part in outer if part.mixes_tokens(stream)]
     alone = [part for part in outer if part not in mixing]
-    attentions = [*mixing, *alone, *(p for p in parts if p.projects_to(width) and any(m.holds(p) for m in mixing))]
+    inner = (part for part in parts if part.projects_to(width) and any(mixer.holds(part) for mixer in mixing))
+    attentions = [*mixing, *alone, *inner] if mixing else []
     factors = [None, *(name for name, value in vars(call.taps.block).items() if isinstance(value, float) and value)]
     for projection in reversed([part for part in parts if part.projects_to(width)]):
         if (input_width(projection.module) or 0) <= width:
             continue
         for home in (part for part in alone if part.holds(projection)):
             mlps = [home, *alone[alone.index(home) + 1 :], projection]
-            for factor, mlp, attention in product(factors, mlps, attentions if mixing else ()):
+            for factor, mlp, attention in product(factors, mlps, attentions):
                 yield Architecture(
                     (model_type,), path, projection.path, mlp=mlp.path, attention=attention.path, multiplier=factor
                 )

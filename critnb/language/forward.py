@@ -12,7 +12,7 @@ from torch import Tensor
 
 from critnb.canon import CANON, Intervention
 from critnb.errors import NonFiniteError
-from critnb.language.load import LanguageModel
+from critnb.language.model import LanguageModel
 from critnb.language.taps import finite, gain_applied, reading_units
 
 OnBatchUnits = Callable[[int, int, Tensor], None]

@@ -5,70 +5,24 @@ from __future__ import annotations
 import logging
 import platform
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from critnb.canon import ModelRole
 from critnb.errors import CritnbError, ModelError, ParamsError
 from critnb.language.architectures import architecture_of
 from critnb.language.checks import require_sound
 from critnb.language.discovery import find_taps
+from critnb.language.model import LanguageModel
 from critnb.language.refusals import refuse_unsuitable
-from critnb.language.taps import Taps
 from critnb.params import Compute
 from critnb.sources import ModelFiles
 
 # n_positions and others are mapped to the first by their configs; MPT has the second, older remote ones the rest
 _CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "n_ctx", "seq_length")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-@dataclass(frozen=True)
-class LanguageModel:
-    """A loaded model with its tokenizer and taps; ``body`` computes hidden states without logits."""
-
-    causal: Any
-    tokenizer: Any
-    taps: Taps
-    device: torch.device
-    dtype: torch.dtype
-    context_length: int | None
-
-    @property
-    def body(self) -> Any:
-        """The decoder without the language-model head."""
-        return self.causal.base_model
-
-    @property
-    def n_layers(self) -> int:
-        """Number of layers L."""
-        return self.taps.n_layers
-
-    @property
-    def n_units(self) -> int:
-        """Number of MLP units F of a layer."""
-        return self.taps.n_units
-
-    def facts(self, files: ModelFiles, role: ModelRole) -> dict[str, Any]:
-        """Return the ``model`` section of a run record."""
-        return {
-            "id": files.id,
-            "revision": files.revision,
-            "role": role,
-            "class": type(self.causal).__name__,
-            "n_layers": self.n_layers,
-            "d_ff": self.n_units,
-            "taps": self.taps.source,
-            "attention": self.causal.config._attn_implementation,
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "device": str(self.device),
-            "weights_sha256": files.weights_sha256,
-            "tokenizer_sha256": files.tokenizer_sha256,
-        }
 
 
 def choose_device(name: str) -> torch.device:

@@ -20,7 +20,7 @@ from critnb.criticality.scaling import critical_pool
 from critnb.criticality.shuffled_input import token_shuffle_columns
 from critnb.criticality.signatures import judged_frame
 from critnb.criticality.size_analysis import Settings, SizeAnalysis, SizeShard, analyse_sizes
-from critnb.criticality.size_rows import t01_columns, t04_columns, t05_columns, t09_rows
+from critnb.criticality.size_rows import reasons, t01_columns, t04_columns, t05_columns, t09_rows
 from critnb.criticality.summary import Summary, summarise
 from critnb.engine import map_in_processes
 from critnb.gates import Gate
@@ -176,7 +176,7 @@ def _tables(
         CANON.TABLE.T06_ABLATIONS: t06(ablations=ablation_rows(summary, gstar), tau=tau, provenance=provenance),
     }
     tables |= {schema.name: per_condition(rows, grid, schema, provenance) for schema, rows in of_conditions.items()}
-    cases = _cases(stage, tables, raster, gstar)
+    cases = _cases(stage, tables, sizes, raster, gstar)
     first = tables[CANON.TABLE.T01_SUMMARY].iloc[0]
     judged = judged_frame(cases).assign(model_role=first["model_role"], dataset_role=first["dataset_role"])
     tables[T08.name] = finished(judged, T08, provenance)
@@ -184,7 +184,11 @@ def _tables(
 
 
 def _cases(
-    stage: StageSession, tables: Mapping[str, pd.DataFrame], raster: Raster, gstar: Gstar
+    stage: StageSession,
+    tables: Mapping[str, pd.DataFrame],
+    sizes: Mapping[int, SizeAnalysis],
+    raster: Raster,
+    gstar: Gstar,
 ) -> dict[tuple[str, float], Case]:
     analysis = stage.params.analysis
     weights = multinomial_weights(len(raster.seq_id), analysis.bootstrap_reps, analysis.bootstrap_seed)
@@ -193,14 +197,15 @@ def _cases(
     cases = {}
     for (spike_def, rate), gain in gstar.items():
         ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL, spike_def_id=spike_def, target_rate=rate)
+        gains = [raster.conditions[i].gain for i in ids]
         events = raster.counts[ids].sum(axis=(2, 3), dtype=np.int64)
         row, judged = (rows[str(spike_def), rate, gain] for rows in (summary, crackling))
         cases[str(spike_def), rate] = Case(
             row={name: value for name, value in row.items() if isinstance(value, float)},
             gstar=gain,
-            peak=chi_peak([raster.conditions[i].gain for i in ids], events, weights),
+            peak=chi_peak(gains, events, weights),
             crackling_passed=bool(judged["pass"]),
-            crackling_reason=str(judged["opt_reason"]),
+            reasons=reasons(sizes[ids[gains.index(gain)]], analysis.adjacency),
             other_gstar=next((g for (d, r), g in gstar.items() if r == rate and d != spike_def), float("nan")),
         )
     return cases

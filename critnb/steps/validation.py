@@ -15,20 +15,27 @@ from critnb.session import StageSession
 from critnb.steps.known_answers import KnownAnswers
 
 _PROBE_WINDOWS = 4
+_IDENTITY = "identity"
+_READING = "u read at the projection"
+_LINEARITY = "linearity"
+_ATTENTION_LINEARITY = "attention linearity"
 _SHOWN_PARAMETER = 0.9
 
 
 def check_model(stage: StageSession) -> pd.DataFrame:
-    """Run the identity check, the reading of u and the linearity check of every layer, and write their table."""
+    """Run the identity check, the reading of u and both linearity checks of every layer, and write their table."""
     tokens = stage.slice(SliceRole.A_cal).tokens[:_PROBE_WINDOWS]
     with stage.step("model checks"):
         identity = checks.identity_deviation(stage.model, tokens)
         reading = checks.unit_reading_deviation(stage.model, tokens)
-        layers = checks.linearity(stage.model, tokens)
+        branches = {
+            _LINEARITY: checks.linearity(stage.model, tokens),
+            _ATTENTION_LINEARITY: checks.attention_linearity(stage.model, tokens),
+        }
     rows: list[dict[str, object]] = [
-        {"check": "identity", "layer": -1, "deviation": identity, "tolerance": 0.0, "passed": identity == 0.0},
+        {"check": _IDENTITY, "layer": -1, "deviation": identity, "tolerance": 0.0, "passed": identity == 0.0},
         {
-            "check": "u read at the projection",
+            "check": _READING,
             "layer": -1,
             "deviation": reading,
             "tolerance": CANON.CONST.U_HOOK_MATCH_TOL_ABS,
@@ -37,12 +44,13 @@ def check_model(stage: StageSession) -> pd.DataFrame:
     ]
     rows += [
         {
-            "check": "linearity",
+            "check": name,
             "layer": layer.layer,
             "deviation": layer.deviation,
             "tolerance": layer.tolerance,
             "passed": layer.passed,
         }
+        for name, layers in branches.items()
         for layer in layers
     ]
     frame = pd.DataFrame(rows).astype({"layer": "int32", "passed": "bool"})
@@ -51,11 +59,12 @@ def check_model(stage: StageSession) -> pd.DataFrame:
 
 
 def model_gates(frame: pd.DataFrame) -> list[Gate]:
-    """Return one gate a check; of the linearity check the worst layer is named."""
+    """Return one gate a check; of the linearity checks the worst layer is named."""
     conditions = {
-        "identity": "logits with g = 1 hooked in equal the plain logits bit for bit",
-        "u read at the projection": f"projecting the u read gives the same output within {CANON.CONST.U_HOOK_MATCH_TOL_ABS:g}",
-        "linearity": "a gain on one layer moves its block by (g - 1) x contribution, within rounding",
+        _IDENTITY: "logits with g = 1 hooked in equal the plain logits bit for bit",
+        _READING: f"projecting the u read gives the same output within {CANON.CONST.U_HOOK_MATCH_TOL_ABS:g}",
+        _LINEARITY: "a gain on one layer moves its block by (g - 1) x contribution, within rounding",
+        _ATTENTION_LINEARITY: "the same of attention, with the MLP at gain 0",
     }
     gates = []
     for name, rows in frame.groupby("check", sort=False):
@@ -84,6 +93,8 @@ def model_table(stage: StageSession) -> pd.DataFrame:
         "MLP units F of a layer": model.n_units,
         "computed in": facts.get("dtype"),
         "context in tokens": model.context_length,
+        "taps from": facts.get("taps"),
+        "attention computed by": facts.get("attention"),
         "sha256 of the weights": facts.get("weights_sha256"),
     }
     return pd.DataFrame({"fact": rows.keys(), "value": [str(value) for value in rows.values()]})

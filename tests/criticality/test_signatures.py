@@ -59,7 +59,7 @@ OWN = {
     "gstar": 1.1,
     "peak": ChiPeak(1.2, 1.1, 1.3, at_grid_edge=False),
     "crackling_passed": True,
-    "crackling_reason": "",
+    "reasons": {},
     "other_gstar": 1.2,
 }
 
@@ -91,7 +91,7 @@ VERDICTS = [
     (C.S2_SUSCEPTIBILITY, {"peak": EDGE}, FAIL),
     (C.S2_SUSCEPTIBILITY, {"opt_chi_token_shuffle": 3.2}, FAIL),
     (C.S2_SUSCEPTIBILITY, {"opt_chi_token_shuffle": NAN}, MISSING),
-    (C.S3_CRACKLING, {"crackling_passed": False, "crackling_reason": "the interval is too wide"}, FAIL),
+    (C.S3_CRACKLING, {"crackling_passed": False, "reasons": {"crackling_gamma": "the interval is too wide"}}, FAIL),
     (C.S3_CRACKLING, {"crackling_gamma": NAN, **ends("crackling", NAN, NAN), "crackling_passed": False}, MISSING),
     (C.S3_CRACKLING, ends("opt_crackling_gamma_perm", 1.2, 1.7), FAIL),
     (C.S3_CRACKLING, {"opt_crackling_gamma_perm": NAN, **ends("opt_crackling_gamma_perm", NAN, NAN)}, PASS),
@@ -130,6 +130,21 @@ def test_every_verdict_says_what_decided(criterion, changed, verdict):
     assert one.gate
     assert one.reason
     assert "nan" not in one.reason or verdict is MISSING
+
+
+@pytest.mark.parametrize(
+    ("criterion", "name"),
+    [
+        (C.S3_CRACKLING, "crackling_gamma"),
+        (C.S4_SCALING, "opt_dcc"),
+        (C.S5_MULTISTEP_TOKENS, "opt_m_time"),
+        (C.S5_MULTISTEP_DEPTH, "opt_m_depth"),
+    ],
+)
+def test_what_the_estimator_says_is_what_the_reader_reads(criterion, name):
+    one = judged(criterion, **{name: NAN}, reasons={name: "5 positions give 3 lags, and the fit needs 4"})
+    assert one.verdict is MISSING
+    assert one.reason == "5 positions give 3 lags, and the fit needs 4"
 
 
 def test_a_point_without_an_interval_is_not_judged():

@@ -11,7 +11,7 @@ from critnb.criticality.multistep import along_tokens, multistep
 from critnb.criticality.sample import Lattice
 from critnb.criticality.scaling import critical_pool
 from critnb.criticality.size_analysis import PERMUTED, REAL, Settings, SizeShard, analyse_sizes
-from critnb.criticality.size_rows import t01_columns, t04_columns, t05_columns, t09_rows
+from critnb.criticality.size_rows import reasons, t01_columns, t04_columns, t05_columns, t09_rows
 from critnb.criticality.synthetic import bernoulli, persistent_rows
 from critnb.criticality.tails import Histogram, fit_tail
 from critnb.lattice import permute
@@ -128,6 +128,9 @@ def test_poor_rasters_say_why_and_never_crash(counts):
     for exponents in found.exponents.values():
         missing = [exponents.tau_S.value, exponents.alpha_D.value, exponents.gamma.gamma]
         assert any(math.isnan(value) for value in missing) <= bool(exponents.reason)
+    why = reasons(found, ADJ)
+    assert math.isnan(t01_columns(found, ADJ)["opt_dcc"]) <= bool(why["opt_dcc"])
+    assert (why["opt_m_time"], why["opt_m_depth"]) == (found.tokens[REAL].reason, found.depth[REAL].reason)
     for fitted in (*found.tokens.values(), *found.depth.values()):
         assert fitted.available == (not fitted.reason)
         assert math.isnan(fitted.m) == (not fitted.available)

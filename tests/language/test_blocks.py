@@ -228,6 +228,13 @@ def test_an_activation_written_into_the_reader_is_seen(monkeypatch):
     assert checks.unit_reading_deviation(model, TOKENS) > 1e-3
 
 
+def test_units_of_another_number_than_the_taps_say_are_infinitely_wrong():
+    model = tiny_loaded("opt")
+    wrong = replace(model, taps=Taps(model.taps.layers, model.n_units + 1))
+    assert checks.unit_reading_deviation(model, TOKENS) == 0.0
+    assert checks.unit_reading_deviation(wrong, TOKENS) == float("inf")
+
+
 def test_a_projection_that_is_never_called_is_infinitely_wrong():
     model = tiny_loaded("llama")
     never = torch.nn.Linear(48, 32)

@@ -94,7 +94,7 @@ def test_the_caption_tells_of_the_null_and_of_the_slice(name) -> None:
 
 def test_every_figure_of_the_analysis_has_a_module() -> None:
     folder = {path.name[:3].upper() for path in Path(figures.__file__).parent.glob("f[0-9][0-9]_*.py")}
-    keys = {key[:3] for key in type(CANON.FIGURE).model_fields}
+    keys = {key[:3] for key in type(CANON.FIGURE).model_fields if key.startswith("F")}
     assert keys - set(NOT_DRAWN_YET) == folder
 
 

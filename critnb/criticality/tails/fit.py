@@ -78,38 +78,31 @@ def fit_tail(
     power_law, error = fit_power_law(tail, xmin, xmax)
     if np.isnan(error):
         return TailFit(xmin, xmax, tail.n, available=False, reason="nearly all values are at xmax")
-    exponential, lognormal = fit_exponential(tail, xmin, xmax), fit_lognormal(tail, xmin, xmax)
-    cutoff = fit_cutoff(tail, xmin, xmax, power_law)
-    likelihood = {law: law.log_likelihood(tail) for law in (power_law, exponential, lognormal, cutoff)}
-    llr_lognormal, z_lognormal, p_lognormal = vuong(power_law, lognormal, tail)
-    llr_exponential, z_exponential, p_exponential = vuong(power_law, exponential, tail)
-    llr_cutoff = likelihood[power_law] - likelihood[cutoff]
-    return TailFit(
-        xmin=xmin,
-        xmax=xmax,
-        n_tail=tail.n,
-        available=True,
-        reason="",
-        alpha_powerlaw=power_law.parameters[0],
-        alpha_se=error,
-        lambda_exponential=exponential.parameters[0],
-        lognorm_mu=lognormal.parameters[0],
-        lognorm_sigma=lognormal.parameters[1],
-        cutoff_alpha=cutoff.parameters[0],
-        cutoff_lambda=cutoff.parameters[1],
-        ll_powerlaw=likelihood[power_law],
-        ll_exponential=likelihood[exponential],
-        ll_lognormal=likelihood[lognormal],
-        ll_cutoff=likelihood[cutoff],
-        llr_powerlaw_vs_lognormal=llr_lognormal,
-        llr_powerlaw_vs_exponential=llr_exponential,
-        llr_powerlaw_vs_cutoff=llr_cutoff,
-        z_powerlaw_vs_lognormal=z_lognormal,
-        p_powerlaw_vs_lognormal=p_lognormal,
-        z_powerlaw_vs_exponential=z_exponential,
-        p_powerlaw_vs_exponential=p_exponential,
-        p_powerlaw_vs_cutoff=boundary_p(llr_cutoff),
-    )
+    others = {
+        "exponential": fit_exponential(tail, xmin, xmax),
+        "lognormal": fit_lognormal(tail, xmin, xmax),
+        "cutoff": fit_cutoff(tail, xmin, xmax, power_law),
+    }
+    numbers = {
+        "alpha_powerlaw": power_law.parameters[0],
+        "alpha_se": error,
+        "lambda_exponential": others["exponential"].parameters[0],
+        **dict(zip(("lognorm_mu", "lognorm_sigma"), others["lognormal"].parameters, strict=True)),
+        **dict(zip(("cutoff_alpha", "cutoff_lambda"), others["cutoff"].parameters, strict=True)),
+        "ll_powerlaw": power_law.log_likelihood(tail),
+    }
+    for name, law in others.items():
+        numbers |= {f"ll_{name}": law.log_likelihood(tail), **_tests(name, power_law, law, tail)}
+    return TailFit(xmin, xmax, tail.n, available=True, reason="", **numbers)
+
+
+def _tests(name: str, power_law: Fitted, other: Fitted, tail: Histogram) -> dict[str, float]:
+    """Return the ratio and the tests of the power law against another law, as TailFit names them."""
+    if name == "cutoff":
+        ratio = power_law.log_likelihood(tail) - other.log_likelihood(tail)
+        return {"llr_powerlaw_vs_cutoff": ratio, "p_powerlaw_vs_cutoff": boundary_p(ratio)}
+    tested = zip(("llr", "z", "p"), vuong(power_law, other, tail), strict=True)
+    return {f"{what}_powerlaw_vs_{name}": number for what, number in tested}
 
 
 def _obstacle(tail: Histogram, min_tail: int) -> str:

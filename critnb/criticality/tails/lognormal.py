@@ -21,8 +21,8 @@ from critnb.criticality.tails.newton import Evaluation, maximise
 
 Floats = npt.NDArray[np.float64]
 
-# Bounds of c. Lower: the law differs from a (rounded) power law by c u^2, 1e-9 nats, and mu and sigma no longer say
-# anything of their own. Upper: sigma a third of a bin's width.
+# Bounds of c. Lower: the law differs from a (rounded) power law by c u^2, 1e-9 nats at one standard deviation, and mu
+# and sigma no longer say anything of their own. Upper: sigma a third of a bin's width.
 _FLATTEST = 1e-9
 _NARROWEST = 0.3
 # Integrals leave out what lies so many nats below the maximum.
@@ -74,7 +74,7 @@ def fit_lognormal(sample: Histogram, xmin: int, xmax: int | None) -> Fitted:
     """Fit the rounded lognormal on xmin..xmax; parameters (mu, sigma) of ln x.
 
     sigma is held between 0.3 bins at the smallest value (or at 32) and some 22000 standard deviations of ln x. At the
-    upper bound mu runs to minus infinity with sigma^2 and the law is, to 1e-9 nats a value, a power law integrated over
+    upper bound |mu| grows with sigma^2 and the law is, to 1e-9 nats a value near the mean, a power law integrated over
     x +- 1/2. NaN where all values are equal.
     """
     logs = np.log(sample.values)

@@ -24,7 +24,7 @@ _BASE_FIT = (
     ("alpha_powerlaw", "-", "exponent of the power law k^-alpha"),
     ("lambda_exponential", "1/unit", "rate of the exponential e^-lambda k"),
     ("lognorm_mu", "ln unit", "mu of the rounded lognormal"),
-    ("lognorm_sigma", "ln unit", "sigma of the rounded lognormal"),
+    ("lognorm_sigma", "ln unit", "sigma of the rounded lognormal; in the thousands: as a lognormal it is a power law"),
     ("ll_powerlaw", _NATS, "log-likelihood of the power law"),
     ("ll_exponential", _NATS, "log-likelihood of the exponential"),
     ("ll_lognormal", _NATS, "log-likelihood of the lognormal"),
@@ -41,7 +41,11 @@ _FURTHER_FIT = (
     ("p_powerlaw_vs_lognormal", "-", "two-sided p of that ratio"),
     ("z_powerlaw_vs_exponential", "-", "Vuong's normalised ratio; positive favours the power law"),
     ("p_powerlaw_vs_exponential", "-", "two-sided p of that ratio"),
-    ("p_powerlaw_vs_cutoff", "-", "p of the nested likelihood-ratio test with lambda on its boundary"),
+    (
+        "p_powerlaw_vs_cutoff",
+        "-",
+        "p of lambda = 0, which lies on the boundary: half a chi-square, 1 where lambda is 0",
+    ),
 )
 _KS = (
     ("ks_xmin", "unit", "lower end of the support that minimises the Kolmogorov-Smirnov distance"),
