@@ -11,7 +11,7 @@ from models import loaded_from
 from pipeline.test_pipeline import digests, result, run_of, start, wait_for  # noqa: F401 (start is a fixture)
 
 from critnb import sources
-from critnb.canon import CANON, DatasetRole, Exit, GCondition, Intervention, SliceRole, Stage
+from critnb.canon import CANON, DatasetRole, GCondition, Intervention, SliceRole, Stage
 from critnb.criticality import branching_sums, multinomial_weights
 from critnb.criticality.carried import IDENTICAL, MEASURES
 from critnb.language.windows import corpus_windows, pick
@@ -151,7 +151,6 @@ def test_killed_after_a_gain_it_resumes_to_the_same_bytes(whole, inputs, start, 
     process.wait()
     if next(tmp_path.glob("*S06B_*.partial"), None) is None:
         pytest.skip("the stage was done before it could be killed")
-    assert run_stages(COMMAND, tmp_path).returncode == Exit.RUN_EXISTS
     wait_for(lambda: run_stages(COMMAND, tmp_path, "--allow-resume").returncode == 0, seconds=120)
     assert digests(tmp_path, "S06B_") == digests(whole, "S06B_")
     assert run_of(tmp_path, Stage.S06B).record.forward_windows < len(gains) * N
