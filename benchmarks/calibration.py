@@ -1,8 +1,8 @@
-"""How often the instrument is right: false positives of the null tests, coverage of the intervals.
+"""How often the instrument is right: false positives of null tests and verdicts, coverage of the intervals.
 
     python benchmarks/calibration.py
 
-Hundreds of repeats of inputs whose truth is known. A rate is shown with its own standard error.
+Some hundred repeats of inputs whose truth is known. A rate is shown with its own standard error.
 """
 
 from __future__ import annotations
@@ -15,15 +15,60 @@ from collections.abc import Callable
 
 import numpy as np
 
-from critnb.criticality import branching_sums, compare, multinomial_weights, null_branching, percentile_interval
+from critnb.canon import CANON, Adjacency, Criterion, SizeDef
+from critnb.criticality import (
+    branching_sums,
+    compare,
+    known,
+    multinomial_weights,
+    null_branching,
+    percentile_interval,
+)
+from critnb.criticality.chi_peak import chi_peak
+from critnb.criticality.crackling import crackling
+from critnb.criticality.exponents import estimate_exponent, exponents
+from critnb.criticality.judgement import Case
 from critnb.criticality.multistep import multistep
-from critnb.criticality.synthetic import bernoulli, driven_branching, persistent_rows, subsample
-from critnb.lattice import RASTER_NULLS
+from critnb.criticality.sample import AvalancheSample, Lattice
+from critnb.criticality.scaling import critical_pool
+from critnb.criticality.signatures import judge_all
+from critnb.criticality.size_analysis import Settings, SizeShard, analyse_sizes
+from critnb.criticality.size_rows import reasons, t01_columns
+from critnb.criticality.synthetic import (
+    bernoulli,
+    discrete_power_law,
+    driven_branching,
+    persistent_rows,
+    poisson_branching,
+    subsample,
+)
+from critnb.criticality.tails import XminScan
+from critnb.gates import Verdict
+from critnb.lattice import RASTER_NULLS, permute
 
 LEVEL, NOMINAL = 0.05, 0.95
 SHAPE = (16, 8, 64)  # sequences, layers, tokens
 REPEATS, REPLICATES, RESAMPLES = 1000, 199, 500
 DENSITY, AUTOCORRELATION = 0.2, 0.3
+NOISE_REPEATS, NOISE_REPLICATES, NOISE_REFERENCES = 80, 99, 50
+# shape, density, autocorrelation
+NOISE = (
+    ((48, 8, 128), 0.1, 0.0),
+    ((48, 8, 128), 0.2, 0.0),
+    ((48, 8, 128), 0.3, 0.0),
+    ((48, 8, 128), 0.5, 0.0),
+    ((48, 24, 128), 0.45, 0.0),
+    ((48, 8, 128), 0.2, 0.3),
+)
+JUDGED = {
+    Criterion.S1_BRANCHING: "S1",
+    Criterion.S3_CRACKLING: "S3",
+    Criterion.S4_SCALING: "S4",
+    Criterion.S5_MULTISTEP_TOKENS: "S5 tokens",
+    Criterion.S5_MULTISTEP_DEPTH: "S5 depth",
+    Criterion.X1_NULL_EXPLAINS_BRANCHING: "X1",
+    Criterion.X4_NULL_HAS_SAME_TAIL: "X4",
+}
 
 
 def main() -> None:
@@ -31,6 +76,9 @@ def main() -> None:
     false_positives()
     branching_coverage()
     multistep_coverage()
+    exponent_coverage()
+    crackling_coverage()
+    noise_verdicts()
 
 
 def rate(hits: list[bool]) -> str:
@@ -103,6 +151,7 @@ def multistep_coverage() -> None:
         for found in covered(shape, m, drive, p, repeats):
             print(f"{found}", end="", flush=True)
         print()
+    print()
 
 
 def covered(shape: tuple[int, ...], m: float, drive: float | np.ndarray, p: float, repeats: int) -> list[str]:
@@ -119,6 +168,121 @@ def covered(shape: tuple[int, ...], m: float, drive: float | np.ndarray, p: floa
             held[offset].append(fit.m_ci_low <= m <= fit.m_ci_high)
             estimates[offset].append(fit.m)
     return [f"{rate(held[offset]):>14}{np.nanmean(estimates[offset]):9.4f}" for offset in held]
+
+
+def exponent_coverage() -> None:
+    repeats, windows, lattice = 300, 96, Lattice(24, 256, 1)
+    largest = lattice.largest_size(SizeDef.SIZE_EVENTS, inside=True)
+    print(
+        f"tau_S of power laws on 1 to {largest}: share of 95 % intervals that hold the truth in %, {repeats} repeats of"
+    )
+    print(f"{windows} windows with 20 avalanches each on average")
+    print(f"{'':48}{'xmin scanned':>14}{'mean':>9}{'xmin known':>14}{'mean':>9}")
+    weights = multinomial_weights(windows, RESAMPLES, seed=1337)
+    for name, alpha, xmin in (("1.5", 1.5, 1), ("2.5", 2.5, 1), ("2.5 from 5 on, evenly spread below", 2.5, 5)):
+        found = {"scanned": [], "known": []}
+        for seed in range(repeats):
+            sample = power_law_sample(alpha, xmin, windows, largest, seed)
+            whole = exponents(sample, weights, lattice=lattice, size_def=SizeDef.SIZE_EVENTS)
+            found["scanned"].append((whole.tau_S.value, *whole.tau_S.interval))
+            support = XminScan(xmin, alpha, np.nan, len(sample), available=True, reason="")
+            fixed = estimate_exponent(sample.size, sample.sequence, support, largest, weights)
+            found["known"].append((np.median(fixed.replicates), *fixed.interval))
+        print(f"{name:48}", end="")
+        for triples in found.values():
+            value, low, high = np.array(triples).T
+            print(f"{rate(list((low <= alpha) & (alpha <= high))):>14}{value.mean():9.4f}", end="", flush=True)
+        print()
+    print("scanned: the interval holds the xmin that the scan chose fixed; known: the whole power law\n")
+
+
+def power_law_sample(alpha: float, xmin: int, windows: int, largest: int, seed: int) -> AvalancheSample:
+    """Independent avalanches; half of them below xmin where it is above one."""
+    rng = np.random.default_rng(seed)
+    sequence = np.repeat(np.arange(windows), rng.poisson(20, windows))
+    size = discrete_power_law(alpha, len(sequence), xmin=xmin, xmax=largest, seed=seed)
+    if xmin > 1:
+        size = np.where(rng.random(len(size)) < 0.5, size, rng.integers(1, xmin, len(size)))
+    duration = discrete_power_law(2.0, len(sequence), xmax=100, seed=seed + 10_000)
+    return AvalancheSample(size, duration, sequence, np.zeros(len(size), dtype=np.bool_))
+
+
+def crackling_coverage() -> None:
+    repeats, windows, durations = REPEATS // 2, 96, np.arange(3, 13)
+    sizes = known.mean_size_by_duration(12)
+    truth = float(np.polyfit(np.log(durations), np.log(sizes[durations - 1]), 1)[0])
+    print(
+        f"crackling: share of 95 % intervals of gamma at durations 3 to 12 that hold {truth:.4f} in %, {repeats} repeats"
+    )
+    weights = multinomial_weights(windows, RESAMPLES, seed=1337)
+    for n in (2_000, 5_000, 20_000):
+        found = []
+        for seed in range(repeats):
+            runs = poisson_branching(n, 1.0, max_generations=12, seed=seed)
+            used = np.flatnonzero(runs.durations <= 12)
+            sample = AvalancheSample(
+                runs.sizes[used], runs.durations[used], used % windows, np.zeros(len(used), dtype=np.bool_)
+            )
+            slope = crackling(sample, weights)
+            if len(slope.durations) == len(durations):
+                found.append((slope.gamma, slope.ci_low, slope.ci_high))
+        gamma, low, high = np.array(found).T
+        name = f"{n} critical runs in {windows} windows"
+        print(f"{name:48}{rate(list((low <= truth) & (truth <= high))):>14}{gamma.mean():9.4f}")
+    print()
+
+
+def noise_verdicts() -> None:
+    print(f"verdicts: share that pass in %, {NOISE_REPEATS} rasters of 48 windows, each against its own nulls;")
+    print("n/a: not available in any of them; (k): not available in k %, which count as not passed")
+    print(f"{'':36}" + "".join(f"{name:>17}" for name in JUDGED.values()))
+    for shape, density, autocorrelation in NOISE:
+        _, layers, tokens = shape
+        lattice = Lattice(layers, tokens, 512)
+        settings = Settings(
+            lattice, Adjacency.ADJ_4N, multinomial_weights(shape[0], RESAMPLES, seed=1337),
+            critical_pool(lattice, cascades=CANON.CONST.REFERENCE_CASCADES, seed=CANON.CONST.REFERENCE_SEED),
+            p_replicates=0, reference_replicates=NOISE_REFERENCES,
+        )  # fmt: skip
+        verdicts: dict[Criterion, list[Verdict]] = {criterion: [] for criterion in JUDGED}
+        for seed in range(NOISE_REPEATS):
+            sites = bernoulli(density, shape, seed)
+            if autocorrelation:
+                sites = persistent_rows(density, autocorrelation, shape, seed)
+            for judged in judge_all(noise_case(sites.astype(np.uint16), settings, seed)):
+                if judged.criterion_id in verdicts:
+                    verdicts[judged.criterion_id].append(judged.verdict)
+        kind = f"persistent r = {autocorrelation:g}" if autocorrelation else "independent"
+        name = f"{kind}, {layers} x {tokens}, p = {density:g}"
+        print(f"{name:36}" + "".join(f"{passed(found):>17}" for found in verdicts.values()), flush=True)
+    print("persistent rows differ from the permutation null along tokens; nothing else is to be found in them")
+
+
+def passed(verdicts: list[Verdict]) -> str:
+    missing = np.mean([verdict is Verdict.NOT_AVAILABLE for verdict in verdicts])
+    if missing == 1:
+        return "n/a"
+    return rate([verdict is Verdict.PASS for verdict in verdicts]) + (f" ({100 * missing:.0f})" if missing else "")
+
+
+def noise_case(counts: np.ndarray, settings: Settings, seed: int) -> Case:
+    """A condition as S05 judges it; without a gain grid and shuffled tokens, so S2, X2, X3 and X5 say nothing."""
+    seq_id, key = np.arange(len(counts), dtype=np.int32), str(seed).encode()
+    permuted = permute(counts, seq_id, seed=1, condition_key=key, replicates=[0])[0]
+    analysis = analyse_sizes(SizeShard(counts, permuted, seq_id, key), settings)
+    sums, row = branching_sums(counts), t01_columns(analysis, settings.adjacency)
+    row["b_tot"] = float(sums.pooled().b_tot)
+    for null_id, suffix in zip(RASTER_NULLS, ("", "_shift"), strict=True):
+        null = null_branching(counts, seq_id, null_id, seed=1, condition_key=key, replicates=range(NOISE_REPLICATES))
+        compared = compare(row["b_tot"], null.pooled().b_tot)
+        prefix = "opt_" if suffix else ""
+        row |= {f"{prefix}delta_b_tot{suffix}": compared.delta, f"opt_delta_b_tot{suffix}_p": compared.p_one_sided}
+        if not suffix:
+            row["b_tot_perm"] = compared.null_mean
+            interval = percentile_interval(sums.weighted(settings.weights).b_tot - compared.null_mean)
+            row |= {"opt_delta_b_tot_ci_low": float(interval.low), "opt_delta_b_tot_ci_high": float(interval.high)}
+    peak = chi_peak([1.0, 2.0], np.stack([counts.sum(axis=(1, 2))] * 2), settings.weights)
+    return Case(row, 1.0, peak, reasons(analysis, settings.adjacency), float("nan"))
 
 
 if __name__ == "__main__":

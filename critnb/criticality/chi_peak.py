@@ -14,12 +14,16 @@ from critnb.criticality.susceptibility import chi
 
 @dataclass(frozen=True)
 class ChiPeak:
-    """The gain with the largest chi, its 95 % interval over resampled sequences, and whether it ends the grid."""
+    """The gain with the largest chi and its 95 % interval over resampled sequences.
+
+    at_grid_edge: it is the first or the last gain; spans_grid: the interval reaches from the first to the last.
+    """
 
     gain: float
     ci_low: float
     ci_high: float
     at_grid_edge: bool
+    spans_grid: bool
 
 
 def chi_peak(gains: Sequence[float], events: npt.NDArray[np.integer], weights: npt.NDArray[np.int64]) -> ChiPeak:
@@ -30,4 +34,6 @@ def chi_peak(gains: Sequence[float], events: npt.NDArray[np.integer], weights: n
     grid = np.asarray(gains, dtype=np.float64)
     interval = percentile_interval(grid[chi(events, weights).argmax(axis=-1)])
     peak = float(grid[chi(events).argmax()])
-    return ChiPeak(peak, float(interval.low), float(interval.high), peak in (grid.min(), grid.max()))
+    low, high = float(interval.low), float(interval.high)
+    ends = grid.min(), grid.max()
+    return ChiPeak(peak, low, high, at_grid_edge=peak in ends, spans_grid=(low, high) == ends)

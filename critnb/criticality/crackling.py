@@ -53,22 +53,25 @@ class Crackling:
         return 0 < self.ci_width <= _CONST.BOOTSTRAP_CI_WIDTH_MAX
 
 
-def crackling(sample: AvalancheSample, weights: npt.NDArray[np.int64]) -> Crackling:
+def crackling(
+    sample: AvalancheSample, weights: npt.NDArray[np.int64], *, among: npt.NDArray[np.int64] | None = None
+) -> Crackling:
     """Return the least-squares slope of log E[S|D] on log D.
 
-    Points are the durations in CRACKLING_D_RANGE with at least CRACKLING_MIN_AVALANCHES_PER_POINT avalanches, each of the
-    same weight; at least CRACKLING_MIN_POINTS of them. weights int64 [R, N]: how often each bootstrap replicate drew each
-    sequence. A replicate keeps the points of which it still has an avalanche, and needs as many.
+    Points are the durations in CRACKLING_D_RANGE, or those ``among`` the given ones, with at least
+    CRACKLING_MIN_AVALANCHES_PER_POINT avalanches, each of the same weight; at least CRACKLING_MIN_POINTS of them. weights
+    int64 [R, N]: how often each bootstrap replicate drew each sequence. A replicate keeps the points of which it still
+    has an avalanche, and needs as many.
     """
     low, high = _CONST.CRACKLING_D_RANGE
-    n = np.bincount(sample.duration, minlength=high + 1)[low : high + 1]
-    points = np.flatnonzero(n >= _CONST.CRACKLING_MIN_AVALANCHES_PER_POINT)
-    durations = points + low
+    n = np.bincount(sample.duration, minlength=high + 1)[: high + 1]
+    candidates = np.arange(low, high + 1) if among is None else among
+    durations = candidates[n[candidates] >= _CONST.CRACKLING_MIN_AVALANCHES_PER_POINT]
     counts, sizes = _sums(sample, durations, weights.shape[1])
     mean_size = sizes.sum(axis=0) / counts.sum(axis=0)
-    shown = durations, n[points], mean_size
-    if len(points) < _CONST.CRACKLING_MIN_POINTS:
-        return _not_available(shown, len(weights), _too_few(len(points)))
+    shown = durations, n[durations], mean_size
+    if len(durations) < _CONST.CRACKLING_MIN_POINTS:
+        return _not_available(shown, len(weights), _too_few(len(durations), among))
     log_d, log_s = np.log(durations), np.log(mean_size)
     gamma = float(_slopes(log_d, log_s[None])[0])
     r2 = float(np.corrcoef(log_d, log_s)[0, 1] ** 2) if np.ptp(log_s) > 0 else float("nan")
@@ -122,10 +125,11 @@ def _slopes(x: Floats, y: Floats) -> Floats:
     return slopes
 
 
-def _too_few(points: int) -> str:
+def _too_few(points: int, among: npt.NDArray[np.int64] | None) -> str:
     low, high = _CONST.CRACKLING_D_RANGE
+    which = f"durations in {low}..{high}" if among is None else "of the real raster's durations"
     least = _CONST.CRACKLING_MIN_AVALANCHES_PER_POINT
-    return f"{points} durations in {low}..{high} have at least {least} avalanches, {_CONST.CRACKLING_MIN_POINTS} are needed"
+    return f"{points} {which} have at least {least} avalanches, {_CONST.CRACKLING_MIN_POINTS} are needed"
 
 
 def _not_available(

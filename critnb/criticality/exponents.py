@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from critnb.canon import SizeDef
+from critnb.canon import CANON, SizeDef
 from critnb.criticality.bootstrap import percentile_interval
 from critnb.criticality.crackling import Crackling, crackling
 from critnb.criticality.sample import AvalancheSample, Lattice, per_sequence
 from critnb.criticality.tails import Histogram, XminScan, mle_exponent, scan_xmin
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +42,8 @@ class Estimate:
 class Exponents:
     """What the avalanches of one raster give.
 
-    size_scan, duration_scan: the KS-optimal supports; tau_S and alpha_D are exponents on them, the support held fixed
-    while sequences are resampled. crackling: of all avalanches; gamma: of the uncensored ones, as tau_S and alpha_D are.
+    size_scan, duration_scan: the supports; tau_S and alpha_D are exponents on them, the support held fixed while
+    sequences are resampled. crackling: of all avalanches; gamma: of the uncensored ones, as tau_S and alpha_D are.
     """
 
     n_avalanches: int
@@ -63,15 +64,18 @@ class Exponents:
 
     @property
     def relation_reason(self) -> str:
-        """Why dcc is not available, in words; empty where it is."""
+        """Why dcc or its interval is not available, in words; empty where both are."""
         return _joined(self._of_relation())
 
     def _of_relation(self) -> dict[str, str]:
+        unsure = np.isnan(self.dcc.interval[0]) and not np.isnan(self.dcc.value)
+        missing = int(np.isnan(self.dcc.replicates).sum())
         return {
             "tau_S": self.size_scan.reason,
             "alpha_D": self.duration_scan.reason,
             "gamma of uncensored avalanches": self.gamma.reason,
             "gamma_pred": "tau_S is not above one" if self.tau_S.value <= 1 else "",
+            "interval of dcc": f"{missing} of {len(self.dcc.replicates)} replicates have none" if unsure else "",
         }
 
 
@@ -80,18 +84,28 @@ def _joined(reasons: dict[str, str]) -> str:
 
 
 def exponents(
-    sample: AvalancheSample, weights: npt.NDArray[np.int64], *, lattice: Lattice, size_def: SizeDef
+    sample: AvalancheSample,
+    weights: npt.NDArray[np.int64],
+    *,
+    lattice: Lattice,
+    size_def: SizeDef,
+    like: Exponents | None = None,
 ) -> Exponents:
     """Estimate every exponent of a sample; weights int64 [R, N] of the sequence bootstrap.
 
-    lattice and size_def give the upper ends of the supports. Nothing raises for a small sample: what it does not
-    support is not available, with a reason.
+    lattice and size_def give the upper ends of the supports, the Kolmogorov-Smirnov scan the lower ones. With ``like``
+    supports and durations are those of another raster: two exponents can be compared on one support only, for an
+    xmin of one's own moves the exponent by more than its interval is wide. Nothing raises for a small sample: what it
+    does not support is not available, with a reason.
     """
     inner = sample.uncensored()
     size_max, duration_max = lattice.largest_size(size_def, inside=True), lattice.longest_duration(inside=True)
-    size_scan, tau = _tail(inner.size, inner.sequence, size_max, weights)
-    duration_scan, alpha = _tail(inner.duration, inner.sequence, duration_max, weights)
-    of_all, gamma = crackling(sample, weights), crackling(inner, weights)
+    size_scan = _support(inner.size, size_max, like.size_scan if like else None)
+    duration_scan = _support(inner.duration, duration_max, like.duration_scan if like else None)
+    tau = estimate_exponent(inner.size, inner.sequence, size_scan, size_max, weights)
+    alpha = estimate_exponent(inner.duration, inner.sequence, duration_scan, duration_max, weights)
+    of_all = crackling(sample, weights, among=like.crackling.durations if like else None)
+    gamma = crackling(inner, weights, among=like.gamma.durations if like else None)
     predicted = Estimate(
         float(predicted_gamma(np.float64(tau.value), np.float64(alpha.value))),
         predicted_gamma(tau.replicates, alpha.replicates),
@@ -108,17 +122,35 @@ def predicted_gamma(tau_S: Floats | np.float64, alpha_D: Floats | np.float64) ->
     return predicted
 
 
-def _tail(
-    values: npt.NDArray[np.int64], sequence: npt.NDArray[np.intp], largest: int, weights: npt.NDArray[np.int64]
-) -> tuple[XminScan, Estimate]:
-    scan = scan_xmin(Histogram.of(values), xmax=largest)
-    if not scan.available:
-        return scan, Estimate(float("nan"), np.full(len(weights), np.nan))
-    tail = values >= scan.xmin
+def _support(values: Ints, largest: int, like: XminScan | None) -> XminScan:
+    """Return the support of least distance, or the other raster's with what the values [K] have on it."""
+    if like is None:
+        return scan_xmin(Histogram.of(values), xmax=largest)
+    # fewer than a fit of its own needs: the support is chosen already, and the interval says what so few can tell
+    least = CANON.CONST.TAIL_COMPARE_MIN_SAMPLES
+    tail = values[values >= like.xmin] if like.available else values[:0]
+    alpha = float("nan")
+    if not like.available:
+        reason = "the real raster has no support to compare on"
+    elif len(tail) < least:
+        reason = f"{len(tail)} avalanches on the real raster's support, fewer than {least}"
+    else:
+        alpha = float(mle_exponent(np.log(tail).mean(), xmin=like.xmin, xmax=largest))
+        reason = "" if np.isfinite(alpha) else "all avalanches on the real raster's support are equal"
+    return XminScan(like.xmin, alpha, float("nan"), len(tail), available=not reason, reason=reason)
+
+
+def estimate_exponent(
+    values: Ints, sequence: npt.NDArray[np.intp], support: XminScan, xmax: int, weights: npt.NDArray[np.int64]
+) -> Estimate:
+    """Return the exponent on a support with its replicates; values and sequence [K], weights int64 [R, N]."""
+    if not support.available:
+        return Estimate(float("nan"), np.full(len(weights), np.nan))
+    tail = values >= support.xmin
     n_sequences = weights.shape[1]
     n = per_sequence(sequence[tail], None, n_sequences)
     logs = per_sequence(sequence[tail], np.log(values[tail]), n_sequences)
     drawn = weights.astype(np.float64)
     mean_log = np.full(len(weights), np.nan)
     np.divide(drawn @ logs, drawn @ n, out=mean_log, where=drawn @ n > 0)
-    return scan, Estimate(scan.alpha, mle_exponent(mean_log, xmin=scan.xmin, xmax=largest))
+    return Estimate(support.alpha, mle_exponent(mean_log, xmin=support.xmin, xmax=xmax))

@@ -5,82 +5,102 @@ from __future__ import annotations
 import numpy as np
 
 from critnb.canon import CANON, Criterion
-from critnb.criticality.judgement import NAN, Case, Judged, beside_null, both_nulls, overlap, significant, verdict
+from critnb.criticality.judgement import NAN, Case, Clause, Judged, above, decide, significant, within
 
 _CONST = CANON.CONST
 
 
 def _null_explains_branching(case: Case) -> Judged:
-    low = case["opt_delta_b_tot_ci_low"]
+    ci = case.interval("opt_delta_b_tot")
+    verdict, reason = decide([above("delta_b_tot", ci, (0.0, 0.0), "there is no interval"), *significant(case)])
     return Judged(
         Criterion.X1_NULL_EXPLAINS_BRANCHING,
         "delta_b_tot",
         case["delta_b_tot"],
-        case.interval("opt_delta_b_tot"),
-        "interval above zero, and p below the level under both raster nulls",
-        verdict(low > 0 and significant(case), low, case["opt_delta_b_tot_shift_p"]),
-        both_nulls(case),
+        ci,
+        f"interval above zero, and p < {_CONST.SIGNIFICANCE_LEVEL:g} under both raster nulls",
+        verdict,
+        reason,
         0.0,
     )
 
 
 def _no_peak(case: Case) -> Judged:
     peak = case.peak
+    words = f"largest at g = {peak.gain:g} [{peak.ci_low:g}, {peak.ci_high:g}]"
+    clause = Clause(not peak.at_grid_edge, words + (", an end of the grid" if peak.at_grid_edge else ""))
+    if peak.spans_grid:
+        clause = Clause(None, f"{words}: anywhere in the grid")
+    verdict, reason = decide([clause])
     return Judged(
         Criterion.X2_NO_SUSCEPTIBILITY_PEAK,
         "gain of the largest chi",
         peak.gain,
         (peak.ci_low, peak.ci_high),
         "not the first or the last of the grid",
-        verdict(not peak.at_grid_edge, peak.gain),
-        "at the grid's edge" if peak.at_grid_edge else "inside the grid",
+        verdict,
+        reason,
     )
 
 
 def _word_order(case: Case) -> Judged:
     shuffled, ci = case["opt_delta_b_tot_token_shuffle"], case.interval("opt_delta_b_tot")
+    verdict, reason = decide(
+        [above("delta_b_tot", ci, (shuffled, shuffled), "there are no shuffled tokens to compare with")]
+    )
     return Judged(
         Criterion.X3_WORD_ORDER_IRRELEVANT,
         "delta_b_tot",
         case["delta_b_tot"],
         ci,
         "interval above the excess that shuffled tokens give",
-        verdict(ci[0] > shuffled, ci[0], shuffled),
-        f"excess over the permutation null: {case['delta_b_tot']:.3f}, with shuffled tokens {shuffled:.3f}",
+        verdict,
+        reason,
         shuffled,
     )
 
 
 def _null_has_same_tail(case: Case) -> Judged:
-    value, null = case["opt_tau_S"], case["opt_tau_S_perm"]
     ci, null_ci = case.interval("opt_tau_S"), case.interval("opt_tau_S_perm")
-    apart = not overlap(ci, null_ci)
-    why = "too few avalanches for an exponent" if np.isnan(value) or np.isnan(null) else beside_null(null, apart)
+    verdict, reason = decide([_apart(case, ci, null_ci)])
     return Judged(
         Criterion.X4_NULL_HAS_SAME_TAIL,
         "tau_S",
-        value,
+        case["opt_tau_S"],
         ci,
-        "interval apart from that of the permutation null",
-        verdict(apart, value, null),
-        why,
-        null,
+        "interval apart from that of the permutation null on the same support",
+        verdict,
+        reason,
+        case["opt_tau_S_perm"],
         null_ci,
     )
+
+
+def _apart(case: Case, ci: tuple[float, float], null_ci: tuple[float, float]) -> Clause:
+    if np.isnan(ci).any():
+        return Clause(None, case.reasons.get("opt_tau_S") or "too few avalanches for an exponent")
+    if np.isnan(null_ci).any():
+        return Clause(None, "the permutation null has too few avalanches on the same support")
+    met = ci[1] < null_ci[0] or null_ci[1] < ci[0]
+    words = f"[{ci[0]:.3f}, {ci[1]:.3f}] and the null's [{null_ci[0]:.3f}, {null_ci[1]:.3f}]"
+    return Clause(met, f"{words} {'do not meet' if met else 'overlap'}")
 
 
 def _depends_on_spike_def(case: Case) -> Judged:
     limit = _CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX
     difference = abs(case.gstar - case.other_gstar)
-    missing = np.isnan(difference)
+    clause = within("g*", case.gstar, case.other_gstar, limit)
+    if np.isnan(difference):
+        clause = Clause(None, "only one spike definition was run")
+    verdict, reason = decide([clause])
     return Judged(
         Criterion.X5_DEPENDS_ON_SPIKE_DEF,
         "|g* - g* of the other spike definition|",
         difference,
         (NAN, NAN),
         f"at most {limit:g}",
-        verdict(difference <= limit + 1e-9, difference),
-        "only one spike definition was run" if missing else f"g* {case.gstar:g} and {case.other_gstar:g}",
+        verdict,
+        reason,
     )
 
 

@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 # Time scales in lags: below the first m^2 is nothing beside m, above the last m^K is constant for every K in use.
 _TIME_SCALES = np.geomspace(0.2, 1e4, 240)
+_END = 1e-9
 _CLOSE = {"xatol": 1e-15, "xrtol": 1e-13, "fatol": 0.0, "frtol": 0.0}
 
 
@@ -60,6 +61,16 @@ def fit_lags(r: npt.NDArray[Any], *, offset: bool) -> tuple[Floats, Floats, Floa
         fitted[:, usable] = _fit(series[usable], offset)
     m, b, c = fitted.reshape(3, *np.shape(r)[:-1])
     return m, b, c
+
+
+def at_lower_end(m: float) -> bool:
+    """Tell whether a fitted m lies on the lower end of the search: the correlation is gone after one lag."""
+    return bool(m <= np.exp(-1 / _TIME_SCALES[0]) * (1 + _END))
+
+
+def at_upper_end(m: float) -> bool:
+    """Tell whether a fitted m lies on the upper end of the search: the correlation outlasts every lag in use."""
+    return bool(m >= np.exp(-1 / _TIME_SCALES[-1]) * (1 - _END))
 
 
 def least_lags(*, offset: bool) -> int:

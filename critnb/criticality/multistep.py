@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from critnb.canon import CANON
 from critnb.criticality.bootstrap import percentile_interval
-from critnb.criticality.lagfit import fit_lags, least_lags
+from critnb.criticality.lagfit import at_lower_end, at_upper_end, fit_lags, least_lags
 from critnb.errors import DataError
 
 Floats = npt.NDArray[np.float64]
@@ -25,6 +25,8 @@ Weights = npt.NDArray[np.int64]
 # A variance below this share of the sum of squares that it is left of, or a deviation below this share of the activity, is
 # the rounding error of a constant.
 _ROUNDING = 1e-12
+# b is at most one; of a process that forgets within a few lags it is known badly, and its interval can lie a little above.
+_LARGEST_B = 1.5
 _NO_VARIANCE = "the activity does not vary about its mean"
 _NO_CORRELATION = {
     True: "no correlation that decays with the lag, beyond what sequences share",
@@ -43,8 +45,9 @@ class Centre(StrEnum):
 class Multistep:
     """r_k = b m^k + c fitted to the slopes r [K] at lags [K], with the interval of m; NaN where not available.
 
-    m: branching parameter; r1: the slope at lag 1, which is what a naive ratio reports; dropped: replicates of the
-    bootstrap without a value. Where m is not available, m, its interval, b and c are NaN and ``reason`` says why.
+    m: branching parameter; r1: the slope at lag 1, which is what a naive ratio reports, with an interval of its own;
+    dropped: replicates of the bootstrap without a value. Where m is not available, m, its interval, b and c are NaN and
+    ``reason`` says why.
     """
 
     m: float
@@ -53,6 +56,8 @@ class Multistep:
     b: float
     c: float
     r1: float
+    r1_ci_low: float
+    r1_ci_high: float
     lags: npt.NDArray[np.int64]
     r: Floats
     dropped: int
@@ -154,27 +159,44 @@ def multistep(
         DataError: max_lag is not below P, or weights are not of N sequences.
     """
     lags = np.arange(1, (default_max_lag(activity.shape[2]) if max_lag is None else max_lag) + 1)
+    nothing = np.full(len(lags), np.nan)
     missing = _missing(activity, len(lags), offset)
     if missing:
-        return _not_available(lags, np.full(len(lags), np.nan), missing)
+        return _not_available(lags, nothing, nothing[None], missing)
     slopes = lag_slopes(activity, len(lags), centre=centre)
     if np.isnan(slopes).any():
-        return _not_available(lags, slopes, _NO_VARIANCE)
-    m, b, c = (float(value) for value in fit_lags(slopes, offset=offset))
-    if np.isnan(m):
-        return _not_available(lags, slopes, _NO_CORRELATION[offset])
+        return _not_available(lags, slopes, nothing[None], _NO_VARIANCE)
     resampled = lag_slopes(activity, len(lags), centre=centre, weights=weights)
-    interval = percentile_interval(fit_lags(resampled, offset=offset)[0])
-    dropped = int(interval.dropped)
-    if np.isnan(interval.low):
+    m, b, c = (float(value) for value in fit_lags(slopes, offset=offset))
+    again = fit_lags(resampled, offset=offset)
+    interval = percentile_interval(again[0])
+    reason = _NO_CORRELATION[offset] if np.isnan(m) else ""
+    if not reason and np.isnan(interval.low):
         flat = np.count_nonzero(np.isnan(resampled).any(axis=1))
-        what = _NO_VARIANCE if 2 * flat > dropped else _NO_CORRELATION[offset]
-        return _not_available(
-            lags, slopes, f"{what} in {dropped} of {len(weights)} resamples of the sequences", dropped
-        )
+        what = _NO_VARIANCE if 2 * flat > int(interval.dropped) else _NO_CORRELATION[offset]
+        reason = f"{what} in {int(interval.dropped)} of {len(weights)} resamples of the sequences"
+    reason = reason or _no_branching(m, b, len(lags), float(percentile_interval(again[1]).low))
+    if reason:
+        return _not_available(lags, slopes, resampled, reason, int(interval.dropped))
+    r1 = percentile_interval(resampled[:, 0])
     return Multistep(
-        m, float(interval.low), float(interval.high), b, c, float(slopes[0]), lags, slopes, dropped, available=True
-    )
+        m, float(interval.low), float(interval.high), b, c, float(slopes[0]), float(r1.low), float(r1.high), lags, slopes,
+        int(interval.dropped), available=True,
+    )  # fmt: skip
+
+
+def _no_branching(m: float, b: float, lags: int, b_low: float) -> str:
+    """Say in words why slopes are not those of a branching process; empty where they may be.
+
+    b = p / (p + (1 - p) (1 - m^2)) <= 1 for every share p of the events that is seen.
+    """
+    if at_lower_end(m):
+        return "the correlation is gone after one lag, so there is no decay to fit"
+    if at_upper_end(m):
+        return f"the correlation does not decay over {lags} lags"
+    if b_low > _LARGEST_B:
+        return f"b = {b:.1f} is above one, which no branching process gives: a trend, a jump, or a decay within one lag"
+    return ""
 
 
 def _missing(activity: npt.NDArray[Any], lags: int, offset: bool) -> str:
@@ -191,7 +213,12 @@ def _missing(activity: npt.NDArray[Any], lags: int, offset: bool) -> str:
     return ""
 
 
-def _not_available(lags: npt.NDArray[np.int64], slopes: Floats, reason: str, dropped: int = 0) -> Multistep:
+def _not_available(
+    lags: npt.NDArray[np.int64], slopes: Floats, resampled: Floats, reason: str, dropped: int = 0
+) -> Multistep:
     nan = float("nan")
-    r1 = float(slopes[0]) if len(slopes) else nan
-    return Multistep(nan, nan, nan, nan, nan, r1, lags, slopes, dropped, available=False, reason=reason)
+    r1, low, high = nan, nan, nan
+    if len(slopes) and not np.isnan(slopes[0]):
+        interval = percentile_interval(resampled[:, 0])
+        r1, low, high = float(slopes[0]), float(interval.low), float(interval.high)
+    return Multistep(nan, nan, nan, nan, nan, r1, low, high, lags, slopes, dropped, available=False, reason=reason)

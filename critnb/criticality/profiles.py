@@ -83,4 +83,7 @@ def _best_collapse(durations: npt.NDArray[np.int64], mean: Floats) -> tuple[floa
     span = np.ptp(centre, axis=-1)
     if not span.all():
         return float("nan"), "the profiles are flat"
-    return float(_GAMMAS[np.argmin(scaled.var(axis=1).mean(axis=-1) / span**2)]), ""
+    best = float(_GAMMAS[np.argmin(scaled.var(axis=1).mean(axis=-1) / span**2)])
+    if best in (_GAMMAS[0], _GAMMAS[-1]):
+        return float("nan"), f"no gamma in {_GAMMAS[0]:g}..{_GAMMAS[-1]:g} brings the profiles together"
+    return best, ""

@@ -23,11 +23,17 @@ from critnb.lattice.randomness import below, root_key, words
 
 Floats = npt.NDArray[np.float64]
 _STREAM = b"scaling reference"
+# Samples that are drawn at a time: a few tens of megabytes at a hundred thousand avalanches.
+_BATCH = 10
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Medians over samples of critical cascades and the central 95 % of their dcc; NaN and a reason where not available."""
+    """Medians over samples of critical cascades, and the central 95 % of their dcc; NaN where what was observed has none.
+
+    ``reason`` says why there is no dcc.
+    """
 
     tau_S: float
     alpha_D: float
@@ -53,29 +59,54 @@ def reference(
 ) -> Reference:
     """Return what samples of the pool, each of as many avalanches as were observed, show on the observed supports.
 
-    size_max and duration_max are the upper ends of those supports.
+    size_max and duration_max are the upper ends of those supports. An exponent that was not observed has no reference.
     """
-    if np.isnan(observed.dcc.value):
-        return _not_available("the observed dcc is not available")
-    if not len(pool):
-        return _not_available("every critical cascade touches an edge of this lattice")
-    key = words(root_key(seed, _STREAM), np.arange(replicates))
-    drawn = below(words(key[:, None], np.arange(observed.n_uncensored)), len(pool))  # [R, n]
-    tau = _exponents(pool.size, drawn, observed.size_scan.xmin, size_max)
-    alpha = _exponents(pool.duration, drawn, observed.duration_scan.xmin, duration_max)
-    gamma = _slopes(pool, drawn, observed.gamma.durations)
+    if not len(pool) or not observed.n_uncensored:
+        what = "every critical cascade touches an edge of this lattice" if not len(pool) else "no uncensored avalanche"
+        return Reference(NAN, NAN, NAN, NAN, NAN, NAN, what)
+    found = np.concatenate(
+        [
+            _sampled(observed, pool, range(start, min(start + _BATCH, replicates)), size_max, duration_max, seed)
+            for start in range(0, replicates, _BATCH)
+        ],
+        axis=1,
+    )
+    tau, alpha, gamma = found
     dcc = np.abs(gamma - predicted_gamma(tau, alpha))
     interval = percentile_interval(dcc)
-    if np.isnan(interval.low):
-        return _not_available(f"{int(interval.dropped)} of {replicates} samples of critical cascades lack an exponent")
+    reason = ""
+    if np.isnan(observed.dcc.value):
+        reason = "the observed dcc is not available"
+    elif np.isnan(interval.low):
+        reason = f"{int(interval.dropped)} of {replicates} samples of critical cascades lack an exponent"
     return Reference(
-        tau_S=float(np.nanmedian(tau)),
-        alpha_D=float(np.nanmedian(alpha)),
-        gamma=float(np.nanmedian(gamma)),
-        dcc=float(np.nanmedian(dcc)),
+        tau_S=_median(tau),
+        alpha_D=_median(alpha),
+        gamma=_median(gamma),
+        dcc=_median(dcc),
         dcc_low=float(interval.low),
         dcc_high=float(interval.high),
+        reason=reason,
     )
+
+
+def _median(values: Floats) -> float:
+    there = values[~np.isnan(values)]
+    return float(np.median(there)) if 2 * len(there) > len(values) else NAN
+
+
+def _sampled(
+    observed: Exponents, pool: AvalancheSample, numbers: range, size_max: int, duration_max: int, seed: int
+) -> Floats:
+    """Return tau, alpha and gamma, [3, R], of the samples of these numbers, NaN where nothing was observed."""
+    key = words(root_key(seed, _STREAM), np.array(numbers))
+    drawn = below(words(key[:, None], np.arange(observed.n_uncensored)), len(pool))  # [R, n]
+    none = np.full(len(drawn), np.nan)
+    sizes, durations = observed.size_scan, observed.duration_scan
+    tau = _exponents(pool.size, drawn, sizes.xmin, size_max) if sizes.available else none
+    alpha = _exponents(pool.duration, drawn, durations.xmin, duration_max) if durations.available else none
+    gamma = none if np.isnan(observed.gamma.gamma) else _slopes(pool, drawn, observed.gamma.durations)
+    return np.stack([tau, alpha, gamma])
 
 
 def _exponents(values: npt.NDArray[np.int64], drawn: npt.NDArray[np.int64], xmin: int, xmax: int) -> Floats:
@@ -100,8 +131,3 @@ def _slopes(pool: AvalancheSample, drawn: npt.NDArray[np.int64], durations: npt.
     )
     least = CANON.CONST.CRACKLING_MIN_POINTS
     return mean_size_slope(sizes.astype(np.float64), counts.astype(np.float64), durations, min_points=least)
-
-
-def _not_available(reason: str) -> Reference:
-    nan = float("nan")
-    return Reference(nan, nan, nan, nan, nan, nan, reason)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from critnb.canon import CANON, Adjacency, NullId, SizeDef
 from critnb.criticality.avalanches import find_avalanches
-from critnb.criticality.exponents import Exponents, exponents
+from critnb.criticality.exponents import Estimate, Exponents, Ints, estimate_exponent, exponents
 from critnb.criticality.multistep import Multistep, along_depth, along_tokens, multistep
-from critnb.criticality.profiles import profiles
+from critnb.criticality.profiles import Profiles, profiles
 from critnb.criticality.sample import AvalancheSample, Lattice
 from critnb.criticality.scaling import Reference, reference
 from critnb.criticality.tails import Histogram, TailFit, XminScan, fit_tail, ks_p_value
@@ -38,9 +38,13 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class TailAnalysis:
-    """The tail of one statistic: the fit above its quantile over all avalanches, and the KS fit's p over uncensored ones."""
+    """The tail of one statistic: the fit above its quantile over all avalanches, and the KS fit's p over uncensored ones.
+
+    alpha is the fit's power-law exponent with replicates of the sequence bootstrap.
+    """
 
     fit: TailFit
+    alpha: Estimate
     scan: XminScan
     p_value: float
 
@@ -55,7 +59,7 @@ class SizeAnalysis:
     tokens: Mapping[NullId, Multistep]
     depth: Mapping[NullId, Multistep]
     reference: Reference
-    gamma_collapse: float
+    collapse: Profiles
     occupancy: float
 
 
@@ -86,10 +90,15 @@ def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
         for which, avalanches in found.items()
         for size_def in SizeDef
     }
-    estimated = {
-        which: exponents(sample, settings.weights, lattice=settings.lattice, size_def=which[2])
-        for which, sample in samples.items()
-    }
+    estimated: dict[tuple[NullId, Adjacency, SizeDef], Exponents] = {}
+    for (null_id, adjacency, size_def), sample in samples.items():  # the real raster's come first
+        estimated[null_id, adjacency, size_def] = exponents(
+            sample,
+            settings.weights,
+            lattice=settings.lattice,
+            size_def=size_def,
+            like=None if null_id is REAL else estimated[REAL, adjacency, size_def],
+        )
     main = (REAL, settings.adjacency, SizeDef.SIZE_EVENTS)
     sizes, durations = _tails(samples[main], estimated[main], settings, shard.key)
     return SizeAnalysis(
@@ -99,7 +108,7 @@ def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
         tokens={null_id: _multistep(along_tokens(source), settings) for null_id, source in sources.items()},
         depth={null_id: _multistep(along_depth(source), settings) for null_id, source in sources.items()},
         reference=_reference(estimated[main], settings),
-        gamma_collapse=profiles(counts, shard.seq_id, settings.adjacency).gamma_collapse,
+        collapse=profiles(counts, shard.seq_id, settings.adjacency),
         occupancy=float((counts > 0).mean()) if counts.size else float("nan"),
     )
 
@@ -110,30 +119,32 @@ def _tails(
     inner = sample.uncensored()
     lattice, events = settings.lattice, SizeDef.SIZE_EVENTS
     sizes = _tail(
-        sample.size, inner.size, estimated.size_scan, settings, key=key + b" S",
+        sample.size, sample.sequence, inner.size, estimated.size_scan, settings, key=key + b" S",
         bounds=(lattice.largest_size(events, inside=False), lattice.largest_size(events, inside=True)),
     )  # fmt: skip
     durations = _tail(
-        sample.duration, inner.duration, estimated.duration_scan, settings, key=key + b" D",
+        sample.duration, sample.sequence, inner.duration, estimated.duration_scan, settings, key=key + b" D",
         bounds=(lattice.longest_duration(inside=False), lattice.longest_duration(inside=True)),
     )  # fmt: skip
     return sizes, durations
 
 
 def _tail(
-    values: npt.NDArray[np.int64], inner: npt.NDArray[np.int64], scan: XminScan, settings: Settings, *, key: bytes,
+    values: Ints, sequence: npt.NDArray[np.intp], inner: Ints, scan: XminScan, settings: Settings, *, key: bytes,
     bounds: tuple[int, int],
 ) -> TailAnalysis:  # fmt: skip
     """``bounds``: the largest value that a window allows, and the largest away from its edges."""
     histogram = Histogram.of(values)
     quantile = histogram.quantile(_CONST.TAIL_FIT_XMIN_PERCENTILE)
     fit = fit_tail(histogram, xmin=1 if quantile is None else quantile, xmax=bounds[0])
+    support = XminScan(fit.xmin, fit.alpha_powerlaw, float("nan"), fit.n_tail, fit.available, fit.reason)
+    alpha = estimate_exponent(values, sequence, support, bounds[0], settings.weights)
     p_value = float("nan")
     if scan.available:
         p_value = ks_p_value(
             Histogram.of(inner), scan, xmax=bounds[1], replicates=settings.p_replicates, seed=settings.seed, key=key
         )
-    return TailAnalysis(fit, scan, p_value)
+    return TailAnalysis(fit, alpha, scan, p_value)
 
 
 def _multistep(activity: npt.NDArray[Any], settings: Settings) -> Multistep:

@@ -24,8 +24,16 @@ def t01_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
     for null_id, suffix in ((REAL, ""), (PERMUTED, "_perm")):
         found = analysis.exponents[null_id, adjacency, SizeDef.SIZE_EVENTS]
         row |= _exponent_columns(found, suffix)
-        row |= _multistep_columns(f"opt_m_time{suffix}", analysis.tokens[null_id])
-        row |= _multistep_columns(f"opt_m_depth{suffix}", analysis.depth[null_id])
+        row |= _multistep_columns(f"time{suffix}", analysis.tokens[null_id])
+        row |= _multistep_columns(f"depth{suffix}", analysis.depth[null_id])
+        row[f"opt_reason{suffix}"] = _joined(
+            {
+                "exponents": found.reason,
+                "m_time": analysis.tokens[null_id].reason,
+                "m_depth": analysis.depth[null_id].reason,
+                "dcc_ref": analysis.reference.reason if null_id is REAL else "",
+            }
+        )
     reference = analysis.reference
     return row | {
         "opt_dcc_ref": reference.dcc,
@@ -52,7 +60,16 @@ def _exponent_columns(found: Exponents, suffix: str) -> Row:
 
 
 def _multistep_columns(name: str, found: Multistep) -> Row:
-    return {name: found.m, **_ends(name, (found.m_ci_low, found.m_ci_high))}
+    return {
+        f"opt_m_{name}": found.m,
+        **_ends(f"opt_m_{name}", (found.m_ci_low, found.m_ci_high)),
+        f"opt_r1_{name}": found.r1,
+        **_ends(f"opt_r1_{name}", (found.r1_ci_low, found.r1_ci_high)),
+    }
+
+
+def _joined(reasons: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
 
 
 def t04_columns(analysis: SizeAnalysis) -> Row:
@@ -69,6 +86,7 @@ def t04_columns(analysis: SizeAnalysis) -> Row:
 def _tail_columns(tail: TailAnalysis) -> Row:
     scan = tail.scan
     return asdict(tail.fit) | {
+        **_ends("alpha_powerlaw", tail.alpha.interval),
         "ks_xmin": scan.xmin if scan.available else float("nan"),
         "ks_alpha": scan.alpha,
         "ks_distance": scan.distance,
@@ -96,7 +114,9 @@ def t05_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
         "opt_crackling_gamma_perm": permuted.gamma,
         **_ends("opt_crackling_gamma_perm", (permuted.ci_low, permuted.ci_high)),
         "opt_r2_perm": permuted.r2,
-        "opt_gamma_collapse": analysis.gamma_collapse,
+        "opt_reason_perm": _why_not(permuted),
+        "opt_gamma_collapse": analysis.collapse.gamma_collapse,
+        "opt_reason_collapse": analysis.collapse.reason,
     }
 
 
@@ -111,8 +131,9 @@ def reasons(analysis: SizeAnalysis, adjacency: Adjacency) -> dict[str, str]:
     main = analysis.exponents[REAL, adjacency, SizeDef.SIZE_EVENTS]
     relation = main.relation_reason or analysis.reference.reason
     return {
-        "crackling_gamma": _why_not(main.crackling),
+        "crackling_gamma": main.crackling.reason,
         "opt_dcc": relation,
+        "opt_tau_S": main.size_scan.reason,
         "opt_m_time": analysis.tokens[REAL].reason,
         "opt_m_depth": analysis.depth[REAL].reason,
     }

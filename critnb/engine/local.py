@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 
 _WATCH_SECONDS = 0.5
 
@@ -53,9 +53,10 @@ def map_in_processes(
     if workers < 2:
         return _collected(map(function, shards), on_done)
     # the results come in the shards' order while later ones are still at work
-    with Parallel(
-        n_jobs=workers, return_as="generator", initializer=_end_with_parent, initargs=(os.getpid(),)
-    ) as parallel:
+    with (
+        parallel_config("loky", inner_max_num_threads=1, initializer=_end_with_parent, initargs=(os.getpid(),)),
+        Parallel(n_jobs=workers, return_as="generator") as parallel,
+    ):
         return _collected(parallel(delayed(function)(shard) for shard in shards), on_done)
 
 

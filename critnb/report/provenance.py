@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from critnb.canon import Stage
+from critnb.runs import PartialRun, pack_version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +19,17 @@ class Provenance:
     model_id: str
     config_hash: str
     code_version: str
+
+    @classmethod
+    def of(cls, run: PartialRun, model: Mapping[str, Any] | None) -> Self:
+        """Return the provenance of what a run writes; ``model`` is the model section of the record that names it."""
+        return cls(
+            run_id=run.run_id,
+            stage_id=run.stage,
+            model_id=str((model or {})["id"]),
+            config_hash=str(run.record.config_hash),
+            code_version=pack_version(),
+        )
 
     def as_dict(self) -> dict[str, str]:
         """Return the facts by column name, in the order of the tables' first columns."""

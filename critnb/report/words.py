@@ -32,11 +32,6 @@ def p_words(p: float) -> str:
     return _NOTHING if math.isnan(p) else f"{p:.3f}" if p >= _SMALLEST_P else f"< {_SMALLEST_P:g}"
 
 
-def plus_minus(value: float, error: float) -> str:
-    """Return a value with its standard error."""
-    return _NOTHING if math.isnan(value) else f"{value:.2f} ± {error:.2f}"
-
-
 def spike_words(frame: pd.DataFrame) -> list[str]:
     """Return the spike definition of every row."""
     return [_SPIKE_WORDS[SpikeDef(name)] for name in frame["spike_def_id"]]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from critnb.canon import CANON, Criterion, GCondition
 from critnb.gates import Verdict
-from critnb.report.words import interval_words, p_words, plus_minus, spike_words, with_interval
+from critnb.report.words import interval_words, p_words, spike_words, with_interval
 from critnb.steps.analysis import Analysis
 
 _SIGNIFICANT = CANON.CONST.SIGNIFICANCE_LEVEL
@@ -75,10 +75,12 @@ def multistep_table(table: pd.DataFrame) -> pd.DataFrame:
         shown,
         {
             "b_tot": shown["b_tot"],
-            "m along tokens": with_interval(shown, "opt_m_time"),
-            "permuted": with_interval(shown, "opt_m_time_perm"),
-            "m along layers": with_interval(shown, "opt_m_depth"),
-            "permuted ": with_interval(shown, "opt_m_depth_perm"),
+            "r_1 along tokens": with_interval(shown, "opt_r1_time", digits=2),
+            "permuted": with_interval(shown, "opt_r1_time_perm", digits=2),
+            "m along tokens": with_interval(shown, "opt_m_time", digits=2),
+            "r_1 along layers": with_interval(shown, "opt_r1_depth", digits=2),
+            "permuted ": with_interval(shown, "opt_r1_depth_perm", digits=2),
+            "m along layers": with_interval(shown, "opt_m_depth", digits=2),
         },
     )
 
@@ -91,8 +93,10 @@ def exponent_table(table: pd.DataFrame) -> pd.DataFrame:
         {
             "tau_S": with_interval(shown, "opt_tau_S", digits=2),
             "permuted": with_interval(shown, "opt_tau_S_perm", digits=2),
+            "critical cascades": shown["opt_tau_S_ref"],
             "alpha_D": with_interval(shown, "opt_alpha_D", digits=2),
             "permuted ": with_interval(shown, "opt_alpha_D_perm", digits=2),
+            "critical cascades ": shown["opt_alpha_D_ref"],
         },
     )
 
@@ -121,7 +125,7 @@ def tail_table(tails: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
         {
             "xmin": shown["xmin"],
             "tail": shown["n_tail"],
-            "alpha": [plus_minus(a, e) for a, e in zip(shown["alpha_powerlaw"], shown["opt_alpha_se"], strict=True)],
+            "alpha": with_interval(shown, "alpha_powerlaw", digits=2),
             "z, lognormal": shown["opt_z_powerlaw_vs_lognormal"],
             "p": shown["opt_p_powerlaw_vs_lognormal"].map(p_words),
             "z, exponential": shown["opt_z_powerlaw_vs_exponential"],
@@ -242,7 +246,7 @@ def findings(analysis: Analysis) -> str:
         f"b_tot reaches one inside the gain grid for {sum(crossing)} of {len(crossing)} combinations of spike definition and "
         f"rate; g* is identified for {sum(identified)} of them.",
         f"Of {len(signatures)} signatures (six for each spike definition and rate, at g*), {counted[Verdict.PASS]} pass, "
-        f"{counted[Verdict.FAIL]} fail, and {counted[Verdict.NOT_AVAILABLE]} are not available on this many avalanches. "
+        f"{counted[Verdict.FAIL]} fail, and {counted[Verdict.NOT_AVAILABLE]} are not available, for the reasons in the table. "
         f"{len(falsified)} of {len(judged) - len(signatures)} falsifiers speak against a critical reading"
         + (f": {', '.join(sorted(set(falsified['criterion_id'])))}." if len(falsified) else "."),
     ]

@@ -10,7 +10,6 @@ from critnb.language import checks
 from critnb.report.figures import known_answers as figures
 from critnb.report.provenance import Provenance
 from critnb.report.style import Drawing, Rendered, save_figure
-from critnb.runs import pack_version
 from critnb.session import StageSession
 from critnb.steps.known_answers import KnownAnswers
 
@@ -134,12 +133,5 @@ def subsampling(stage: StageSession, answers: KnownAnswers) -> Rendered:
 
 
 def _save(stage: StageSession, name: str, drawing: Drawing) -> Rendered:
-    provenance = Provenance(
-        run_id=stage.run.run_id,
-        stage_id=stage.spec.id,
-        model_id=str((stage.run.record.model or {})["id"]),
-        config_hash=str(stage.run.record.config_hash),
-        code_version=pack_version(),
-    )
     with stage.step(f"figure {name}"):
-        return save_figure(stage.run, name, drawing, provenance, appendix=True)
+        return save_figure(stage.run, name, drawing, Provenance.of(stage.run, stage.run.record.model), appendix=True)

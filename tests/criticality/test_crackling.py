@@ -27,12 +27,10 @@ def weights(n, replicates=300):
 
 
 def test_an_exact_power_gives_its_exponent():
-    durations = 2 ** np.arange(2, 7)
     found = crackling(spread(lambda d: d**2, np.arange(3, 20), 10, 30), weights(30))
     assert found.gamma == pytest.approx(2.0, abs=1e-12)
     assert found.r2 == pytest.approx(1.0)
     assert len(found.durations) == 17
-    assert len(durations) == 5
 
 
 def test_slope_is_numpys_fit_of_the_mean_sizes():
@@ -171,3 +169,19 @@ def test_equal_sizes_have_a_flat_line():
     found = crackling(sample(np.full(90, 7), duration, np.arange(90) % 9), weights(9))
     assert found.gamma == pytest.approx(0.0, abs=1e-12)
     assert np.isnan(found.r2)
+
+
+def test_another_raster_is_measured_among_the_durations_of_the_first():
+    rng = np.random.default_rng(6)
+    duration = rng.integers(1, 30, 3000)
+    size = duration + rng.poisson(duration**1.4)
+    other = sample(size, duration, rng.integers(0, 40, 3000))
+    among = np.arange(5, 20)
+    found = crackling(other, weights(40), among=among)
+    assert found.durations.tolist() == among.tolist()
+    means = [size[duration == d].mean() for d in among]
+    assert found.gamma == pytest.approx(np.polyfit(np.log(among), np.log(means), 1)[0], abs=1e-12)
+    few = crackling(other, weights(40), among=np.arange(5, 12))
+    assert few.reason == "7 of the real raster's durations have at least 5 avalanches, 8 are needed"
+    none = crackling(other, weights(40), among=np.arange(0))
+    assert np.isnan(none.gamma)

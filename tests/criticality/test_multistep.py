@@ -158,7 +158,10 @@ def test_rows_in_random_order_leave_the_constant_alone():
     assert "beyond what sequences share" in found.reason
     assert np.isnan([found.m, found.m_ci_low, found.m_ci_high, found.b, found.c]).all()
     assert np.isfinite(found.r1)
-    assert multistep(x, weights=WEIGHTS, offset=False).m_ci_low > 0.99
+    # without an offset that constant is taken for m = 1
+    constant = multistep(x, weights=WEIGHTS, offset=False)
+    assert fit_lags(constant.r, offset=False)[0] > 0.99
+    assert constant.reason == "the correlation does not decay over 64 lags"
 
 
 def test_views_of_counts():
@@ -226,3 +229,35 @@ def test_the_interval_covers_m():
         covered.append(found.m_ci_low <= 0.7 <= found.m_ci_high)
     # 95 % nominal; 80 repeats have a standard error of 2.4 %; benchmarks/calibration.py has hundreds
     assert np.mean(covered) >= 0.86
+
+
+def windows(make, n=96, length=128):
+    """Activity [N, 1, T] of one function of a generator a window."""
+    rng = np.random.default_rng(3)
+    return np.stack([make(rng, length) for _ in range(n)])[:, None, :]
+
+
+NO_BRANCHING = {
+    "a drift within windows": lambda rng, t: rng.poisson(
+        np.clip(5 + rng.normal(0, 2) * np.linspace(-1, 1, t), 0.1, None)
+    ),
+    "a moving average of two": lambda rng, t: np.convolve(rng.poisson(1.0, t + 1), [1, 1], "valid"),
+}
+
+
+@pytest.mark.parametrize("make", NO_BRANCHING.values(), ids=NO_BRANCHING)
+def test_what_is_no_branching_process_gets_no_m(make):
+    """Trap: a trend looked like m = 1 and a memory of one step like m = 0, with intervals of width zero."""
+    found = multistep(windows(make), weights=WEIGHTS)
+    assert not found.available
+    assert np.isnan([found.m, found.m_ci_low, found.b]).all()
+    assert found.r1_ci_low <= found.r1 <= found.r1_ci_high
+    assert any(word in found.reason for word in ("one lag", "does not decay", "above one"))
+
+
+def test_a_fully_observed_process_has_its_m_though_b_is_one():
+    x = driven_branching(0.9, drive=2.0, length=128, n=96, seed=4)[:, None, :]
+    found = multistep(x, weights=WEIGHTS)
+    assert found.available, found.reason
+    assert found.m == pytest.approx(0.9, abs=0.05)
+    assert found.b == pytest.approx(1.0, abs=0.15)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from critnb.canon import Adjacency
-from critnb.criticality import EMPTY_SITE, find_avalanches, label_sites
+from critnb.criticality import find_avalanches, label_sites
 from critnb.criticality.profiles import profiles
 from critnb.criticality.synthetic import bernoulli
 
@@ -11,7 +11,7 @@ def naive_profiles(counts, adjacency, durations):
     """Walk every site of every avalanche."""
     seq_id = np.arange(len(counts), dtype=np.int32)
     found, labels = find_avalanches(counts, seq_id, adjacency), label_sites(counts, seq_id, adjacency)
-    n, layers, tokens = counts.shape
+    _, layers, tokens = counts.shape
     sums = {int(d): np.zeros(int(d)) for d in durations}
     number = dict.fromkeys(sums, 0)
     for i in range(len(found)):
@@ -23,7 +23,6 @@ def naive_profiles(counts, adjacency, durations):
             for token in range(tokens):
                 if labels[found.seq_id[i], layer, token] == found.avalanche_id[i]:
                     sums[d][token - found.t_min[i]] += counts[found.seq_id[i], layer, token]
-    assert n
     return {d: sums[d] / number[d] for d in sums}, number
 
 
@@ -89,6 +88,19 @@ def test_rasters_without_inner_avalanches_have_no_profiles(counts):
     assert "20 uncensored avalanches" in found.reason
 
 
-def test_empty_label_is_what_labels_are_counted_from():
-    # sites are numbered from zero in every sequence; profiles relies on an empty sequence counting none
-    assert EMPTY_SITE == -1
+def test_an_empty_sequence_between_others_shifts_nothing():
+    counts = shaped(1.5, [8, 12, 16])
+    spaced = np.zeros((2 * len(counts), *counts.shape[1:]), dtype=np.uint16)
+    spaced[::2] = counts
+    dense = profiles(counts, np.arange(len(counts), dtype=np.int32), Adjacency.ADJ_4N)
+    found = profiles(spaced, np.arange(len(spaced), dtype=np.int32), Adjacency.ADJ_4N)
+    np.testing.assert_array_equal(found.mean, dense.mean)
+
+
+def test_a_collapse_beyond_the_search_is_none():
+    counts = shaped(1.0, [8, 16, 32])
+    for row, scale in enumerate(np.repeat([1.0, 24.0, 600.0], 20)):
+        counts[row] = np.minimum(counts[row] * scale / 3, 60_000).astype(np.uint16)
+    found = profiles(counts, np.arange(len(counts), dtype=np.int32), Adjacency.ADJ_4N)
+    assert np.isnan(found.gamma_collapse)
+    assert "brings the profiles together" in found.reason

@@ -43,3 +43,13 @@ def test_a_peak_at_an_end_of_the_grid_is_marked(largest, edge):
     y = np.tile(np.arange(10), (3, 1))
     y[largest] *= 5
     assert chi_peak([0.8, 1.0, 1.3], y, np.ones((4, 10), dtype=np.int64)).at_grid_edge == edge
+
+
+def test_a_peak_that_could_be_anywhere_spans_the_grid():
+    rng = np.random.default_rng(5)
+    same = rng.poisson(20, 60)
+    y = np.stack([rng.permutation(same) for _ in range(3)])
+    gains = [0.9, 1.0, 1.1]
+    assert chi_peak(gains, y, multinomial_weights(60, 300, seed=1)).spans_grid
+    y[1] = rng.negative_binomial(2, 0.1, 60)
+    assert not chi_peak(gains, y, multinomial_weights(60, 300, seed=1)).spans_grid

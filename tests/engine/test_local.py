@@ -54,6 +54,14 @@ def test_work_is_done_in_other_processes():
     assert os.getpid() not in found
 
 
+def threads(_: int) -> set[str | None]:
+    return {os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+
+
+def test_a_worker_has_one_thread_for_linear_algebra_on_any_machine():
+    assert map_in_processes(threads, range(2), workers=2) == [{"1"}, {"1"}]
+
+
 def test_one_worker_stays_in_this_process():
     assert set(map_in_processes(process_id, range(2), workers=1)) == {os.getpid()}
 

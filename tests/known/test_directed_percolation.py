@@ -43,8 +43,37 @@ def test_sizes_of_survivors_grow_with_gamma(runs):
     assert found == pytest.approx(1.473150, abs=4 * np.hypot(*errors) / np.log(4) + 0.008)
 
 
+def laid_out(generations):
+    """P(D = k) and E[S; D = k], k = 1..generations, summed over every set of sites that a generation can have."""
+    p, chance, size = known.DIRECTED_PERCOLATION_THRESHOLD, {1: 1.0}, {1: 1.0}
+    ended = []
+    for generation in range(1, generations + 1):
+        following, sizes = np.zeros(2 ** (generation + 1)), np.zeros(2 ** (generation + 1))
+        for sites, now in chance.items():
+            reached = np.ones(1)
+            for place in range(generation + 1):
+                parents = (sites >> place & 1) + (place > 0 and sites >> (place - 1) & 1)
+                closed = (1 - p) ** parents
+                reached = np.concatenate([reached * closed, reached * (1 - closed)])
+            following += now * reached
+            sizes += size[sites] * reached
+        ended.append((following[0], sizes[0]))
+        # size: the expected events so far, of the runs that are in this set
+        chance = {sites: now for sites, now in enumerate(following) if sites and now}
+        size = {sites: sizes[sites] + sites.bit_count() * now for sites, now in chance.items()}
+    return np.array(ended).T
+
+
 def test_short_durations_do_not_show_the_exponent(runs):
-    """At durations of 3 to 10 gamma is about 1.35, not 1.47."""
+    """At durations of 3 to 10 gamma is 1.36, not 1.47."""
+    shares, sizes = laid_out(10)
+    p = known.DIRECTED_PERCOLATION_THRESHOLD
+    assert shares[0] == pytest.approx((1 - p) ** 2, rel=1e-12)
+    # one of two bonds open and nothing after, or both open and all four bonds after them closed
+    assert shares[1] == pytest.approx(2 * p * (1 - p) ** 3 + p**2 * (1 - p) ** 4, rel=1e-12)
+    assert sizes[1] == pytest.approx(2 * 2 * p * (1 - p) ** 3 + 3 * p**2 * (1 - p) ** 4, rel=1e-12)
     durations = np.arange(3, 11)
+    gamma = np.polyfit(np.log(durations), np.log(sizes[2:] / shares[2:]), 1)[0]
+    assert gamma == pytest.approx(1.363273, abs=5e-7)
     means = [runs.sizes[runs.durations == d].mean() for d in durations]
-    assert np.polyfit(np.log(durations), np.log(means), 1)[0] == pytest.approx(1.35, abs=0.05)
+    assert np.polyfit(np.log(durations), np.log(means), 1)[0] == pytest.approx(gamma, abs=0.035)

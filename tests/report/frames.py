@@ -142,6 +142,8 @@ def t04(
         "xmax": 50_000.0,
         "n_tail": 900,
         "alpha_powerlaw": 2.2,
+        "alpha_powerlaw_ci_low": 2.12,
+        "alpha_powerlaw_ci_high": 2.28,
         "alpha_se": 0.04,
         "lambda_exponential": 0.16,
         "lognorm_mu": 0.6,

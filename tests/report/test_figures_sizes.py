@@ -220,8 +220,8 @@ def test_f14_draws_each_law_from_xmin_scaled_to_the_tails_share(drawings, shown,
 
 def test_f14_writes_exponent_and_p(drawings) -> None:
     panels = all_axes(drawings["F14"])
-    assert words_in(panels[0]) == "α 2.20 ± 0.04\nKS: α 2.25, p 0.31"
-    assert words_in(panels[4]) == "α 2.60 ± 0.04\nKS: α 2.70, p 0.004"
+    assert words_in(panels[0]) == "α 2.20 [2.12, 2.28]\nKS: α 2.25, p 0.31"
+    assert words_in(panels[4]) == "α 2.60 [2.12, 2.28]\nKS: α 2.70, p 0.004"
 
 
 def test_f14_words_stand_above_the_data(shown, t04) -> None:

@@ -46,8 +46,8 @@ _CAPTION = (
     "Exponents on A_raster over the target rate, which sets the threshold, at g* and at the model's own gain g = 1: tau_S "
     "of avalanche sizes and alpha_D of durations (avalanches that touch no edge, KS-optimal xmin), gamma of mean size "
     "against duration (all avalanches). Filled: real raster; open and dashed: one replicate of its permutation null, of the "
-    "same density. Sizes are counted in events and in sites. Bars: 95 % "
-    "intervals, bootstrap over sequences. Dotted: 3/2, 2 and 2, the values of "
+    "same density, on the real raster's support and durations. Sizes are counted in events and in sites. Bars: 95 % "
+    "intervals given that support, bootstrap over sequences. Dotted: 3/2, 2 and 2, the values of "
     "mean-field critical branching on an infinite lattice, which a finite lattice does not show even at criticality. "
     "Independent sites alone form avalanches with a power-law look, so only the distance from the null counts. " + _NOTE
 )

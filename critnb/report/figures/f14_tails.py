@@ -100,7 +100,7 @@ _MOST_TICKS = 5
 _WORDS: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": 6, "linespacing": 1.15}
 _KINDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 _NOTE = (
-    "α: exponent of the drawn power law with its standard error. KS: exponent and goodness-of-fit p of the power law from "
+    "α: exponent of the drawn power law with its 95 % interval. KS: exponent and goodness-of-fit p of the power law from "
     "the KS-optimal xmin, edge-touching avalanches left out; a small p speaks against a power law, a large one does not "
     f"speak for it. Where one is not available, {CANON.TABLE.T04_TAIL_FITS} says why."
 )
@@ -189,7 +189,8 @@ class _Fit:
         """Return the panel's small legend: exponent and p, or the reasons why not."""
         if not self.available:
             return panels.broken(axes, f"no fit: {self._reason()}")
-        error = f" ± {self['alpha_se']:.2f}" if np.isfinite(self["alpha_se"]) else ""
+        ends = self["alpha_powerlaw_ci_low"], self["alpha_powerlaw_ci_high"]
+        error = f" [{ends[0]:.2f}, {ends[1]:.2f}]" if np.isfinite(ends).all() else ""
         if not np.isfinite(self["ks_alpha"]):
             return f"α {self['alpha_powerlaw']:.2f}{error}\nKS: not available"
         p = f", p {self['ks_p']:.2g}" if np.isfinite(self["ks_p"]) else ", no p"

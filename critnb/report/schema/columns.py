@@ -57,7 +57,7 @@ def with_interval(
 
 def with_null_twin(name: str, unit: str, meaning: str, *, has_interval: bool = True) -> tuple[Column, ...]:
     """Return a statistic's column, its interval's, and the same of the permutation null, named ``..._perm``."""
-    of_null = f"{name.removeprefix('opt_')} of one replicate of the permutation null"
+    of_null = f"{name.removeprefix('opt_')} of one replicate of the permutation null, on the same support and durations"
     pair = ((name, meaning), (f"{name}_perm", of_null))
     return tuple(
         column

@@ -18,6 +18,7 @@ from critnb.report.schema.columns import (
     interval,
     number,
     optional,
+    text,
     with_null_twin,
 )
 from critnb.report.schema.model import Range, TableSchema
@@ -81,8 +82,14 @@ _OPT_BRANCHING = (
 _OPT_EXPONENTS = (
     *with_null_twin("opt_m_time", "-", "multistep-regression branching parameter along tokens"),
     *with_null_twin("opt_m_depth", "-", "multistep-regression branching parameter along depth"),
-    *with_null_twin("opt_tau_S", "-", "tail exponent of avalanche sizes, KS xmin, uncensored avalanches"),
-    *with_null_twin("opt_alpha_D", "-", "tail exponent of durations in tokens, KS xmin, uncensored avalanches"),
+    *with_null_twin("opt_r1_time", "-", "regression slope of a token's activity on that of the token before"),
+    *with_null_twin("opt_r1_depth", "-", "regression slope of a layer's activity on that of the layer before"),
+    *with_null_twin(
+        "opt_tau_S", "-", "tail exponent of uncensored avalanches' sizes on the KS support (interval given xmin)"
+    ),
+    *with_null_twin(
+        "opt_alpha_D", "-", "tail exponent of their durations in tokens on the KS support (interval given xmin)"
+    ),
     *with_null_twin("opt_gamma_uncensored", "-", "crackling slope of the uncensored avalanches alone"),
     *with_null_twin("opt_gamma_pred", "-", "(alpha_D - 1) / (tau_S - 1)"),
     *with_null_twin("opt_dcc", "-", "|gamma_uncensored - gamma_pred|"),
@@ -94,6 +101,8 @@ _OPT_EXPONENTS = (
     number("opt_alpha_D_ref", "-", "median duration exponent of those samples"),
     number("opt_crackling_gamma_perm", "-", "crackling_gamma of one replicate of the permutation null"),
     *interval("opt_crackling_gamma_perm", "-"),
+    text("opt_reason", "which of these numbers are not available and why, else empty"),
+    text("opt_reason_perm", "the same of the permutation null's"),
 )
 _OPT_TOKEN_SHUFFLE = (
     number(

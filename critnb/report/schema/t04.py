@@ -32,7 +32,9 @@ _BASE_FIT = (
     ("llr_powerlaw_vs_exponential", _NATS, "ll_powerlaw - ll_exponential"),
 )
 _FURTHER_FIT = (
-    ("alpha_se", "-", "standard error of alpha_powerlaw from the Fisher information"),
+    ("alpha_powerlaw_ci_low", "-", "lower end of alpha_powerlaw's 95 % sequence-bootstrap interval"),
+    ("alpha_powerlaw_ci_high", "-", "upper end of alpha_powerlaw's 95 % sequence-bootstrap interval"),
+    ("alpha_se", "-", "standard error of alpha_powerlaw from the Fisher information, were avalanches independent"),
     ("cutoff_alpha", "-", "alpha of the power law with cutoff k^-alpha e^-lambda k"),
     ("cutoff_lambda", "1/unit", "lambda of the power law with cutoff"),
     ("ll_cutoff", _NATS, "log-likelihood of the power law with cutoff"),
@@ -55,7 +57,7 @@ _KS = (
     (
         "ks_p",
         "-",
-        "share of replicates of the fitted law, xmin chosen anew in each, at least as far from their own fit",
+        "(1 + replicates of the fitted law, xmin chosen anew in each, at least as far from their own fit) / (R + 1)",
     ),
 )
 FIT_FIELDS: tuple[str, ...] = tuple(name for name, *_ in (*_BASE_FIT, *_FURTHER_FIT))

@@ -37,10 +37,16 @@ T05 = TableSchema(
         *optional(
             text("opt_reason", "why not, else empty"),
             count("opt_dropped_replicates", "replicates", "bootstrap replicates that lost too many durations"),
-            number("opt_crackling_gamma_perm", "-", "the slope of one replicate of the permutation null"),
+            number(
+                "opt_crackling_gamma_perm",
+                "-",
+                "the slope of one replicate of the permutation null, among the same durations",
+            ),
             *interval("opt_crackling_gamma_perm", "-"),
             number("opt_r2_perm", "-", "r2 of that line", SHARE),
+            text("opt_reason_perm", "why the null's is not there or does not pass, else empty"),
             number("opt_gamma_collapse", "-", "slope that collapses the mean avalanche profiles best"),
+            text("opt_reason_collapse", "why it is not available, else empty"),
         ),
     ),
     appendix=True,

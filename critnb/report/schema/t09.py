@@ -20,7 +20,8 @@ from critnb.report.schema.model import TableSchema
 
 T09 = TableSchema(
     name=CANON.TABLE.T09_EXPONENTS,
-    rows="per row of T01, null, adjacency and size definition; fits leave out avalanches that touch an edge",
+    rows="per row of T01, null, adjacency and size definition; fits leave out avalanches that touch an edge; the null's are on "
+    "the supports and among the durations of the real raster",
     key=(*GRID_KEY, "null_id", "adjacency", "size_def"),
     columns=(
         *PROVENANCE,
@@ -32,10 +33,10 @@ T09 = TableSchema(
         number("occupancy", "sites/site", "share of lattice sites with an event", SHARE),
         count("n_avalanches", "avalanches", "connected components"),
         count("n_uncensored", "avalanches", "those that touch no edge of window and stack"),
-        number("xmin_S", "size", "KS-optimal lower end of the support for S", NOT_NEGATIVE),
+        number("xmin_S", "size", "lower end of the support for S: KS-optimal in the real raster", NOT_NEGATIVE),
         count("n_tail_S", "avalanches", "uncensored avalanches on that support"),
         *with_interval("tau_S", "-", "exponent of P(S) on that support"),
-        number("xmin_D", "tokens", "KS-optimal lower end of the support for D", NOT_NEGATIVE),
+        number("xmin_D", "tokens", "lower end of the support for D: KS-optimal in the real raster", NOT_NEGATIVE),
         count("n_tail_D", "avalanches", "uncensored avalanches on that support"),
         *with_interval("alpha_D", "-", "exponent of P(D) on that support"),
         number("crackling_gamma", "-", "slope of log E[S|D] on log D over all avalanches"),
