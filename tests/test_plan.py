@@ -21,7 +21,7 @@ ALL = frozenset(spec.id for spec in STAGES)
 FROM_S01 = ALL - {"S00"}
 FROM_S02 = FROM_S01 - {"S01"}
 FROM_S02B = FROM_S02 - {"S02"}
-FROM_S03 = FROM_S02B - {"S02B", "S06ARC"}
+FROM_S03 = FROM_S02B - {"S02B", "S06B", "S06ARC"}
 FROM_S04 = FROM_S03 - {"S03"}
 PARAMS = {
     "models": {"BASE": {"source": "file", "path": "model"}, "INSTRUCT": {"source": "file", "path": "model"}},
@@ -72,12 +72,12 @@ def changed(folder: Path, **overrides) -> set[str]:
         ("analysis__bootstrap_seed", 1, FROM_S02B),
         ("windows__n_raster", 32, FROM_S03),
         ("gain__interventions", ["MLP_GLOBAL"], FROM_S03),
-        ("nulls__replicates", 10, FROM_S04),
-        ("nulls__seed", 1, FROM_S04),
+        ("nulls__replicates", 10, FROM_S04 | {"S06B"}),
+        ("nulls__seed", 1, FROM_S04 | {"S06B"}),
         ("analysis__adjacency", "ADJ_8N", {"S05"}),
         ("compute__device", "cpu", set()),
-        ("windows__n_eval_b", 1, set()),
-        ("data__B", {"source": "file", "path": "corpus.txt"}, set()),
+        ("windows__n_eval_b", 1, {"S06B"}),
+        ("data__B", {"source": "file", "path": "corpus.txt"}, {"S06B"}),
         ("data__ARC_MCQ", {"source": "embedded", "limit": 5}, {"S06ARC"}),
         ("release__title", "another", set()),
     ],

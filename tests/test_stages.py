@@ -62,7 +62,7 @@ def test_constants_of_the_registry_that_the_code_names_are_hashed(spec):
 
 def test_eps_is_a_constant_of_the_stages_that_compute_z():
     with_eps = {spec.id for spec in STAGES if "EPS" in plan.stage_constants(spec)}
-    assert with_eps == {Stage.S01, Stage.S02, Stage.S03, Stage.S04}
+    assert with_eps == {Stage.S01, Stage.S02, Stage.S03, Stage.S04, Stage.S06B}
     assert "CHI_EPS" in plan.stage_constants(spec_of(Stage.S05))
 
 
@@ -74,14 +74,14 @@ def test_eps_is_a_constant_of_the_stages_that_compute_z():
         ("phase2_gain_grid", ["S02"]),
         ("S02B", ["S02B"]),
         ("s05", ["S05"]),
-        ("all", ["S00", "S01", "S02", "S02B", "S03", "S04", "S05", "S06ARC"]),
+        ("all", ["S00", "S01", "S02", "S02B", "S03", "S04", "S05", "S06B", "S06ARC"]),
     ],
 )
 def test_a_word_names_its_stages_in_order(word, ids):
     assert [spec.id for spec in named(word)] == ids
 
 
-@pytest.mark.parametrize("word", ["phase9", "phase", "", "S99", "S06B", "phase2_gain"])
+@pytest.mark.parametrize("word", ["phase9", "phase", "", "S99", "S07", "phase2_gain"])
 def test_an_unknown_word_is_one_line_that_says_what_there_is(word):
     with pytest.raises(ParamsError, match=re.escape(f"no stage is called {word!r}; choose phase0, phase1, ")) as caught:
         named(word)
@@ -96,6 +96,7 @@ def test_an_unknown_word_is_one_line_that_says_what_there_is(word):
         ("S02B", ["S01", "S02", "S02B"]),
         ("phase3", ["S01", "S02", "S02B", "S03"]),
         ("phase5", ["S01", "S02", "S02B", "S03", "S04", "S05"]),
+        ("S06B", ["S01", "S02", "S02B", "S06B"]),
         ("S06ARC", ["S01", "S02", "S02B", "S06ARC"]),
     ],
 )
@@ -112,6 +113,7 @@ def test_the_table_agrees_with_the_contract():
         "S03": ["S01", "S02", "S02B"],
         "S04": ["S01", "S02", "S03"],
         "S05": ["S02", "S02B", "S03", "S04"],
+        "S06B": ["S01", "S02", "S02B"],
         "S06ARC": ["S02B"],
     }
     assert {spec.id: list(spec.needs) for spec in STAGES} == contract

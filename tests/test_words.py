@@ -156,8 +156,8 @@ def test_a_page_without_its_markers_is_named():
 
 def test_keys_of_params_are_told_with_values_default_and_readers():
     rows = params_markdown().splitlines()
-    assert "| `windows.seq_len` | whole number ≥ 2 | `256` | S00, S01, S02, S03, S04 |" in rows
-    assert "| `events.tau0` | number > 0 | `2.5` | S01, S02, S03, S04, S05 |" in rows
+    assert "| `windows.seq_len` | whole number ≥ 2 | `256` | S00, S01, S02, S03, S04, S06B |" in rows
+    assert "| `events.tau0` | number > 0 | `2.5` | S01, S02, S03, S04, S05, S06B |" in rows
     assert '| `analysis.adjacency` | `ADJ_4N`, `ADJ_8N` | `"ADJ_4N"` | S05 |' in rows
     assert '| `compute.device` | text | `"auto"` | no stage |' in rows
     assert "| `models.BASE`, `models.INSTRUCT` | `file` | `path`: text, required |" in rows

@@ -14,7 +14,7 @@ from critnb.events.screen import Bounds, Candidates, screen
 from critnb.events.targets import RateTargets
 from critnb.events.thresholds import Thresholds
 from critnb.events.top import Top
-from critnb.language.forward import ForwardPasses, Setting
+from critnb.language.forward import ForwardPasses, OnLogits, Setting
 
 OnBatch = Callable[[int], object]
 Counts = NDArray[np.uint16]
@@ -103,8 +103,12 @@ def extract(
     spike_defs: Sequence[SpikeDef],
     setting: Setting,
     on_batch: OnBatch = bool,
+    on_logits: OnLogits | None = None,
 ) -> Counts:
-    """Return the event counts [D, R, N, L, T - burn_in] of ``tokens`` [N, T] under known thresholds tau [D, R, L]."""
+    """Return the event counts [D, R, N, L, T - burn_in] of ``tokens`` [N, T] under known thresholds tau [D, R, L].
+
+    ``on_logits`` reads the logits of the same passes, as ``ForwardPasses.run`` says.
+    """
     length = tokens.shape[1] - passes.burn_in
     counts = np.zeros((*tau.shape[:2], len(tokens), passes.model.n_layers, length), dtype=np.uint16)
 
@@ -117,7 +121,7 @@ def extract(
                 sites = found.site[score > threshold]
                 counts[i, r, first : first + len(u), layer] = _per_site(sites, len(u), length)
 
-    passes.run(tokens, setting, collect, on_batch)
+    passes.run(tokens, setting, collect, on_batch, on_logits)
     return counts
 
 

@@ -1,4 +1,4 @@
-"""Forward passes over windows: batched, without logits, with a gain applied and u handed to a reader."""
+"""Forward passes over windows: batched, with a gain applied, u handed to a reader, and logits where somebody asks for them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from critnb.language.model import LanguageModel
 from critnb.language.taps import finite, gain_applied, reading_units
 
 OnBatchUnits = Callable[[int, int, Tensor], None]
+OnLogits = Callable[[int, Tensor, Tensor], None]
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class ForwardPasses:
         setting: Setting,
         on_units: OnBatchUnits,
         on_batch: Callable[[int], object] = bool,
+        on_logits: OnLogits | None = None,
     ) -> None:
         """Run ``tokens`` [N, T] under ``setting``.
 
         ``on_units(first, layer, u)`` gets u [B, T - burn_in, F] of every batch and layer, ``first`` being the row of
-        the batch's first window; ``on_batch(n)`` is told of n finished windows. Raises NonFiniteError naming gain and
-        layer where an activation is not finite.
+        the batch's first window; ``on_batch(n)`` is told of n finished windows. With ``on_logits(first, tokens, logits)``
+        the same pass goes through the model's own head as well, its scaling and capping included: tokens [B, T], logits
+        [B, T, V], burn-in not hidden. Raises NonFiniteError naming gain and layer where an activation is not finite.
         """
         first = 0
 
@@ -55,12 +58,22 @@ class ForwardPasses:
             on_units(first, layer, u[:, self.burn_in :])
 
         with gain_applied(self.model.taps, setting.intervention, setting.gain), reading_units(self.model.taps, read):
-            for first, batch in self._batches(tokens):  # noqa: B007 (the reader closes over first)
-                hidden = self.model.body(input_ids=batch, use_cache=False).last_hidden_state
-                if not finite(hidden):
-                    self._name_the_layer(batch, setting)
+            for first, batch in self._batches(tokens):
+                self._forward(first, batch, setting, on_logits)
                 self.windows_run += len(batch)
                 on_batch(len(batch))
+
+    def _forward(self, first: int, batch: Tensor, setting: Setting, on_logits: OnLogits | None) -> None:
+        if on_logits is None:
+            hidden = self.model.body(input_ids=batch, use_cache=False).last_hidden_state
+            if not finite(hidden):
+                self._name_the_layer(batch, setting)
+            return
+        logits = self.model.causal(input_ids=batch, use_cache=False).logits
+        # the largest logit of a token stands for its hidden state: NaN and infinity get into it, and no mask of [B, T, V] is made
+        if not finite(logits.amax(dim=-1)):
+            self._name_the_layer(batch, setting)
+        on_logits(first, batch, logits)
 
     def _batches(self, tokens: NDArray[np.int64]) -> Iterator[tuple[int, Tensor]]:
         size = max(1, self._batch_tokens // tokens.shape[1])
@@ -72,7 +85,7 @@ class ForwardPasses:
         # a NaN or infinity anywhere reaches the last hidden state, so only a batch known to be bad is read again
         with reading_units(self.model.taps, lambda layer, u: None if finite(u) else bad.append(layer)):
             self.model.body(input_ids=batch, use_cache=False)
-        where = f"MLP activations of layer {bad[0]}" if bad else "the hidden states after the last layer"
+        where = f"MLP activations of layer {bad[0]}" if bad else "the hidden states or logits after the last layer"
         raise NonFiniteError(
             f"{where} are not finite at {setting.intervention} gain {setting.gain:g}; "
             "take that gain out of gain.grid or use compute.dtype float32"

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from critnb.canon import CANON, DatasetRole, SliceRole, SpikeDef
 from critnb.report.provenance import Provenance
@@ -36,6 +38,7 @@ _FOOT_SIZE = 5.5
 _NOTE_CHARACTERS = 21
 _FOOT_CHARACTERS = 24
 _LONGEST_MODEL_ID = 40
+_PLACE_DIGITS = 6
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -154,6 +157,7 @@ def provenance_line(figure: Figure, provenance: Provenance, scope: Scope) -> Tex
 def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Rendered:
     """Return the drawing as PDF and PNG bytes: the same drawing, the same bytes, at any time and in any process."""
     with styled():
+        _settle(drawing.figure)
         line = provenance_line(drawing.figure, provenance, drawing.scope)
         facts = _facts(drawing.scope, provenance)
         pdf: dict[str, str | None] = {
@@ -172,6 +176,17 @@ def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Render
         rendered = Rendered(_bytes(drawing.figure, "pdf", pdf), _bytes(drawing.figure, "png", png), drawing.caption)
         line.remove()
         return rendered
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once and keep its panels where they are, rounded.
+
+    The last bits of the layout's solver depend on memory addresses, and a PDF would show them.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(Bbox(np.round(axes.get_position().get_points(), _PLACE_DIGITS)))
 
 
 def _facts(scope: Scope, provenance: Provenance) -> dict[str, str]:

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, Criterion, GCondition, SpikeDef
+from critnb.canon import CANON, Criterion, GCondition
 from critnb.gates import Verdict
+from critnb.report.words import interval_words, p_words, spike_words, with_interval
 from critnb.steps.analysis import Analysis
 
-_NOTHING = "–"
-_SMALLEST_P = 0.001
-_SPIKE_WORDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 _SIGNIFICANT = CANON.CONST.SIGNIFICANCE_LEVEL
 
 
@@ -23,12 +21,12 @@ def at_chosen_gains(table: pd.DataFrame) -> pd.DataFrame:
     shown = _chosen(table)
     columns: dict[str, Any] = {
         "occupancy": shown["opt_occupancy"].map("{:.1%}".format),
-        "b_tot": _with_interval(shown, "b_tot"),
+        "b_tot": with_interval(shown, "b_tot"),
         "permuted": shown["b_tot_perm"],
-        "Δ permutation": _with_interval(shown, "delta_b_tot"),
-        "p": shown["opt_delta_b_tot_p"].map(_p_words),
-        "Δ shift": _with_interval(shown, "opt_delta_b_tot_shift"),
-        "p ": shown["opt_delta_b_tot_shift_p"].map(_p_words),
+        "Δ permutation": with_interval(shown, "delta_b_tot"),
+        "p": shown["opt_delta_b_tot_p"].map(p_words),
+        "Δ shift": with_interval(shown, "opt_delta_b_tot_shift"),
+        "p ": shown["opt_delta_b_tot_shift_p"].map(p_words),
         "chi": shown["chi"],
     }
     return _beside(shown, columns)
@@ -61,26 +59,13 @@ def _named(shown: pd.DataFrame) -> pd.DataFrame:
         for g1, gstar in zip(shown["opt_is_g1"], shown["opt_is_gstar"], strict=True)
     ]
     return pd.DataFrame(
-        {"events": _spike_words(shown), "rate": shown["target_rate"], "gain": shown["g"], "": roles}, index=shown.index
+        {"events": spike_words(shown), "rate": shown["target_rate"], "gain": shown["g"], "": roles}, index=shown.index
     )
 
 
 def _beside(shown: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
     """Return columns beside the names of their conditions."""
     return _named(shown).assign(**columns)
-
-
-def _with_interval(shown: pd.DataFrame, name: str, ends: str | None = None, digits: int = 3) -> list[str]:
-    """Return ``value [low, high]`` in words, a dash for what is not available; ``ends`` is the interval columns' stem."""
-    stem = ends or (name if name.startswith("opt_") else f"opt_{name}")
-    columns = zip(shown[name], shown[f"{stem}_ci_low"], shown[f"{stem}_ci_high"], strict=True)
-    return [_interval_words(*numbers, digits) for numbers in columns]
-
-
-def _interval_words(value: float, low: float, high: float, digits: int) -> str:
-    if math.isnan(value):
-        return _NOTHING
-    return f"{value:.{digits}f}" + ("" if math.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
 
 
 def multistep_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -90,12 +75,12 @@ def multistep_table(table: pd.DataFrame) -> pd.DataFrame:
         shown,
         {
             "b_tot": shown["b_tot"],
-            "r_1 along tokens": _with_interval(shown, "opt_r1_time", digits=2),
-            "permuted": _with_interval(shown, "opt_r1_time_perm", digits=2),
-            "m along tokens": _with_interval(shown, "opt_m_time", digits=2),
-            "r_1 along layers": _with_interval(shown, "opt_r1_depth", digits=2),
-            "permuted ": _with_interval(shown, "opt_r1_depth_perm", digits=2),
-            "m along layers": _with_interval(shown, "opt_m_depth", digits=2),
+            "r_1 along tokens": with_interval(shown, "opt_r1_time", digits=2),
+            "permuted": with_interval(shown, "opt_r1_time_perm", digits=2),
+            "m along tokens": with_interval(shown, "opt_m_time", digits=2),
+            "r_1 along layers": with_interval(shown, "opt_r1_depth", digits=2),
+            "permuted ": with_interval(shown, "opt_r1_depth_perm", digits=2),
+            "m along layers": with_interval(shown, "opt_m_depth", digits=2),
         },
     )
 
@@ -106,11 +91,11 @@ def exponent_table(table: pd.DataFrame) -> pd.DataFrame:
     return _beside(
         shown,
         {
-            "tau_S": _with_interval(shown, "opt_tau_S", digits=2),
-            "permuted": _with_interval(shown, "opt_tau_S_perm", digits=2),
+            "tau_S": with_interval(shown, "opt_tau_S", digits=2),
+            "permuted": with_interval(shown, "opt_tau_S_perm", digits=2),
             "critical cascades": shown["opt_tau_S_ref"],
-            "alpha_D": _with_interval(shown, "opt_alpha_D", digits=2),
-            "permuted ": _with_interval(shown, "opt_alpha_D_perm", digits=2),
+            "alpha_D": with_interval(shown, "opt_alpha_D", digits=2),
+            "permuted ": with_interval(shown, "opt_alpha_D_perm", digits=2),
             "critical cascades ": shown["opt_alpha_D_ref"],
         },
     )
@@ -122,11 +107,11 @@ def scaling_table(table: pd.DataFrame) -> pd.DataFrame:
     return _beside(
         shown,
         {
-            "gamma, uncensored": _with_interval(shown, "opt_gamma_uncensored", digits=2),
-            "gamma predicted": _with_interval(shown, "opt_gamma_pred", digits=2),
-            "DCC": _with_interval(shown, "opt_dcc", digits=2),
-            "DCC, critical cascades": _with_interval(shown, "opt_dcc_ref", digits=2),
-            "DCC, permuted": _with_interval(shown, "opt_dcc_perm", digits=2),
+            "gamma, uncensored": with_interval(shown, "opt_gamma_uncensored", digits=2),
+            "gamma predicted": with_interval(shown, "opt_gamma_pred", digits=2),
+            "DCC": with_interval(shown, "opt_dcc", digits=2),
+            "DCC, critical cascades": with_interval(shown, "opt_dcc_ref", digits=2),
+            "DCC, permuted": with_interval(shown, "opt_dcc_perm", digits=2),
         },
     )
 
@@ -140,12 +125,12 @@ def tail_table(tails: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
         {
             "xmin": shown["xmin"],
             "tail": shown["n_tail"],
-            "alpha": _with_interval(shown, "alpha_powerlaw", digits=2),
+            "alpha": with_interval(shown, "alpha_powerlaw", digits=2),
             "z, lognormal": shown["opt_z_powerlaw_vs_lognormal"],
-            "p": shown["opt_p_powerlaw_vs_lognormal"].map(_p_words),
+            "p": shown["opt_p_powerlaw_vs_lognormal"].map(p_words),
             "z, exponential": shown["opt_z_powerlaw_vs_exponential"],
-            "p ": shown["opt_p_powerlaw_vs_exponential"].map(_p_words),
-            "p, no cutoff": shown["opt_p_powerlaw_vs_cutoff"].map(_p_words),
+            "p ": shown["opt_p_powerlaw_vs_exponential"].map(p_words),
+            "p, no cutoff": shown["opt_p_powerlaw_vs_cutoff"].map(p_words),
             "not available": shown["opt_reason"],
         },
     )
@@ -160,16 +145,12 @@ def ks_table(tails: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
         columns |= {
             f"xmin, {name}": shown[f"{stem}_xmin"],
             f"tail{mark}": shown[f"{stem}_n_tail"],
-            f"exponent{mark}": shown[f"{stem}_alpha"].map(lambda value: _interval_words(value, *(math.nan,) * 2, 2)),
+            f"exponent{mark}": shown[f"{stem}_alpha"].map(lambda value: interval_words(value, *(math.nan,) * 2, 2)),
             f"distance{mark}": shown[f"{stem}_distance"],
-            f"p{mark}": shown[f"{stem}_p"].map(_p_words),
+            f"p{mark}": shown[f"{stem}_p"].map(p_words),
             f"not available{mark}": shown[f"{stem}_reason"],
         }
     return _beside(_chosen(summary), columns)
-
-
-def _p_words(p: float) -> str:
-    return _NOTHING if math.isnan(p) else f"{p:.3f}" if p >= _SMALLEST_P else f"< {_SMALLEST_P:g}"
 
 
 def crackling_table(crackling: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
@@ -180,9 +161,9 @@ def crackling_table(crackling: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFr
         {
             "durations": shown["n_duration_points"],
             "avalanches": shown["n_avalanches_used"],
-            "gamma": _with_interval(shown, "crackling_gamma", "crackling", digits=2),
+            "gamma": with_interval(shown, "crackling_gamma", "crackling", digits=2),
             "r2": shown["r2"],
-            "permuted": _with_interval(shown, "opt_crackling_gamma_perm", digits=2),
+            "permuted": with_interval(shown, "opt_crackling_gamma_perm", digits=2),
             "r2 ": shown["opt_r2_perm"],
             "gamma by collapse": shown["opt_gamma_collapse"],
             "not available": shown["opt_reason"],
@@ -194,15 +175,15 @@ def ablation_table(ablations: pd.DataFrame) -> pd.DataFrame:
     """Return the interventions: b_tot, its excess over the null, and how far that is from the baseline's."""
     return pd.DataFrame(
         {
-            "events": _spike_words(ablations),
+            "events": spike_words(ablations),
             "rate": ablations["target_rate"],
             "": ablations["g_condition"],
             "gain": ablations["g"],
             "on": ablations["gain_target"],
             "occupancy": ablations["opt_occupancy"].map("{:.1%}".format),
-            "b_tot": _with_interval(ablations, "b_tot"),
-            "Δ permutation": _with_interval(ablations, "delta_b_tot"),
-            "Δ against g1": _with_interval(ablations, "opt_delta_b_tot_vs_g1"),
+            "b_tot": with_interval(ablations, "b_tot"),
+            "Δ permutation": with_interval(ablations, "delta_b_tot"),
+            "Δ against g1": with_interval(ablations, "opt_delta_b_tot_vs_g1"),
             "chi": ablations["chi"],
         }
     )
@@ -210,7 +191,7 @@ def ablation_table(ablations: pd.DataFrame) -> pd.DataFrame:
 
 def verdict_matrix(judged: pd.DataFrame) -> pd.DataFrame:
     """Return one row a criterion and one column a spike definition and rate, each cell a verdict."""
-    heads = [f"{words}, {rate:g}" for words, rate in zip(_spike_words(judged), judged["target_rate"], strict=True)]
+    heads = [f"{words}, {rate:g}" for words, rate in zip(spike_words(judged), judged["target_rate"], strict=True)]
     matrix = judged.assign(head=heads).pivot(index="criterion_id", columns="head", values="verdict")
     ordered = matrix.reindex(index=[str(one) for one in Criterion], columns=list(dict.fromkeys(heads)))
     return ordered.rename_axis(columns=None).reset_index().rename(columns={"criterion_id": "criterion"})
@@ -224,12 +205,12 @@ def judgement_tables(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
         {
             "caption": [
                 f"{words} events, target rate {rate:g}, g* = {g:g}"
-                for words, rate, g in zip(_spike_words(judged), judged["target_rate"], judged["g"], strict=True)
+                for words, rate, g in zip(spike_words(judged), judged["target_rate"], judged["g"], strict=True)
             ],
             "verdict": judged["verdict"],
             "criterion": judged["criterion_id"],
-            "value": _with_interval(value, "value", "value"),
-            "null": _with_interval(null, "null_value", "null"),
+            "value": with_interval(value, "value", "value"),
+            "null": with_interval(null, "null_value", "null"),
             "asked": judged["statistic"] + ": " + judged["gate"],
             "what decided": judged["reason"],
         }
@@ -238,10 +219,6 @@ def judgement_tables(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
         np.argsort([list(Criterion).index(Criterion(name)) for name in rows["criterion"]], kind="stable")
     ]
     return {str(name): group.drop(columns="caption") for name, group in ordered.groupby("caption", sort=True)}
-
-
-def _spike_words(frame: pd.DataFrame) -> list[str]:
-    return [_SPIKE_WORDS[SpikeDef(name)] for name in frame["spike_def_id"]]
 
 
 def findings(analysis: Analysis) -> str:

@@ -9,11 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from critnb.canon import CANON, Intervention, NullId, SliceRole, Stage
-from critnb.criticality.branching import BranchingSums
 from critnb.criticality.metrics import condition_metrics
-from critnb.criticality.null_sample import NullSample
-from critnb.criticality.nulltest import null_branching
-from critnb.engine import map_shards
 from critnb.errors import IntegrityError
 from critnb.events import extract
 from critnb.events.thresholds import tau_of
@@ -29,11 +25,10 @@ from critnb.lattice import (
 )
 from critnb.session import StageSession
 from critnb.steps import calibration as calibration_step
-from critnb.steps.artifacts import NullSamples, load_raster, save_null_raster, save_samples
-from critnb.steps.conditions import conditions_of, raster_of
+from critnb.steps.artifacts import NullSamples, load_raster, save_null_raster
+from critnb.steps.conditions import EVENT_KEYS, conditions_of, raster_of
 from critnb.steps.gain_grid import rate_gates
-
-_EVENT_KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
+from critnb.steps.null_replicates import draw_replicates
 
 
 def check_thresholds(stage: StageSession) -> pd.DataFrame:
@@ -51,11 +46,11 @@ def check_thresholds(stage: StageSession) -> pd.DataFrame:
 
 
 def _recount(table: pd.DataFrame, raster: Raster, column: str) -> int:
-    frame = raster.conditions.to_frame()[_EVENT_KEYS]
+    frame = raster.conditions.to_frame()[EVENT_KEYS]
     per_layer = raster.counts.sum(axis=(1, 3), dtype=np.int64)
     counted = frame.loc[frame.index.repeat(per_layer.shape[1])].reset_index(drop=True)
     counted = counted.assign(layer=np.tile(np.arange(per_layer.shape[1]), len(frame)), counted=per_layer.ravel())
-    joined = table.merge(counted, on=[*_EVENT_KEYS, "layer"])
+    joined = table.merge(counted, on=[*EVENT_KEYS, "layer"])
     wrong = joined[joined["counted"] != joined[column]]
     if len(wrong):
         row = wrong.iloc[0]
@@ -68,25 +63,7 @@ def _recount(table: pd.DataFrame, raster: Raster, column: str) -> int:
 
 def replicate(stage: StageSession) -> NullSamples:
     """Draw R replicates of both raster nulls for every condition of S03 and write what branching they give."""
-    raster = load_raster(stage.upstream(Stage.S03))
-    replicates, seed = stage.params.nulls.replicates, stage.params.nulls.seed
-    shards = [(null_id, cond_id) for null_id in RASTER_NULLS for cond_id in range(len(raster.conditions))]
-
-    def draw(shard: tuple[NullId, int]) -> BranchingSums:
-        null_id, cond_id = shard
-        counts, key = raster.counts[cond_id], raster.conditions[cond_id].key()
-        return null_branching(
-            counts, raster.seq_id, null_id, seed=seed, condition_key=key, replicates=range(replicates)
-        )
-
-    with stage.step("null replicates"), stage.progress("null replicates", len(shards), "condition") as advance:
-        drawn = dict(zip(shards, map_shards(draw, shards, on_done=advance), strict=True))
-    samples = {
-        null_id: NullSample.of(drawn[null_id, cond_id] for cond_id in range(len(raster.conditions)))
-        for null_id in RASTER_NULLS
-    }
-    save_samples(stage, samples)
-    return samples
+    return draw_replicates(stage, load_raster(stage.upstream(Stage.S03)))
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,8 @@ from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps import selection
 from critnb.steps.artifacts import save_raster
-from critnb.steps.conditions import conditions_of, raster_of
+from critnb.steps.conditions import EVENT_KEYS, conditions_of, events_gate, layer_rates, mark, raster_of
 from critnb.steps.gain_grid import match_settings
-
-_KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
 
 
 def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
@@ -47,7 +45,8 @@ def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
         matched = match_settings(stage, others, stage.slice(SliceRole.A_cal), passes)
         thresholds = pd.concat([thresholds, matched.thresholds], ignore_index=True)
     raster = _extract(stage, settings + others, thresholds, gstar)
-    thresholds = thresholds.merge(held_out_rates(raster, stage.model.n_units), on=[*_KEYS, "layer"], validate="1:1")
+    held_out = layer_rates(raster, stage.model.n_units, suffix="_raster")
+    thresholds = thresholds.merge(held_out, on=[*EVENT_KEYS, "layer"], validate="1:1")
     metrics = mark(condition_metrics(raster), gstar)
     save_raster(stage, raster)
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
@@ -82,27 +81,6 @@ def _wanted(condition: Condition, gstar: Mapping[tuple[str, float], float]) -> b
     return condition.intervention_id is Intervention.MLP_GLOBAL or condition.gain == gstar[key]
 
 
-def held_out_rates(raster: Raster, n_units: int) -> pd.DataFrame:
-    """Return the achieved rate of every layer of every condition on the raster's own windows."""
-    _, n_sequences, n_layers, n_tokens = raster.counts.shape
-    events = raster.counts.sum(axis=(1, 3), dtype="int64")  # [C, L]
-    frame = raster.conditions.to_frame()[_KEYS]
-    rates = frame.loc[frame.index.repeat(n_layers)].reset_index(drop=True)
-    rates["layer"] = pd.Series(list(range(n_layers)) * len(frame), dtype="int32")
-    rates["events_raster"] = events.ravel()
-    rates["achieved_rate_raster"] = events.ravel() / (n_sequences * n_tokens * n_units)
-    return rates
-
-
-def mark(metrics: pd.DataFrame, gstar: Mapping[tuple[str, float], float]) -> pd.DataFrame:
-    """Return metrics with is_g1 and is_gstar."""
-    chosen = [gstar[key] for key in zip(metrics["spike_def_id"], metrics["target_rate"], strict=True)]
-    is_global = metrics["intervention_id"] == str(Intervention.MLP_GLOBAL)
-    return metrics.assign(
-        is_g1=is_global & (metrics["gain"] == CANON.CONST.GAIN_BASELINE), is_gstar=metrics["gain"] == chosen
-    )
-
-
 def held_out_table(thresholds: pd.DataFrame) -> pd.DataFrame:
     """Return how far held-out rates lie from their targets: one row a spike definition and rate, over gains and layers."""
     ratio = thresholds["achieved_rate_raster"] / thresholds["target_layer_rate"]
@@ -113,14 +91,4 @@ def held_out_table(thresholds: pd.DataFrame) -> pd.DataFrame:
 
 def gates(raster: Raster) -> list[Gate]:
     """Return the gate of S03: every condition has events to analyse."""
-    events = raster.counts.sum(axis=(1, 2, 3), dtype=np.int64)
-    empty = np.flatnonzero(events == 0)
-    return [
-        Gate.judge(
-            "events in every condition",
-            passed=not len(empty),
-            value=f"fewest {events.min()}",
-            condition="at least one event on A_raster",
-            reason=f"none in condition {empty[0]}" if len(empty) else "",
-        )
-    ]
+    return [events_gate(raster, SliceRole.A_raster)]

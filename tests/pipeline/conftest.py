@@ -20,6 +20,7 @@ QUESTIONS = [
     ("tie", "a?", "ABC", ["b", "b", "c"], "B"),
 ]
 TEXT = "The {n}th line of a small corpus, said in its own words: {n} times {n} is {m}.\n"
+OTHER_TEXT = "Another text ({n}) that goes on about {m} in another way!\n"
 
 
 def write_questions(path: Path, questions: list[tuple[str, str, str, list[str], str]]) -> Path:
@@ -39,13 +40,15 @@ def inputs(tmp_path_factory) -> Path:
     save(folder / "model", tiny_llama(n_layers=3, width=16, units=24, context=64))
     (folder / "corpus.txt").write_text("".join(TEXT.format(n=n, m=n * n) for n in range(400)))
     write_questions(folder / "questions.jsonl", QUESTIONS)
+    (folder / "other.txt").write_text("".join(OTHER_TEXT.format(n=n, m=n % 7) for n in range(200)))
     params = {
         "models": {"BASE": {"source": "file", "path": "model"}},
         "data": {
             "A": {"source": "file", "path": "corpus.txt"},
+            "B": {"source": "file", "path": "other.txt"},
             "ARC_MCQ": {"source": "file", "path": "questions.jsonl"},
         },
-        "windows": {"seq_len": 32, "n_calibration": 24, "n_raster": 24},
+        "windows": {"seq_len": 32, "n_calibration": 24, "n_raster": 24, "n_eval_b": 20},
         "events": {"tau0": 1.5, "target_rates": [0.01, 0.02]},
         "gain": {"grid": [0.8, 1.0, 1.2], "interventions": ["MLP_GLOBAL", "ATTN_GLOBAL"]},
         "nulls": {"replicates": 40},

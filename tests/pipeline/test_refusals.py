@@ -18,6 +18,7 @@ from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
 from critnb.cli import main
 from critnb.runs import RunStore
+from critnb.stages import spec_of
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ def ask(inputs, tmp_path, capsys):
         tree = yaml.safe_load((inputs / "params.yaml").read_text())
         tree["models"]["BASE"]["path"] = str(inputs / "model")
         tree["data"]["A"]["path"] = str(inputs / "corpus.txt")
+        tree["data"]["B"]["path"] = str(inputs / "other.txt")
         for key, value in changes.items():
             section, _, name = key.partition("__")
             if name:
@@ -149,6 +151,12 @@ def test_missing_upstream_runs_are_demanded_under_no_upstream(ask, tmp_path):
 def test_a_runs_folder_that_cannot_be_written(ask, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     refused(ask("phase1", "--runs-dir", str(tmp_path / "file")), Exit.BAD_INPUT, "file")
+
+
+def test_a_second_corpus_that_is_too_short_names_the_windows_needed(ask, copied):
+    answer = ask(spec_of(Stage.S06B).command, windows__n_eval_b=100_000)
+    refused(answer, Exit.BAD_INPUT, "data.B", "B_eval needs windows up to number 100000 of 32 tokens", "the corpus has")
+    assert len(list(copied.glob("RUN_S06B_*"))) == 1
 
 
 @pytest.fixture

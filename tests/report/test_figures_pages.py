@@ -16,7 +16,7 @@ from critnb.report import figures
 from critnb.report.style import PAGE_WIDTH, PNG_DPI, Drawing, render
 
 NAMES = ("F08", "F09", "F10", "F11", "F12", "F13", "F14")
-NOT_DRAWN_YET = ("F06",)
+NOT_DRAWN_YET: tuple[str, ...] = ()
 ONE = SpikeDef.SPIKE_ONE_SIDED_POS
 TALLEST_PAGE = 9.0
 

@@ -132,3 +132,11 @@ def test_a_figure_is_saved_in_both_formats(provenance, run_with, appendix, folde
     run = run_with(lambda partial: kept.append(save_figure(partial, NAME, sketch(), provenance, appendix=appendix)))
     assert run.read_bytes(f"{folder}/{NAME}.pdf") == kept[0].pdf
     assert run.read_bytes(f"{folder}/{NAME}.png") == kept[0].png
+
+
+def test_places_are_rounded_since_the_last_bits_of_a_layout_differ_between_processes(provenance) -> None:
+    drawing = sketch()
+    render(drawing, NAME, provenance)
+    for axes in drawing.figure.axes:
+        place = axes.get_position().get_points()
+        assert place == pytest.approx(np.round(place, 6), abs=1e-15)

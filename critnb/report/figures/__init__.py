@@ -1,10 +1,11 @@
-"""Figures F01 to F05 and F08 to F14, each drawn from artifacts alone: frames, rasters, gstar.json in, a ``Drawing`` out."""
+"""Figures F01 to F06 and F08 to F14, each drawn from artifacts alone: frames, rasters, gstar.json in, a ``Drawing`` out."""
 
 from critnb.report.figures.f01_raster import pick_example, raster_example
 from critnb.report.figures.f02_rates import rate_match
 from critnb.report.figures.f03_branching import branching_curves
 from critnb.report.figures.f04_delta import null_delta
 from critnb.report.figures.f05_gstar import gstar_selection
+from critnb.report.figures.f06_generalization import generalization
 from critnb.report.figures.f08_spikedef import spikedef_robust
 from critnb.report.figures.f09_chi import chi_curves
 from critnb.report.figures.f10_nulls import null_compare
@@ -20,6 +21,7 @@ __all__ = [
     "avalanche_profiles",
     "branching_curves",
     "chi_curves",
+    "generalization",
     "gstar_selection",
     "null_compare",
     "null_delta",

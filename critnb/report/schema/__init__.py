@@ -7,6 +7,7 @@ from critnb.report.schema.conform import conform
 from critnb.report.schema.markdown import schema_markdown
 from critnb.report.schema.model import Column, DType, Range, TableSchema
 from critnb.report.schema.t01 import T01
+from critnb.report.schema.t02 import T02
 from critnb.report.schema.t03 import T03
 from critnb.report.schema.t04 import T04
 from critnb.report.schema.t05 import T05
@@ -14,11 +15,12 @@ from critnb.report.schema.t06 import T06
 from critnb.report.schema.t08 import T08
 from critnb.report.schema.t09 import T09
 
-SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in (T01, T03, T04, T05, T06, T08, T09)}
+SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in (T01, T02, T03, T04, T05, T06, T08, T09)}
 
 __all__ = [
     "SCHEMAS",
     "T01",
+    "T02",
     "T03",
     "T04",
     "T05",

@@ -1,0 +1,37 @@
+"""Numbers in words for the notebooks' tables: values with intervals, p-values, spike definitions."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from critnb.canon import SpikeDef
+
+_NOTHING = "–"
+_SMALLEST_P = 0.001
+_SPIKE_WORDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
+
+
+def with_interval(shown: pd.DataFrame, name: str, ends: str | None = None, digits: int = 3) -> list[str]:
+    """Return ``value [low, high]`` in words, a dash for what is not available; ``ends`` is the interval columns' stem."""
+    stem = ends or (name if name.startswith("opt_") else f"opt_{name}")
+    columns = zip(shown[name], shown[f"{stem}_ci_low"], shown[f"{stem}_ci_high"], strict=True)
+    return [interval_words(*numbers, digits) for numbers in columns]
+
+
+def interval_words(value: float, low: float, high: float, digits: int) -> str:
+    """Return one value with the ends of its interval, or alone where they are NaN."""
+    if math.isnan(value):
+        return _NOTHING
+    return f"{value:.{digits}f}" + ("" if math.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]")
+
+
+def p_words(p: float) -> str:
+    """Return a p-value to three decimals."""
+    return _NOTHING if math.isnan(p) else f"{p:.3f}" if p >= _SMALLEST_P else f"< {_SMALLEST_P:g}"
+
+
+def spike_words(frame: pd.DataFrame) -> list[str]:
+    """Return the spike definition of every row."""
+    return [_SPIKE_WORDS[SpikeDef(name)] for name in frame["spike_def_id"]]

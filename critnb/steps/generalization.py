@@ -1,0 +1,178 @@
+"""S06B: g1 and g* on dataset B, with thresholds and g* from A: rasters, nulls and likelihoods of the same windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from critnb.canon import CANON, DatasetRole, GCondition, Intervention, SliceRole, Stage
+from critnb.criticality.bootstrap import multinomial_weights
+from critnb.criticality.carried import Gstar, carried_over, paired_rows
+from critnb.events import extract
+from critnb.events.thresholds import tau_of
+from critnb.gates import Gate
+from critnb.language.forward import Setting
+from critnb.language.likelihood import WindowLikelihoods, predicted_tokens
+from critnb.language.windows import Slice
+from critnb.lattice import Condition, Raster
+from critnb.report.assembly import finished
+from critnb.report.provenance import Provenance
+from critnb.report.schema import T02
+from critnb.report.tables import write_table
+from critnb.runs import pack_version
+from critnb.session import Arrays, StageSession
+from critnb.steps import calibration as calibration_step
+from critnb.steps import selection
+from critnb.steps.artifacts import save_raster
+from critnb.steps.conditions import EVENT_KEYS, conditions_of, events_gate, layer_rates, mark, raster_of
+from critnb.steps.null_replicates import draw_replicates
+
+_MONTE_CARLO_ERRORS = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Generalization:
+    """What the notebook shows: T02, the thresholds with the rates they have on B, the raster, and likelihoods by window."""
+
+    t02: pd.DataFrame
+    thresholds: pd.DataFrame
+    likelihoods: pd.DataFrame
+    raster: Raster
+    provenance: Provenance
+
+
+def measure(stage: StageSession) -> Generalization:
+    """Carry g1 and g* over to B_eval and write rasters, thresholds, nulls, likelihoods, metrics and table T02."""
+    gstar = selection.load(stage.upstream(Stage.S02B))
+    s02 = stage.upstream(Stage.S02)
+    fitted = s02.parquet(s02.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
+    windows = stage.slice(SliceRole.B_eval)
+    raster, nll = _carry(stage, windows, fitted, gstar)
+    rates = layer_rates(raster, stage.model.n_units, suffix="_b")
+    thresholds = fitted.merge(rates, on=[*EVENT_KEYS, "layer"], validate="1:1")
+    likelihoods = _likelihood_frame(stage, windows, nll)
+    save_raster(stage, raster)
+    stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
+    stage.save_parquet(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME, likelihoods)
+    provenance = _provenance(stage)
+    t02 = _tabulate(stage, raster, nll, gstar=gstar, thresholds=thresholds, provenance=provenance)
+    return Generalization(t02, thresholds, likelihoods, raster, provenance)
+
+
+def _carry(
+    stage: StageSession, windows: Slice, thresholds: pd.DataFrame, gstar: Gstar
+) -> tuple[Raster, dict[float, NDArray[np.float64]]]:
+    """Return the raster of every condition at g1 and g*, and each window's NLL [N] by gain: one pass a gain and window."""
+    calibration, targets = calibration_step.from_upstream(stage)
+    passes = stage.forward_passes()
+    spike_defs = tuple(targets.base)
+    settings = [Setting(Intervention.MLP_GLOBAL, gain) for gain in gains_of(gstar.values())]
+    counts, nll = [], {}
+    for setting in settings:
+        label = f"carry over {setting.intervention} gain {setting.gain:g}"
+        tau = tau_of(thresholds, setting.intervention, setting.gain, spike_defs, targets.rates)
+
+        def compute(setting: Setting = setting, label: str = label, tau: NDArray[np.float64] = tau) -> Arrays:
+            read = WindowLikelihoods(len(windows.tokens), setting, burn_in=passes.burn_in)
+            with stage.progress(label, len(windows.tokens)) as advance:
+                found = extract(passes, windows.tokens, calibration, tau, spike_defs, setting, advance, read)
+            return {"counts": found, "nll_mean": read.nll_mean}
+
+        arrays = stage.checkpointed(label.replace(" ", "_"), compute)
+        counts.append(arrays["counts"])
+        nll[setting.gain] = arrays["nll_mean"]
+    conditions = conditions_of(
+        settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates, dataset_role=DatasetRole.B
+    )
+    raster = raster_of(counts, conditions, windows.window_id)
+    return raster.take([i for i, condition in enumerate(conditions) if _wanted(condition, gstar)]), nll
+
+
+def gains_of(chosen: Iterable[float]) -> list[float]:
+    """Return the distinct gains that are run: the baseline and every chosen one, ascending."""
+    return sorted({CANON.CONST.GAIN_BASELINE, *chosen})
+
+
+def _wanted(condition: Condition, gstar: Gstar) -> bool:
+    key = (str(condition.spike_def_id), condition.target_rate)
+    return condition.gain in (CANON.CONST.GAIN_BASELINE, gstar[key])
+
+
+def _likelihood_frame(stage: StageSession, windows: Slice, nll: Mapping[float, NDArray[np.float64]]) -> pd.DataFrame:
+    """Return one row a gain and window: the window's id, how many tokens it predicts, their mean NLL in nats."""
+    settings = stage.params.windows
+    n_tokens = predicted_tokens(settings.seq_len, settings.burn_in_tokens)
+    frames = [
+        pd.DataFrame({"gain": gain, "seq_id": windows.window_id, "n_tokens": np.int32(n_tokens), "nll_mean": values})
+        for gain, values in nll.items()
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _tabulate(
+    stage: StageSession, raster: Raster, nll: Mapping[float, NDArray[np.float64]], *,
+    gstar: Gstar, thresholds: pd.DataFrame, provenance: Provenance,
+) -> pd.DataFrame:  # fmt: skip
+    samples = draw_replicates(stage, raster)
+    analysis = stage.params.analysis
+    with stage.step("statistics"):
+        weights = multinomial_weights(len(raster.seq_id), analysis.bootstrap_reps, analysis.bootstrap_seed)
+        carried = carried_over(raster, samples, nll, weights)
+    rates = carried_rates(thresholds)
+    metrics = carried.rows.merge(rates, on=EVENT_KEYS, how="left", validate="1:1")
+    stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, mark(metrics, gstar))
+    of_rates = rates.drop(columns="intervention_id").rename(columns={"gain": "g"})
+    rows = paired_rows(carried, gstar).merge(of_rates, on=["spike_def_id", "target_rate", "g"], validate="many_to_one")
+    table = finished(rows, T02, provenance)
+    write_table(stage.run, CANON.TABLE.T02_GENERALIZATION, table)
+    return table
+
+
+def carried_rates(thresholds: pd.DataFrame) -> pd.DataFrame:
+    """Return per condition the achieved rates over layers on B_eval, and on A_cal, by their T02 names."""
+    layers = thresholds[EVENT_KEYS].assign(
+        opt_achieved_rate_mean=thresholds["achieved_rate_b"],
+        opt_achieved_rate_max_abs_err=(thresholds["achieved_rate_b"] - thresholds["target_layer_rate"]).abs(),
+        opt_achieved_rate_cal_mean=thresholds["achieved_rate"],
+    )
+    over_layers = {name: "max" if "_max_" in name else "mean" for name in layers.columns.difference(EVENT_KEYS)}
+    return layers.groupby(EVENT_KEYS, as_index=False).agg(over_layers)
+
+
+def _provenance(stage: StageSession) -> Provenance:
+    return Provenance(
+        run_id=stage.run.run_id,
+        stage_id=stage.spec.id,
+        model_id=str((stage.run.record.model or {})["id"]),
+        config_hash=str(stage.run.record.config_hash),
+        code_version=pack_version(),
+    )
+
+
+def gates(stage: StageSession, found: Generalization) -> list[Gate]:
+    """Return the gates of S06B: events everywhere, the Monte Carlo null against its closed form, and that the model reads B."""
+    table = found.t02
+    spread = table["opt_b_tot_perm_sd"] / np.sqrt(stage.params.nulls.replicates)
+    errors = (table["opt_b_tot_perm"] - table["opt_b_tot_perm_expected"]).abs() / spread
+    baseline = float(table.loc[table["g_condition"] == str(GCondition.g1), "nll_mean"].iloc[0])
+    chance = math.log(stage.model.causal.config.vocab_size)
+    return [
+        events_gate(found.raster, SliceRole.B_eval),
+        Gate.judge(
+            "permutation null against its closed form",
+            passed=bool(errors.max() <= _MONTE_CARLO_ERRORS),
+            value=float(errors.max()),
+            condition=f"mean over replicates within {_MONTE_CARLO_ERRORS:g} standard errors of the expectation everywhere",
+        ),
+        Gate.judge(
+            "text that the model can read",
+            passed=baseline < chance,
+            value=f"{baseline:.3f} nats/token at g1",
+            condition=f"below the {chance:.3f} of a model that finds all tokens equally likely",
+        ),
+    ]
