@@ -13,9 +13,10 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, BboxBase
 
 from critnb.canon import CANON, DatasetRole, SliceRole, SpikeDef
 from critnb.report.provenance import Provenance
@@ -179,14 +180,21 @@ def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Render
 
 
 def _settle(figure: Figure) -> None:
-    """Lay the figure out once and keep its panels where they are, rounded.
+    """Lay the figure out once and keep its parts and panels where they are, rounded.
 
     The last bits of the layout's solver depend on memory addresses, and a PDF would show them.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(_rounded(part.bbox_relative))
     for axes in figure.axes:
-        axes.set_position(Bbox(np.round(axes.get_position().get_points(), _PLACE_DIGITS)))
+        axes.set_position(Bbox(_rounded(axes.get_position())))
+
+
+def _rounded(place: BboxBase) -> npt.NDArray[np.float64]:
+    # the sum turns -0 into 0
+    return np.round(place.get_points(), _PLACE_DIGITS) + 0.0
 
 
 def _facts(scope: Scope, provenance: Provenance) -> dict[str, str]:

@@ -137,6 +137,8 @@ def test_a_figure_is_saved_in_both_formats(provenance, run_with, appendix, folde
 def test_places_are_rounded_since_the_last_bits_of_a_layout_differ_between_processes(provenance) -> None:
     drawing = sketch()
     render(drawing, NAME, provenance)
-    for axes in drawing.figure.axes:
-        place = axes.get_position().get_points()
+    places = [axes.get_position() for axes in drawing.figure.axes]
+    places += [part.bbox_relative for part in drawing.figure.subfigs]
+    assert len(places) >= 3
+    for place in (place.get_points() for place in places):
         assert place == pytest.approx(np.round(place, 6), abs=1e-15)
