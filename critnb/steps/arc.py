@@ -20,7 +20,6 @@ from critnb.report.provenance import Provenance
 from critnb.report.schema import T03
 from critnb.report.style import Rendered, save_figure
 from critnb.report.tables import write_table
-from critnb.runs import pack_version
 from critnb.session import Arrays, StageSession
 from critnb.steps import selection
 
@@ -77,7 +76,7 @@ def evaluate(stage: StageSession) -> Evaluation:
     statistics = _statistics(stage, answers)
     scores = pd.concat([_rows(asked, gain, each) for gain, each in answers.items()], ignore_index=True)
     chance = answers[_BASELINE].chance()
-    provenance = _provenance(stage)
+    provenance = Provenance.of(stage.run, stage.run.record.model)
     counts = {"n_questions": len(asked.answered), "opt_n_skipped": asked.n_skipped, "opt_chance": chance}
     table = finished(_table(stage, gstar, statistics).assign(**counts), T03, provenance)
     stage.save_parquet(CANON.OUTPUT.ARC_SCORES_PARQUET_BASENAME, scores)
@@ -95,16 +94,6 @@ def _ask(stage: StageSession) -> _Asked:
     encoded = encode(questions, stage.model.tokenizer)
     fits = [place for place, each in enumerate(encoded) if context is None or each.n_tokens <= context]
     return _Asked(questions, encoded, fits)
-
-
-def _provenance(stage: StageSession) -> Provenance:
-    return Provenance(
-        run_id=stage.run.run_id,
-        stage_id=stage.spec.id,
-        model_id=str((stage.run.record.model or {})["id"]),
-        config_hash=str(stage.run.record.config_hash),
-        code_version=pack_version(),
-    )
 
 
 def _score(stage: StageSession, gain: float, asked: _Asked, reuse: Reuse) -> Arrays:

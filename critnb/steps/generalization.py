@@ -24,7 +24,6 @@ from critnb.report.assembly import finished
 from critnb.report.provenance import Provenance
 from critnb.report.schema import T02
 from critnb.report.tables import write_table
-from critnb.runs import pack_version
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps import selection
@@ -59,7 +58,7 @@ def measure(stage: StageSession) -> Generalization:
     save_raster(stage, raster)
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
     stage.save_parquet(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME, likelihoods)
-    provenance = _provenance(stage)
+    provenance = Provenance.of(stage.run, stage.run.record.model)
     t02 = _tabulate(stage, raster, nll, gstar=gstar, thresholds=thresholds, provenance=provenance)
     return Generalization(t02, thresholds, likelihoods, raster, provenance)
 
@@ -142,16 +141,6 @@ def carried_rates(thresholds: pd.DataFrame) -> pd.DataFrame:
     )
     over_layers = {name: "max" if "_max_" in name else "mean" for name in layers.columns.difference(EVENT_KEYS)}
     return layers.groupby(EVENT_KEYS, as_index=False).agg(over_layers)
-
-
-def _provenance(stage: StageSession) -> Provenance:
-    return Provenance(
-        run_id=stage.run.run_id,
-        stage_id=stage.spec.id,
-        model_id=str((stage.run.record.model or {})["id"]),
-        config_hash=str(stage.run.record.config_hash),
-        code_version=pack_version(),
-    )
 
 
 def gates(stage: StageSession, found: Generalization) -> list[Gate]:
