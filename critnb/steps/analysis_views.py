@@ -13,6 +13,7 @@ from critnb.gates import Verdict
 from critnb.report.words import interval_words, p_words, spike_words, with_interval
 from critnb.steps.analysis import Analysis
 
+_REASON = "not available"
 _SIGNIFICANT = CANON.CONST.SIGNIFICANCE_LEVEL
 
 
@@ -64,8 +65,13 @@ def _named(shown: pd.DataFrame) -> pd.DataFrame:
 
 
 def _beside(shown: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
-    """Return columns beside the names of their conditions."""
-    return _named(shown).assign(**columns)
+    """Return columns beside the names of their conditions; a column of reasons only where there is one to give."""
+    said = {
+        name: column
+        for name, column in columns.items()
+        if not name.startswith(_REASON) or (pd.Series(column) != "").any()
+    }
+    return _named(shown).assign(**said)
 
 
 def multistep_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -131,7 +137,7 @@ def tail_table(tails: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
             "z, exponential": shown["opt_z_powerlaw_vs_exponential"],
             "p ": shown["opt_p_powerlaw_vs_exponential"].map(p_words),
             "p, no cutoff": shown["opt_p_powerlaw_vs_cutoff"].map(p_words),
-            "not available": shown["opt_reason"],
+            _REASON: shown["opt_reason"],
         },
     )
 
@@ -148,7 +154,7 @@ def ks_table(tails: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
             f"exponent{mark}": shown[f"{stem}_alpha"].map(lambda value: interval_words(value, *(math.nan,) * 2, 2)),
             f"distance{mark}": shown[f"{stem}_distance"],
             f"p{mark}": shown[f"{stem}_p"].map(p_words),
-            f"not available{mark}": shown[f"{stem}_reason"],
+            f"{_REASON}{mark}": shown[f"{stem}_reason"],
         }
     return _beside(_chosen(summary), columns)
 
@@ -166,7 +172,7 @@ def crackling_table(crackling: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFr
             "permuted": with_interval(shown, "opt_crackling_gamma_perm", digits=2),
             "r2 ": shown["opt_r2_perm"],
             "gamma by collapse": shown["opt_gamma_collapse"],
-            "not available": shown["opt_reason"],
+            _REASON: shown["opt_reason"],
         },
     )
 
