@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
@@ -58,6 +59,18 @@ def test_constants_of_the_registry_that_the_code_names_are_hashed(spec):
     hashed = plan.stage_constants(spec)
     assert set(hashed) == set(re.findall(r"(?<=CONST\.)[A-Z0-9_]+", text))
     assert all(CANON.lookup(f"CANON.CONST.{name}") == value for name, value in hashed.items())
+
+
+def test_constants_are_named_in_the_form_that_the_hash_looks_for():
+    """A constant read under another name, such as ``const.EPS``, would change numbers without changing a run's id."""
+    names = set(type(CANON.CONST).model_fields)
+    astray = [
+        f"{path.name}:{node.lineno} {ast.unparse(node)}"
+        for path in (PACK_ROOT / "critnb").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in names and not ast.unparse(node.value).endswith("CONST")
+    ]
+    assert astray == []
 
 
 def test_eps_is_a_constant_of_the_stages_that_compute_z():

@@ -34,6 +34,7 @@ from critnb.steps import selection
 from critnb.steps.artifacts import load_null_raster, load_raster, load_samples
 
 _PERM, _SHIFT = RASTER_NULLS
+_CONST = CANON.CONST
 _MONTE_CARLO_ERRORS = 5.0
 Gstar = Mapping[tuple[SpikeDef, float], float]
 
@@ -121,9 +122,8 @@ def _sizes(stage: StageSession, raster: Raster, permuted: Raster, *, n_units: in
     analysis = stage.params.analysis
     _, n_sequences, n_layers, n_tokens = raster.counts.shape
     lattice = Lattice(n_layers, n_tokens, n_units)
-    const = CANON.CONST
     with stage.step("critical reference"):
-        critical = critical_pool(lattice, cascades=const.REFERENCE_CASCADES, seed=const.REFERENCE_SEED)
+        critical = critical_pool(lattice, cascades=_CONST.REFERENCE_CASCADES, seed=_CONST.REFERENCE_SEED)
     settings = Settings(
         lattice, analysis.adjacency,
         multinomial_weights(n_sequences, analysis.bootstrap_reps, analysis.bootstrap_seed), critical,

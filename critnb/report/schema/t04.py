@@ -60,8 +60,6 @@ _KS = (
         "(1 + replicates of the fitted law, xmin chosen anew in each, at least as far from their own fit) / (R + 1)",
     ),
 )
-FIT_FIELDS: tuple[str, ...] = tuple(name for name, *_ in (*_BASE_FIT, *_FURTHER_FIT))
-KS_FIELDS: tuple[str, ...] = tuple(name for name, *_ in _KS)
 
 
 def _numbers(columns: tuple[tuple[str, str, str], ...], *, prefix: str, unit: str, of: str) -> tuple[Column, ...]:
