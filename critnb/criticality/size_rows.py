@@ -86,6 +86,8 @@ def t04_columns(analysis: SizeAnalysis) -> Row:
 def _tail_columns(tail: TailAnalysis) -> Row:
     scan = tail.scan
     return asdict(tail.fit) | {
+        # a quantile of the sample has a tail, unless there is no sample
+        "xmin": tail.fit.xmin if tail.fit.n_tail else float("nan"),
         **_ends("alpha_powerlaw", tail.alpha.interval),
         "ks_xmin": scan.xmin if scan.available else float("nan"),
         "ks_alpha": scan.alpha,

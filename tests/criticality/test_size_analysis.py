@@ -118,11 +118,13 @@ POOR = {
 
 @pytest.mark.parametrize("counts", POOR.values(), ids=POOR)
 def test_poor_rasters_say_why_and_never_crash(counts):
-    found = analyse(np.asarray(counts).astype(np.uint16), p_replicates=3)
+    counts = np.asarray(counts).astype(np.uint16)
+    found = analyse(counts, p_replicates=3)
     row = t04_columns(found)
     assert row["opt_available"] == (not row["opt_reason"])
     assert math.isnan(row["alpha_powerlaw"]) == (not row["opt_available"])
     assert math.isnan(row["opt_ks_alpha"]) == bool(row["opt_ks_reason"])
+    assert math.isnan(row["xmin"]) == math.isnan(row["opt_D_xmin"]) == (not counts.any())
     if row["opt_available"]:
         assert math.isfinite(row["opt_alpha_powerlaw_ci_low"])
     crackling = t05_columns(found, ADJ)
