@@ -205,6 +205,9 @@ class _Output(_Section):
     WINDOW_LIKELIHOODS_PARQUET_BASENAME: str
     ARC_SCORES_PARQUET_BASENAME: str
     MANIFEST_SHA256_BASENAME: str
+    RO_CRATE_JSON_BASENAME: str
+    CITATION_CFF_BASENAME: str
+    ZENODO_JSON_BASENAME: str
     INDEX_HTML_BASENAME: str
 
 
@@ -290,6 +293,7 @@ class Registry(_Section):
     EXIT: dict[str, int]
     ENUM: dict[str, tuple[str, ...]]
     PATH: _Path
+    PACK: tuple[str, ...]
     RUN_SUBDIR: _RunSubdir
     OUTPUT: _Output
     FIGURE: _Figure

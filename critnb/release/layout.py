@@ -73,9 +73,7 @@ def tail(count: int, offset: int, size: int) -> bytes:
     if count < MARK_16 and offset < MARK_32 and size < MARK_32:
         return end
     version = _UNIX << 8 | _VERSION_64
-    end_64 = END_64_FIXED.pack(
-        END_64, END_64_FIXED.size - 12, version, _VERSION_64, 0, 0, count, count, size, offset
-    )
+    end_64 = END_64_FIXED.pack(END_64, END_64_FIXED.size - 12, version, _VERSION_64, 0, 0, count, count, size, offset)
     return end_64 + LOCATOR_64_FIXED.pack(LOCATOR_64, 0, offset + size, 1) + end
 
 

@@ -8,7 +8,9 @@ import stat
 import unicodedata
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,14 +42,14 @@ class Unpacked:
     problem: str = ""
 
 
-class Damaged(IntegrityError):
+class DamagedError(IntegrityError):
     """The zip as a whole is not one that a release has, so that none of its files can be told."""
 
 
-def unpack(path: Path, folder: Path) -> list[Unpacked]:
-    """Write the files of the zip below an empty folder and say of each what it is; nothing else is ever written.
+def unpack(path: Path, folder: Path | None) -> list[Unpacked]:
+    """Say of each file of the zip what it is, and write it below an empty folder, if one is given; nothing else is written.
 
-    Raises Damaged for a zip whose structure is not that of a release: unsafe, repeated or colliding names, links,
+    Raises DamagedError for a zip whose structure is not that of a release: unsafe, repeated or colliding names, links,
     compressed or encrypted files, sizes that do not add up, bytes that belong to nothing. Raises OSError.
     """
     with open_regular(path) as zip_file:
@@ -62,18 +64,21 @@ def _directory(zip_file: BinaryIO, size: int) -> tuple[list[Located], int]:
     """Return the files that the central directory names, and where it begins."""
     count, offset, length, last = _end(zip_file, size)
     if offset + length != last:
-        raise Damaged(f"{abs(last - offset - length)} bytes stand where a release has none, before or behind its files")
+        raise DamagedError(
+            f"{abs(last - offset - length)} bytes stand where a release has none, before or behind its files"
+        )
     data = _read(zip_file, offset, length)
-    files, at = [], 0
+    files: list[Located] = []
+    at = 0
     while at < length:
         after = files[-1].member.name if files else "its beginning"
         try:
             located, at = _central(data, at)
         except ValueError as error:
-            raise Damaged(f"central directory, behind {after}: {error}") from error
+            raise DamagedError(f"central directory, behind {after}: {error}") from error
         files.append(located)
     if len(files) != count:
-        raise Damaged(f"its end names {count} files, its central directory {len(files)}")
+        raise DamagedError(f"its end names {count} files, its central directory {len(files)}")
     return files, offset
 
 
@@ -82,17 +87,19 @@ def _end(zip_file: BinaryIO, size: int) -> tuple[int, int, int, int]:
     last = size - layout.END_FIXED.size
     data = _read(zip_file, max(last, 0), layout.END_FIXED.size)
     if last < 0 or not data.startswith(layout.END):
-        raise Damaged("it does not end as the zip of a release does: no zip, cut short, or with bytes behind its end")
+        raise DamagedError(
+            "it does not end as the zip of a release does: no zip, cut short, or with bytes behind its end"
+        )
     *_, count, length, offset, _ = layout.END_FIXED.unpack(data)
     if count == layout.MARK_16 or layout.MARK_32 in (length, offset):
         last -= layout.LOCATOR_64_FIXED.size + layout.END_64_FIXED.size
         wide = _read(zip_file, max(last, 0), layout.END_64_FIXED.size)
         if last < 0 or not wide.startswith(layout.END_64):
-            raise Damaged("its end speaks of a ZIP64 record that is not there")
+            raise DamagedError("its end speaks of a ZIP64 record that is not there")
         *_, count, length, offset = layout.END_64_FIXED.unpack(wide)
     ours = layout.tail(count, offset, length)
     if _read(zip_file, last, size - last) != ours:
-        raise Damaged("its end record is not the one that a release of these files has")
+        raise DamagedError("its end record is not the one that a release of these files has")
     return count, offset, length, last
 
 
@@ -141,10 +148,12 @@ def _check_names(names: list[str]) -> None:
         try:
             relative_path(name)
         except IntegrityError:
-            raise Damaged(f"{name!r} is no plain relative path; it could be written outside of its folder") from None
-    for earlier, name in zip(names, names[1:], strict=False):
+            raise DamagedError(
+                f"{name!r} is no plain relative path; it could be written outside of its folder"
+            ) from None
+    for earlier, name in pairwise(names):
         if earlier.encode() >= name.encode():
-            raise Damaged(f"{name} " + ("is there twice" if name == earlier else f"stands behind {earlier}"))
+            raise DamagedError(f"{name} " + ("is there twice" if name == earlier else f"stands behind {earlier}"))
     _check_collisions(names)
 
 
@@ -155,7 +164,7 @@ def _check_collisions(names: list[str]) -> None:
     for name in [*names, *sorted(folders)]:
         folded = unicodedata.normalize("NFC", name).casefold()
         if folded in seen:
-            raise Damaged(f"{name} and {seen[folded]} are one name on some file systems")
+            raise DamagedError(f"{name} and {seen[folded]} are one name on some file systems")
         seen[folded] = name
 
 
@@ -164,24 +173,25 @@ def _check_places(files: list[Located], end: int) -> None:
     expected = 0
     for each in files:
         if each.offset != expected:
-            raise Damaged(f"{each.member.name} begins at byte {each.offset}, the file before it ends at {expected}")
+            raise DamagedError(
+                f"{each.member.name} begins at byte {each.offset}, the file before it ends at {expected}"
+            )
         expected += len(layout.local_header(each.member)) + each.member.size
     if expected != end:
-        raise Damaged(f"its files end at byte {expected}, its central directory begins at {end}")
+        raise DamagedError(f"its files end at byte {expected}, its central directory begins at {end}")
 
 
-def _take(zip_file: BinaryIO, located: Located, folder: Path) -> Unpacked:
+def _take(zip_file: BinaryIO, located: Located, folder: Path | None) -> Unpacked:
     member, ours = located.member, layout.local_header(located.member)
     theirs = _read(zip_file, located.offset, len(ours))
-    path = folder / member.name
-    path.parent.mkdir(parents=True, exist_ok=True)
     digest, crc, head = hashlib.sha256(), 0, b""
-    with path.open("xb") as file:
+    with _opened(folder, member.name) as file:
         for piece in _pieces(zip_file, member.size):
             head = head or piece[:2]
             digest.update(piece)
             crc = zlib.crc32(piece, crc)
-            file.write(piece)
+            if file is not None:
+                file.write(piece)
     problem = ""
     if theirs != ours:
         problem = "its header in the zip is not the one that a release has"
@@ -192,11 +202,19 @@ def _take(zip_file: BinaryIO, located: Located, folder: Path) -> Unpacked:
     return Unpacked(member.name, digest.hexdigest(), member.size, problem)
 
 
+def _opened(folder: Path | None, name: str) -> AbstractContextManager[BinaryIO | None]:
+    if folder is None:
+        return nullcontext()
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
+
+
 def _pieces(zip_file: BinaryIO, size: int) -> Iterator[bytes]:
     while size:
         piece = zip_file.read(min(size, _PIECE))
         if not piece:
-            raise Damaged("it was cut short while it was read")
+            raise DamagedError("it was cut short while it was read")
         size -= len(piece)
         yield piece
 

@@ -102,9 +102,7 @@ class PartialRun:
         """
         return self.write_stream(relative, lambda sink: sink.write(data), media_type)
 
-    def write_stream(
-        self, relative: str, fill: Callable[[HashingSink], object], media_type: str | None = None
-    ) -> Artifact:
+    def write_stream(self, relative: str, fill: Callable[[HashingSink], object], media: str | None = None) -> Artifact:
         """Write a file piece by piece, as ``fill`` gives them, and index and log it; raises as ``write_bytes`` and ``fill``."""
         path = inside(self.path, relative)
         with self._changing_record() as record:
@@ -113,8 +111,8 @@ class PartialRun:
             with atomic_file(path) as file:
                 sink = HashingSink(file)
                 fill(sink)
-            guessed = _MEDIA_TYPES.get(PurePosixPath(relative).suffix, _UNKNOWN_MEDIA_TYPE)
-            artifact = Artifact(relative, sink.sha256, sink.size, media_type or guessed, utc_now())
+            kind = media or media_type(relative)
+            artifact = Artifact(relative, sink.sha256, sink.size, kind, utc_now())
             write_record(self.path, record.with_artifact(artifact))
         self.log(EventType.artifacts_written, path=relative, sha256=artifact.sha256, bytes=artifact.bytes)
         return artifact
@@ -239,6 +237,11 @@ class PartialRun:
                 yield
             finally:
                 kernel.release()
+
+
+def media_type(path: str) -> str:
+    """Return the media type that a file's suffix stands for."""
+    return _MEDIA_TYPES.get(PurePosixPath(path).suffix, _UNKNOWN_MEDIA_TYPE)
 
 
 def _refuse_taken(record: RunRecord, relative: str) -> None:

@@ -110,6 +110,7 @@ REPORTING: tuple[StageSpec, ...] = (
             "report.figures.panels",
             "report.figures.rate_axes",
             "steps.generalization",
+            "steps.generalization_table",
             "steps.generalization_views",
             "steps.null_replicates",
             "steps.conditions",
@@ -160,6 +161,7 @@ REPORTING: tuple[StageSpec, ...] = (
             "report.figures.rate_axes",
             "steps.selection",
             "steps.arc",
+            "steps.arc_table",
             "steps.arc_views",
         ),
         outputs=(
