@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 PACK_ROOT = Path(__file__).resolve().parent.parent
 SPEC_DIR = PACK_ROOT / "spec"
+REGISTRY_FILE = SPEC_DIR / "00_CANONICAL.yaml"
 
 
 class _Id(StrEnum):
@@ -312,7 +313,7 @@ class Registry(_Section):
 
 
 def _load() -> Registry:
-    registry = Registry.model_validate(yaml.safe_load((SPEC_DIR / "00_CANONICAL.yaml").read_text(encoding="utf-8")))
+    registry = Registry.model_validate(yaml.safe_load(REGISTRY_FILE.read_text(encoding="utf-8")))
     in_code: dict[str, tuple[str, ...]] = {key: tuple(enum) for key, enum in _ENUMS.items()}
     agree = (
         in_code == registry.ENUM

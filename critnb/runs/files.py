@@ -125,14 +125,15 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 class HashingSink:
-    """Passes bytes on to a file and knows their sha256 and how many they are."""
+    """Passes bytes on to a file, if there is one, and knows their sha256 and how many they are."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | None = None) -> None:
         self._file, self._digest, self.size = file, hashlib.sha256(), 0
 
     def write(self, data: bytes) -> None:
         """Write the next bytes; raises OSError."""
-        self._file.write(data)
+        if self._file is not None:
+            self._file.write(data)
         self._digest.update(data)
         self.size += len(data)
 

@@ -170,4 +170,20 @@ REPORTING: tuple[StageSpec, ...] = (
             *figures(_FIGURE.F07_ARC_MCQ),
         ),
     ),
+    StageSpec(
+        Stage.S08,
+        _CMD.PHASE8_RELEASE,
+        "What does a stranger need to check all of this?",
+        needs=(Stage.S00, Stage.S07),
+        reads=("release",),
+        code=("report.index", "release", "steps.release"),
+        outputs=results(
+            _OUT.MANIFEST_SHA256_BASENAME,
+            _OUT.RO_CRATE_JSON_BASENAME,
+            _OUT.CITATION_CFF_BASENAME,
+            _OUT.ZENODO_JSON_BASENAME,
+        ),
+        joins_roles=True,
+        files=CANON.PACK,
+    ),
 )
