@@ -33,7 +33,8 @@ def replicate(roles: Mapping[ModelRole, RoleEvidence], provenance: Provenance) -
     for slice_role, stage in ((SliceRole.A_cal, Stage.S02), (SliceRole.A_raster, Stage.S03)):
         if len({_slice(each, slice_role, stage) for each in roles.values()}) > 1:
             return Replication(
-                None, f"the roles saw different windows of {slice_role}, so nothing is paired; their tokenizers may differ"
+                None,
+                f"the roles saw different windows of {slice_role}, so nothing is paired; their tokenizers may differ",
             )
     (digest,) = {_slice(each, SliceRole.A_raster, Stage.S03) for each in roles.values()}
     try:

@@ -87,9 +87,7 @@ def _facts(stage: StageSession, study: Study) -> Facts:
         version=pack_version(),
         roles=tuple(study.roles.values()),
         claims=study.claims,
-        claims_file=File(
-            _OUT.CLAIMS_JSON_BASENAME, stage.run.run_id, path, sha256_hex(json_bytes(claims)), claims
-        ),
+        claims_file=File(_OUT.CLAIMS_JSON_BASENAME, stage.run.run_id, path, sha256_hex(json_bytes(claims)), claims),
         replication=_replicated(stage, study.replication.table),
         replication_reason=study.replication.reason,
     )
@@ -100,12 +98,6 @@ def _replicated(stage: StageSession, table: pd.DataFrame | None) -> Sourced | No
         return None
     path = table_path(T07, ".parquet")
     return Sourced(T07.name, table, T07.key, stage.run.run_id, path, sha256_hex(parquet_bytes(table)))
-
-
-def files(stage: StageSession) -> pd.DataFrame:
-    """Return the paper's files and their sizes, for a reader."""
-    written = [each for each in stage.run.record.artifact_index if each.path.startswith(f"{_PAPER}/")]
-    return pd.DataFrame([{"file": each.path, "kB": each.bytes / 1000} for each in written])
 
 
 def gates(study: Study, paper: Paper) -> list[Gate]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from critnb.canon import CANON, GCondition, Intervention
-from critnb.report.claims.evidence import Sourced
+from critnb.report.claims.evidence import Row, Sourced
 from critnb.report.claims.gather import RoleEvidence
 from critnb.report.claims.verdict import Judged
 
@@ -34,7 +34,9 @@ def judge(evidence: RoleEvidence) -> Judged:
     at_gstar = t01.where(opt_is_gstar=True).set_index(["spike_def_id", "target_rate"])
     beyond = {place: _beyond_nulls(at_gstar, row) for place, row in contrasts.iterrows()}
     varies = (contrasts[f"{_PAIRED}_ci_low"] > 0) | (contrasts[f"{_PAIRED}_ci_high"] < 0)
-    unknown = contrasts[f"{_PAIRED}_ci_low"].isna() | pd.Series({place: found is None for place, found in beyond.items()})
+    unknown = contrasts[f"{_PAIRED}_ci_low"].isna() | pd.Series(
+        {place: found is None for place, found in beyond.items()}
+    )
     both = int((varies & pd.Series({place: bool(found) for place, found in beyond.items()})).sum())
     rows = (*_shown(t06, contrasts), *_nulls(t01))
     if unknown.any():
@@ -56,9 +58,9 @@ def _beyond_nulls(at_gstar: pd.DataFrame, row: pd.Series) -> bool | None:
     return bool(found["delta_b_tot"] > 0 and all(p < _LEVEL for p in ps))
 
 
-def _shown(t06: Sourced, contrasts: pd.DataFrame) -> tuple[object, ...]:
+def _shown(t06: Sourced, contrasts: pd.DataFrame) -> tuple[Row, ...]:
     return t06.rows(contrasts, "g", "delta_b_tot", _PAIRED, f"{_PAIRED}_ci_low", f"{_PAIRED}_ci_high")
 
 
-def _nulls(t01: Sourced) -> tuple[object, ...]:
+def _nulls(t01: Sourced) -> tuple[Row, ...]:
     return t01.rows(t01.where(opt_is_gstar=True), "b_tot", "b_tot_perm", "delta_b_tot", *_PS)

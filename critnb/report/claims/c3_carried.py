@@ -20,11 +20,11 @@ _TIE = 1e-12
 
 STATEMENT = "g* is chosen mechanically on A_cal and carried over unchanged."
 RULE = (
-    f"{_OUT.GSTAR_JSON_BASENAME} names the digests of the metrics and raster of A_cal as their run's record has them; argmin over the grid of "
-    "|b_tot - 1|, ties to the gain closest to one and then to the smaller, taken again from those metrics, gives the same g*; "
-    "T01, T02, T03, T06 and T08 carry that g* in every row at g*; the thresholds that were used on dataset B and those that were checked "
-    "again equal the ones fitted on A_cal bit for bit; and A_cal and A_raster share no window. Each part is a comparison of "
-    "stored bytes or numbers, so nothing is tested statistically."
+    f"{_OUT.GSTAR_JSON_BASENAME} names the digests of the metrics and raster of A_cal as their run's record has them; argmin "
+    "over the grid of |b_tot - 1|, ties to the gain closest to one and then to the smaller, taken again from those metrics, "
+    "gives the same g*; T01, T02, T03, T06 and T08 carry that g* in every row at g*; the thresholds that were used on dataset B "
+    "and those that were checked again equal the ones fitted on A_cal bit for bit; and A_cal and A_raster share no window. Each "
+    "part is a comparison of stored bytes or numbers, so nothing is tested statistically."
 )
 
 
@@ -55,7 +55,9 @@ def _broken(evidence: RoleEvidence) -> Iterator[str]:
         yield "the argmin over the grid, taken again, is another gain than g*"
     for name, at_gstar in _carried(evidence):
         found = at_gstar.groupby(_KEY)["g"].agg(["min", "max"])
-        if not (found["min"].equals(found["max"]) and found["min"].sort_index().equals(chosen.sort_index().rename("min"))):
+        if not (
+            found["min"].equals(found["max"]) and found["min"].sort_index().equals(chosen.sort_index().rename("min"))
+        ):
             yield f"{name} has another g* than {_OUT.GSTAR_JSON_BASENAME}"
     fitted = evidence.thresholds[Stage.S02]
     for stage in (Stage.S04, Stage.S06B):

@@ -13,10 +13,10 @@ _X1, _X5 = Criterion.X1_NULL_EXPLAINS_BRANCHING, Criterion.X5_DEPENDS_ON_SPIKE_D
 
 STATEMENT = "The findings are robust to the spike definition."
 RULE = (
-    "At every target rate falsifier X5 (g* of the two definitions further apart than allowed) has not falsified, and falsifier X1 (the "
-    "nulls explain branching) has one and the same verdict under both definitions; all verdicts are those of T08. All rates must "
-    "hold (an intersection-union rule). Verdicts that are not available, or a single definition, make the claim not available, unless "
-    "a verdict that is there already speaks against it."
+    "At every target rate falsifier X5 (g* of the two definitions further apart than allowed) has not falsified, and falsifier "
+    "X1 (the nulls explain branching) has one and the same verdict under both definitions; all verdicts are those of T08. All "
+    "rates must hold (an intersection-union rule). Verdicts that are not available, or a single definition, make the claim not "
+    "available, unless a verdict that is there already speaks against it."
 )
 
 
@@ -25,19 +25,18 @@ def judge(evidence: RoleEvidence) -> Judged:
     t08 = evidence.tables[CANON.TABLE.T08_SIGNATURES]
     asked = t08.frame[t08.frame["criterion_id"].isin([_X1, _X5])]
     rows = t08.rows(asked, "g", "value", "verdict", "reason")
-    by_rate = asked.pivot_table(
-        index="target_rate", columns=["criterion_id", "spike_def_id"], values="verdict", aggfunc="first"
-    )
     if asked["spike_def_id"].nunique() < 2:
         return Judged.missing("only one spike definition was measured", rows)
-    apart = _count(by_rate[_X5].eq(Verdict.FAIL).any(axis=1))
-    unlike = _count(by_rate[_X1].nunique(axis=1).gt(1) & ~by_rate[_X1].eq(Verdict.NOT_AVAILABLE).any(axis=1))
-    unknown = _count(by_rate.eq(Verdict.NOT_AVAILABLE).any(axis=1))
-    reason = f"of {len(by_rate)} rates, g* is too far apart at {apart} and X1 differs at {unlike}"
+    rates = [_at_rate(group) for _, group in asked.groupby("target_rate")]
+    apart, unlike, unknown = (sum(flags) for flags in zip(*rates, strict=True))
+    reason = f"of {len(rates)} rates, g* is too far apart at {apart} and X1 differs at {unlike}"
     if unknown and not (apart or unlike):
         return Judged.missing(f"{reason}; a verdict is not available at {unknown}", rows)
     return Judged.of(not (apart or unlike), reason, rows)
 
 
-def _count(rates: pd.Series[bool]) -> int:
-    return int(rates.sum())
+def _at_rate(rows: pd.DataFrame) -> tuple[bool, bool, bool]:
+    """Return whether g* is too far apart, X1 differs between the definitions, and some verdict is not available."""
+    x1 = set(rows.loc[rows["criterion_id"] == _X1, "verdict"])
+    x5 = set(rows.loc[rows["criterion_id"] == _X5, "verdict"])
+    return Verdict.FAIL in x5, {Verdict.PASS, Verdict.FAIL} <= x1, Verdict.NOT_AVAILABLE in x1 | x5

@@ -58,7 +58,9 @@ def load(folder: Path) -> Bibliography:
         first = error.errors()[0]
         raise PaperError(f"{path}: an entry is not usable: {first['loc'][0]}: {first['msg']}") from None
     except (OSError, yaml.YAMLError, AttributeError) as error:
-        raise PaperError(f"{path}: not a readable bibliography ({type(error).__name__}); it maps keys to works") from None
+        raise PaperError(
+            f"{path}: not a readable bibliography ({type(error).__name__}); it maps keys to works"
+        ) from None
     return dict(sorted(works.items(), key=lambda item: (item[1].authors, item[1].year)))
 
 

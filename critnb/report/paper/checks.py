@@ -46,8 +46,8 @@ class Checked:
 def check(folder: Path, names: Iterable[str]) -> Checked:
     """Check every template of a folder; ``names`` are the variables that will be there.
 
-    Raises PaperError, naming file and line, for a template that Jinja cannot read, an undefined variable, an unknown figure or table,
-    a citation of a work that the bibliography has not, a work that nothing cites, and a number that is typed by hand.
+    Raises PaperError, naming file and line, for a template that Jinja cannot read, an undefined variable, an unknown figure
+    or table, a citation of a work that the bibliography has not, a work that nothing cites, and a number typed by hand.
     """
     sections(folder)
     works = bibliography.load(folder)
@@ -95,7 +95,9 @@ def _typed(path: Path, data: nodes.TemplateData) -> None:
 
 def _refuse_digits(path: Path, line: int, rest: str, shown: str) -> None:
     if re.search(r"\d", rest):
-        raise PaperError(f"{path}:{line}: a number is typed by hand in {shown.strip()[:60]!r}; take it from the evidence")
+        raise PaperError(
+            f"{path}:{line}: a number is typed by hand in {shown.strip()[:60]!r}; take it from the evidence"
+        )
 
 
 def _citations(where: str, line: str, works: Bibliography) -> Iterator[str]:

@@ -208,9 +208,7 @@ class Facts:
             "first": views[0],
             "both": len(views) > 1,
             "claims": [ClaimView(each, self.claims_file, i) for i, each in enumerate(self.claims)],
-            "claim": {
-                view.id: view for view in (ClaimView(c, self.claims_file, i) for i, c in enumerate(self.claims))
-            },
+            "claim": {view.id: view for view in (ClaimView(c, self.claims_file, i) for i, c in enumerate(self.claims))},
             "T07": TableView(self.replication) if self.replication else None,
             "replication_reason": self.replication_reason,
             "constant": Constants(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -32,7 +32,8 @@ th,td{padding:.28rem .6rem;text-align:left;vertical-align:top}
 thead th{border-bottom:1.5px solid #777;border-top:1.5px solid #777;vertical-align:bottom}
 tbody tr:last-child td{border-bottom:1.5px solid #777}
 tbody tr:nth-child(even){background:#f7f7f8}
-code{font:.86em ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;background:#f4f4f5;border-radius:.2em;padding:.05em .25em;overflow-wrap:anywhere}
+code{font:.86em ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;background:#f4f4f5;border-radius:.2em}
+code{padding:.05em .25em;overflow-wrap:anywhere}
 blockquote{margin:1rem 0;padding:.1rem 1.1rem;border-left:3px solid #c8c8c8;color:#333}
 td code{white-space:nowrap;background:none;padding:0}
 .n{border-bottom:1px dotted #b9b9b9;cursor:help}
@@ -111,7 +112,7 @@ class _Writer:
 
     def _anchor(self, tokens: Sequence[Token], at: int) -> str:
         kind, _, key = tokens[at].meta["name"].partition(":")
-        return f'<span{self._place(f"{kind}-{key}")}>{"" if kind == "ref" else key}</span>'
+        return f"<span{self._place(f'{kind}-{key}')}>{'' if kind == 'ref' else key}</span>"
 
     def _figures(self, tokens: Sequence[Token], at: int) -> str:
         images = tokens[at].children or []
@@ -149,7 +150,5 @@ def _level(token: Token) -> int:
 
 
 def _as_rule(rule: Any) -> Any:
-    def bound(_: Any, tokens: Sequence[Token], at: int, options: Any, env: MutableMapping[str, Any]) -> str:
-        return str(rule(tokens, at))
-
-    return bound
+    # markdown-it binds a rule to its renderer and hands it options and an environment, which no rule here needs
+    return lambda _renderer, tokens, at, _options, _env: str(rule(tokens, at))

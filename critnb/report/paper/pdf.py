@@ -1,7 +1,7 @@
 """The paper as PDF: its tokens as Typst, compiled by the typst package with the fonts inside it.
 
-All text goes into Typst as string literals, so nothing that a table or a model's name holds is ever read as markup. No clock time and
-no font of the machine enters: the same paper, the same bytes.
+All text goes into Typst as string literals, so nothing that a table or a model's name holds is ever read as markup. No
+clock time and no font of the machine enters: the same paper, the same bytes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _PREAMBLE = """
 #set figure(gap: 0.5em)
 #let heads(..cells) = table.header(..cells.pos(), table.hline(stroke: 0.6pt))
 #let floating(body) = place(auto, float: true, clearance: 1.4em, align(left, body))
-#let rules(n, whole, ..cells) = block(above: 1em, below: 1em, breakable: not whole, table(columns: n, table.hline(stroke: 0.9pt), ..cells, table.hline(stroke: 0.9pt)))
+#let rules(n, whole, ..cells) = block(above: 1em, below: 1em, breakable: not whole, {
+  table(columns: n, table.hline(stroke: 0.9pt), ..cells, table.hline(stroke: 0.9pt))
+})
 #let caption(body) = block(sticky: true, above: 1.2em, below: 0.7em, text(size: 9.5pt, body))
 #let shown(file, label, caption) = block(breakable: false, above: 1em, below: 1.2em, {
   image(file, width: 100%)
@@ -73,9 +75,9 @@ def source(sections: Sequence[Sequence[Token]], setting: Setting) -> str:
     head = (
         f"#set document(title: {_quoted(setting.title)}, author: ({''.join(f'{_quoted(each)}, ' for each in setting.authors)}), "
         f"date: none)\n{_PREAMBLE}\n"
-        f"#text(size: 18pt, weight: \"bold\", hyphenate: false)[#par(justify: false, leading: 0.4em)[{_text(setting.title)}]]\n"
+        f'#text(size: 18pt, weight: "bold", hyphenate: false)[#par(justify: false, leading: 0.4em)[{_text(setting.title)}]]\n'
         + (f"\n{_text(authors)}\n" if authors else "")
-        + f"\n#text(size: 8pt, fill: rgb(\"#666666\"))[{_text(setting.made_of)}]\n"
+        + f'\n#text(size: 8pt, fill: rgb("#666666"))[{_text(setting.made_of)}]\n'
     )
     writer = _Writer(setting)
     return head + "\n".join(writer.tokens(tokens) for tokens in sections)
@@ -131,7 +133,9 @@ class _Writer:
         return self._own[token.type](token)
 
     def _cite(self, token: Token) -> str:
-        links = [f"#link(label({_quoted(f'ref-{key}')}))[{_text(work.label)}]" for key, work in self._setting.cited(token)]
+        links = [
+            f"#link(label({_quoted(f'ref-{key}')}))[{_text(work.label)}]" for key, work in self._setting.cited(token)
+        ]
         return f"{_text('(')}{_text('; ').join(links)}{_text(')')}"
 
     def _reference(self, token: Token) -> str:

@@ -88,7 +88,9 @@ def _finalize(ledger: Ledger) -> Callable[[Any], Any]:
             case Cell(value=int()):
                 return ledger.show(value, "d")
             case Cell():
-                raise PaperError(f"{value.origin.column} is printed without saying how many digits; use fixed or general")
+                raise PaperError(
+                    f"{value.origin.column} is printed without saying how many digits; use fixed or general"
+                )
             case str():
                 return escaped(value)
             case _:
