@@ -37,8 +37,9 @@ class Metadata:
         """Return the metadata of a pack with a params file's section ``release``."""
         project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         description = str(project["description"])
-        title = release.title or f"{CANON.PROJECT.ID}: {description}"
-        return cls(title, tuple(release.authors) or (_NOBODY,), pack_version(), description)
+        return cls(
+            release.title or CANON.PROJECT.TITLE, tuple(release.authors) or (_NOBODY,), pack_version(), description
+        )
 
 
 def citation_cff(about: Metadata) -> bytes:

@@ -32,13 +32,14 @@ def replay(run: Run, work: Work) -> dict[str, bytes]:
 
 def works() -> Mapping[Stage, Work]:
     """Return what can be done again, by stage."""
-    from critnb.steps import analysis, arc_table, generalization_table, selection
+    from critnb.steps import analysis, arc_table, generalization_table, paper, selection
 
     return {
         Stage.S02B: lambda stage, _: selection.choose(stage),
         Stage.S05: lambda stage, _: analysis.analyse(stage),
         Stage.S06B: generalization_table.retabulate,
         Stage.S06ARC: arc_table.retabulate,
+        Stage.S07: lambda stage, _: paper.write(stage, paper.judge(stage)),
     }
 
 
@@ -49,6 +50,9 @@ class _StandIn:
         self.run_id, self.path, self.stage = run.run_id, run.path, run.stage
         self.record: RunRecord = run.record
         self.written: dict[str, bytes] = {}
+
+    def write_bytes(self, relative: str, data: bytes, _: str | None = None) -> None:
+        self.written[relative] = data
 
     def write_csv(self, relative: str, frame: pd.DataFrame) -> None:
         self.written[relative] = csv_bytes(frame)

@@ -13,6 +13,7 @@ from critnb.release.chain import chain
 from critnb.release.finding import Check, Result
 from critnb.release.opened import Opened
 from critnb.release.reading import DamagedError, unpack
+from critnb.release.references import references
 
 _CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
     ("zip", integrity.zip_bytes),
@@ -20,6 +21,7 @@ _CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
     ("records", integrity.records),
     ("chain", chain),
     ("code", integrity.code),
+    ("paper", references),
     ("tables", tables.same_rows),
 )
 _RECOMPUTED = ("recomputed", tables.recomputed)
