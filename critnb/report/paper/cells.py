@@ -79,13 +79,18 @@ class Cell:
         return hash(self.value)
 
     def __lt__(self, other: object) -> bool:
-        return bool(self.value < bare(other))
+        return self.available and bool(self.value < bare(other))
 
     def __gt__(self, other: object) -> bool:
-        return bool(self.value > bare(other))
+        return self.available and bool(self.value > bare(other))
 
     def __bool__(self) -> bool:
         return bool(self.value)
+
+    @property
+    def available(self) -> bool:
+        """Whether there is a value: no other orders against it."""
+        return not (self.value is None or (isinstance(self.value, float) and math.isnan(self.value)))
 
 
 def bare(value: Any) -> Any:
@@ -146,7 +151,7 @@ class Ledger:
         """
         if not isinstance(cell, Cell):
             raise PaperError(f"{cell!r} is shown as a number but is no cell of a table; print what the evidence holds")
-        if cell.value is None or (isinstance(cell.value, float) and math.isnan(cell.value)):
+        if not cell.available:
             return Fragment(NOTHING)
         text = formatted(cell.value, spec)
         self.entries.append(Shown(self.section, text, spec, cell))

@@ -73,9 +73,9 @@ def _variables(path: Path, text: str, known: set[str]) -> None:
     made = environment(path.parent, Ledger())
     try:
         tree = made.parse(text, path.name)
+        undeclared = meta.find_undeclared_variables(tree) - known
     except jinja2.TemplateSyntaxError as error:
         raise PaperError(f"{path}:{error.lineno}: {error.message}") from None
-    undeclared = meta.find_undeclared_variables(tree) - known
     for name in tree.find_all(nodes.Name):
         if name.name in undeclared:
             raise PaperError(f"{path}:{name.lineno}: no variable {name.name}; there are {', '.join(sorted(known))}")
@@ -113,7 +113,7 @@ def _references(where: str, line: str) -> int:
     named = [target for match in CITE.finditer(line) for target in targets(match[1]) if target.kind != "work"]
     for target in named:
         if target.key not in (_FIGURES if target.kind == "fig" else _TABLES):
-            raise PaperError(f"{where}: there is no {target.words.lower()}; known are those of the registry")
+            raise PaperError(f"{where}: there is no {target.words}; known are those of the registry")
     return len(named)
 
 
