@@ -20,12 +20,14 @@ from critnb.stages import STAGES, spec_of
 ROLES = ("BASE", "INSTRUCT")
 
 
-def made_stage(store: RunStore, stage: Stage, upstream: Sequence[Run], **words: object) -> Run:
+def made_stage(
+    store: RunStore, stage: Stage, upstream: Sequence[Run], more: Mapping[str, object] | None = None, **words: object
+) -> Run:
     """A run of the pack's own notebook and of one of its files."""
     code = PACK_ROOT / "critnb" / "canon.py"
     words.setdefault("sources", {"critnb/canon.py": sha256_hex(code.read_bytes())})
     notebook = notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec_of(stage).notebook)
-    files = {"results/numbers.json": {"stage": stage}, "notebook/n.html": b"<p>" + stage.encode()}
+    files = {"results/numbers.json": {"stage": stage}, "notebook/n.html": b"<p>" + stage.encode(), **(more or {})}
     return made(store, stage, upstream=upstream, notebook=notebook, files=files, **words)
 
 
@@ -40,7 +42,30 @@ def chain(store: RunStore, roles: Sequence[str] = ROLES, leave_out: Sequence[Sta
                 facts = {"model": {**MODEL, "role": role}} if spec.uses_model else {}
                 runs[spec.id] = made_stage(store, spec.id, upstream, role=role, **facts, **words)
         ends += [runs[need] for need in spec_of(Stage.S07).needs if need not in leave_out]
-    return made_stage(store, Stage.S07, ends, roles=roles)
+    return made_stage(store, Stage.S07, ends, roles=roles, more=_paper(ends))
+
+
+def _paper(ends: Sequence[Run]) -> dict[str, object]:
+    """Claims and evidence that name a file, a figure and the record of each run that the paper is made from."""
+    rows = [
+        {
+            "run_id": run.run_id,
+            "artifact": "results/numbers.json",
+            "sha256": run.artifacts["results/numbers.json"].sha256,
+        }
+        for run in ends
+    ]
+    records = [
+        {"run_id": run.run_id, "artifact": CANON.OUTPUT.RUN_RECORD_JSON, "sha256": run.record_sha256} for run in ends
+    ]
+    figures = [
+        {"run_id": run.run_id, "files": {"notebook/n.html": run.artifacts["notebook/n.html"].sha256}} for run in ends
+    ]
+    values = [{"origin": each} for each in (*records, {"run_id": "", "artifact": "", "sha256": ""})]
+    return {
+        f"results/{CANON.OUTPUT.CLAIMS_JSON_BASENAME}": [{"id": "C1", "roles": {"BASE": {"rows": rows}}}],
+        f"results/{CANON.OUTPUT.EVIDENCE_JSON_BASENAME}": {"values": values, "figures": figures},
+    }
 
 
 def cited(store: RunStore, paper: Run) -> list[Run]:

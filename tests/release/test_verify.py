@@ -37,7 +37,7 @@ def test_a_release_is_sound(zip_file, capsys):
     assert main(["verify", "--release", str(zip_file), "--no-recompute"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[:-1]] == [
-        ["ok", name] for name in ("zip", "manifest", "records", "chain", "code", "tables")
+        ["ok", name] for name in ("zip", "manifest", "records", "chain", "code", "paper", "tables")
     ]
     assert lines[-1].startswith(f"ok: {zip_file}")
 
@@ -110,9 +110,10 @@ def test_a_record_that_was_edited_shows_in_the_runs_that_were_made_from_it(alter
         index_again(run.path, NUMBERS)
         list_again(folder)
 
-    (findings,) = found(altered(change)).values()
-    assert len(findings) == 2  # S04 and S05 of that role
-    assert all("its record changed after this run was made from it" in line for line in findings)
+    findings = found(altered(change))
+    assert set(findings) == {"records"}
+    assert len(findings["records"]) == 2  # S04 and S05 of that role
+    assert all("its record changed after this run was made from it" in line for line in findings["records"])
 
 
 def test_weights_that_changed_along_the_chain_are_named(altered):
@@ -122,10 +123,9 @@ def test_weights_that_changed_along_the_chain_are_named(altered):
         link_again(folder)
         list_again(folder)
 
-    (findings,) = found(altered(change)).values()
-    assert len(findings) == 1
-    assert "weights_sha256 of" in findings[0]
-    assert "in RUN_" in findings[0]
+    (line,) = found(altered(change))["chain"]
+    assert "weights_sha256 of" in line
+    assert "in RUN_" in line
 
 
 def test_text_that_differs_along_the_chain_is_named(tmp_path):
@@ -184,6 +184,22 @@ def test_another_constant_than_the_runs_is_named(altered):
 
     (line,) = found(altered(change))["code"]
     assert line.startswith("spec/00_CANONICAL.yaml: is not the file that RUN_")
+
+
+def test_a_file_that_the_paper_names_and_that_is_another_now(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S06B)
+        (run.path / NUMBERS).write_text("[]")
+        index_again(run.path, NUMBERS)
+        link_again(folder)
+        list_again(folder)
+
+    findings = found(altered(change))
+    assert set(findings) == {"paper"}
+    told = sorted(line.partition(": names ")[2] for line in findings["paper"])
+    assert [line.partition(" of RUN_S06B")[0] for line in told] == [NUMBERS, "run_record.json"]
+    assert told[0].endswith("which holds another file under that name")
+    assert told[1].endswith("which is not that record")
 
 
 def test_two_papers_or_none_are_no_release(altered):
