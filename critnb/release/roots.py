@@ -33,8 +33,13 @@ class Root:
 
 def of(release: Opened) -> list[Root]:
     """Return every root of the release's runs once."""
-    found = {root.name: root for run in release.runs for root in (*_weights(release, run), *_texts(run))}
+    found = {root.name: root for run in release.runs for root in of_run(run, release.folder)}
     return [found[name] for name in sorted(found)]
+
+
+def of_run(run: Run, folder: Path) -> list[Root]:
+    """Return the roots that one run was made from; weights that the pack carries are those in its copy at ``folder``."""
+    return [*_weights(run, folder), *_texts(run)]
 
 
 def _config(run: Run) -> Mapping[str, Any]:
@@ -42,7 +47,7 @@ def _config(run: Run) -> Mapping[str, Any]:
     return found
 
 
-def _weights(release: Opened, run: Run) -> Iterator[Root]:
+def _weights(run: Run, root: Path) -> Iterator[Root]:
     for name, source in _config(run).get("models", {}).items():
         role, digest = ModelRole(name), run.inputs.sections["model"]["weights_sha256"][:12]
         label = f"weights of {role} {digest}"
@@ -50,7 +55,7 @@ def _weights(release: Opened, run: Run) -> Iterator[Root]:
             yield Root(label, (), _KNOWN)
             continue
         folder = weights_directory(role).relative_to(PACK_ROOT).as_posix()
-        carried = _model_files(release.folder, role, folder).identity()
+        carried = _model_files(root, role, folder).identity()
         wrong = [key for key, value in run.inputs.sections["model"].items() if carried.get(key) != value]
         findings = tuple(f"{folder}: {key} is not what {run.run_id} was made from" for key in wrong)
         yield Root(label, findings, "hashed again")

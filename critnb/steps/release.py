@@ -13,9 +13,10 @@ from critnb.gates import Gate
 from critnb.release.build import Release, assemble
 from critnb.release.chain import missing
 from critnb.release.contents import check_runs, closure
-from critnb.release.manifest import from_text
+from critnb.release.manifest import GENERATED, from_text
 from critnb.release.metadata import Metadata
 from critnb.release.reading import unpack
+from critnb.report.index import size
 from critnb.runs import Artifact, Run, RunStore, pack_version
 from critnb.runs.files import HashingSink
 from critnb.session import StageSession
@@ -77,7 +78,7 @@ def runs_table(released: Released) -> pd.DataFrame:
             "stage": str(run.stage),
             "role": " + ".join(run.roles),
             "files": len(run.artifacts) + 1,
-            "size": sum(artifact.bytes for artifact in run.artifacts.values()) / 1e6,
+            "size": size(sum(artifact.bytes for artifact in run.artifacts.values())),
         }
         for run in released.release.runs
     ]
@@ -85,16 +86,17 @@ def runs_table(released: Released) -> pd.DataFrame:
 
 
 def pack_table(released: Released) -> pd.DataFrame:
-    """Return one row a part of the release: the pack's top level, its runs, and what the release adds."""
-    files = pd.DataFrame(
-        {"part": _part(each.source.name), "files": 1, "size": each.member.size / 1e6} for each in released.release.files
-    )
-    return files.groupby("part", as_index=False).sum()
+    """Return one row a part of the release: the pack's folders and its other files, the runs, and what the release adds."""
+    parts: dict[str, list[int]] = {}
+    for each in released.release.files:
+        parts.setdefault(_part(each.source.name), []).append(each.member.size)
+    rows = [{"part": part, "files": len(parts[part]), "size": size(sum(parts[part]))} for part in sorted(parts)]
+    return pd.DataFrame(rows)
 
 
 def _part(name: str) -> str:
-    path = PurePosixPath(name)
-    return f"{path.parts[0]}/" if len(path.parts) > 1 else name
+    top, slash, _ = name.partition("/")
+    return f"{top}/" if slash else "added by the release" if name in GENERATED else "other files of the pack"
 
 
 def about_table(released: Released) -> pd.DataFrame:
@@ -107,7 +109,7 @@ def about_table(released: Released) -> pd.DataFrame:
         "description": about.description,
         "for the paper of": released.paper.run_id,
         "zip": PurePosixPath(released.zip_file.path).name,
-        "sha256": released.zip_file.sha256,
+        "size of the zip": size(released.zip_file.bytes),
     }
     return pd.DataFrame({"field": list(rows), "value": list(rows.values())})
 

@@ -98,6 +98,28 @@ def test_a_forged_table_is_found_by_computing_it_again(name, altered):
     assert [line for line in findings["recomputed"] if line.startswith(f"{path}: computed again, {column} at ")]
 
 
+def test_a_csv_that_is_not_its_parquet_is_found(altered):
+    def change(folder: Path) -> None:
+        run, path = run_of(folder, Stage.S05), table_path(SCHEMAS[T.T01_SUMMARY], ".csv")
+        (run.path / path).write_bytes(csv_bytes(pd.read_csv(run.path / path).iloc[::-1]))
+        index_again(run.path, path)
+
+    (line,) = found(altered(change))["tables"]
+    assert line.endswith(".csv: its rows are not those of the Parquet beside it")
+
+
+def test_a_paper_that_says_something_else_is_found(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S07)
+        for path in (run.path / CANON.RUN_SUBDIR.PAPER).glob("*.md"):
+            path.write_text(path.read_text().replace("not supported", "supported"))
+            index_again(run.path, f"{CANON.RUN_SUBDIR.PAPER}/{path.name}")
+
+    findings = found(altered(change))
+    assert set(findings) == {"recomputed"}
+    assert all(line.endswith("is not the text that claims and tables give") for line in findings["recomputed"])
+
+
 def test_a_forged_choice_of_gain_is_found(altered):
     def change(folder: Path) -> None:
         run = run_of(folder, Stage.S02B)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,14 @@ def test_runs_are_those_that_the_paper_rests_on(folder):
     files = {source.name for source in run_sources(runs)}
     assert all(f"runs/{run.run_id}/run_record.json" in files for run in runs)
     assert len(files) == sum(len(list(run.path.rglob("*.*"))) for run in runs)
+
+
+def test_the_page_of_the_runs_shows_no_other(folder, zip_file):
+    store = RunStore(folder)
+    cited_ids = {run.run_id for run in cited(store, store.runs(Stage.S07)[0])}
+    with zipfile.ZipFile(zip_file) as archive:
+        page = archive.read("runs/index.html").decode()
+    assert {run_id for run_id in store.ids() if run_id in page} == cited_ids
 
 
 def test_runs_of_this_code_are_fit_for_release(folder):

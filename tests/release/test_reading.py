@@ -161,6 +161,15 @@ def test_a_size_that_lies_is_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_mode_that_does_not_follow_from_the_content_is_named(tmp_path):
+    member = layout.Member("a", 0xA6669D7D, 4, executable=True)
+    data, central = layout.local_header(member) + b"0123", layout.central_header(member, 0)
+    path = tmp_path / "x.zip"
+    path.write_bytes(data + central + layout.tail(1, len(data), len(central)))
+    (found,) = unpack(path, None)
+    assert found.problem == "the zip gives it a mode that does not follow from its content"
+
+
 def test_two_files_on_the_same_bytes_are_refused(tmp_path):
     # the quoted bomb: records that overlap
     member = layout.Member("a", 0, 4, False)

@@ -202,6 +202,17 @@ def test_a_file_that_the_paper_names_and_that_is_another_now(altered):
     assert told[1].endswith("which is not that record")
 
 
+def test_a_figure_that_the_paper_shows_and_that_is_another_now(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S05)
+        (run.path / "notebook" / "n.html").write_text("<p>another")
+        index_again(run.path, "notebook/n.html")
+        link_again(folder)
+        list_again(folder)
+
+    assert any(": names notebook/n.html of RUN_S05" in line for line in found(altered(change))["paper"])
+
+
 def test_two_papers_or_none_are_no_release(altered):
     def change(folder: Path) -> None:
         run = run_of(folder, Stage.S07)
