@@ -99,7 +99,9 @@ def test_a_file_that_was_changed_is_named_and_nothing_is_written(whole, tmp_path
     done = run_stages(COMMAND, runs, "--no-upstream")
     assert done.returncode == Exit.BAD_INPUT, done.stderr
     assert f"{run_of(whole, stage).run_id}: {path} is not the file that its record names" in done.stderr
-    assert not [entry for entry in RunStore(runs).entries(Stage.S07) if entry.record and entry.record.artifact_index[2:]]
+    assert not [
+        entry for entry in RunStore(runs).entries(Stage.S07) if entry.record and entry.record.artifact_index[2:]
+    ]
     assert not list(runs.glob(f"RUN_{Stage.S07}_*/{DIR.PAPER}/*"))
 
 
