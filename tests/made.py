@@ -15,6 +15,7 @@ from critnb.runs.files import sha256_hex
 
 CONFIG = b"events:\n  tau0: 2.5\n"
 PARAMS = {"events": {"tau0": 2.5}, "windows": {"seq_len": 128}}
+CONSTANTS = {"EPS": 1e-6}
 SOURCES = {"critnb/canon.py": "0" * 64}
 MODEL = {
     "id": "tiny",
@@ -39,6 +40,7 @@ def begun(
     role: str = "BASE",
     roles: Sequence[str] = (),
     params: Mapping[str, Any] = PARAMS,
+    constants: Mapping[str, float] = CONSTANTS,
     sources: Mapping[str, str] = SOURCES,
     notebook: bytes = b"[]",
     config: bytes = CONFIG,
@@ -55,7 +57,7 @@ def begun(
     about = {"roles": list(roles)} if roles else {"role": role, "model": {"weights_sha256": "1" * 64}}
     inputs = hash_inputs(
         stage=stage,
-        sections={"params": params, "constants": {"EPS": 1e-6}, **about, **(identity or {})},
+        sections={"params": params, "constants": constants, **about, **(identity or {})},
         upstream={upstream_key(run.stage, run.roles[0]) if roles else run.stage: run.run_id for run in upstream},
         notebook=notebook,
         sources=sources,

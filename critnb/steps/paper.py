@@ -114,7 +114,7 @@ def gates(study: Study, paper: Paper) -> list[Gate]:
             "numbers traced",
             passed=paper.n_values > 0,
             value=f"{paper.n_values} values",
-            condition="each is a cell, a field or a constant, with run, file and sha256; templates hold no digits of their own",
+            condition="each is a cell or a field of a record, with run, file and sha256; no template holds digits of its own",
         ),
         Gate.judge(
             "claims with rows",

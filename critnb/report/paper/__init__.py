@@ -1,8 +1,8 @@
 """The paper: templates filled from evidence, every number in them traced to its cell, written as Markdown, HTML and PDF.
 
 ``check`` holds the templates and the bibliography against each other before anything is computed; ``compose`` fills and
-sets them. What a template may print is a cell of a table, a field of a record, a constant of the registry, or words: a
-number from elsewhere is an error.
+sets them. What a template may print is a cell of a table, a field of a record (parameters and constants among them), or
+words: a number from elsewhere is an error.
 """
 
 from critnb.report.paper.checks import check

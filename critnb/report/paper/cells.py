@@ -29,12 +29,11 @@ class Kind(StrEnum):
     CELL = "cell"  # one cell of a table: ``at`` is its row's key
     FOLD = "fold"  # a column of a table folded over the rows where ``at`` holds
     FIELD = "field"  # a field of a JSON file: ``column`` is its dotted path
-    CONSTANT = "constant"  # a constant of the registry
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a value stands; ``run_id``, ``artifact`` and ``sha256`` are empty for a constant."""
+    """Where a value stands; ``run_id`` is empty for a file of the pack."""
 
     kind: Kind
     name: str

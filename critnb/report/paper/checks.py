@@ -34,12 +34,10 @@ _IN_FORMULA = re.compile(r"\b[A-Za-z_]+\d+\b|(?<![\d.])[012](?![\d.])")
 
 @dataclass(frozen=True)
 class Checked:
-    """What was held against what: how many of each, for the notebook's gates."""
+    """The bibliography, and how many citations and templates were held against it."""
 
     works: Bibliography
     citations: int
-    references: int
-    figures: int
     templates: int
 
 
@@ -54,19 +52,18 @@ def check(folder: Path, names: Iterable[str]) -> Checked:
     texts = {path: path.read_text(encoding="utf-8") for path in everything(folder)}
     known = set(names)
     cited: list[str] = []
-    counts = {"references": 0, "figures": 0}
     for path, text in texts.items():
         _variables(path, text, known)
         for number, line in enumerate(text.splitlines(), start=1):
             where = f"{path}:{number}"
             cited += _citations(where, line, works)
-            counts["references"] += _references(where, line)
-            counts["figures"] += _shown_figures(where, line)
+            _references(where, line)
+            _shown_figures(where, line)
     for key in works:
         if key not in cited:
             file = folder / CANON.OUTPUT.BIBLIOGRAPHY_YAML_BASENAME
             raise PaperError(f"{file}:{bibliography.line_of(folder, key)}: nothing cites {key}; cite it or take it out")
-    return Checked(works, len(cited), templates=len(texts), **counts)
+    return Checked(works, len(cited), len(texts))
 
 
 def _variables(path: Path, text: str, known: set[str]) -> None:
@@ -109,15 +106,14 @@ def _citations(where: str, line: str, works: Bibliography) -> Iterator[str]:
                 yield target.key
 
 
-def _references(where: str, line: str) -> int:
+def _references(where: str, line: str) -> None:
     named = [target for match in CITE.finditer(line) for target in targets(match[1]) if target.kind != "work"]
     for target in named:
         if target.key not in (_FIGURES if target.kind == "fig" else _TABLES):
             raise PaperError(f"{where}: there is no {target.words}; known are those of the registry")
-    return len(named)
 
 
-def _shown_figures(where: str, line: str) -> int:
+def _shown_figures(where: str, line: str) -> None:
     ids = _OPEN_FIGURE.findall(line)
     for figure in ids:
         if figure not in _FIGURES:
@@ -125,4 +121,3 @@ def _shown_figures(where: str, line: str) -> int:
     for match in FIGURE.finditer(line):
         if match[3] not in ModelRole.__members__:
             raise PaperError(f"{where}: figure {match[2]} is of no model role {match[3]}")
-    return len(ids)

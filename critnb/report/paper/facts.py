@@ -1,4 +1,4 @@
-"""What templates can ask for: the evidence of each role, the claims, T07, and the registry's constants, as cells."""
+"""What templates can ask for: the evidence of each role, the claims, and T07, as cells."""
 
 from __future__ import annotations
 
@@ -173,15 +173,6 @@ class ClaimView:
         return self._file.field(f"{self._place}.rule")
 
 
-class Constants:
-    """The registry's constants as attributes."""
-
-    def __getattr__(self, name: str) -> Cell:
-        if name not in type(CANON.CONST).model_fields:
-            raise AttributeError(f"the registry has no constant {name}")
-        return Cell(getattr(CANON.CONST, name), Origin(Kind.CONSTANT, "CANON", f"CONST.{name}"))
-
-
 @dataclass(frozen=True, eq=False)
 class Facts:
     """Everything that a template may print or ask.
@@ -211,7 +202,6 @@ class Facts:
             "claim": {view.id: view for view in (ClaimView(c, self.claims_file, i) for i, c in enumerate(self.claims))},
             "T07": TableView(self.replication) if self.replication else None,
             "replication_reason": self.replication_reason,
-            "constant": Constants(),
             "one_sided": str(SpikeDef.SPIKE_ONE_SIDED_POS),
             "anchors": {name: short for short, name in _TABLES.items()},
         }

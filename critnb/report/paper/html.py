@@ -26,25 +26,26 @@ a{color:#00567d;text-decoration:none}a:hover{text-decoration:underline}
 .authors{margin:.2rem 0}.made{color:#666;font-size:.85rem;overflow-wrap:anywhere}
 nav{border:1px solid #e3e3e3;border-radius:.4rem;padding:.6rem 1.2rem;margin:1.6rem 0;font-size:.92rem}
 nav ol{columns:2;padding-left:1.2rem;margin:.3rem 0;list-style:none}
-.wide{overflow-x:auto;margin:1rem 0}
+.wide{overflow-x:auto;margin:1rem -3rem 1rem 0}
 table{border-collapse:collapse;font-size:.82rem;line-height:1.35;font-variant-numeric:tabular-nums}
-th,td{padding:.28rem .6rem;text-align:left;vertical-align:top}
+th,td{padding:.28rem .6rem;text-align:left;vertical-align:top}td{white-space:nowrap}
 thead th{border-bottom:1.5px solid #777;border-top:1.5px solid #777;vertical-align:bottom}
 tbody tr:last-child td{border-bottom:1.5px solid #777}
 tbody tr:nth-child(even){background:#f7f7f8}
 code{font:.86em ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;background:#f4f4f5;border-radius:.2em}
 code{padding:.05em .25em;overflow-wrap:anywhere}
 blockquote{margin:1rem 0;padding:.1rem 1.1rem;border-left:3px solid #c8c8c8;color:#333}
-td code{white-space:nowrap;background:none;padding:0}
+td code{background:none;padding:0}
 .n{border-bottom:1px dotted #b9b9b9;cursor:help}
-table td code{white-space:nowrap;background:none;padding:0}
+table td code{background:none;padding:0}
 .n{border-bottom:0}
 .figures{display:grid;grid-template-columns:1fr;gap:1.2rem;margin:1.4rem 0}
 .figures.many{grid-template-columns:1fr 1fr;margin-left:-3rem;margin-right:-3rem}
 figure{margin:0}figure img{width:100%;height:auto;border:1px solid #eee}
 figcaption{font-size:.85rem;line-height:1.4;color:#333;margin-top:.3rem}
 li{margin:.25rem 0}
-@media (max-width:56rem){.figures.many{grid-template-columns:1fr;margin-left:0;margin-right:0}nav ol{columns:1}}
+@media (max-width:56rem){.wide{margin-right:0}
+.figures.many{grid-template-columns:1fr;margin-left:0;margin-right:0}nav ol{columns:1}}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}nav{display:none}.n{border:0}
 figure,tr{break-inside:avoid}h2,h3{break-after:avoid}.figures.many{margin-left:0;margin-right:0}a{color:inherit}}
 """

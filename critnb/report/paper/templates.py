@@ -71,7 +71,7 @@ def _interval(ledger: Ledger) -> Callable[..., Fragment]:
         value, *bounds = (
             ledger.show(row.at(column), f".{digits}f") for column in (name, f"{ends}_ci_low", f"{ends}_ci_high")
         )
-        return Fragment(f"{value} \\[{bounds[0]}, {bounds[1]}\\]")
+        return Fragment(f"{value}\u00a0\\[{bounds[0]},\u00a0{bounds[1]}\\]")
 
     return interval
 

@@ -29,6 +29,7 @@ _PARAMS = {
     "analysis": {"bootstrap_reps": 500},
     "windows": {"burn_in_tokens": 0, "seq_len": 64},
 }
+_CONSTANTS = {"RATE_MATCH_TOL_REL": 1e-3, "GSTAR_IDENTIFIED_MIN_SHARE": 0.5, "BRANCHING_PROXIMITY_MAX": 0.05}
 
 
 def conditions() -> list[tuple[SpikeDef, float]]:
@@ -129,7 +130,8 @@ def make_runs(store: RunStore, role: ModelRole, *, windows: str = "a" * 64, left
 
     def publish(stage: Stage, upstream: list[Run], files: dict[str, Any], **sections: Any) -> Run:
         kept = {path: content for path, content in files.items() if path != left_out}
-        return made.made(store, stage, upstream=upstream, role=str(role), params=_PARAMS, files=kept, **sections)
+        words = {"role": str(role), "params": _PARAMS, "constants": _CONSTANTS, "files": kept}
+        return made.made(store, stage, upstream=upstream, **words, **sections)
 
     def results(**files: Any) -> dict[str, Any]:
         return {f"{CANON.RUN_SUBDIR.RESULTS}/{getattr(OUT, name)}": content for name, content in files.items()}

@@ -95,7 +95,6 @@ def test_a_wrong_bibliography_is_named(folder, names, text, words):
         ("{{ first.T01.smallest('b_tot') }}", "how many digits"),
         ("{{ roles | length }}", "neither words nor a cell"),
         ("{{ (1 / 3) | fixed }}", "no cell of a table"),
-        ("{{ constant.NO_SUCH }}", "NO_SUCH"),
         ("{{ first.record('S03', 'model.height') }}", "model.height"),
         ("{{ first.T01.row(g=1) | interval('b_tot') }}", "one is meant"),
         ("{{ first._evidence }}", "unsafe|_evidence"),

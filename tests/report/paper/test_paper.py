@@ -127,8 +127,6 @@ def test_code_and_links_hold_names_of_runs_files_and_works_only(papers, studies,
 def _again(cell: Cell, facts: Facts):
     """The value of a cell, taken from the run that it names by other means than the paper's."""
     origin = cell.origin
-    if origin.kind is Kind.CONSTANT:
-        return CANON.lookup(f"CANON.{origin.column}")
     if origin.kind is Kind.FIELD:
         return _field(origin, facts)
     frame = _frame(origin, facts)
