@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from critnb.canon import CANON
+from critnb.errors import IntegrityError
 from critnb.release.archive import Packed, Sink, Source, write_zip
-from critnb.release.contents import pack_sources, run_sources
+from critnb.release.contents import pack_sources, run_folder, run_sources
 from critnb.release.crate import crate_json
 from critnb.release.manifest import GENERATED, to_text
 from critnb.release.metadata import Metadata, citation_cff, zenodo_json
@@ -44,9 +45,13 @@ class Release:
 
 
 def assemble(runs: Sequence[Run], store: RunStore, about: Metadata) -> Release:
-    """Return the release of the pack with these runs; the same pack and the same runs give the same, in any folder."""
+    """Return the release of the pack with these runs; the same pack and the same runs give the same, in any folder.
+
+    Raises IntegrityError for a run's file that is not the one its record names, or a symbolic link in the pack.
+    """
     date = max(str(run.record.finished_utc) for run in runs)[:10]
     read = [Packed.of(each) for each in (*pack_sources(), *run_sources(runs)) if each.name not in GENERATED]
+    _check_recorded(read, runs)
     made = [
         (_OUT.CITATION_CFF_BASENAME, citation_cff(about)),
         (_OUT.ZENODO_JSON_BASENAME, zenodo_json(about, date)),
@@ -57,6 +62,15 @@ def assemble(runs: Sequence[Run], store: RunStore, about: Metadata) -> Release:
     files += _packed([(_OUT.RO_CRATE_JSON_BASENAME, crate_json(about, date, described, runs))])
     manifest = to_text({each.source.name: each.sha256 for each in files})
     return Release(tuple(runs), about, (*files, *_packed([(_OUT.MANIFEST_SHA256_BASENAME, manifest)])))
+
+
+def _check_recorded(read: Sequence[Packed], runs: Sequence[Run]) -> None:
+    """Hold the very bytes that were read against the records, whatever was looked at before."""
+    digests = {each.source.name: each.sha256 for each in read}
+    for run in runs:
+        for path, artifact in run.artifacts.items():
+            if digests[f"{run_folder(run.run_id)}/{path}"] != artifact.sha256:
+                raise IntegrityError(f"{run.run_id}: {path} is not the file that its record names; make the run again")
 
 
 def _packed(contents: Sequence[tuple[str, bytes]]) -> list[Packed]:

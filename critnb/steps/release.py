@@ -51,7 +51,7 @@ def release(stage: StageSession) -> Released:
     with stage.step("check the runs"):
         runs = closure(store, [paper, *(stage.upstream(Stage.S00, role) for role in stage.roles)])
         if absent := missing(runs, paper.roles):
-            raise DependencyError(f"the release would not be whole: {absent[0]}; run it for every role of the paper")
+            raise DependencyError(f"the release would not be whole: {absent[0]}; run its stage with --role all")
         check_runs(runs)
     with stage.step("read the files"):
         made = assemble(runs, store, Metadata.of(stage.params.release))

@@ -11,8 +11,11 @@ from release.chains import chain, cited, made_stage
 
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.errors import DependencyError, IntegrityError
+from critnb.params import Release
+from critnb.release.build import assemble
 from critnb.release.chain import missing
 from critnb.release.contents import check_runs, pack_sources, run_sources
+from critnb.release.metadata import Metadata
 from critnb.runs import RunStore
 
 JUNK = (
@@ -131,6 +134,19 @@ def test_a_run_that_was_tampered_with_is_refused(folder, tmp_path):
     victim.write_bytes(victim.read_bytes().replace(b"3", b"4"))
     with pytest.raises(IntegrityError, match=r"RUN_S03_\w+ is not what its record says: changed results/numbers.json"):
         check_runs(cited(store, store.runs(Stage.S07)[0]))
+
+
+def test_what_is_packed_is_what_the_records_name(folder, tmp_path):
+    # as if a file were changed between the check of the runs and the reading of their files
+    root = tmp_path / "runs"
+    shutil.copytree(folder, root)
+    store = RunStore(root)
+    runs = cited(store, store.runs(Stage.S07)[0])
+    victim = store.runs(Stage.S03)[0].path / "notebook" / "n.html"
+    victim.chmod(0o644)
+    victim.write_bytes(b"<p>another")
+    with pytest.raises(IntegrityError, match=r"RUN_S03_\w+: notebook/n.html is not the file that its record names"):
+        assemble(runs, store, Metadata.of(Release()))
 
 
 @pytest.mark.parametrize("sources", [{"critnb/canon.py": "0" * 64}, {"critnb/gone.py": "0" * 64}])
