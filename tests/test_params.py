@@ -238,6 +238,7 @@ TREES = st.fixed_dictionaries(
 
 @given(TREES)
 @example({"release": {"title": "0E0"}})
+@example({"release": {"title": "\x85", "authors": ["a\u2028b", "Ünal"]}})
 def test_resolved_params_read_back_from_json_and_yaml_are_the_same(tree):
     params = validate(tree, origin="test")
     sections = params.sections()

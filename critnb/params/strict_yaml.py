@@ -30,8 +30,14 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 class _StrictDumper(yaml.SafeDumper):
-    """Quotes text that the loader would read as a number."""
+    """Quotes text that the loader would read as a number, and escapes the line breaks that YAML would fold."""
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style='"' if _FOLDED & set(data) else None)
+
+
+_FOLDED = frozenset("\x85\u2028\u2029")
+_StrictDumper.add_representer(str, _StrictDumper.represent_str)
 
 for _half in (_StrictLoader, _StrictDumper):
     _half.add_implicit_resolver(
