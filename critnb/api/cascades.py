@@ -10,7 +10,7 @@ import pandas as pd
 
 from critnb.api.activity import null_replicate
 from critnb.api.arrays import EventCounts, EventsLike, event_counts
-from critnb.api.estimates import Estimate, Estimates, Shown, shown
+from critnb.api.estimates import Estimate, Estimates, Shown, shown, under
 from critnb.api.words import identifier
 from critnb.canon import CANON, Adjacency, SizeDef
 from critnb.criticality import (
@@ -91,10 +91,7 @@ class AvalancheSet(Shown):
         return f"{self.headline()}\n{shown(self.describe())}"
 
     def _repr_html_(self) -> str:
-        from critnb.report.display import table
-
-        html: str = table(self.describe(), self.headline()).data
-        return html
+        return under(self.headline(), self.describe())
 
 
 @dataclass(frozen=True, eq=False, repr=False)

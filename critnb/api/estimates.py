@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from html import escape
 from typing import ClassVar
 
 import pandas as pd
@@ -61,15 +62,19 @@ class Shown:
         return f"{self.headline()}\n{shown(self.to_frame().dropna(axis=1, how='all'))}"
 
     def _repr_html_(self) -> str:
-        from critnb.report.display import table
-
-        html: str = table(self.to_frame().dropna(axis=1, how="all"), self.headline(), wide=("reason",)).data
-        return html
+        return under(self.headline(), self.to_frame().dropna(axis=1, how="all"), wide=("reason",))
 
 
 def shown(frame: pd.DataFrame) -> str:
     """Return a table as text, numbers to four digits and what is not available as a dash."""
     return frame.to_string(index=False, na_rep="-", float_format="{:.4g}".format)
+
+
+def under(headline: str, frame: pd.DataFrame, *, wide: tuple[str, ...] = (), verdicts: tuple[str, ...] = ()) -> str:
+    """Return a table as HTML under a line of text, which would be as narrow as the table if it were its caption."""
+    from critnb.report.display import table
+
+    return f"<div>{escape(headline)}</div>{table(frame, '', wide=wide, verdicts=verdicts).data}"
 
 
 class Estimates(Shown):

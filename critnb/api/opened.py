@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from critnb.api.arrays import EventCounts
-from critnb.api.estimates import Shown
+from critnb.api.estimates import Shown, under
 from critnb.api.words import identifier
 from critnb.canon import CANON, Stage
 from critnb.errors import DataError, DependencyError
@@ -174,10 +174,7 @@ class OpenedRun(Shown):
         )
 
     def _repr_html_(self) -> str:
-        from critnb.report.display import table
-
-        html: str = table(self.gates(), self.headline(), wide=("condition", "reason"), verdicts=("verdict",)).data
-        return html
+        return under(self.headline(), self.gates(), wide=("condition", "reason"), verdicts=("verdict",))
 
     @property
     def _sections(self) -> dict[str, Any]:

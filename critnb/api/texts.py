@@ -197,7 +197,6 @@ class _Text:
     def _events(self, known: Reference, layers: pd.DataFrame) -> npt.NDArray[np.uint16]:
         tau = layers["tau"].to_numpy(dtype=np.float64)[None, None]
         passes, kinds = self._passes(self.burn_in_tokens), (self.wanted.spike_def,)
-        found: npt.NDArray[np.uint16] = measure_events(
-            passes, self.tokens, known.calibration, tau, kinds, self._setting
-        )
-        return found[0, 0]
+        found = measure_events(passes, self.tokens, known.calibration, tau, kinds, self._setting)
+        events: npt.NDArray[np.uint16] = found[0, 0]
+        return events
