@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 PACK_ROOT = Path(__file__).resolve().parent.parent
 SPEC_DIR = PACK_ROOT / "spec"
+DOCS_DIR = PACK_ROOT / "docs"
 
 
 class _Id(StrEnum):

@@ -14,13 +14,13 @@ import pytest
 import yaml
 
 from critnb import params
-from critnb.canon import CANON, PACK_ROOT, SPEC_DIR, Exit
+from critnb.canon import CANON, DOCS_DIR, PACK_ROOT, SPEC_DIR, Exit
 from critnb.cli import _parser
 from critnb.errors import DataError
 from critnb.pages import GENERATED, Generated, params_markdown
 from critnb.report.schema import SCHEMAS
 
-PAGES = [*sorted(PACK_ROOT.glob("*.md")), *sorted(SPEC_DIR.glob("*.md"))]
+PAGES = [path for folder in (PACK_ROOT, SPEC_DIR, DOCS_DIR) for path in sorted(folder.glob("*.md"))]
 TEXT = {page: page.read_text(encoding="utf-8") for page in PAGES}
 README = TEXT[PACK_ROOT / "README.md"]
 SECTIONS = params.Params().sections()

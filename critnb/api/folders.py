@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from critnb.api.opened import OpenedRun, named_roles, roles_of
+from critnb.api.opened import OpenedRun
 from critnb.api.words import identifier
 from critnb.canon import CANON, PACK_ROOT, ModelRole, Stage
 from critnb.errors import DependencyError
-from critnb.runs import RunStore
+from critnb.runs import RunRecord, RunStore
 
 
 def open_run(name: str | Path, *, runs_dir: str | Path | None = None, role: str | None = None) -> OpenedRun:
@@ -34,7 +33,7 @@ def open_run(name: str | Path, *, runs_dir: str | Path | None = None, role: str 
     if str(name) not in Stage.__members__:
         return OpenedRun(store.open(str(name)), store)
     kind = None if role is None else identifier(ModelRole, role, "role")
-    runs = [run for run in store.runs(Stage(str(name))) if kind is None or str(kind) in roles_of(run)]
+    runs = [run for run in store.runs(Stage(str(name))) if kind is None or str(kind) in run.roles]
     if not runs:
         of = "" if kind is None else f" of {kind}"
         raise DependencyError(f"{store.root} holds no complete run of {name}{of}; make it with: runner.py {name}")
@@ -85,5 +84,5 @@ def _folder(runs_dir: str | Path | None) -> Path:
     return here if here.is_dir() else PACK_ROOT / CANON.PATH.RUNS_DIR
 
 
-def _entry_role(record: Any) -> str:
-    return ",".join(named_roles(dict(record.hash_inputs.sections))) if record and record.hash_inputs else ""
+def _entry_role(record: RunRecord | None) -> str:
+    return ",".join(record.hash_inputs.roles) if record and record.hash_inputs else ""

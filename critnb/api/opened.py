@@ -47,12 +47,12 @@ class OpenedRun(Shown):
     @property
     def role(self) -> str:
         """The model role; the roles, joined by a comma, of a run over several."""
-        return ",".join(roles_of(self.run))
+        return ",".join(self.run.roles)
 
     @property
     def params(self) -> dict[str, Any]:
         """The resolved params that the stage read, by section."""
-        return dict(self._sections.get("params", {}))
+        return dict(self.run.inputs.sections.get("params", {}))
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class OpenedRun(Shown):
             DependencyError: this run was not made from that stage, the run is gone, or role is needed.
         """
         wanted = identifier(Stage, stage, "stage")
-        found = [run for run in self._ancestors() if run.stage is wanted and role in (None, *roles_of(run))]
+        found = [run for run in self._ancestors() if run.stage is wanted and role in (None, *run.roles)]
         if len(found) != 1:
             made = ", ".join(run.run_id for run in self._ancestors()) or "no other run"
             many = f"several runs of {wanted}: give role" if found else f"no run of {wanted}"
@@ -175,11 +175,6 @@ class OpenedRun(Shown):
 
     def _repr_html_(self) -> str:
         return under(self.headline(), self.gates(), wide=("condition", "reason"), verdicts=("verdict",))
-
-    @property
-    def _sections(self) -> dict[str, Any]:
-        inputs = self.run.record.hash_inputs
-        return dict(inputs.sections) if inputs else {}
 
     def _ancestors(self) -> list[Run]:
         found: dict[str, Run] = {}
@@ -225,16 +220,3 @@ class OpenedRun(Shown):
     def _checked(self, path: PurePosixPath) -> Path:
         self.run.read_bytes(path.as_posix())
         return self.path / path
-
-
-def roles_of(run: Run) -> tuple[str, ...]:
-    """Return the model roles of a run, one but for stages that join them."""
-    inputs = run.record.hash_inputs
-    return named_roles(dict(inputs.sections)) if inputs else ()
-
-
-def named_roles(sections: dict[str, Any]) -> tuple[str, ...]:
-    """Return the model roles that the sections of a record's hash inputs name."""
-    if "role" in sections:
-        return (str(sections["role"]),)
-    return tuple(str(role) for role in sections.get("roles", ()))

@@ -1,4 +1,4 @@
-"""Events of a loaded language model on any text: what they are measured against, and the text itself. Needs torch."""
+"""Events of a loaded language model on any text: what they are measured against, and the text itself."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from critnb.api.extraction import Extraction, Floats, Wanted, asked, extraction, fitted_layers, require_enough
+from critnb.api.extraction import Extraction, Floats, Wanted, asked, extraction, require_enough
 from critnb.canon import CANON, Intervention, SpikeDef
-from critnb.errors import DataError, ParamsError
-from critnb.events import Calibration, RateTargets, base_rates, match_rates
-from critnb.events import calibrate as measure_moments
-from critnb.events import extract as measure_events
-from critnb.language.forward import ForwardPasses, Setting
-from critnb.language.windows import corpus_windows
+from critnb.errors import DataError
+from critnb.events import Calibration, RateTargets
 
 if TYPE_CHECKING:
     from critnb.language.model import LanguageModel
@@ -68,12 +63,11 @@ def calibrate(
         DataError: the text has no whole window.
         ParamsError: windows longer than the model's context.
     """
+    from critnb.api.text_passes import Windows, windows_of
+
     tokens = windows_of(model, text, seq_len, burn_in_tokens)
-    passes = ForwardPasses(model, batch_tokens=batch_tokens, burn_in=burn_in_tokens)
-    calibration = measure_moments(passes, tokens)
-    return Reference(
-        calibration, base_rates(passes, tokens, calibration, tuple(SpikeDef), tau0), tokens, tau0, burn_in_tokens
-    )
+    windows = Windows(model, tokens, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
+    return windows.as_reference(None, tuple(SpikeDef), tau0)
 
 
 def extract(
@@ -103,6 +97,8 @@ def extract(
         ParamsError: not exactly one of target_rate and tau; an unknown identifier; windows longer than the context.
         NonFiniteError: activations are not finite under this gain.
     """
+    from critnb.api.text_passes import Windows, windows_of
+
     wanted = asked(
         target_rate=target_rate,
         tau=tau,
@@ -112,13 +108,13 @@ def extract(
         gain=gain,
     )
     tokens = windows_of(model, text, seq_len, burn_in_tokens)
-    here = _Text(model, tokens, wanted, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
-    known = reference if isinstance(reference, Reference) else here.as_reference(reference)
+    here = Windows(model, tokens, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
+    known = reference if isinstance(reference, Reference) else here.as_reference(reference, _matched(wanted))
     if known.calibration.mu.shape != (model.n_layers, model.n_units):
         raise DataError(
             f"reference: mu is {known.calibration.mu.shape}, the model has {model.n_layers} x {model.n_units} units"
         )
-    layers, counts = here.measured(known)
+    layers, counts = here.measured(known, wanted)
     return extraction(
         counts,
         layers,
@@ -131,72 +127,6 @@ def extract(
     )
 
 
-def windows_of(model: LanguageModel, text: Text, seq_len: int | None, burn_in_tokens: int) -> Tokens:
-    """Return a text as windows of token ids [N, T]; raises as ``extract``."""
-    if isinstance(text, np.ndarray) and text.dtype.kind in "iu" and text.ndim == 2:
-        tokens: Tokens = text.astype(np.int64)
-    else:
-        stream = corpus_windows([text] if isinstance(text, str) else [str(one) for one in text], model.tokenizer, 1)[
-            :, 0
-        ]
-        length = seq_len or min(len(stream), _CONST.SEQ_LEN_TOKENS, model.context_length or len(stream))
-        whole = len(stream) // length * length if length else 0
-        tokens = stream[:whole].reshape(-1, max(1, length))
-        if not len(tokens):
-            raise DataError(
-                f"text: {len(stream)} tokens make no window of {length}; give more text or a smaller seq_len"
-            )
-    if model.context_length is not None and tokens.shape[1] > model.context_length:
-        raise ParamsError(
-            f"seq_len: {tokens.shape[1]} is longer than the model's context of {model.context_length} tokens"
-        )
-    if tokens.shape[1] - burn_in_tokens < 2 or burn_in_tokens < 0:
-        raise ParamsError(
-            f"burn_in_tokens: {burn_in_tokens} leaves fewer than 2 of the {tokens.shape[1]} tokens of a window"
-        )
-    return tokens
-
-
-@dataclass(frozen=True, eq=False)
-class _Text:
-    """Windows [N, T] of a text, how they are run, and which events are wanted of them."""
-
-    model: LanguageModel
-    tokens: Tokens
-    wanted: Wanted
-    batch_tokens: int
-    burn_in_tokens: int
-
-    def as_reference(self, calibration: Calibration | None) -> Reference:
-        """Return the text as its own reference; base rates are measured only where a rate is to be matched."""
-        passes, tau0, kind = self._passes(self.burn_in_tokens), _CONST.TAU0_BASELINE, self.wanted.spike_def
-        known = measure_moments(passes, self.tokens) if calibration is None else calibration
-        matching = self.wanted.target_rate is not None
-        base = base_rates(passes, self.tokens, known, (kind,), tau0) if matching else {}
-        return Reference(known, base, self.tokens, tau0, self.burn_in_tokens)
-
-    def measured(self, known: Reference) -> tuple[pd.DataFrame, npt.NDArray[np.uint16]]:
-        """Return the table of layers and the events [N, L, T], thresholds matched on the reference's windows."""
-        wanted = self.wanted
-        if wanted.target_rate is None:
-            layers = pd.DataFrame({"layer": np.arange(self.model.n_layers), "tau": wanted.tau})
-            return layers, self._events(known, layers)
-        targets = known.targets(wanted.spike_def, wanted.target_rate)
-        passes = self._passes(known.burn_in_tokens)
-        thresholds, counts = match_rates(passes, known.tokens, known.calibration, targets, self._setting)
-        layers = fitted_layers(thresholds.to_frame())
-        return layers, counts[0, 0] if known.tokens is self.tokens else self._events(known, layers)
-
-    @property
-    def _setting(self) -> Setting:
-        return Setting(self.wanted.intervention, self.wanted.gain)
-
-    def _passes(self, burn_in_tokens: int) -> ForwardPasses:
-        return ForwardPasses(self.model, batch_tokens=self.batch_tokens, burn_in=burn_in_tokens)
-
-    def _events(self, known: Reference, layers: pd.DataFrame) -> npt.NDArray[np.uint16]:
-        tau = layers["tau"].to_numpy(dtype=np.float64)[None, None]
-        passes, kinds = self._passes(self.burn_in_tokens), (self.wanted.spike_def,)
-        found = measure_events(passes, self.tokens, known.calibration, tau, kinds, self._setting)
-        events: npt.NDArray[np.uint16] = found[0, 0]
-        return events
+def _matched(wanted: Wanted) -> tuple[SpikeDef, ...]:
+    """Base rates are only needed where a rate is to be matched."""
+    return () if wanted.target_rate is None else (wanted.spike_def,)
