@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import critnb
+from critnb.canon import PACK_ROOT
 
 HEAVY = ("torch", "transformers", "matplotlib", "datasets", "IPython", "papermill")
 
@@ -56,3 +58,14 @@ def test_what_a_type_checker_reads_is_what_is_imported():
         for alias in node.names
     }
     assert declared == critnb._HOMES
+
+
+def test_the_readme_s_snippet_runs_as_it_stands():
+    section = (PACK_ROOT / "README.md").read_text(encoding="utf-8").partition("\n## As a library\n")[2]
+    snippet = re.findall(r"^```python\n(.*?)^```$", section.partition("\n## ")[0], flags=re.DOTALL | re.MULTILINE)
+    assert len(snippet) == 1
+    done = subprocess.run(
+        [sys.executable, "-"], input=snippet[0], cwd=PACK_ROOT, capture_output=True, text=True, check=True
+    )
+    assert "b_tot_shift" in done.stdout
+    assert "MLP_GLOBAL gain 1.2" in done.stdout
