@@ -94,6 +94,7 @@ def test_a_recording_is_cut_into_windows_and_the_rest_left_out():
     spikes = np.arange(23)[None] + 1
     events = critnb.population_activity(spikes, bin_size=2, window=3)
     np.testing.assert_array_equal(events.counts[:, 0], [[3, 7, 11], [15, 19, 23], [27, 31, 35]])
+    assert events.n_units == 1 * 2 * 23  # units, steps of a bin, and the most that a step was seen to hold
     trials = critnb.population_activity(np.stack([spikes, spikes]), bin_size=2, window=3)
     np.testing.assert_array_equal(trials.counts, np.concatenate([events.counts, events.counts]))
     for options in ({"bin_size": 20}, {"bin_size": 0}, {"window": 24}, {"window": 1}):

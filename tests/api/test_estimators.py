@@ -7,7 +7,14 @@ import pytest
 
 import critnb
 from critnb.canon import Adjacency, NullId
-from critnb.criticality.synthetic import bernoulli, discrete_power_law, driven_branching, poisson_branching, subsample
+from critnb.criticality.synthetic import (
+    bernoulli,
+    discrete_power_law,
+    driven_branching,
+    persistent_rows,
+    poisson_branching,
+    subsample,
+)
 from critnb.errors import ParamsError
 
 TOY = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]], dtype=bool)
@@ -45,6 +52,15 @@ def test_rows_that_copy_each_other_exceed_both_nulls():
     found = critnb.branching(np.repeat(row, 6, axis=1), null_replicates=50)
     assert found.b_depth.value == 1
     assert found.b_depth.p == found.b_tot.p == found.b_tot_shift.p == 1 / 51
+
+
+def test_the_shift_keeps_what_rows_owe_to_their_own_past_and_the_permutation_does_not():
+    density, memory = 0.2, 0.5
+    found = critnb.branching(persistent_rows(density, memory, (30, 6, 200), seed=3), null_replicates=30)
+    within = density + memory * (1 - density)
+    assert found.b_time.value == pytest.approx(within, abs=0.02)
+    assert found.b_tot_shift.null == pytest.approx(within + density, abs=0.03)
+    assert found.b_tot.null == pytest.approx(2 * density, abs=0.03)
 
 
 @pytest.mark.parametrize("null", [PERM, SHIFT])
@@ -125,6 +141,12 @@ def test_exponents_are_those_of_the_avalanches_that_touch_no_edge():
     assert critnb.crackling(sizes, bootstrap_reps=50).gamma.value == pytest.approx(found.gamma.value, nan_ok=True)
     eight = critnb.exponents(x, adjacency="ADJ_8N", bootstrap_reps=50)
     assert eight.real.n_avalanches == len(critnb.avalanches(x, adjacency=Adjacency.ADJ_8N)) < len(sizes)
+
+
+def test_real_and_permuted_exponents_stand_on_one_support():
+    x = persistent_rows(0.25, 0.6, (30, 8, 120), seed=9)
+    found, alone = (critnb.exponents(each, bootstrap_reps=20) for each in (x, critnb.null_replicate(x)))
+    assert alone.real.size_scan.xmin != found.real.size_scan.xmin == found.permuted.size_scan.xmin
 
 
 def test_a_population_has_exponents_though_it_has_one_row():
