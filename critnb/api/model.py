@@ -30,6 +30,7 @@ def load_model(
 
     name: a directory in the hub's layout (safetensors), an id of the Hugging Face hub, or ``embedded``, whose two models
     ``role`` tells apart. device: auto, cpu, mps, cuda or cuda:N; dtype: auto (as stored), float32, bfloat16, float16.
+    The model has its numbers ``n_layers`` and ``n_units``, the transformers model ``causal``, and its ``tokenizer``.
 
     Raises:
         DependencyError: there is no such model, or the hub cannot be reached.
