@@ -33,7 +33,7 @@ def test_importing_the_library_imports_nothing_but_itself():
     [
         "critnb.branching(x); critnb.exponents(x); critnb.multistep(x); critnb.tail(critnb.avalanches(x))",
         "critnb.extract_activations(numpy.random.default_rng(0).normal(size=(3, 50, 2, 40)), target_rate=0.05, tau0=1.0)",
-        "critnb.open_run, critnb.list_runs, critnb.compare_runs, critnb.Calibration, critnb.load_model, critnb.calibrate, critnb.extract",
+        "critnb.open_run, critnb.Calibration, critnb.load_model, critnb.calibrate, critnb.extract",
     ],
 )
 def test_arrays_and_runs_need_no_torch(code):
