@@ -53,7 +53,7 @@ def pack(whole, inputs, tmp_path_factory) -> Path:
     """A copy of the pack with a model, a text and params of its user's, and runs of which S05 is still to be made."""
     root = tmp_path_factory.mktemp("pack") / "critnb"
     root.mkdir()
-    for name in ("critnb", "spec", CANON.PATH.NOTEBOOKS_DIR, CANON.PATH.PARAMS_DIR):
+    for name in ("critnb", "spec", *(CANON.PATH.NOTEBOOKS_DIR, CANON.PATH.PARAMS_DIR, CANON.PATH.PAPER_DIR)):
         shutil.copytree(PACK_ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "weights"))
     shutil.copy(PACK_ROOT / "runner.py", root)
     shutil.copytree(inputs / "model", root / "models" / "my-llama")
