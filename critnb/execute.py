@@ -16,11 +16,11 @@ from typing import Any
 import nbformat
 import yaml
 
-from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole
+from critnb.canon import CANON, PACK_ROOT, Exit
 from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError, by_name
 from critnb.follow import following
 from critnb.local import Local
-from critnb.params import Loaded, load
+from critnb.params import Loaded
 from critnb.plan import PlannedRun, Planner, stage_files
 from critnb.report.index import refresh_index
 from critnb.report.notebook import clean, to_html, to_ipynb
@@ -42,13 +42,14 @@ class Options:
     show: Callable[[dict[str, Any]], object] = bool
 
 
-def prepare(planned: PlannedRun, store: RunStore, options: Options) -> PartialRun:
+def prepare(planned: PlannedRun, store: RunStore, options: Options, *, place: RunStore | None = None) -> PartialRun:
     """Make the partial run of a planned stage, with its config and everything known beforehand in its record.
 
-    Raises DependencyError where an upstream run is missing and the errors of ``RunStore.create``.
+    It is made in ``place``, if given, and rests on the runs of ``store`` all the same. Raises DependencyError where an
+    upstream run is missing and the errors of ``RunStore.create``.
     """
     dependencies = [_upstream(store, run_id, planned).dependency() for run_id in planned.inputs.upstream.values()]
-    run = store.create(planned.run_id, allow_resume=options.allow_resume)
+    run = (place or store).create(planned.run_id, allow_resume=options.allow_resume)
     config = yaml.safe_dump(dict(planned.config), sort_keys=True).encode()
     run.write_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML, config, "application/yaml")
     params = planned.inputs.sections["params"]
@@ -105,9 +106,9 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
         try:
             with following(run.path / CANON.RUN_SUBDIR.LOGS / CANON.OUTPUT.EVENTS_JSONL_BASENAME, options.show):
                 executed = _run_notebook(planned.spec, run, local)
-            _keep_notebook(planned.spec, run, executed)
-            _check_outputs(planned.spec, run)
-            _check_code(planned)
+            keep_notebook(planned.spec, run, executed)
+            check_outputs(planned.spec, run)
+            check_code(planned)
             return run.publish()
         except KeyboardInterrupt:
             run.fail("interrupted")
@@ -115,7 +116,7 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
         except _CellFailedError as failure:
             error = failure.error()
             computed = run.holds_work()
-            _keep_notebook(planned.spec, run, failure.notebook)
+            keep_notebook(planned.spec, run, failure.notebook)
             run.fail(str(error))
             if error.exit_code is not Exit.STAGE_FAILED and not computed:
                 run.discard()
@@ -203,46 +204,26 @@ def _joined(first: str, rest: str | None) -> str:
     return os.pathsep.join([first, rest]) if rest else first
 
 
-def _keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
+def keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
+    """Write an executed notebook into the run, cleaned, as .ipynb and .html; raises the errors of ``write_bytes``."""
     cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT])
     stem = Path(spec.notebook).stem
     run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.ipynb", to_ipynb(cleaned))
     run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.html", to_html(cleaned))
 
 
-def _check_outputs(spec: StageSpec, run: PartialRun) -> None:
+def check_outputs(spec: StageSpec, run: PartialRun) -> None:
+    """Raise StageFailedError where a file is missing that the stage table demands."""
     missing = [path for path in spec.outputs if path not in {artifact.path for artifact in run.record.artifact_index}]
     if missing:
         raise StageFailedError(f"{spec.id} did not write {', '.join(missing)}; see its notebook in {run.path}")
 
 
-def _check_code(planned: PlannedRun) -> None:
+def check_code(planned: PlannedRun) -> None:
+    """Raise IntegrityError where the pack's files are no longer those that the run's id was made from."""
     changed = [path for path, digest in stage_files(planned.spec).items() if planned.inputs.sources.get(path) != digest]
     if changed:
         raise IntegrityError(
             f"{planned.spec.id}: {changed[0]} was changed while the stage ran, so its result belongs to no version of the code\n"
             "run the stage again"
         )
-
-
-def prepare_by_hand(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> tuple[PartialRun, Local]:
-    """Make and attach to the run of a notebook that somebody runs by hand, in ``runs/`` of the pack."""
-    loaded = load(params, overrides)
-    store = RunStore(PACK_ROOT / CANON.PATH.RUNS_DIR)
-    role = next(iter(loaded.params.models))
-    planner = Planner(loaded, [ModelRole(role)], store, join_complete=True)
-    planned = planner.plan([spec])[-1]
-    local = Local(loaded.base_dir, loaded.params.compute.device, data=planner.data_facts(planned))
-    options = Options(command=["notebook", spec.notebook], allow_resume=True)
-    return prepare(planned, store, options), local
-
-
-def publish_by_hand(spec: StageSpec, run: PartialRun) -> Run:
-    """Publish the run of a notebook that somebody ran by hand; its outputs live in that notebook, so its source is kept."""
-    source = _read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook)
-    run.update(notes=[*run.record.notes, "run by hand: the notebook is kept without its outputs"])
-    _keep_notebook(spec, run, source)
-    _check_outputs(spec, run)
-    published = run.publish()
-    refresh_index(RunStore(published.path.parent))
-    return published

@@ -98,13 +98,14 @@ class PartialRun:
         """Write a file, index it in the record and log it; without a media type, the suffix says it.
 
         Raises IntegrityError for a path that leaves the run, that the run keeps itself (record, log, checkpoints), that
-        is reached through a symbolic link, or that is in the index already. An unindexed file there is replaced.
+        is reached through a symbolic link, or that is in the index with other bytes. An unindexed file there is replaced.
         """
         path = inside(self.path, relative)
         guessed = _MEDIA_TYPES.get(PurePosixPath(relative).suffix, _UNKNOWN_MEDIA_TYPE)
         artifact = Artifact(relative, sha256_hex(data), len(data), media_type or guessed, utc_now())
         with self._changing_record() as record:
-            _refuse_taken(record, relative)
+            if (written := _written_before(record, relative, artifact.sha256)) is not None:
+                return written
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, data)
             write_record(self.path, record.with_artifact(artifact))
@@ -233,8 +234,13 @@ class PartialRun:
                 kernel.release()
 
 
-def _refuse_taken(record: RunRecord, relative: str) -> None:
+def _written_before(record: RunRecord, relative: str, sha256: str) -> Artifact | None:
+    """Return the artifact that an earlier writing of the same bytes made, as by a cell that is executed again."""
     if relative in _OWN_FILES or relative.partition("/")[0] == CANON.RUN_SUBDIR.CHECKPOINTS:
         raise IntegrityError(f"{relative}: the run itself keeps this file; no artifact can have its name")
-    if any(artifact.path == relative for artifact in record.artifact_index):
-        raise IntegrityError(f"{record.run_id}: {relative} is already written; a run writes each file once")
+    written = next((artifact for artifact in record.artifact_index if artifact.path == relative), None)
+    if written is not None and written.sha256 != sha256:
+        raise IntegrityError(
+            f"{record.run_id}: {relative} is already written with other bytes; a run writes each file once, begin it again"
+        )
+    return written
