@@ -44,8 +44,8 @@ def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> Hand:
     left. Raises the errors of the params, the planner, the run store, and of upstream stages.
     """
     _leave_open()
+    shorten_errors(verbose=overrides.get("verbose") is True)
     wishes = Wishes.of(overrides)
-    shorten_errors(verbose=wishes.verbose)
     loaded = load(params, wishes.overrides)
     store = RunStore(wishes.runs_dir)
     planner = Planner(loaded, wishes.roles(loaded.params), store, join_complete=wishes.role is None)

@@ -22,7 +22,7 @@ class Wishes:
     role: ModelRole | None = None
     runs_dir: Path = PACK_ROOT / CANON.PATH.RUNS_DIR
     strict: bool = False
-    verbose: bool = False
+    verbose: bool = False  # whether the pack's own errors show their traceback
 
     @classmethod
     def of(cls, overrides: Mapping[str, Any]) -> Wishes:

@@ -1,0 +1,38 @@
+"""Notebooks run by a real kernel, cell by cell, as a front-end runs them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+Output = dict[str, Any]
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+
+def run_all(notebook: nbformat.NotebookNode, *, cwd: Path) -> nbformat.NotebookNode:
+    """Execute every cell, also behind one that fails, and return the notebook with what the front-end got."""
+    client = NotebookClient(
+        notebook, kernel_name="python3", resources={"metadata": {"path": str(cwd)}}, allow_errors=True, timeout=120
+    )
+    client.execute()
+    return notebook
+
+
+def run_cells(sources: Sequence[str], *, cwd: Path) -> list[list[Output]]:
+    """Execute cells of code; returns the outputs of each."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    return [cell.outputs for cell in run_all(nbformat.v4.new_notebook(cells=cells), cwd=cwd).cells]
+
+
+def text(outputs: Sequence[Output]) -> str:
+    """What the outputs of a cell say in plain text."""
+    said = []
+    for output in outputs:
+        lines = output.get("text") or output.get("data", {}).get("text/plain") or "\n".join(output["traceback"])
+        said.append(_COLOURS.sub("", lines).strip())
+    return "\n".join(said)
