@@ -10,6 +10,9 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.stages import spec_of
+
 Output = dict[str, Any]
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
@@ -36,3 +39,11 @@ def text(outputs: Sequence[Output]) -> str:
         lines = output.get("text") or output.get("data", {}).get("text/plain") or "\n".join(output["traceback"])
         said.append(_COLOURS.sub("", lines).strip())
     return "\n".join(said)
+
+
+def by_hand(stage: Stage, params: Path, runs: Path, **overrides: Any) -> nbformat.NotebookNode:
+    """A stage's notebook with the parameters cell as a person edits it."""
+    notebook = nbformat.read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec_of(stage).notebook, as_version=4)
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
+    cell.source = f"params = {str(params)!r}\noverrides = { ({'runs_dir': str(runs), **overrides})!r}\nrun_dir = None"
+    return notebook

@@ -7,19 +7,10 @@ from typing import Any
 
 import nbformat
 import pytest
-from kernel import run_all
+from kernel import by_hand, run_all
 
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.runs import RunStore
-from critnb.stages import spec_of
-
-
-def by_hand(stage: Stage, params: Path, runs: Path, **overrides: Any) -> nbformat.NotebookNode:
-    """A stage's notebook with the parameters cell as a person edits it."""
-    notebook = nbformat.read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec_of(stage).notebook, as_version=4)
-    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
-    cell.source = f"params = {str(params)!r}\noverrides = { ({'runs_dir': str(runs), **overrides})!r}\nrun_dir = None"
-    return notebook
 
 
 @pytest.fixture
