@@ -81,7 +81,12 @@ def stage_files(spec: StageSpec) -> dict[str, str]:
 
 def stage_constants(spec: StageSpec) -> dict[str, Any]:
     """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere."""
-    texts = [(PACK_ROOT / path).read_text(encoding="utf-8") for path in stage_sources(spec)]
+    return named_constants(stage_sources(spec))
+
+
+def named_constants(paths: Iterable[str]) -> dict[str, Any]:
+    """Return the registry's constants that sources of the pack name, by name."""
+    texts = [(PACK_ROOT / path).read_text(encoding="utf-8") for path in paths]
     names = {name for text in texts for name in _CONSTANT.findall(text)}
     return {name: getattr(CANON.CONST, name) for name in sorted(names)}
 
