@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import nbformat
 import yaml
 
-from critnb.canon import CANON, PACK_ROOT, Exit
+from critnb.canon import CANON, PACK_ROOT, Exit, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError, by_name
 from critnb.follow import following
 from critnb.local import Local
@@ -28,7 +29,7 @@ from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environ
 from critnb.stages import StageSpec
 
 _KERNEL = "critnb"
-_NOTEBOOK_DIR = CANON.RUN_SUBDIR.NOTEBOOK
+_LINES_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
             run.fail(str(error))
             if error.exit_code is not Exit.STAGE_FAILED and not computed:
                 run.discard()
+            else:
+                _say_where(error, failure, kept_notebooks(planned.spec, run.path))
             raise error from failure
         except Exception as error:
             run.fail(f"{type(error).__name__}: {error}")
@@ -127,22 +130,31 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
 
 
 class _CellFailedError(Exception):
-    """A cell of a stage notebook raised."""
+    """A cell of a stage notebook raised; as text, with the cell's own traceback."""
 
-    def __init__(self, notebook: nbformat.NotebookNode, run: PartialRun, name: str, message: str, source: str) -> None:
-        super().__init__(f"{name}: {message}")
-        self.notebook, self._run, self._name, self._message, self._source = notebook, run, name, message, source
+    def __init__(
+        self, notebook: nbformat.NotebookNode, stage: Stage, name: str, message: str, source: str = "", trace: str = ""
+    ) -> None:
+        super().__init__(trace or f"{name}: {message}")
+        self.notebook, self.source = notebook, source
+        self._stage, self._name, self._message = stage, name, message
 
     def error(self) -> CritnbError:
         """Return the pack's error that the cell raised, or a StageFailedError about any other."""
         kind = by_name(self._name)
         if kind is not None:
             return kind(self._message)
-        first = next((line for line in self._source.splitlines() if line.strip()), "")
-        return StageFailedError(
-            f"{self._run.stage} failed with {self._name}: {self._message.splitlines()[0] if self._message else ''}\n"
-            f"in the cell that begins with {first!r}; see {self._run.path / _NOTEBOOK_DIR}"
-        )
+        first = next(iter(self._message.splitlines()), "")
+        return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}")
+
+
+def _say_where(error: CritnbError, failure: _CellFailedError, notebooks: Sequence[Path]) -> None:
+    """Note on the error which cell failed, where nothing else says it, and where the notebook is kept."""
+    lines = failure.source.strip().splitlines()
+    if isinstance(error, StageFailedError) and lines:
+        more = [f"... {len(lines) - _LINES_SHOWN} more lines"] if len(lines) > _LINES_SHOWN else []
+        error.add_note("in the cell:\n" + textwrap.indent("\n".join([*lines[:_LINES_SHOWN], *more]), "    "))
+    error.add_note("the notebook up to there: " + "\n                          ".join(map(str, notebooks)))
 
 
 def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.NotebookNode:
@@ -163,12 +175,14 @@ def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.No
                 request_save_on_cell_execute=False,
             )
         except PapermillExecutionError as error:
-            raise _CellFailedError(_read(output), run, error.ename, error.evalue, error.source) from None
+            raise _CellFailedError(
+                _read(output), spec.id, error.ename, error.evalue, error.source, str(error)
+            ) from None
         except Exception as error:
             if type(error).__name__ != "DeadKernelError":
                 raise
             text = "the notebook's kernel died; it may have run out of memory"
-            raise _CellFailedError(_read(output), run, "DeadKernelError", text, "") from None
+            raise _CellFailedError(_read(output), spec.id, "DeadKernelError", text) from None
         return _read(output)
 
 
@@ -207,9 +221,15 @@ def _joined(first: str, rest: str | None) -> str:
 def keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
     """Write an executed notebook into the run, cleaned, as .ipynb and .html; raises the errors of ``write_bytes``."""
     cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT])
-    stem = Path(spec.notebook).stem
-    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.ipynb", to_ipynb(cleaned))
-    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.html", to_html(cleaned))
+    page, source = (path.relative_to(run.path).as_posix() for path in kept_notebooks(spec, run.path))
+    run.write_bytes(source, to_ipynb(cleaned))
+    run.write_bytes(page, to_html(cleaned))
+
+
+def kept_notebooks(spec: StageSpec, run: Path) -> tuple[Path, Path]:
+    """Return where a run keeps its notebook: as a page to read, and as a notebook."""
+    source = run / CANON.RUN_SUBDIR.NOTEBOOK / spec.notebook
+    return source.with_suffix(".html"), source
 
 
 def check_outputs(spec: StageSpec, run: PartialRun) -> None:

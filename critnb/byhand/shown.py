@@ -56,6 +56,6 @@ def _shown_shortly(
     sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
     if sys.version_info >= (3, 12):
         sys.last_exc = error
-    lines = [f"\x1b[31m{kind.__name__}\x1b[39m: {error}"]
+    lines = [f"\x1b[31m{kind.__name__}\x1b[39m: {error}", *getattr(error, "__notes__", ())]
     shell._showtraceback(kind, error, lines)
     return lines
