@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 
-from critnb.byhand.kept import with_outputs
+from critnb.byhand.kept import strange_cells, with_outputs
 from critnb.byhand.recorder import Recorder
 from critnb.byhand.shown import Line, shorten_errors
 from critnb.byhand.upstream import make
@@ -120,14 +120,20 @@ class Hand:
         spec = self._planned.spec
         check_outputs(spec, self.run)
         check_code(self._planned)
-        kept = self._notebook
-        if self._recorder is not None:
-            kept = with_outputs(kept, self._recorder.executions(), self._arguments, line)
-        note = _NOTE_WITHOUT_OUTPUTS if self._recorder is None else _NOTE
+        kept, note = self._seen(line)
         self.run.update(notes=[*self.run.record.notes, note])
         keep_notebook(spec, self.run, kept)
         self.run.publish()
         refresh_index(self.store)
+
+    def _seen(self, line: str) -> tuple[nbformat.NotebookNode, str]:
+        """Return the notebook to keep and the note on it."""
+        if self._recorder is None:
+            return self._notebook, _NOTE_WITHOUT_OUTPUTS
+        executions = self._recorder.executions()
+        strange = strange_cells(self._notebook, executions)
+        note = f"{_NOTE}; executed cells that are none of the notebook's: {strange}" if strange else _NOTE
+        return with_outputs(self._notebook, executions, self._arguments, line), note
 
     def _compared(self) -> str:
         ours = _digests(self.run.record.artifact_index)

@@ -43,6 +43,12 @@ def with_outputs(
     return notebook
 
 
+def strange_cells(source: nbformat.NotebookNode, executions: Sequence[Execution]) -> int:
+    """Return how many of the executed cells are none of the notebook's: they may have changed what its cells computed."""
+    known = {cell.source.strip() for cell in source.cells}
+    return sum(execution.code.strip() not in known and _BEGINS not in execution.code for execution in executions)
+
+
 def _executed(code: Sequence[nbformat.NotebookNode], executions: Sequence[Execution]) -> dict[int, Execution]:
     """Return place of a cell -> its last execution; of cells with the same text, the last takes the last one."""
     by_text: dict[str, list[Execution]] = defaultdict(list)

@@ -15,10 +15,15 @@ from critnb.runs import RunStore
 
 @pytest.fixture
 def run_by_hand(inputs, tmp_path) -> Callable[..., nbformat.NotebookNode]:
-    """Run a stage's notebook from top to bottom in a kernel whose folder is ``notebooks/``, as JupyterLab's is."""
+    """Run a stage's notebook from top to bottom in a kernel whose folder is ``notebooks/``, as JupyterLab's is.
 
-    def run(stage: Stage, runs: Path, *cells: str, **overrides: Any) -> nbformat.NotebookNode:
+    Cells of one's own stand behind its last cell, and ``before`` in front of it.
+    """
+
+    def run(stage: Stage, runs: Path, *cells: str, before: str = "", **overrides: Any) -> nbformat.NotebookNode:
         notebook = by_hand(stage, inputs / "params.yaml", runs, **overrides)
+        if before:
+            notebook.cells.insert(-1, nbformat.v4.new_code_cell(before))
         notebook.cells += [nbformat.v4.new_code_cell(source) for source in cells]
         return run_all(notebook, cwd=PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR)
 

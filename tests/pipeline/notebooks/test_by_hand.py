@@ -78,6 +78,15 @@ def test_missing_upstream_runs_are_made_first_with_a_line_each(whole, lacking, r
     assert outputs(kept(only(runs, SELECT))) == outputs(kept(only(whole, SELECT)))
 
 
+def test_cells_of_one_s_own_are_told_of_and_not_kept(lacking, run_by_hand):
+    runs = lacking(SELECT)
+    notebook = run_by_hand(SELECT, runs, before="stage.run.run_id")
+    assert errors(notebook) == []
+    run = only(runs, SELECT)
+    assert run.record.notes == ("run by hand; executed cells that are none of the notebook's: 1",)
+    assert "stage.run.run_id" not in [cell.source for cell in kept(run).cells]
+
+
 def test_run_all_again_compares_and_keeps_nothing(whole, run_by_hand, tmp_path):
     before = sorted(whole.iterdir())
     run = only(whole, SELECT)
