@@ -91,8 +91,11 @@ def _execute(
         command=["runner.py", *sys.argv[1:]],
         show=_shower(arguments, display),
     )
-    if not arguments.quiet:
-        display.announce(f"{label}  {planned.spec.asks}")
+    begins = f"{label}  {planned.spec.asks}"
+    if arguments.verbose:
+        _say(arguments, begins)  # lines of steps stand below it
+    elif not arguments.quiet:
+        display.announce(begins)
     started = time.monotonic()
     try:
         run = execute(planned, planner, store, loaded, options)

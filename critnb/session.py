@@ -101,8 +101,12 @@ class StageSession:
             raise DependencyError(
                 f"stage {self.spec.id} rests on no run {key}; its row in critnb/stages/ says on which"
             )
-        store = self._hand.store if self._hand is not None else RunStore(self.run.path.parent)
-        return store.open(upstream[key])
+        return self.store.open(upstream[key])
+
+    @property
+    def store(self) -> RunStore:
+        """The folder of the runs that this one rests on; a run that is computed again by hand lies elsewhere itself."""
+        return self._hand.store if self._hand is not None else RunStore(self._run.path.parent)
 
     @cached_property
     def model(self) -> LanguageModel:

@@ -18,7 +18,8 @@ from critnb.runs import RunStore
 from critnb.stages import STAGES, spec_of
 
 MARK = "nbval-check-output"
-NOTEBOOKS = sorted(path.name for path in (PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR).glob("*.ipynb"))
+OF_STAGES = [spec.notebook for spec in STAGES]
+OTHERS = sorted({path.name for path in (PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR).glob("*.ipynb")} - {*OF_STAGES})
 SPOILT = "spoilt.ipynb"
 SAME = "assert 'came out the same byte for byte' in stage.finish()"
 Outcomes = dict[str, list[bool]]
@@ -38,6 +39,14 @@ def reference(run: Path, name: str, params: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+def on_runs(name: str, runs: Path) -> nbformat.NotebookNode:
+    """A notebook that makes no run, as it stands, on the given runs."""
+    notebook = nbformat.read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / name, as_version=4)
+    place = next(n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", ()))
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(f"runs = {str(runs)!r}"))
+    return notebook
+
+
 @pytest.fixture(scope="module")
 def outcomes(whole, inputs, tmp_path_factory) -> Outcomes:
     """Whether each code cell of each notebook went as it should."""
@@ -45,6 +54,8 @@ def outcomes(whole, inputs, tmp_path_factory) -> Outcomes:
     runs = {spec_of(run.stage).notebook: run.path for spec in STAGES for run in RunStore(whole).runs(spec.id)}
     for name, run in runs.items():
         nbformat.write(reference(run, name, inputs / "params.yaml"), folder / name)
+    for name in OTHERS:
+        nbformat.write(on_runs(name, whole), folder / name)
     spoilt = reference(runs[spec_of(Stage.S02B).notebook], spec_of(Stage.S02B).notebook, inputs / "params.yaml")
     marked(spoilt)[0].outputs[0].data["text/html"] += " "
     nbformat.write(spoilt, folder / SPOILT)
@@ -56,14 +67,21 @@ def outcomes(whole, inputs, tmp_path_factory) -> Outcomes:
     found: Outcomes = {}
     for case in ElementTree.parse(folder / "outcomes.xml").iter("testcase"):
         found.setdefault(str(case.get("classname")), []).append(not len(case))
-    assert set(found) == {*runs, SPOILT}, done.stdout
+    assert set(found) == {*runs, *OTHERS, SPOILT}, done.stdout
     return found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [spec.notebook for spec in STAGES])
+@pytest.mark.parametrize("name", OF_STAGES)
 def test_a_stage_run_again_by_hand_shows_and_makes_the_same(outcomes, name):
     assert len(outcomes[name]) >= 6
+    assert all(outcomes[name]), f"cells {[place for place, good in enumerate(outcomes[name]) if not good]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_notebook_of_no_stage_runs_from_top_to_bottom(outcomes, name):
+    assert outcomes[name]
     assert all(outcomes[name]), f"cells {[place for place, good in enumerate(outcomes[name]) if not good]}"
 
 
@@ -72,11 +90,7 @@ def test_a_marked_cell_that_shows_something_else_is_found(outcomes):
     assert [good for good in outcomes[SPOILT] if not good] == [False]
 
 
-@pytest.mark.parametrize("name", [spec.notebook for spec in STAGES])
+@pytest.mark.parametrize("name", OF_STAGES)
 def test_the_gates_of_every_stage_are_marked(name):
     notebook = nbformat.read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / name, as_version=4)
     assert ["judge(" in cell.source for cell in marked(notebook)] == [True]
-
-
-def test_every_notebook_is_checked():
-    assert {spec.notebook for spec in STAGES} <= set(NOTEBOOKS)
