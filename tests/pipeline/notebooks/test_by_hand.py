@@ -12,10 +12,15 @@ import nbformat
 import pytest
 from kernel import text
 
+import critnb
+from critnb.byhand import hand as hand_module
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
 from critnb.cli import main
+from critnb.errors import GateError, IntegrityError
 from critnb.runs import Run, RunStore
+from critnb.session import StageSession
 from critnb.stages import spec_of
+from critnb.steps import selection
 
 SELECT = Stage.S02B
 MADE = (CANON.RUN_SUBDIR.RESULTS, CANON.RUN_SUBDIR.TABLES, CANON.RUN_SUBDIR.FIGS)
@@ -168,6 +173,41 @@ def test_a_cell_that_was_changed_and_not_saved_makes_no_run(lacking, run_by_hand
         "save the notebook if it was changed, and run it from the top",
     ]
     assert RunStore(runs).runs(SELECT) == []
+
+
+def begin(inputs: Path, runs: Path, **overrides: object) -> StageSession:
+    return critnb.begin(SELECT, params=str(inputs / "params.yaml"), overrides={"runs_dir": str(runs), **overrides})
+
+
+def test_outside_of_a_kernel_the_notebook_is_kept_without_outputs(whole, inputs, lacking):
+    runs = lacking(SELECT)
+    stage = begin(inputs, runs)
+    stage.judge(*selection.gates(selection.choose(stage)))
+    stage.finish()
+    run = only(runs, SELECT)
+    assert made(run) == made(only(whole, SELECT))
+    assert run.record.notes == ("run by hand outside of a notebook's kernel: the notebook is kept without its outputs",)
+    assert [cell.source for cell in code_cells(kept(run)) if cell.outputs] == []
+
+
+def test_a_gate_judged_again_counts_once(inputs, lacking):
+    stage = begin(inputs, lacking(SELECT), strict=True)
+    gates = selection.gates(selection.choose(stage))
+    stage.judge(*gates)
+    stage.judge(*gates)
+    assert [gate["name"] for gate in stage.run.record.metrics["gates"]] == [gate.name for gate in gates]
+    with pytest.raises(GateError, match="S02B has gates that did not pass"):
+        stage.finish()
+
+
+def test_code_that_changed_after_the_kernel_loaded_it_is_refused(inputs, lacking, monkeypatch):
+    runs = lacking(SELECT)
+    begin(inputs, runs)
+    real = hand_module._loaded_sources
+    monkeypatch.setattr(hand_module, "_loaded_sources", {**real, "critnb/session.py": "0" * 64})
+    with pytest.raises(IntegrityError, match=r"critnb/session\.py was changed since this kernel loaded it\nrestart"):
+        begin(inputs, runs)
+    assert not list(runs.glob(f"*{CANON.PATH.PARTIAL_SUFFIX}"))
 
 
 def test_the_role_and_params_of_the_parameters_cell_count(run_by_hand, tmp_path):
