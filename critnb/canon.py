@@ -109,6 +109,15 @@ class Criterion(_Id):
     X5_DEPENDS_ON_SPIKE_DEF = auto()
 
 
+class Claim(_Id):
+    """What the paper may claim, where its tables support it."""
+
+    C1_RATES_MATCH = auto()
+    C2_BRANCHING_VARIES = auto()
+    C3_GSTAR_CARRIED_OVER = auto()
+    C4_ROBUST_TO_SPIKE_DEF = auto()
+
+
 class Exit(IntEnum):
     DONE = 0
     STAGE_FAILED = 1
@@ -134,6 +143,7 @@ _ENUMS: dict[str, type[_Id]] = {
     "SLICE": SliceRole,
     "G_CONDITION": GCondition,
     "CRITERION": Criterion,
+    "CLAIM": Claim,
 }
 
 
@@ -143,6 +153,7 @@ class _Section(BaseModel):
 
 class _Project(_Section):
     ID: str
+    TITLE: str
     RECORD_SCHEMA_VERSION: str
 
 
@@ -181,6 +192,7 @@ class _RunSubdir(_Section):
     TABLES: str
     TABLES_APPENDIX: str
     LOGS: str
+    PAPER: str
     CHECKPOINTS: str
 
 
@@ -204,6 +216,11 @@ class _Output(_Section):
     AVALANCHES_PARQUET_BASENAME: str
     WINDOW_LIKELIHOODS_PARQUET_BASENAME: str
     ARC_SCORES_PARQUET_BASENAME: str
+    CLAIMS_JSON_BASENAME: str
+    EVIDENCE_JSON_BASENAME: str
+    PAPER_HTML_BASENAME: str
+    PAPER_PDF_BASENAME: str
+    BIBLIOGRAPHY_YAML_BASENAME: str
     MANIFEST_SHA256_BASENAME: str
     INDEX_HTML_BASENAME: str
 

@@ -15,6 +15,7 @@ from critnb.runs.files import sha256_hex
 
 CONFIG = b"events:\n  tau0: 2.5\n"
 PARAMS = {"events": {"tau0": 2.5}, "windows": {"seq_len": 128}}
+CONSTANTS = {"EPS": 1e-6}
 SOURCES = {"critnb/canon.py": "0" * 64}
 MODEL = {
     "id": "tiny",
@@ -38,6 +39,7 @@ def begun(
     upstream: Sequence[Run] = (),
     role: str = "BASE",
     params: Mapping[str, Any] = PARAMS,
+    constants: Mapping[str, float] = CONSTANTS,
     sources: Mapping[str, str] = SOURCES,
     files: Files | None = None,
     gates: Sequence[Gate] = (),
@@ -46,7 +48,7 @@ def begun(
     """A run at the end of its work, not yet published; its files' suffixes say how they are written."""
     inputs = hash_inputs(
         stage=stage,
-        sections={"params": params, "role": role, "constants": {"EPS": 1e-6}, "model": {"weights_sha256": "1" * 64}},
+        sections={"params": params, "role": role, "constants": constants, "model": {"weights_sha256": "1" * 64}},
         upstream={run.stage: run.run_id for run in upstream},
         notebook=b"[]",
         sources=sources,

@@ -74,12 +74,12 @@ def changed(folder: Path, **overrides) -> set[str]:
         ("gain__interventions", ["MLP_GLOBAL"], FROM_S03),
         ("nulls__replicates", 10, FROM_S04 | {"S06B"}),
         ("nulls__seed", 1, FROM_S04 | {"S06B"}),
-        ("analysis__adjacency", "ADJ_8N", {"S05"}),
+        ("analysis__adjacency", "ADJ_8N", {"S05", "S07"}),
         ("compute__device", "cpu", set()),
-        ("windows__n_eval_b", 1, {"S06B"}),
-        ("data__B", {"source": "file", "path": "corpus.txt"}, {"S06B"}),
-        ("data__ARC_MCQ", {"source": "embedded", "limit": 5}, {"S06ARC"}),
-        ("release__title", "another", set()),
+        ("windows__n_eval_b", 1, {"S06B", "S07"}),
+        ("data__B", {"source": "file", "path": "corpus.txt"}, {"S06B", "S07"}),
+        ("data__ARC_MCQ", {"source": "embedded", "limit": 5}, {"S06ARC", "S07"}),
+        ("release__title", "another", {"S07"}),
     ],
 )
 def test_a_parameter_changes_the_stages_that_read_it_and_those_below(folder, key, value, stages):
@@ -88,7 +88,7 @@ def test_a_parameter_changes_the_stages_that_read_it_and_those_below(folder, key
 
 @pytest.mark.parametrize(
     ("constant", "value", "stages"),
-    [("EPS", 1e-7, FROM_S01), ("CHI_EPS", 1e-9, ALL - {"S01"}), ("BOOTSTRAP_CI_WIDTH_MAX", 0.4, {"S00", "S05"})],
+    [("EPS", 1e-7, FROM_S01), ("CHI_EPS", 1e-9, ALL - {"S01"}), ("BOOTSTRAP_CI_WIDTH_MAX", 0.4, {"S00", "S05", "S07"})],
 )
 def test_a_constant_of_the_registry_changes_the_stages_whose_code_names_it(
     folder, monkeypatch, constant, value, stages

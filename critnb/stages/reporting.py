@@ -168,4 +168,30 @@ REPORTING: tuple[StageSpec, ...] = (
             *figures(_FIGURE.F07_ARC_MCQ),
         ),
     ),
+    StageSpec(
+        Stage.S07,
+        _CMD.PHASE7_PAPER_EXPORT,
+        "What may be claimed, and which numbers say so?",
+        needs=(Stage.S05, Stage.S06B, Stage.S06ARC),
+        joins_roles=True,
+        reads=("release",),
+        code=(
+            "report.schema",
+            "report.tables",
+            "report.assembly",
+            "report.provenance",
+            "report.words",
+            "report.claims",
+            "report.replication",
+            "report.paper",
+            "steps.paper",
+            "steps.paper_views",
+        ),
+        files=(CANON.PATH.PAPER_DIR,),
+        # T07 is there where both roles have run, and the sections are as many as there are templates
+        outputs=(
+            *results(_OUT.CLAIMS_JSON_BASENAME, _OUT.EVIDENCE_JSON_BASENAME),
+            *(f"{CANON.RUN_SUBDIR.PAPER}/{name}" for name in (_OUT.PAPER_HTML_BASENAME, _OUT.PAPER_PDF_BASENAME)),
+        ),
+    ),
 )
