@@ -172,7 +172,6 @@ def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.No
                 kernel_name=_KERNEL,
                 cwd=str(run.path),
                 progress_bar=False,
-                request_save_on_cell_execute=False,
             )
         except PapermillExecutionError as error:
             raise _CellFailedError(
@@ -182,8 +181,15 @@ def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.No
             if type(error).__name__ != "DeadKernelError":
                 raise
             text = "the notebook's kernel died; it may have run out of memory"
-            raise _CellFailedError(_read(output), spec.id, "DeadKernelError", text) from None
+            kept = _read(output)
+            raise _CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
         return _read(output)
+
+
+def _running_cell(notebook: nbformat.NotebookNode) -> str:
+    """Return the source of the cell at which papermill saved the notebook for the last time."""
+    begun = [cell.source for cell in notebook.cells if cell.metadata.get("papermill", {}).get("status") == "running"]
+    return begun[-1] if begun else ""
 
 
 def _read(path: Path) -> nbformat.NotebookNode:

@@ -90,4 +90,6 @@ def test_a_kernel_that_dies(fail):
     code, lines, partial = fail(DIES)
     assert code == Exit.STAGE_FAILED
     assert lines[0].startswith("error: S02B failed with DeadKernelError: the notebook's kernel died")
-    assert str(partial) in lines[1]
+    assert lines[1:4] == ["in the cell:", "    import os", "    os._exit(1)"]
+    kept = nbformat.read(partial / CANON.RUN_SUBDIR.NOTEBOOK / SPEC.notebook, as_version=4)
+    assert [cell.source for cell in kept.cells if cell.get("execution_count")][-1].startswith("import critnb")
