@@ -187,8 +187,8 @@ def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.No
 
 
 def _running_cell(notebook: nbformat.NotebookNode) -> str:
-    """Return the source of the cell at which papermill saved the notebook for the last time."""
-    begun = [cell.source for cell in notebook.cells if cell.metadata.get("papermill", {}).get("status") == "running"]
+    """Return the source of the last cell that a kernel began, whatever papermill says that became of it."""
+    begun = [cell.source for cell in notebook.cells if cell.get("execution_count") is not None]
     return begun[-1] if begun else ""
 
 
