@@ -187,8 +187,8 @@ def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.No
 
 
 def _running_cell(notebook: nbformat.NotebookNode) -> str:
-    """Return the source of the last cell that a kernel began, whatever papermill says that became of it."""
-    begun = [cell.source for cell in notebook.cells if cell.get("execution_count") is not None]
+    """Return the source of the last cell that papermill began, whatever it says that became of it."""
+    begun = [cell.source for cell in notebook.cells if cell.metadata.get("papermill", {}).get("start_time")]
     return begun[-1] if begun else ""
 
 
