@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 PACK_ROOT = Path(__file__).resolve().parent.parent
 SPEC_DIR = PACK_ROOT / "spec"
 REGISTRY_FILE = SPEC_DIR / "00_CANONICAL.yaml"
+DOCS_DIR = PACK_ROOT / "docs"
 
 
 class _Id(StrEnum):

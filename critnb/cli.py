@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole, Stage
 from critnb.errors import CritnbError, ParamsError, RunExistsError
-from critnb.params import Loaded, Params, load, parse_override
+from critnb.params import Loaded, Params, dump_yaml, load, parse_override
 from critnb.stages import STAGES, named
 
 
@@ -277,10 +277,7 @@ def _index(arguments: argparse.Namespace) -> int:
 
 
 def _params(arguments: argparse.Namespace) -> int:
-    import yaml
-
-    sections = load(arguments.file).params.sections()
-    print(yaml.safe_dump(sections, sort_keys=False, allow_unicode=True), end="")
+    print(dump_yaml(load(arguments.file).params.sections()), end="")
     return int(Exit.DONE)
 
 

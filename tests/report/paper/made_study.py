@@ -124,101 +124,87 @@ def picture() -> dict[str, bytes]:
     return drawn
 
 
+def results(**files: Any) -> dict[str, Any]:
+    return {f"{CANON.RUN_SUBDIR.RESULTS}/{getattr(OUT, name)}": content for name, content in files.items()}
+
+
+def tables(**by_name: pd.DataFrame) -> dict[str, Any]:
+    files = {}
+    for name, table in by_name.items():
+        schema = SCHEMAS[getattr(TABLE, name)]
+        files |= {table_path(schema, ".csv"): csv_bytes(table), table_path(schema, ".parquet"): table}
+    return files
+
+
+def figures(folder: str, *numbers: int) -> dict[str, Any]:
+    drawn = picture()
+    names = [getattr(FIGURE, name) for name in type(FIGURE).model_fields if name[0] == "F"]
+    return {
+        f"{folder}/{name}.{suffix}": drawn[suffix]
+        for name in names
+        if int(name.split("_")[1][1:]) in numbers
+        for suffix in drawn
+    }
+
+
+def analysis_files(role: ModelRole) -> dict[str, Any]:
+    of_role = {"model_role": str(role)}
+    grid_keys = frames.t01()[["spike_def_id", "target_rate", "g"]]
+    return {
+        **tables(
+            T01_SUMMARY=t01(role),
+            T04_TAIL_FITS=frames.t04().assign(**of_role),
+            T05_CRACKLING_DIAGNOSTICS=frames.filled(T05, grid_keys).assign(**of_role),
+            T06_ABLATIONS=t06(role),
+            T08_SIGNATURES=t08(role),
+            T09_EXPONENTS=frames.t09().assign(**of_role),
+        ),
+        **figures(CANON.RUN_SUBDIR.FIGS, 1, 2, 3, 4, 5, 8),
+        **figures(CANON.RUN_SUBDIR.FIGS_APPENDIX, *range(9, 15)),
+    }
+
+
+def slices(windows: str, **sizes: int) -> dict[str, dict[str, Any]]:
+    common = {"source": "file", "revision": None, "split": None, "seq_len": 64, "slice_sha256": windows}
+    return {name: {**common, "n_windows": n} for name, n in sizes.items()}
+
+
+def raster(*windows: int) -> dict[str, Any]:
+    return {"X": np.zeros(2, np.uint8), "seq_id": np.array(windows, np.int32)}
+
+
+def chosen_from(s02: Run) -> dict[str, Any]:
+    digests = {
+        f"{word}_sha256": s02.artifacts[s02.result(basename)].sha256
+        for word, basename in (("metrics", OUT.METRICS_PARQUET_BASENAME), ("raster", OUT.RASTER_NPZ_BASENAME))
+    }
+    return {**choices(), "computed_from": {"run_id": s02.run_id, **digests}}
+
+
 def make_runs(store: RunStore, role: ModelRole, *, windows: str = "a" * 64, left_out: str = "") -> dict[Stage, Run]:
     """Publish a role's runs; ``windows`` is the digest of its slices, ``left_out`` a file that is not there."""
-    drawn = picture()
 
     def publish(stage: Stage, upstream: list[Run], files: dict[str, Any], **sections: Any) -> Run:
         kept = {path: content for path, content in files.items() if path != left_out}
         words = {"role": str(role), "params": _PARAMS, "constants": _CONSTANTS, "files": kept}
         return made.made(store, stage, upstream=upstream, **words, **sections)
 
-    def results(**files: Any) -> dict[str, Any]:
-        return {f"{CANON.RUN_SUBDIR.RESULTS}/{getattr(OUT, name)}": content for name, content in files.items()}
-
-    def tables(**by_name: pd.DataFrame) -> dict[str, Any]:
-        files = {}
-        for name, table in by_name.items():
-            schema = SCHEMAS[getattr(TABLE, name)]
-            files |= {table_path(schema, ".csv"): csv_bytes(table), table_path(schema, ".parquet"): table}
-        return files
-
-    def figures(folder: str, first: int, last: int) -> dict[str, Any]:
-        names = [getattr(FIGURE, name) for name in type(FIGURE).model_fields if name[0] == "F"]
-        return {
-            f"{folder}/{name}.{suffix}": drawn[suffix]
-            for name in names
-            if first <= int(name.split("_")[1][1:]) <= last
-            for suffix in drawn
-        }
-
     model = {**made.MODEL, "id": f"tiny_{role.lower()}#1", "role": str(role)}
-    slices = {
-        name: {
-            "source": "file",
-            "revision": None,
-            "split": None,
-            "n_windows": n,
-            "seq_len": 64,
-            "slice_sha256": windows,
-        }
-        for name, n in (("A_cal", 24), ("A_raster", 48), ("B_eval", 32))
+    tau = results(TAU_RATE_MATCHED_PARQUET_BASENAME=thresholds())
+    fitted = {**results(METRICS_PARQUET_BASENAME=grid(role), RASTER_NPZ_BASENAME=raster(0, 2)), **tau}
+    s02 = publish(Stage.S02, [], fitted, model=model, datasets=slices(windows, A_cal=24))
+    s02b = publish(Stage.S02B, [s02], results(GSTAR_JSON_BASENAME=chosen_from(s02)))
+    held_out = results(RASTER_NPZ_BASENAME=raster(1, 3))
+    s03 = publish(Stage.S03, [s02, s02b], held_out, model=model, datasets=slices(windows, A_cal=24, A_raster=48))
+    s04 = publish(Stage.S04, [s02, s03], tau)
+    carried = {**tau, **tables(T02_GENERALIZATION=t02(role)), **figures(CANON.RUN_SUBDIR.FIGS, 6)}
+    answers = frames.t03().assign(model_role=str(role), n_questions=326, dataset_role="ARC_MCQ")
+    asked = {**tables(T03_ARC=answers), **figures(CANON.RUN_SUBDIR.FIGS, 7)}
+    return {
+        Stage.S05: publish(Stage.S05, [s02, s02b, s03, s04], analysis_files(role)),
+        Stage.S06B: publish(Stage.S06B, [s02, s02b], carried, model=model, datasets=slices(windows, B_eval=32)),
+        Stage.S06ARC: publish(Stage.S06ARC, [s02b], asked, model=model),
     }
-    a_cal, a_raster = {"A_cal": slices["A_cal"]}, {name: slices[name] for name in ("A_cal", "A_raster")}
-    tau, raster = thresholds(), lambda ids: {"X": np.zeros(2, np.uint8), "seq_id": np.array(ids, np.int32)}
-    s02 = publish(
-        Stage.S02,
-        [],
-        results(
-            METRICS_PARQUET_BASENAME=grid(role),
-            TAU_RATE_MATCHED_PARQUET_BASENAME=tau,
-            RASTER_NPZ_BASENAME=raster([0, 2]),
-        ),
-        model=model,
-        datasets=a_cal,
-    )
-    digests = {
-        f"{word}_sha256": s02.artifacts[s02.result(basename)].sha256
-        for word, basename in (("metrics", OUT.METRICS_PARQUET_BASENAME), ("raster", OUT.RASTER_NPZ_BASENAME))
-    }
-    chosen = {**choices(), "computed_from": {"run_id": s02.run_id, **digests}}
-    s02b = publish(Stage.S02B, [s02], results(GSTAR_JSON_BASENAME=chosen))
-    s03 = publish(Stage.S03, [s02, s02b], results(RASTER_NPZ_BASENAME=raster([1, 3])), model=model, datasets=a_raster)
-    s04 = publish(Stage.S04, [s02, s03], results(TAU_RATE_MATCHED_PARQUET_BASENAME=tau))
-    of_role = {"model_role": str(role)}
-    s05 = publish(
-        Stage.S05,
-        [s02, s02b, s03, s04],
-        {
-            **tables(
-                T01_SUMMARY=t01(role),
-                T04_TAIL_FITS=frames.t04().assign(**of_role),
-                T05_CRACKLING_DIAGNOSTICS=frames.filled(T05, frames.t01()[["spike_def_id", "target_rate", "g"]]).assign(
-                    **of_role
-                ),
-                T06_ABLATIONS=t06(role),
-                T08_SIGNATURES=t08(role),
-                T09_EXPONENTS=frames.t09().assign(**of_role),
-            ),
-            **figures(CANON.RUN_SUBDIR.FIGS, 1, 5),
-            **figures(CANON.RUN_SUBDIR.FIGS, 8, 8),
-            **figures(CANON.RUN_SUBDIR.FIGS_APPENDIX, 9, 14),
-        },
-    )
-    s06b = publish(
-        Stage.S06B,
-        [s02, s02b],
-        {
-            **results(TAU_RATE_MATCHED_PARQUET_BASENAME=tau),
-            **tables(T02_GENERALIZATION=t02(role)),
-            **figures(CANON.RUN_SUBDIR.FIGS, 6, 6),
-        },
-        model=model,
-        datasets={"B_eval": slices["B_eval"]},
-    )
-    t03 = frames.t03().assign(**of_role, n_questions=326, dataset_role="ARC_MCQ")
-    s06arc = publish(Stage.S06ARC, [s02b], {**tables(T03_ARC=t03), **figures(CANON.RUN_SUBDIR.FIGS, 7, 7)}, model=model)
-    return {Stage.S05: s05, Stage.S06B: s06b, Stage.S06ARC: s06arc}
 
 
 def evidence_of(store: RunStore, role: ModelRole, **words: Any) -> RoleEvidence:

@@ -24,6 +24,7 @@ from critnb.report.paper import Facts, Paper, compose
 from critnb.report.paper.bibliography import load
 from critnb.report.paper.cells import Cell, Kind, Ledger, Origin
 from critnb.report.paper.facts import File
+from critnb.report.paper.markup import Target
 from critnb.report.paper.pdf import compiled, source
 from critnb.report.paper.setting import Setting
 from critnb.report.paper.templates import FOLDER
@@ -288,11 +289,7 @@ def test_a_token_without_a_rule_for_the_pdf_is_an_error():
     with pytest.raises(PaperError, match="html_block"):
         source([[Token("html_block", "", 0)]], setting)
     with pytest.raises(PaperError, match="cannot be set"):
-        compiled([[Token("paper_reference", "", 0, meta={"targets": [_Nowhere()]})]], setting)
-
-
-class _Nowhere:
-    kind, key, words = "fig", "F99", "Figure F99"
+        compiled([[Token("paper_reference", "", 0, meta={"targets": [Target("fig", "F99")]})]], setting)
 
 
 def test_criteria_are_all_in_the_paper(papers):
