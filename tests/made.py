@@ -40,6 +40,7 @@ def begun(
     params: Mapping[str, Any] = PARAMS,
     sources: Mapping[str, str] = SOURCES,
     files: Files | None = None,
+    config: bytes = CONFIG,
     gates: Sequence[Gate] = (),
     **sections: Any,
 ) -> PartialRun:
@@ -52,12 +53,12 @@ def begun(
         sources=sources,
     )
     run = store.create(inputs.run_id())
-    run.write_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML, CONFIG)
+    run.write_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML, config)
     run.update(
         **{
             "command": ["runner.py", "phase2"],
             "params_sections": list(params),
-            "config_hash": sha256_hex(CONFIG),
+            "config_hash": sha256_hex(config),
             "hash_inputs": inputs,
             "dependencies": [each.dependency() for each in upstream],
             "determinism": {"seeds": {}, "flags": {}, "not_deterministic": []},

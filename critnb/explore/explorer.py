@@ -124,13 +124,14 @@ class ExplorerView:
         self.real.observe(self._picked, "picked")
         self.null.observe(self._picked_in_null, "picked")
         self.box = self._arranged()
-        state.observe(self.refresh)
+        state.observe(self._follow)
         self.refresh()
 
     def display(self) -> None:
         """Display the widgets, and their still twin for a page in which they are not alive."""
+        still = twin_html(self.real.twin, self.still())
         display(self.box)
-        display(twin_html(self.real.twin, self.still()))
+        display(still)
 
     def still(self) -> str:
         """Return the selection as HTML with pictures."""
@@ -147,12 +148,16 @@ class ExplorerView:
             parts.append(f"<p>{html.escape(str(error))}</p>")
         if selection.picked is not None:
             parts.append(f"<p>{described(self._picked_facts())}</p>")
-        parts.append(pictures.image(self._branching_png(), "branching over the gain"))
-        parts.append(pictures.image(self._sizes_png(), "sizes of avalanches"))
+        branching = pictures.image(self._branching_png(), "branching over the gain")
+        sizes = pictures.image(self._sizes_png(), "sizes of avalanches")
+        parts.append(
+            '<div style="display:flex;flex-wrap:wrap;align-items:center">'
+            f'<div style="flex:61 1 420px">{branching}</div><div style="flex:38 1 300px">{sizes}</div></div>'
+        )
         return "\n".join(parts)
 
     def refresh(self) -> None:
-        """Show the state as it is."""
+        """Show the state as it is; raises what reading a run raises."""
         self._syncing = True
         try:
             self._show_choices()
@@ -160,10 +165,14 @@ class ExplorerView:
             self._facts.value = described(self._picked_facts())
             self._branching.value = self._branching_png()
             self._sizes.value = self._sizes_png()
-        except CritnbError as error:
-            self._message.value = sentence(str(error)).data
         finally:
             self._syncing = False
+
+    def _follow(self) -> None:
+        try:
+            self.refresh()
+        except CritnbError as error:
+            self._message.value = sentence(str(error)).data
 
     def _make_controls(self) -> dict[str, Any]:
         state = self.state
@@ -220,7 +229,7 @@ class ExplorerView:
                 else:
                     self.state.choose(**{name: change["new"]})
             except CritnbError as error:
-                self.refresh()
+                self._follow()
                 self._message.value = sentence(str(error)).data
 
         return changed

@@ -74,8 +74,9 @@ class LivePanel:
 
     def display(self) -> None:
         """Display the widgets, and their still twin."""
+        still = twin_html(self.raster.twin, self.still())
         display(self.box)
-        display(twin_html(self.raster.twin, self.still()))
+        display(still)
 
     def ask(self, text: str) -> None:
         """Run a text; the model is loaded where it is not yet. What cannot be done is said in the panel."""
