@@ -54,7 +54,8 @@ def branching_curves(state: ExplorerState) -> BranchingCurves:
 class SizeCurves:
     """Sizes of all avalanches of a condition and of its null (None where there is none), and T04's row of fits.
 
-    ``tau`` are the uncensored avalanches' exponents with their intervals, real and permuted, of T09.
+    ``tau`` are the uncensored avalanches' exponents with their intervals, real and permuted, of T09; ``missing`` says which
+    fits are not available.
     """
 
     real: Histogram
@@ -78,9 +79,9 @@ def size_curves(state: ExplorerState) -> SizeCurves:
     null: Histogram | None
     try:
         null = _sizes(state, null=True)
-    except CritnbError as error:
+    except CritnbError:
+        # the raster beside it says so
         null = None
-        missing.append(f"no null: {error}")
     fit: Mapping[str, float] = {}
     tau: Mapping[NullId, tuple[float, float, float]] = {}
     if state.selection.condition.intervention_id is not Intervention.MLP_GLOBAL:

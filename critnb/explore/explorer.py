@@ -213,7 +213,7 @@ class ExplorerView:
         controls = [w.HBox(row, layout=w.Layout(flex_flow="row wrap")) for row in rows]
         curves = w.HBox([self._branching, self._sizes], layout=w.Layout(flex_flow="row wrap", align_items="center"))
         box = w.VBox(
-            [*controls, self._message, self.real, self._facts, self.null, curves], layout=w.Layout(width="100%")
+            [*controls, self.real, self._facts, self.null, self._message, curves], layout=w.Layout(width="100%")
         )
         box.add_class("critnb-explorer")
         return box

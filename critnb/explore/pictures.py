@@ -206,7 +206,7 @@ def _size_words(curves: SizeCurves, null_id: NullId) -> str:
     if curves.fitted:
         words.append(f"α {curves['alpha_powerlaw']:.2f} from s ≥ {curves['xmin']:.0f}")
     for which, (tau, low, high) in curves.tau.items():
-        name = "τ" if which is NullId.NULL_NONE else "τ permuted"
+        name = "τ uncensored" if which is NullId.NULL_NONE else "τ permuted"
         interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
         words.append(f"{name} {tau:.2f}{interval}" if np.isfinite(tau) else f"{name}: not available")
     return "\n".join(words)

@@ -68,7 +68,7 @@ def described(facts: Facts | None) -> str:
     words = f"<b>{html.escape(facts.words())}</b>"
     if facts.text is None:
         return words
-    text = html.escape(" ".join(facts.text))
+    text = html.escape("".join(facts.text))
     return f'{words}<br><span style="font-family:monospace">{text}</span>'
 
 

@@ -142,8 +142,11 @@ def test_rasters_alone_can_be_looked_at(rasters_only):
     assert "no run of S05" in curves.missing
     assert not size_curves(state).fitted
     assert state.null_window.n_events == state.window.n_events
+    assert "no run of S05" in size_curves(state).missing
     state.choose(null_id=SHUFFLE)
-    assert "no run of S04" in size_curves(state).missing
+    assert size_curves(state).null is None
+    with pytest.raises(DependencyError, match="no run of S04"):
+        _ = state.null_window
 
 
 def test_a_changed_artifact_is_named_not_shown(rasters_only):
