@@ -79,8 +79,8 @@ def exponents(t01: pd.DataFrame) -> pd.DataFrame:
     nulls = (NullId.NULL_NONE, NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM)
     parts = [
         t01[["spike_def_id", "target_rate", "g"]].assign(
-            null_id=str(null_id), adjacency=str(adjacency), size_def=str(size_def), tau_S=1.5 + i, tau_S_ci_low=1.4 + i,
-            tau_S_ci_high=1.6 + i,
+            null_id=str(null_id), adjacency=str(adjacency), size_def=str(size_def), tau_S=t01["g"] + i, tau_S_ci_low=t01["g"] - 0.1 + i,
+            tau_S_ci_high=t01["g"] + 0.1 + i,
         )
         for i, (null_id, adjacency, size_def) in enumerate(itertools.product(nulls, Adjacency, SizeDef))
     ]  # fmt: skip

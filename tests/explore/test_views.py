@@ -145,7 +145,7 @@ def test_any_array_can_be_viewed_and_picked(shown):
 
 
 def test_text_of_tokens_cannot_become_markup_or_a_formula():
-    view = raster_view(np.ones((1, 3), dtype=bool), tokens=["<b>", "$x", "$"], title="<i>")
+    view = raster_view(np.ones((1, 3), dtype=bool), tokens=["<b>", r"$\frac$", "$"], title="<i>")
     view.widget.picked = 0
     page = view.picture().data
     assert "<i>" not in page

@@ -55,6 +55,18 @@ def test_the_six_largest_have_colours_of_their_own(counts):
         assert size[strong].min() >= size[(area > 1) & ~strong].max(initial=0)
 
 
+def test_of_nine_avalanches_the_six_largest_are_strong():
+    counts = np.zeros((17, 4), dtype=np.uint16)
+    sizes = [3, 9, 5, 2, 8, 4, 7, 6, 1]
+    for i, size in enumerate(sizes):
+        counts[2 * i, :2] = (size, 1) if size > 1 else (1, 0)
+    window = Window.of(counts, adjacency=Adjacency.ADJ_4N)
+    by_size = {int(size) - 1: colour for size, colour in zip(window.avalanches.size, window.colours(), strict=True)}
+    assert [by_size[size] for size in (9, 8, 7, 6, 5, 4)] == list(LARGEST)
+    assert by_size[0] == SINGLE
+    assert not {by_size[3], by_size[2]} & {*LARGEST, SINGLE}
+
+
 def test_the_toy_raster_in_words():
     window = Window.of(TOY, adjacency=Adjacency.ADJ_4N, tokens=["a", "b", "c", "d"])
     facts = window.facts(0)
