@@ -70,20 +70,18 @@ def summary(metrics: pd.DataFrame) -> pd.DataFrame:
 def fits(t01: pd.DataFrame) -> pd.DataFrame:
     keys = t01[["spike_def_id", "target_rate", "g"]]
     return keys.assign(
-        xmin=2.0, opt_xmax=80.0, alpha_powerlaw=2.25, lambda_exponential=0.4, lognorm_mu=0.5, lognorm_sigma=1.0,
+        xmin=2.0, opt_xmax=80.0, alpha_powerlaw=2.0 + keys["g"], lambda_exponential=0.4, lognorm_mu=0.5, lognorm_sigma=1.0,
         opt_cutoff_alpha=1.5, opt_cutoff_lambda=0.1, opt_D_cutoff_alpha=9.0,
     )  # fmt: skip
 
 
 def exponents(t01: pd.DataFrame) -> pd.DataFrame:
     nulls = (NullId.NULL_NONE, NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM)
-    parts = [
-        t01[["spike_def_id", "target_rate", "g"]].assign(
-            null_id=str(null_id), adjacency=str(adjacency), size_def=str(size_def), tau_S=t01["g"] + i, tau_S_ci_low=t01["g"] - 0.1 + i,
-            tau_S_ci_high=t01["g"] + 0.1 + i,
-        )
-        for i, (null_id, adjacency, size_def) in enumerate(itertools.product(nulls, Adjacency, SizeDef))
-    ]  # fmt: skip
+    keys, parts = t01[["spike_def_id", "target_rate", "g"]], []
+    for i, (null_id, adjacency, size_def) in enumerate(itertools.product(nulls, Adjacency, SizeDef)):
+        tau = keys["g"] + i
+        names = {"null_id": str(null_id), "adjacency": str(adjacency), "size_def": str(size_def)}
+        parts.append(keys.assign(**names, tau_S=tau, tau_S_ci_low=tau - 0.1, tau_S_ci_high=tau + 0.1))
     return pd.concat(parts, ignore_index=True)
 
 
