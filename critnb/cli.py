@@ -119,12 +119,15 @@ def _stage_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_stages(arguments: argparse.Namespace) -> int:
+    from critnb.plan import Planner
     from critnb.runs import RunStore
 
     loaded = _load_params(arguments)
     store = RunStore(arguments.runs_dir.resolve())
-    done = [_run_role(role, loaded, store, arguments) for role in _roles(arguments, loaded)]
-    if not arguments.dry_run and not any(done):
+    planner = Planner(
+        loaded, _roles(arguments, loaded), store, _pins(arguments.use), join_complete=arguments.role is None
+    )
+    if not _run_missing(planner, loaded, store, arguments) and not arguments.dry_run:
         what = "its run is" if len(named(arguments.word)) == 1 else "all its runs are"
         raise RunExistsError(
             f"nothing to do for {arguments.word}: {what} complete with these params and this code\n"
@@ -147,16 +150,14 @@ def _roles(arguments: argparse.Namespace, loaded: Loaded) -> list[ModelRole]:
     return given if wanted == "all" else [ModelRole(wanted)]
 
 
-def _run_role(role: ModelRole, loaded: Loaded, store: Any, arguments: argparse.Namespace) -> bool:
-    """Run what is missing for one role; tells whether one of the stages asked for was run."""
-    from critnb.plan import Planner
+def _run_missing(planner: Any, loaded: Loaded, store: Any, arguments: argparse.Namespace) -> bool:
+    """Run what is missing; tells whether one of the stages asked for was run."""
     from critnb.runs import RunState
 
-    planner = Planner(loaded, role, store, _pins(arguments.use))
     asked = {spec.id for spec in named(arguments.word)}
     ran = False
     for planned in planner.plan(named(arguments.word)):
-        label = f"{planned.spec.id:<4} {role:<8} {planned.run_id}"
+        label = f"{planned.spec.id:<6} {planned.who:<8} {planned.run_id}"
         if arguments.dry_run:
             reason = planned.reason(store)
             print(f"{label}  {'reuse' if store.state(planned.run_id) is RunState.complete else 'run'}: {reason}")
@@ -223,7 +224,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
     for entry in RunStore(arguments.runs_dir.resolve()).entries():
         record = entry.record
-        role = record.hash_inputs.sections.get("role", "") if record and record.hash_inputs else ""
+        role = "+".join(record.hash_inputs.roles) if record and record.hash_inputs else ""
         created = record.created_utc if record else "record unreadable"
         print(f"{entry.run_id:<26} {entry.state:<9} {role:<9} {created}  {entry.path}")
     return int(Exit.DONE)

@@ -13,7 +13,7 @@ from critnb.params import Params
 
 
 class UndeclaredError(AttributeError):
-    """A stage reads a parameter that its row in critnb/stages.py does not declare."""
+    """A stage reads a parameter that its row in critnb/stages/ does not declare."""
 
 
 def project(sections: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
@@ -46,4 +46,4 @@ class _View:
             return getattr(self._value, name)
         if any(key.startswith(f"{path}.") for key in self._keys):
             return _View(getattr(self._value, name), path, self._keys, self._stage)
-        raise UndeclaredError(f"stage {self._stage} reads {path}, which its row in critnb/stages.py does not declare")
+        raise UndeclaredError(f"stage {self._stage} reads {path}, which its row in critnb/stages/ does not declare")

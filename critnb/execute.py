@@ -21,7 +21,7 @@ from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFai
 from critnb.follow import following
 from critnb.local import Local
 from critnb.params import Loaded, load
-from critnb.plan import PlannedRun, Planner, stage_sources
+from critnb.plan import PlannedRun, Planner, stage_files
 from critnb.report.index import refresh_index
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
@@ -217,9 +217,7 @@ def _check_outputs(spec: StageSpec, run: PartialRun) -> None:
 
 
 def _check_code(planned: PlannedRun) -> None:
-    changed = [
-        path for path, digest in stage_sources(planned.spec).items() if planned.inputs.sources.get(path) != digest
-    ]
+    changed = [path for path, digest in stage_files(planned.spec).items() if planned.inputs.sources.get(path) != digest]
     if changed:
         raise IntegrityError(
             f"{planned.spec.id}: {changed[0]} was changed while the stage ran, so its result belongs to no version of the code\n"
@@ -232,7 +230,7 @@ def prepare_by_hand(spec: StageSpec, params: str, overrides: Mapping[str, Any]) 
     loaded = load(params, overrides)
     store = RunStore(PACK_ROOT / CANON.PATH.RUNS_DIR)
     role = next(iter(loaded.params.models))
-    planner = Planner(loaded, ModelRole(role), store)
+    planner = Planner(loaded, [ModelRole(role)], store, join_complete=True)
     planned = planner.plan([spec])[-1]
     local = Local(loaded.base_dir, loaded.params.compute.device, data=planner.data_facts(planned))
     options = Options(command=["notebook", spec.notebook], allow_resume=True)

@@ -1,4 +1,4 @@
-"""The generated parts of the pages under spec/: the stage table (13) and the keys of a params file (15).
+"""The generated parts of the pages under spec/: constants (01), the stage table (13), the keys of a params file (15).
 
 ``python -m critnb.pages`` brings them up to date, and a test fails where they are not.
 """
@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from critnb import stages
-from critnb.canon import SPEC_DIR, DatasetRole
+from critnb.canon import CANON, SPEC_DIR, DatasetRole
 from critnb.errors import DataError
 from critnb.params import Params
+from critnb.plan import named_constants, stage_constants
+from critnb.runs import package_sources
 
 Schema = Mapping[str, Any]
 # beyond this, a bound is that of a number format and says more as a power of two
@@ -108,7 +110,28 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ("---",) * len(heads), *rows))
 
 
+def constants_markdown() -> str:
+    """Return the registry's constants as Markdown, with the stages whose code reads them."""
+    readers = {spec.id: stage_constants(spec) for spec in stages.STAGES}
+    defaults = named_constants(package_sources(["params"]))
+    rows = (
+        (
+            f"`{name}`",
+            _constant(value),
+            "yes" if name in defaults else "no",
+            ", ".join(stage for stage in readers if name in readers[stage]) or "none",
+        )
+        for name, value in CANON.CONST.model_dump().items()
+    )
+    return _table(("constant", "value", "default of params", "read by the code of"), rows)
+
+
+def _constant(value: Any) -> str:
+    return ", ".join(f"{each:g}" for each in value) if isinstance(value, tuple) else f"{value:g}"
+
+
 GENERATED = (
+    Generated(SPEC_DIR / "01_SCIENCE.md", "constants", constants_markdown),
     Generated(SPEC_DIR / "13_PIPELINE_STAGES.md", "stages", stages.markdown),
     Generated(SPEC_DIR / "15_PARAMS.md", "params", params_markdown),
 )

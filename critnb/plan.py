@@ -6,7 +6,7 @@ A run's id follows from its inputs alone, so the whole chain is known before any
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,9 +14,21 @@ from typing import Any
 from critnb import questions, sources
 from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.declared import project
-from critnb.errors import DependencyError, ParamsError
+from critnb.errors import CritnbError, DependencyError
 from critnb.params import Loaded
-from critnb.runs import HashInputs, Run, RunState, RunStore, explain, hash_inputs, notebook_source, package_sources
+from critnb.pins import pinned_runs
+from critnb.runs import (
+    HashInputs,
+    Run,
+    RunState,
+    RunStore,
+    explain,
+    hash_inputs,
+    notebook_source,
+    pack_digests,
+    package_sources,
+    upstream_key,
+)
 from critnb.stages import StageSpec, spec_of, upstream_closure
 
 # every stage's numbers pass through these
@@ -26,14 +38,22 @@ _CONSTANT = re.compile(r"CONST\.([A-Z][A-Z0-9_]*)")
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """The run that a stage would have under given params: its id and everything its hash covers."""
+    """The run that a stage would have under given params: its id and everything its hash covers.
+
+    ``roles`` holds one model role, or every role that a stage joins.
+    """
 
     spec: StageSpec
-    role: ModelRole
+    roles: tuple[ModelRole, ...]
     run_id: str
     config: Mapping[str, Any]
     inputs: HashInputs
     pinned: bool = False
+
+    @property
+    def who(self) -> str:
+        """The roles as one word."""
+        return "+".join(self.roles)
 
     def reason(self, store: RunStore) -> str:
         """Say whether the run exists, or why it would be made: what changed since the stage's latest run."""
@@ -43,16 +63,10 @@ class PlannedRun:
         if state is not RunState.absent:
             return f"{state}: continue it with --allow-resume"
         earlier = [run for run in store.runs(self.spec.id) if run.record.hash_inputs]
-        same_role = [run for run in earlier if _recorded(run).sections.get("role") == str(self.role)]
-        if not same_role:
+        same_roles = [run for run in earlier if run.roles == self.roles]
+        if not same_roles:
             return "never ran"
-        return "changed: " + "; ".join(explain(_recorded(same_role[-1]), self.inputs)[:3])
-
-
-def _recorded(run: Run) -> HashInputs:
-    found = run.record.hash_inputs
-    assert found is not None  # a complete record has them, the schema demands it
-    return found
+        return "changed: " + "; ".join(explain(same_roles[-1].inputs, self.inputs)[:3])
 
 
 def stage_sources(spec: StageSpec) -> dict[str, str]:
@@ -60,73 +74,127 @@ def stage_sources(spec: StageSpec) -> dict[str, str]:
     return package_sources([*spec.code, *_EVERY_STAGE])
 
 
+def stage_files(spec: StageSpec) -> dict[str, str]:
+    """Return the hashes of all files of the pack that a stage's result follows from: sources, and what it reads beside them."""
+    return {**pack_digests(spec.files), **stage_sources(spec)}
+
+
 def stage_constants(spec: StageSpec) -> dict[str, Any]:
     """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere."""
-    texts = [(PACK_ROOT / path).read_text(encoding="utf-8") for path in stage_sources(spec)]
+    return named_constants(stage_sources(spec))
+
+
+def named_constants(paths: Iterable[str]) -> dict[str, Any]:
+    """Return the registry's constants that sources of the pack name, by name."""
+    texts = [(PACK_ROOT / path).read_text(encoding="utf-8") for path in paths]
     names = {name for text in texts for name in _CONSTANT.findall(text)}
     return {name: getattr(CANON.CONST, name) for name in sorted(names)}
 
 
 class Planner:
-    """Plans the runs of one model role."""
+    """Plans the runs of one or several model roles."""
 
     def __init__(
-        self, loaded: Loaded, role: ModelRole, store: RunStore, pins: Mapping[Stage, str] | None = None
+        self,
+        loaded: Loaded,
+        roles: Sequence[ModelRole],
+        store: RunStore,
+        pins: Mapping[Stage, str] | None = None,
+        *,
+        join_complete: bool = False,
     ) -> None:
+        """Plan for ``roles``; with ``join_complete``, stages that join roles take in every other role that has run, too."""
         self._loaded = loaded
-        self._role = role
+        self._roles = tuple(roles)
         self._store = store
-        self._planned: dict[Stage, PlannedRun] = {}
-        self._pins = _with_their_upstream(store, pins or {})
+        self._join_complete = join_complete
+        self._planned: dict[tuple[Stage, ModelRole | None], PlannedRun] = {}
+        self._models: dict[ModelRole, sources.ModelFiles] = {}
+        self._pins = pinned_runs(store, pins or {}, self._roles)
 
     def plan(self, stages: Iterable[StageSpec]) -> list[PlannedRun]:
-        """Return the planned runs of ``stages`` and of everything they need, upstream first."""
-        return [self._plan_stage(spec) for spec in upstream_closure(tuple(stages))]
+        """Return the planned runs of ``stages`` and of everything they need, upstream first, one role after the other."""
+        closure = upstream_closure(tuple(stages))
+        single = [self._plan_stage(spec, role) for role in self._roles for spec in closure if not spec.joins_roles]
+        return [*single, *(self._plan_stage(spec, None) for spec in closure if spec.joins_roles)]
 
-    def _plan_stage(self, spec: StageSpec) -> PlannedRun:
-        if spec.id not in self._planned:
-            fresh = self._from_inputs(spec)
-            pin = self._pins.get(spec.id)
-            self._planned[spec.id] = fresh if pin is None else self._pinned(fresh, self._store.open(pin))
-        return self._planned[spec.id]
+    def _plan_stage(self, spec: StageSpec, role: ModelRole | None) -> PlannedRun:
+        if (spec.id, role) not in self._planned:
+            fresh = self._joined(spec) if role is None else self._of_role(spec, role)
+            pin = self._pins.get((spec.id, role))
+            self._planned[spec.id, role] = fresh if pin is None else self._pinned(fresh, pin)
+        return self._planned[spec.id, role]
 
-    def _from_inputs(self, spec: StageSpec) -> PlannedRun:
-        upstream = {need: self._plan_stage(spec_of(need)).run_id for need in spec.needs}
+    def _of_role(self, spec: StageSpec, role: ModelRole) -> PlannedRun:
         everything = self._loaded.params.sections()
-        config: dict[str, Any] = {"role": str(self._role), **project(everything, spec.reads)}
-        sections: dict[str, Any] = {
-            "params": project(everything, spec.reads),
-            "role": str(self._role),
-            "constants": stage_constants(spec),
-        }
+        config: dict[str, Any] = {"role": str(role)}
+        sections: dict[str, Any] = {"role": str(role)}
         if spec.uses_model:
-            sections["model"] = self._model.identity()
-            config["models"] = {str(self._role): everything["models"][self._role]}
+            sections["model"] = self._model(role).identity()
+            config["models"] = {str(role): everything["models"][role]}
         if spec.data:
-            config["data"] = {str(role): everything["data"][role] for role in spec.data}
-            sections["data"] = {str(role): self._corpus(role).identity() for role in spec.data}
+            config["data"] = {str(data): everything["data"][data] for data in spec.data}
+            sections["data"] = {str(data): self._corpus(data).identity() for data in spec.data}
+        upstream: dict[str, str] = {need: self._plan_stage(spec_of(need), role).run_id for need in spec.needs}
+        return self._from_inputs(spec, (role,), config=config, sections=sections, upstream=upstream)
+
+    def _joined(self, spec: StageSpec) -> PlannedRun:
+        needs = [spec_of(need) for need in spec.needs]
+        roles = [role for role in ModelRole if role in self._roles or self._has_run(needs, role)]
+        upstream: dict[str, str] = {}
+        for need in needs:
+            if need.joins_roles:
+                upstream[need.id] = self._plan_stage(need, None).run_id
+            else:
+                upstream |= {upstream_key(need.id, role): self._plan_stage(need, role).run_id for role in roles}
+        joined = list(map(str, roles))
+        return self._from_inputs(
+            spec, tuple(roles), config={"roles": joined}, sections={"roles": joined}, upstream=upstream
+        )
+
+    def _has_run(self, needs: Sequence[StageSpec], role: ModelRole) -> bool:
+        """Tell whether everything is there that a stage needs of a role which was not asked for."""
+        if not self._join_complete or role not in self._loaded.params.models:
+            return False
+        try:
+            planned = [self._plan_stage(need, role) for need in upstream_closure(tuple(needs)) if not need.joins_roles]
+        except CritnbError:
+            return False  # its model is not on this machine, so it cannot have run here
+        return all(self._store.state(each.run_id) is RunState.complete for each in planned)
+
+    def _from_inputs(
+        self,
+        spec: StageSpec,
+        roles: tuple[ModelRole, ...],
+        *,
+        config: Mapping[str, Any],
+        sections: Mapping[str, Any],
+        upstream: Mapping[str, str],
+    ) -> PlannedRun:
+        params = project(self._loaded.params.sections(), spec.reads)
         inputs = hash_inputs(
             stage=spec.id,
-            sections=sections,
+            sections={"params": params, "constants": stage_constants(spec), **sections},
             upstream=upstream,
             notebook=notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook),
-            sources=stage_sources(spec),
+            sources=stage_files(spec),
         )
-        return PlannedRun(spec, self._role, inputs.run_id(), config, inputs)
+        return PlannedRun(spec, roles, inputs.run_id(), {**params, **config}, inputs)
 
     def _pinned(self, fresh: PlannedRun, run: Run) -> PlannedRun:
-        ours, theirs = fresh.inputs.sections, _recorded(run).sections
+        ours, theirs = fresh.inputs.sections, run.inputs.sections
         for key in sorted({*ours, *theirs}):
             if ours.get(key) != theirs.get(key):
                 raise DependencyError(
                     f"--use {fresh.spec.id}={run.run_id}: that run was made from another {_difference(key, ours, theirs)}\n"
                     "use the params that it was made from, or leave out --use"
                 )
-        return PlannedRun(fresh.spec, self._role, run.run_id, fresh.config, _recorded(run), pinned=True)
+        return PlannedRun(fresh.spec, fresh.roles, run.run_id, fresh.config, run.inputs, pinned=True)
 
-    @cached_property
-    def _model(self) -> sources.ModelFiles:
-        return sources.model_files(self._loaded, self._role)
+    def _model(self, role: ModelRole) -> sources.ModelFiles:
+        if role not in self._models:
+            self._models[role] = sources.model_files(self._loaded, role)
+        return self._models[role]
 
     @cached_property
     def _corpora(self) -> dict[DatasetRole, sources.Corpus]:
@@ -153,26 +221,3 @@ def _difference(key: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) ->
         differing = [name for name in sorted({*mine, *other}) if mine.get(name) != other.get(name)]
         return f"params section {', '.join(differing)}"
     return key
-
-
-def _with_their_upstream(store: RunStore, pins: Mapping[Stage, str]) -> dict[Stage, str]:
-    """A pinned run brings the runs that it was made from; two pins that disagree on one are a DependencyError."""
-    found: dict[Stage, str] = {}
-    for stage, name in pins.items():
-        run = store.open(name)
-        if run.stage != stage:
-            raise ParamsError(f"--use {stage}={name}: that is a run of stage {run.stage}")
-        for upstream, upstream_name in {stage: name, **_chain(store, run)}.items():
-            if found.setdefault(upstream, upstream_name) != upstream_name:
-                raise DependencyError(
-                    f"--use: the pinned runs rest on different runs of {upstream}; pin only one of them"
-                )
-    return found
-
-
-def _chain(store: RunStore, run: Run) -> dict[Stage, str]:
-    chain: dict[Stage, str] = {}
-    for dependency in run.record.dependencies:
-        chain[Stage(dependency.stage_id)] = dependency.run_id
-        chain.update(_chain(store, store.open(dependency.run_id)))
-    return chain

@@ -24,7 +24,7 @@ from critnb.errors import DependencyError, GateError, IntegrityError
 from critnb.gates import Gate
 from critnb.local import Local
 from critnb.params import Loaded, Params, validate
-from critnb.runs import PartialRun, Run, RunStore
+from critnb.runs import PartialRun, Run, RunStore, upstream_key
 from critnb.stages import StageSpec, spec_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class StageSession:
         self.local = local
         self._by_hand = by_hand
         config = yaml.safe_load((run.path / CANON.OUTPUT.CONFIG_RESOLVED_YAML).read_text(encoding="utf-8"))
-        self.role = ModelRole(config.pop("role"))
+        self.roles = tuple(ModelRole(role) for role in [config.pop("role", None), *config.pop("roles", [])] if role)
         self._loaded = Loaded(validate(config, origin=CANON.OUTPUT.CONFIG_RESOLVED_YAML), "config", local.base_dir)
         self._gates: list[Gate] = []
         self._passes: list[ForwardPasses] = []
@@ -74,12 +74,24 @@ class StageSession:
         """The parameters that the stage table lets this stage read."""
         return declared(self._loaded.params, self.spec.reads, self.spec.id)
 
-    def upstream(self, stage: Stage) -> Run:
-        """Return the run of a stage that this one needs; every artifact is checked against its record when it is read."""
-        for dependency in self.run.record.dependencies:
-            if dependency.stage_id == stage:
-                return RunStore(self.run.path.parent).open(dependency.run_id)
-        raise DependencyError(f"stage {self.spec.id} does not name {stage} among its needs in critnb/stages.py")
+    @property
+    def role(self) -> ModelRole:
+        """The one model role of a stage that does not join roles; raises ValueError in one that joins several."""
+        (role,) = self.roles
+        return role
+
+    def upstream(self, stage: Stage, role: ModelRole | None = None) -> Run:
+        """Return the run of a stage that this one needs; every artifact is checked against its record when it is read.
+
+        A stage that joins roles names the ``role`` of the run. Raises DependencyError where this run rests on no such run.
+        """
+        key = stage if role is None else upstream_key(stage, role)
+        upstream = self.run.record.hash_inputs.upstream if self.run.record.hash_inputs else {}
+        if key not in upstream:
+            raise DependencyError(
+                f"stage {self.spec.id} rests on no run {key}; its row in critnb/stages/ says on which"
+            )
+        return RunStore(self.run.path.parent).open(upstream[key])
 
     @cached_property
     def model(self) -> LanguageModel:

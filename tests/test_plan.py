@@ -46,7 +46,7 @@ def folder(tmp_path_factory) -> Path:
 
 def ids(folder: Path, role: ModelRole = ModelRole.BASE, **overrides) -> dict[str, str]:
     loaded = load(folder / "params.yaml", {key.replace("__", "."): value for key, value in overrides.items()})
-    return {run.spec.id: run.run_id for run in plan.Planner(loaded, role, RunStore(folder / "runs")).plan(STAGES)}
+    return {run.spec.id: run.run_id for run in plan.Planner(loaded, [role], RunStore(folder / "runs")).plan(STAGES)}
 
 
 def changed(folder: Path, **overrides) -> set[str]:
@@ -126,7 +126,7 @@ def test_the_order_of_a_list_is_the_same_run(folder, grid, rates):
 
 def pinned(folder: Path, **pins: str):
     loaded = load(folder / "params.yaml")
-    return plan.Planner(loaded, ModelRole.BASE, RunStore(folder / "runs"), pins)
+    return plan.Planner(loaded, [ModelRole.BASE], RunStore(folder / "runs"), pins)
 
 
 def test_pins_of_runs_that_are_not_there(folder):

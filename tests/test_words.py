@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -133,6 +134,21 @@ def test_identifiers_are_the_registry_s(page):
 
 
 @every_page
+def test_values_beside_constants_are_the_registry_s(page):
+    """``NAME (value)`` and ``NAME = value``."""
+    for name, value in re.findall(r"`?([A-Z][A-Z0-9_]+)`?(?: \(| = )(-?[\d.]+(?:e-?\d+)?)", TEXT[page]):
+        if name in type(CANON.CONST).model_fields:
+            assert float(value) == getattr(CANON.CONST, name), name
+
+
+def test_the_page_on_records_names_every_field():
+    fields = json.loads((SPEC_DIR / "run_record.schema.json").read_text())["properties"]
+    table = re.search(r"^\| field \| meaning \|\n.*\n((?:\|.*\n)+)", TEXT[SPEC_DIR / "14_RUN_RECORD.md"], re.MULTILINE)
+    named = re.findall(r"\w+", " ".join(row.split("|")[1] for row in table[1].splitlines()))
+    assert sorted(named) == sorted(fields)
+
+
+@every_page
 def test_columns_exist(page):
     columns = {column.name for schema in SCHEMAS.values() for column in schema.columns}
     assert set(re.findall(r"(?<!\w)opt_\w+", TEXT[page])) - {"opt_"} <= columns
@@ -151,7 +167,7 @@ def test_generated_parts_are_up_to_date(part: Generated):
 
 def test_a_page_without_its_markers_is_named():
     with pytest.raises(DataError, match=r"13_PIPELINE_STAGES\.md.*stages: begin"):
-        GENERATED[0].renewed("a page that somebody cleaned up")
+        next(part for part in GENERATED if part.name == "stages").renewed("a page that somebody cleaned up")
 
 
 def test_keys_of_params_are_told_with_values_default_and_readers():

@@ -18,7 +18,9 @@ from critnb.runs.identity import (
     run_id,
     stage_hash,
     stage_of,
+    upstream_key,
 )
+from critnb.runs.packfiles import pack_digests, pack_files
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
@@ -45,12 +47,15 @@ __all__ = [
     "flatten",
     "hash_inputs",
     "notebook_source",
+    "pack_digests",
+    "pack_files",
     "pack_version",
     "package_sources",
     "phase_id",
     "run_id",
     "stage_hash",
     "stage_of",
+    "upstream_key",
     "verify",
     "verify_chain",
 ]

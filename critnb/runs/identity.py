@@ -22,8 +22,8 @@ _RUN_ID = re.compile(rf"{re.escape(CANON.PATH.RUN_DIR_PREFIX)}(?P<stage>[A-Z0-9]
 class HashInputs:
     """The inputs of a stage hash, small enough to be kept in the record.
 
-    ``sections`` are the resolved params sections that the stage reads, ``upstream`` maps stage ids to run ids,
-    ``sources`` maps paths of the pack's code to sha256.
+    ``sections`` are the resolved params sections that the stage reads, ``upstream`` maps stage ids to run ids (and
+    ``upstream_key``s where the run joins roles), ``sources`` maps paths of the pack's files to sha256.
     """
 
     stage: Stage
@@ -31,6 +31,19 @@ class HashInputs:
     upstream: Mapping[str, str]
     notebook_sha256: str
     sources: Mapping[str, str]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The model roles that the run is about: one, or all that it joins."""
+        named = self.sections.get("roles", self.sections.get("role"))
+        return tuple(
+            map(str, named if isinstance(named, Sequence) and not isinstance(named, str) else filter(None, [named]))
+        )
+
+    @property
+    def joins_roles(self) -> bool:
+        """Whether the run rests on the runs of several roles, or could."""
+        return "roles" in self.sections
 
     def as_dict(self) -> dict[str, Any]:
         """Return the inputs without the stage, which the record names itself."""
@@ -55,11 +68,16 @@ class HashInputs:
         return run_id(self.stage, self.stage_hash())
 
 
+def upstream_key(stage: Stage, role: str) -> str:
+    """Return how a run that joins roles names the upstream run of one of them."""
+    return f"{stage}.{role}"
+
+
 def hash_inputs(
     *,
     stage: Stage,
     sections: Mapping[str, Any],
-    upstream: Mapping[Stage, str],
+    upstream: Mapping[str, str],
     notebook: bytes,
     sources: Mapping[str, str],
 ) -> HashInputs:
@@ -72,7 +90,7 @@ def stage_hash(
     *,
     stage: Stage,
     sections: Mapping[str, Any],
-    upstream: Mapping[Stage, str],
+    upstream: Mapping[str, str],
     notebook: bytes,
     sources: Mapping[str, str],
 ) -> str:

@@ -15,6 +15,7 @@ from critnb.canon import CANON, Stage, Status
 from critnb.errors import DependencyError, IntegrityError
 from critnb.runs.encoding import npz_arrays, parquet_frame
 from critnb.runs.files import inside, read_regular, sha256_hex
+from critnb.runs.identity import HashInputs
 from critnb.runs.record import Artifact, Dependency, RunRecord, read_record
 
 
@@ -44,6 +45,18 @@ class Run:
     def stage(self) -> Stage:
         """The stage that made the run."""
         return self.record.stage_id
+
+    @property
+    def inputs(self) -> HashInputs:
+        """What the run was made from; raises IntegrityError for a record that does not say."""
+        if self.record.hash_inputs is None:
+            raise IntegrityError(f"{self.run_id}: its record does not say what it was made from; {_ADVICE}")
+        return self.record.hash_inputs
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The model roles that the run is about."""
+        return self.inputs.roles
 
     @cached_property
     def artifacts(self) -> dict[str, Artifact]:

@@ -14,7 +14,7 @@ from critnb.canon import CANON, Stage, Status
 from critnb.errors import IntegrityError
 from critnb.gates import Gate, Verdict
 from critnb.params import Params
-from critnb.runs import Artifact, RunRecord, RunState, RunStore, flatten, stage_of
+from critnb.runs import Artifact, HashInputs, RunRecord, RunState, RunStore, flatten, stage_of
 from critnb.runs.files import read_regular, relative_path, sha256_hex
 from critnb.runs.record import record_path
 
@@ -121,7 +121,7 @@ def _read(bare: RunFacts, tree: Any, state: RunState, digest: str) -> RunFacts:
         bare,
         status=status,
         reason=reason,
-        role=str(sections.get("role") or ""),
+        role=_role(record.hash_inputs),
         model=str((record.model or {}).get("id") or ""),
         created=str(record.created_utc),
         seconds=_seconds(record),
@@ -135,6 +135,13 @@ def _read(bare: RunFacts, tree: Any, state: RunState, digest: str) -> RunFacts:
         digests=_digests(record, digest),
         artifacts=tuple(_plain(artifact) for artifact in record.artifact_index if _is_inside(artifact)),
     )
+
+
+def _role(inputs: HashInputs | None) -> str:
+    """Return one role, or in words those that the run joins."""
+    if inputs is None or not inputs.roles:
+        return ""
+    return f"{inputs.roles[0]} alone" if inputs.joins_roles and len(inputs.roles) == 1 else " + ".join(inputs.roles)
 
 
 def _status(record: RunRecord, state: RunState) -> tuple[RunStatus, str]:
