@@ -14,7 +14,8 @@ from critnb.errors import CritnbError, DependencyError
 from critnb.explore import pictures
 from critnb.explore.inputs import Places
 from critnb.explore.live import Answer, LiveModel
-from critnb.explore.raster import NOTHING, RasterWidget, described, twin_html
+from critnb.explore.markup import described, twin_html
+from critnb.explore.raster import NOTHING, RasterWidget
 from critnb.explore.state import ExplorerState
 from critnb.report.figures.panels import SPIKE_WORDS, rate_label
 from critnb.report.style import OKABE_ITO

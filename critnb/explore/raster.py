@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import traitlets
 from IPython.display import HTML, display
 
 from critnb.canon import Adjacency
+from critnb.explore.markup import twin_html
 from critnb.explore.pictures import image, png, raster_picture
 from critnb.explore.window import Facts, Window
 
@@ -59,22 +59,6 @@ def scene(window: Window, title: str) -> dict[str, Any]:
         "avalanches": avalanches,
         "tokens": list(window.tokens or ()),
     }
-
-
-def described(facts: Facts | None) -> str:
-    """Return an avalanche in HTML, or what to do to see one."""
-    if facts is None:
-        return '<span style="color:#666">Hover over an avalanche to see its size and span, click it to keep it.</span>'
-    words = f"<b>{html.escape(facts.words())}</b>"
-    if facts.text is None:
-        return words
-    text = html.escape("".join(facts.text))
-    return f'{words}<br><span style="font-family:monospace">{text}</span>'
-
-
-def twin_html(name: str, content: str) -> HTML:
-    """Return the still twin of a live view; it disappears while the view that has its name is alive."""
-    return HTML(f'<div class="critnb-twin" data-critnb-twin="{html.escape(name, quote=True)}">{content}</div>')
 
 
 class RasterView:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from critnb.canon import CANON, PACK_ROOT, Intervention, NullId
 from critnb.errors import DataError
-from critnb.explore import Explorer, explorer, live_panel, raster, raster_view
+from critnb.explore import Explorer, explorer, live_panel, raster, raster_view, view
 from critnb.explore.inputs import Places
 from critnb.explore.pictures import NULL_WORDS
 from critnb.explore.raster import NOTHING
@@ -37,7 +37,7 @@ def shown(monkeypatch):
         # anywidget returns the metadata too
         seen.append(bundle[0] if isinstance(bundle, tuple) else bundle)
 
-    for module in (explorer, live_panel, raster):
+    for module in (explorer, live_panel, raster, view):
         monkeypatch.setattr(module, "display", display)
 
     def call(show, *words) -> list[dict]:
@@ -76,29 +76,29 @@ def test_the_explorer_displays_widgets_and_their_twin(whole_chain, shown):
 
 def test_controls_move_the_state_and_the_state_moves_what_is_shown(whole_chain):
     looking = Explorer(whole_chain.root)
-    view, state = looking._view, looking.state
-    controls = view._controls
-    before, curves = view.real.scene["title"], view._branching.value
+    shows, state = looking._view, looking.state
+    controls = shows._controls
+    before, curves = shows.real.scene["title"], shows._branching.value
     controls["gain"].value = 0.8
     assert state.selection.condition.gain == 0.8
-    assert (view.real.scene["title"], view._branching.value) != (before, curves)
+    assert (shows.real.scene["title"], shows._branching.value) != (before, curves)
     controls["intervention"].value = Intervention.ATTN_GLOBAL
     assert [gain for _, gain in controls["gain"].options] == [chains.GSTAR]
     controls["row"].value = 4
     counts = state.chain.raster.counts[state.cond_id, 4]
-    on = {(token, layer) for token, layer, _ in view.real.scene["sites"]}
+    on = {(token, layer) for token, layer, _ in shows.real.scene["sites"]}
     assert on == {(token, layer) for layer, token in zip(*np.nonzero(counts), strict=True)}
-    view.real.picked = 1
+    shows.real.picked = 1
     assert state.selection.picked == 1
-    assert state.window.facts(1).words() in view._facts.value
-    view.real.picked = NOTHING
-    assert "Hover" in view._facts.value
-    view.null.picked = 0
-    assert view._facts.value.startswith("In the null, <b>avalanche 0:")
+    assert state.window.facts(1).words() in shows._facts.value
+    shows.real.picked = NOTHING
+    assert "Hover" in shows._facts.value
+    shows.null.picked = 0
+    assert shows._facts.value.startswith("In the null, <b>avalanche 0:")
     controls["null_id"].value = NullId.NULL_TOKEN_SHUFFLE_INPUT
-    assert view.null.layout.display == "none"
-    assert "No null raster here" in view._message.value
-    assert "The axis shows positions: " in view._message.value
+    assert shows.null.layout.display == "none"
+    assert "No null raster here" in shows._message.value
+    assert "The axis shows positions: " in shows._message.value
 
 
 def test_the_picture_of_the_null_is_named_for_each_null():
@@ -131,23 +131,23 @@ def test_a_model_that_is_not_there_is_said_in_the_panel(whole_chain, shown):
 
 
 def test_any_array_can_be_viewed_and_picked(shown):
-    view = raster_view(np.eye(4, 6, dtype=bool), tokens=list("abcdef"))
-    widget, twin = shown(view._ipython_display_)
+    looked = raster_view(np.eye(4, 6, dtype=bool), tokens=list("abcdef"))
+    widget, twin = shown(looked._ipython_display_)
     assert "application/vnd.jupyter.widget-view+json" in widget
     assert len(pictures(twin["text/html"])) == 1
     heard = []
-    view.on_pick(heard.append)
-    view.widget.picked = 2
-    assert view.picked == heard[-1]
-    assert (view.picked.tokens, view.picked.text) == ((2, 2), ("c",))
+    looked.on_pick(heard.append)
+    looked.widget.picked = 2
+    assert looked.picked == heard[-1]
+    assert (looked.picked.tokens, looked.picked.text) == ((2, 2), ("c",))
     with pytest.raises(DataError, match="one window"):
         raster_view(np.zeros((2, 3, 4), dtype=bool))
 
 
 def test_text_of_tokens_cannot_become_markup_or_a_formula():
-    view = raster_view(np.ones((1, 3), dtype=bool), tokens=["<b>", r"$\frac$", "$"], title="<i>")
-    view.widget.picked = 0
-    page = view.picture().data
+    looked = raster_view(np.ones((1, 3), dtype=bool), tokens=["<b>", r"$\frac$", "$"], title="<i>")
+    looked.widget.picked = 0
+    page = looked.picture().data
     assert "<i>" not in page
     assert len(pictures(page)) == 1
 
