@@ -11,7 +11,7 @@ from critnb import sources
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.errors import CritnbError, DependencyError
 from critnb.explore.chain import Chain
-from critnb.params import Loaded
+from critnb.params import FileData, FileModel, Loaded, Params
 
 _Found = TypeVar("_Found")
 
@@ -23,10 +23,11 @@ class Places:
     given: Path | None = None
 
     def loaded(self, chain: Chain) -> Iterator[Loaded]:
-        """Yield the chain's params, once with each folder."""
+        """Yield the chain's params, once with each folder; once at all where none of their paths is relative."""
         runs = chain.end.path.parent
         usual = (PACK_ROOT / CANON.PATH.PARAMS_DIR, Path.cwd(), runs.parent, runs.parent / CANON.PATH.PARAMS_DIR, runs)
-        for folder in dict.fromkeys(path.resolve() for path in (self.given, *usual) if path is not None):
+        folders = list(dict.fromkeys(path.resolve() for path in (self.given, *usual) if path is not None))
+        for folder in folders if _has_relative_paths(chain.params) else folders[:1]:
             yield Loaded(chain.params, chain.runs[Stage.S03].run_id, folder)
 
     def first(self, chain: Chain, find: Callable[[Loaded], _Found]) -> _Found:
@@ -40,6 +41,14 @@ class Places:
         raise DependencyError(
             f"{str(errors[0]).splitlines()[0]}; name the folder of its params: Explorer(..., params=FOLDER)"
         )
+
+
+def _has_relative_paths(params: Params) -> bool:
+    """Whether the folder of the params matters to the model or to the corpus of the rasters."""
+    named = [
+        source.path for source in (*params.models.values(), params.data.A) if isinstance(source, FileModel | FileData)
+    ]
+    return any(not Path(path).expanduser().is_absolute() for path in named)
 
 
 def tokenizer_directory(places: Places, chain: Chain) -> Path:

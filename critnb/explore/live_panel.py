@@ -140,7 +140,7 @@ class LivePanel:
         )  # fmt: skip
         self._said.value = (
             f"{html.escape(SPIKE_WORDS[condition.spike_def_id])} · {rate_label(condition.target_rate)} · "
-            f"{condition.intervention_id} · thresholds τ: {exact}"
+            f"gain on {pictures.INTERVENTION_WORDS[condition.intervention_id]} · thresholds τ: {exact}"
         )
         self._next.value = next_tokens_html(answer)
 

@@ -39,6 +39,13 @@ NULL_WORDS = {
     NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT: "circularly shifted within layers",
     NullId.NULL_TOKEN_SHUFFLE_INPUT: "tokens shuffled before the model",
 }
+INTERVENTION_WORDS = {
+    Intervention.MLP_GLOBAL: "MLP, all layers",
+    Intervention.ATTN_GLOBAL: "attention, all layers",
+    Intervention.MLP_BAND_EARLY: "MLP, first third",
+    Intervention.MLP_BAND_MID: "MLP, middle third",
+    Intervention.MLP_BAND_LATE: "MLP, last third",
+}
 
 
 def png(figure: Figure) -> bytes:
@@ -128,16 +135,23 @@ def _branching(axes: Any, curves: BranchingCurves, name: str, intervention: Inte
     axes.axvline(curves.gain, color=_MARK, linewidth=1.0, alpha=0.5, zorder=0.6)
     marker = "o" if intervention is Intervention.MLP_GLOBAL else "D"
     axes.plot(curves.gain, curves.here[name], color=_MARK, marker=marker, markersize=5.5, mew=0, zorder=5)
+    left = curves.gain > np.mean([gains.min(), gains.max()])
     axes.annotate(
-        f"{curves.here[name]:.3f}", (curves.gain, curves.here[name]), (5, 5), textcoords="offset points",
-        color=_MARK, fontsize=7, zorder=6,
-    )  # fmt: skip
+        f"{curves.here[name]:.3f}",
+        (curves.gain, curves.here[name]),
+        (-5 if left else 5, 5),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        color=_MARK,
+        fontsize=7,
+        zorder=6,
+    )
     panels.gain_axis(axes, [*gains, curves.gain])
     axes.margins(y=0.15)
 
 
 def _branching_handles(curves: BranchingCurves, intervention: Intervention) -> list[Any]:
-    here = "selected" if intervention is Intervention.MLP_GLOBAL else f"selected, {intervention}"
+    here = "selected" if intervention is Intervention.MLP_GLOBAL else f"selected: {INTERVENTION_WORDS[intervention]}"
     handles = [
         panels.line_handle("MLP gain", color=_INK, marker="o", mew=0),
         panels.line_handle(here, color=_MARK, marker="o", linestyle="none", mew=0, markersize=5.5),

@@ -42,8 +42,9 @@ class WindowTexts:
 
 
 def shown_piece(text: str) -> str:
-    """Return a token's text with its white space visible."""
-    return text.translate(_SHOWN) or "∅"
+    """Return a token's text with its white space and control characters visible."""
+    shown = text.translate(_SHOWN)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown) or "∅"
 
 
 def window_texts(chain: Chain, places: Places) -> WindowTexts:

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as w
 from IPython.display import display
 
-from critnb.canon import Intervention, NullId
+from critnb.canon import NullId
 from critnb.errors import CritnbError
 from critnb.explore import pictures
 from critnb.explore.chain import Chain
@@ -21,13 +21,6 @@ from critnb.explore.window import Facts
 from critnb.report.figures.panels import SPIKE_WORDS, rate_label
 
 _NULLS = [null_id for null_id in NullId if null_id is not NullId.NULL_NONE]
-_INTERVENTION_WORDS = {
-    Intervention.MLP_GLOBAL: "MLP, all layers",
-    Intervention.ATTN_GLOBAL: "attention, all layers",
-    Intervention.MLP_BAND_EARLY: "MLP, first third",
-    Intervention.MLP_BAND_MID: "MLP, middle third",
-    Intervention.MLP_BAND_LATE: "MLP, last third",
-}
 _WIDE = w.Layout(width="auto")
 _STYLE = {"description_width": "82px"}
 
@@ -183,7 +176,7 @@ class ExplorerView:
         c["chain"].value = state.chain
         _offer(c["spike_def"], [(SPIKE_WORDS[kind], kind) for kind in state.spike_defs], condition.spike_def_id)
         _offer(c["target_rate"], [(rate_label(rate), rate) for rate in state.target_rates], condition.target_rate)
-        kinds = [(_INTERVENTION_WORDS[kind], kind) for kind in state.interventions]
+        kinds = [(pictures.INTERVENTION_WORDS[kind], kind) for kind in state.interventions]
         _offer(c["intervention"], kinds, condition.intervention_id)
         gstar = state.gstar()
         gains = [(f"{gain:g} = g*" if gain == gstar else f"{gain:g}", gain) for gain in state.gains]
@@ -220,7 +213,7 @@ class ExplorerView:
         condition = self.state.selection.condition
         return (
             f"{self.state.chain.label} · {SPIKE_WORDS[condition.spike_def_id]} · {rate_label(condition.target_rate)} · "
-            f"{_INTERVENTION_WORDS[condition.intervention_id]} · g = {condition.gain:g}"
+            f"{pictures.INTERVENTION_WORDS[condition.intervention_id]} · g = {condition.gain:g}"
         )
 
     def _branching_png(self) -> bytes:
