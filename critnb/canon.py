@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 PACK_ROOT = Path(__file__).resolve().parent.parent
 SPEC_DIR = PACK_ROOT / "spec"
+REGISTRY_FILE = SPEC_DIR / "00_CANONICAL.yaml"
+DOCS_DIR = PACK_ROOT / "docs"
 
 
 class _Id(StrEnum):
@@ -109,6 +111,15 @@ class Criterion(_Id):
     X5_DEPENDS_ON_SPIKE_DEF = auto()
 
 
+class Claim(_Id):
+    """What the paper may claim, where its tables support it."""
+
+    C1_RATES_MATCH = auto()
+    C2_BRANCHING_VARIES = auto()
+    C3_GSTAR_CARRIED_OVER = auto()
+    C4_ROBUST_TO_SPIKE_DEF = auto()
+
+
 class Exit(IntEnum):
     DONE = 0
     STAGE_FAILED = 1
@@ -134,6 +145,7 @@ _ENUMS: dict[str, type[_Id]] = {
     "SLICE": SliceRole,
     "G_CONDITION": GCondition,
     "CRITERION": Criterion,
+    "CLAIM": Claim,
 }
 
 
@@ -143,6 +155,7 @@ class _Section(BaseModel):
 
 class _Project(_Section):
     ID: str
+    TITLE: str
     RECORD_SCHEMA_VERSION: str
 
 
@@ -181,6 +194,7 @@ class _RunSubdir(_Section):
     TABLES: str
     TABLES_APPENDIX: str
     LOGS: str
+    PAPER: str
     CHECKPOINTS: str
 
 
@@ -204,7 +218,15 @@ class _Output(_Section):
     AVALANCHES_PARQUET_BASENAME: str
     WINDOW_LIKELIHOODS_PARQUET_BASENAME: str
     ARC_SCORES_PARQUET_BASENAME: str
+    CLAIMS_JSON_BASENAME: str
+    EVIDENCE_JSON_BASENAME: str
+    PAPER_HTML_BASENAME: str
+    PAPER_PDF_BASENAME: str
+    BIBLIOGRAPHY_YAML_BASENAME: str
     MANIFEST_SHA256_BASENAME: str
+    RO_CRATE_JSON_BASENAME: str
+    CITATION_CFF_BASENAME: str
+    ZENODO_JSON_BASENAME: str
     INDEX_HTML_BASENAME: str
 
 
@@ -290,6 +312,7 @@ class Registry(_Section):
     EXIT: dict[str, int]
     ENUM: dict[str, tuple[str, ...]]
     PATH: _Path
+    PACK: tuple[str, ...]
     RUN_SUBDIR: _RunSubdir
     OUTPUT: _Output
     FIGURE: _Figure
@@ -308,7 +331,7 @@ class Registry(_Section):
 
 
 def _load() -> Registry:
-    registry = Registry.model_validate(yaml.safe_load((SPEC_DIR / "00_CANONICAL.yaml").read_text(encoding="utf-8")))
+    registry = Registry.model_validate(yaml.safe_load(REGISTRY_FILE.read_text(encoding="utf-8")))
     in_code: dict[str, tuple[str, ...]] = {key: tuple(enum) for key, enum in _ENUMS.items()}
     agree = (
         in_code == registry.ENUM

@@ -57,6 +57,12 @@ class NonFiniteError(CritnbError, ArithmeticError):
     """A model gives activations that are not finite."""
 
 
+class PaperError(CritnbError, ValueError):
+    """A template or the bibliography of the paper names something that is not there, or cannot be read."""
+
+    exit_code = Exit.BAD_INPUT
+
+
 class GateError(CritnbError, ValueError):
     """Under --strict, a gate of a stage failed or was not available."""
 

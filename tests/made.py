@@ -10,11 +10,12 @@ import pandas as pd
 
 from critnb.canon import CANON, Stage
 from critnb.gates import Gate
-from critnb.runs import PartialRun, Run, RunStore, code_facts, environment_facts, hash_inputs
+from critnb.runs import PartialRun, Run, RunStore, code_facts, environment_facts, hash_inputs, upstream_key
 from critnb.runs.files import sha256_hex
 
 CONFIG = b"events:\n  tau0: 2.5\n"
 PARAMS = {"events": {"tau0": 2.5}, "windows": {"seq_len": 128}}
+CONSTANTS = {"EPS": 1e-6}
 SOURCES = {"critnb/canon.py": "0" * 64}
 MODEL = {
     "id": "tiny",
@@ -37,19 +38,29 @@ def begun(
     *,
     upstream: Sequence[Run] = (),
     role: str = "BASE",
+    roles: Sequence[str] = (),
     params: Mapping[str, Any] = PARAMS,
+    constants: Mapping[str, float] = CONSTANTS,
     sources: Mapping[str, str] = SOURCES,
+    notebook: bytes = b"[]",
+    config: bytes = CONFIG,
+    identity: Mapping[str, Any] | None = None,
     files: Files | None = None,
     config: bytes = CONFIG,
     gates: Sequence[Gate] = (),
     **sections: Any,
 ) -> PartialRun:
-    """A run at the end of its work, not yet published; its files' suffixes say how they are written."""
+    """A run at the end of its work, not yet published; its files' suffixes say how they are written.
+
+    With ``roles`` it joins them, and names its upstream runs by stage and role. ``identity`` is what it says that its model
+    and text are.
+    """
+    about = {"roles": list(roles)} if roles else {"role": role, "model": {"weights_sha256": "1" * 64}}
     inputs = hash_inputs(
         stage=stage,
-        sections={"params": params, "role": role, "constants": {"EPS": 1e-6}, "model": {"weights_sha256": "1" * 64}},
-        upstream={run.stage: run.run_id for run in upstream},
-        notebook=b"[]",
+        sections={"params": params, "constants": constants, **about, **(identity or {})},
+        upstream={upstream_key(run.stage, run.roles[0]) if roles else run.stage: run.run_id for run in upstream},
+        notebook=notebook,
         sources=sources,
     )
     run = store.create(inputs.run_id())

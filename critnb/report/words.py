@@ -10,7 +10,7 @@ from critnb.canon import SpikeDef
 
 _NOTHING = "–"
 _SMALLEST_P = 0.001
-_SPIKE_WORDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
+SPIKE_WORDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 
 
 def with_interval(shown: pd.DataFrame, name: str, ends: str | None = None, digits: int = 3) -> list[str]:
@@ -34,4 +34,4 @@ def p_words(p: float) -> str:
 
 def spike_words(frame: pd.DataFrame) -> list[str]:
     """Return the spike definition of every row."""
-    return [_SPIKE_WORDS[SpikeDef(name)] for name in frame["spike_def_id"]]
+    return [SPIKE_WORDS[SpikeDef(name)] for name in frame["spike_def_id"]]

@@ -12,10 +12,11 @@ from critnb.report.schema.t03 import T03
 from critnb.report.schema.t04 import T04
 from critnb.report.schema.t05 import T05
 from critnb.report.schema.t06 import T06
+from critnb.report.schema.t07 import T07
 from critnb.report.schema.t08 import T08
 from critnb.report.schema.t09 import T09
 
-SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in (T01, T02, T03, T04, T05, T06, T08, T09)}
+SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in (T01, T02, T03, T04, T05, T06, T07, T08, T09)}
 
 __all__ = [
     "SCHEMAS",
@@ -25,6 +26,7 @@ __all__ = [
     "T04",
     "T05",
     "T06",
+    "T07",
     "T08",
     "T09",
     "Column",

@@ -1,0 +1,102 @@
+"""C3: g* is chosen mechanically on A_cal and carried over unchanged, with its thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from critnb.canon import CANON, GCondition, Intervention, NullId, Stage
+from critnb.report.claims.evidence import Row, Sourced
+from critnb.report.claims.gather import RoleEvidence
+from critnb.report.claims.verdict import Judged
+
+_TABLE, _OUT = CANON.TABLE, CANON.OUTPUT
+_KEY = ["spike_def_id", "target_rate"]
+_BASELINE = CANON.CONST.GAIN_BASELINE
+# the tie of criticality.gstar: far above rounding, far below any difference that means something
+_TIE = 1e-12
+
+STATEMENT = "g* is chosen mechanically on A_cal and carried over unchanged."
+RULE = (
+    f"{_OUT.GSTAR_JSON_BASENAME} names the digests of the metrics and raster of A_cal as their run's record has them; argmin "
+    "over the grid of |b_tot - 1|, ties to the gain closest to one and then to the smaller, taken again from those metrics, "
+    "gives the same g*; T01, T02, T03, T06 and T08 carry that g* in every row at g*; the thresholds that were used on dataset B "
+    "and those that were checked again equal the ones fitted on A_cal bit for bit; and A_cal and A_raster share no window. Each "
+    "part is a comparison of stored bytes or numbers, so nothing is tested statistically."
+)
+
+
+def judge(evidence: RoleEvidence) -> Judged:
+    """Return the verdict on C3 in one role: the first part that does not hold decides."""
+    if evidence.choices.frame.empty:
+        return Judged.missing("no g* was chosen")
+    broken = next(_broken(evidence), None)
+    rows = evidence.choices.rows(evidence.choices.frame, "gstar", "b_tot_at_gstar", "identified", "at_grid_edge")
+    reason = broken or (
+        f"all {len(rows)} choices follow from the metrics they name and stand unchanged in five tables; thresholds are equal "
+        "bit for bit; no window is shared"
+    )
+    return Judged.of(broken is None, reason, (*rows, *_digests(evidence)))
+
+
+def _digests(evidence: RoleEvidence) -> tuple[Row, ...]:
+    sources = (evidence.grid, evidence.thresholds[Stage.S02], evidence.thresholds[Stage.S06B])
+    return tuple(Row(each.table, each.run_id, each.artifact, each.sha256, {}, {}) for each in sources)
+
+
+def _broken(evidence: RoleEvidence) -> Iterator[str]:
+    """Yield what does not hold, in the order of the rule."""
+    yield from _origin(evidence)
+    chosen = evidence.choices.frame.set_index(_KEY)["gstar"]
+    again = recomputed(evidence.grid)
+    if not chosen.sort_index().equals(again.sort_index()):
+        yield "the argmin over the grid, taken again, is another gain than g*"
+    for name, at_gstar in _carried(evidence):
+        found = at_gstar.groupby(_KEY)["g"].agg(["min", "max"])
+        if not (
+            found["min"].equals(found["max"]) and found["min"].sort_index().equals(chosen.sort_index().rename("min"))
+        ):
+            yield f"{name} has another g* than {_OUT.GSTAR_JSON_BASENAME}"
+    fitted = evidence.thresholds[Stage.S02]
+    for stage in (Stage.S04, Stage.S06B):
+        if not same_thresholds(fitted, evidence.thresholds[stage]):
+            yield f"thresholds of {evidence.thresholds[stage].run_id} differ from those fitted on A_cal"
+    if np.intersect1d(evidence.windows[Stage.S02], evidence.windows[Stage.S03]).size:
+        yield "A_cal and A_raster share windows"
+
+
+def _origin(evidence: RoleEvidence) -> Iterator[str]:
+    run, named = evidence.runs[Stage.S02], evidence.computed_from
+    digests = {
+        f"{word}_sha256": run.artifacts[run.result(basename)].sha256
+        for word, basename in (("metrics", _OUT.METRICS_PARQUET_BASENAME), ("raster", _OUT.RASTER_NPZ_BASENAME))
+    }
+    if dict(named) != {"run_id": run.run_id, **digests}:
+        yield f"{_OUT.GSTAR_JSON_BASENAME} was computed from other files than those of {run.run_id}"
+
+
+def recomputed(grid: Sourced) -> pd.Series[float]:
+    """Return g* by (spike_def_id, target_rate) from the stored metrics of the grid: the criterion, read from its words."""
+    rows = grid.where(intervention_id=Intervention.MLP_GLOBAL, null_id=NullId.NULL_NONE)
+    distance = (rows["b_tot"] - 1).abs()
+    best = distance.groupby([rows[name] for name in _KEY]).transform("min")
+    tied = rows[distance <= best + _TIE]
+    ordered = tied.assign(away=(tied["gain"] - _BASELINE).abs().round(12)).sort_values(["away", "gain"])
+    return ordered.groupby(_KEY)["gain"].first().rename("gstar")
+
+
+def _carried(evidence: RoleEvidence) -> Iterator[tuple[str, pd.DataFrame]]:
+    tables = evidence.tables
+    yield _TABLE.T01_SUMMARY, tables[_TABLE.T01_SUMMARY].where(opt_is_gstar=True)
+    for name in (_TABLE.T02_GENERALIZATION, _TABLE.T03_ARC, _TABLE.T06_ABLATIONS):
+        yield name, tables[name].where(g_condition=GCondition.gstar)
+    yield _TABLE.T08_SIGNATURES, tables[_TABLE.T08_SIGNATURES].frame
+
+
+def same_thresholds(fitted: Sourced, used: Sourced) -> bool:
+    """Tell whether every threshold under MLP_GLOBAL that was used is the fitted one, to the last bit."""
+    rows = used.where(intervention_id=Intervention.MLP_GLOBAL)
+    joined = rows.merge(fitted.frame, on=[*used.key], how="left", suffixes=("", "_fitted"), validate="one_to_one")
+    return len(rows) > 0 and joined["tau"].to_numpy().tobytes() == joined["tau_fitted"].to_numpy().tobytes()

@@ -1,0 +1,75 @@
+"""Tables with their sources: which run and file a cell stands in, so that whoever uses it can say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells of one row of a table, the row's key, and where the table lies."""
+
+    table: str
+    run_id: str
+    artifact: str
+    sha256: str
+    key: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON has them: NaN as None."""
+        return {
+            "table": self.table,
+            "run_id": self.run_id,
+            "artifact": self.artifact,
+            "sha256": self.sha256,
+            "key": dict(self.key),
+            "values": dict(self.values),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Sourced:
+    """A frame, the columns that name its rows, and the file of a run that it is the content of."""
+
+    table: str
+    frame: pd.DataFrame
+    key: tuple[str, ...]
+    run_id: str
+    artifact: str
+    sha256: str
+
+    def where(self, **wanted: Any) -> pd.DataFrame:
+        """Return the rows whose cells equal ``wanted``; raises KeyError for a column that the table has not."""
+        chosen = pd.Series(True, index=self.frame.index)
+        for column, value in wanted.items():
+            chosen &= self.frame[column] == value
+        return self.frame[chosen]
+
+    def row(self, place: Any, *columns: str) -> Row:
+        """Return the named cells of the row with that index label."""
+        cells = self.frame.loc[place]
+        return Row(
+            self.table,
+            self.run_id,
+            self.artifact,
+            self.sha256,
+            key={name: plain(cells[name]) for name in self.key},
+            values={name: plain(cells[name]) for name in columns},
+        )
+
+    def rows(self, frame: pd.DataFrame, *columns: str) -> tuple[Row, ...]:
+        """Return the named cells of each row of a part of the table."""
+        return tuple(self.row(place, *columns) for place in frame.index)
+
+
+def plain(value: Any) -> Any:
+    """Return a cell as JSON has it: Python's own types, None for NaN."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and np.isnan(value) else value

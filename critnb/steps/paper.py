@@ -1,0 +1,133 @@
+"""S07: claims evaluated, both roles side by side, and the paper written from them. Reads artifacts only; no model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from critnb.canon import CANON, ModelRole, Stage
+from critnb.gates import Gate
+from critnb.report.claims import Claimed, RoleEvidence, Sourced, evaluate, gather
+from critnb.report.paper import Facts, Paper, compose
+from critnb.report.paper.facts import File
+from critnb.report.provenance import Provenance
+from critnb.report.replication import Replication, replicate
+from critnb.report.schema import T07
+from critnb.report.tables import table_path, write_table
+from critnb.runs import RunStore, pack_version
+from critnb.runs.encoding import json_bytes, parquet_bytes
+from critnb.runs.files import sha256_hex
+from critnb.session import StageSession
+
+_OUT = CANON.OUTPUT
+_ENDS = (Stage.S05, Stage.S06B, Stage.S06ARC)
+_PAPER = CANON.RUN_SUBDIR.PAPER
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What the paper rests on: the evidence of each role, the claims, and T07 or why there is none."""
+
+    roles: Mapping[ModelRole, RoleEvidence]
+    claims: Sequence[Claimed]
+    replication: Replication
+
+
+def judge(stage: StageSession) -> Study:
+    """Read the evidence of every role and evaluate the claims; nothing is written yet.
+
+    Raises DependencyError and IntegrityError for a run or file that is missing, changed, or of another chain.
+    """
+    store = RunStore(stage.run.path.parent)
+    roles = {role: gather(role, {end: stage.upstream(end, role) for end in _ENDS}, store) for role in stage.roles}
+    return Study(roles, evaluate(list(roles.values())), replicate(roles, _provenance(stage, roles)))
+
+
+def _provenance(stage: StageSession, roles: Mapping[ModelRole, RoleEvidence]) -> Provenance:
+    models = [str((each.runs[Stage.S03].record.model or {})["id"]) for each in roles.values()]
+    return Provenance.of(stage.run, {"id": " + ".join(models)})
+
+
+def write(stage: StageSession, study: Study) -> Paper:
+    """Compose the paper, then write claims, T07, evidence and the paper's files.
+
+    Raises PaperError, before anything is written, for templates or a bibliography that do not hold together.
+    """
+    with stage.step("compose"):
+        paper = compose(_facts(stage, study))
+    stage.save_json(_OUT.CLAIMS_JSON_BASENAME, _claims(study))
+    if study.replication.table is not None:
+        write_table(stage.run, T07.name, study.replication.table)
+    stage.save_json(_OUT.EVIDENCE_JSON_BASENAME, paper.evidence)
+    for section, text in paper.markdown.items():
+        stage.run.write_bytes(f"{_PAPER}/{section}", text.encode())
+    stage.run.write_bytes(f"{_PAPER}/{_OUT.PAPER_HTML_BASENAME}", paper.html.encode())
+    stage.run.write_bytes(f"{_PAPER}/{_OUT.PAPER_PDF_BASENAME}", paper.pdf)
+    stage.summary(
+        claims={str(each.id): str(each.verdict) for each in study.claims},
+        replication="available" if study.replication.table is not None else study.replication.reason,
+        values_traced=paper.n_values,
+    )
+    return paper
+
+
+def _claims(study: Study) -> list[dict[str, object]]:
+    return [each.as_dict() for each in study.claims]
+
+
+def _facts(stage: StageSession, study: Study) -> Facts:
+    """Return the facts, with the digests that claims.json and T07 will have once they are written."""
+    release, claims = stage.params.release, _claims(study)
+    path = f"{CANON.RUN_SUBDIR.RESULTS}/{_OUT.CLAIMS_JSON_BASENAME}"
+    return Facts(
+        title=release.title or CANON.PROJECT.TITLE,
+        authors=tuple(release.authors),
+        version=pack_version(),
+        roles=tuple(study.roles.values()),
+        claims=study.claims,
+        claims_file=File(_OUT.CLAIMS_JSON_BASENAME, stage.run.run_id, path, sha256_hex(json_bytes(claims)), claims),
+        replication=_replicated(stage, study.replication.table),
+        replication_reason=study.replication.reason,
+    )
+
+
+def _replicated(stage: StageSession, table: pd.DataFrame | None) -> Sourced | None:
+    if table is None:
+        return None
+    path = table_path(T07, ".parquet")
+    return Sourced(T07.name, table, T07.key, stage.run.run_id, path, sha256_hex(parquet_bytes(table)))
+
+
+def gates(study: Study, paper: Paper) -> list[Gate]:
+    """Return the gates of S07: templates hold together, every number is traced, every claim has a verdict, T07 is there."""
+    missing = [claimed.id for claimed in study.claims if not all(each.rows for each in claimed.by_role.values())]
+    return [
+        Gate.judge(
+            "citations, figures and tables",
+            passed=True,
+            value=f"{paper.n_citations} citations, {paper.n_pictures} figures",
+            condition="each is known, every work is cited; else the stage ends before it writes",
+        ),
+        Gate.judge(
+            "numbers traced",
+            passed=paper.n_values > 0,
+            value=f"{paper.n_values} values",
+            condition="each is a cell or a field of a record, with run, file and sha256; no template holds digits of its own",
+        ),
+        Gate.judge(
+            "claims with rows",
+            passed=not missing,
+            value=f"{len(study.claims) - len(missing)} of {len(study.claims)}",
+            condition="each claim names the rows that decided, in every role",
+            reason=f"none for {', '.join(missing)}" if missing else "",
+        ),
+        Gate.judge(
+            "both roles paired",
+            passed=study.replication.table is not None or None,
+            value=f"{len(study.replication.table)} rows" if study.replication.table is not None else None,
+            condition="BASE and INSTRUCT have run on the same windows",
+            reason=study.replication.reason,
+        ),
+    ]

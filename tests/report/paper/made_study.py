@@ -1,0 +1,217 @@
+"""A study made up in a moment: the runs of S02 to S06ARC of a role, with tables that agree, for claims and the paper."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import made
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from report import frames
+
+from critnb.canon import CANON, Criterion, GCondition, Intervention, ModelRole, NullId, SpikeDef, Stage
+from critnb.gates import Verdict
+from critnb.report.claims import RoleEvidence, gather
+from critnb.report.schema import T02, T05, T08
+from critnb.report.tables import SCHEMAS, table_path
+from critnb.runs import Run, RunStore
+from critnb.runs.encoding import csv_bytes
+
+OUT, TABLE, FIGURE = CANON.OUTPUT, CANON.TABLE, CANON.FIGURE
+KEY = ["spike_def_id", "target_rate"]
+N_LAYERS = 4
+_PARAMS = {
+    "nulls": {"replicates": 200, "seed": 1},
+    "analysis": {"bootstrap_reps": 500},
+    "windows": {"burn_in_tokens": 0, "seq_len": 64},
+}
+_CONSTANTS = {"RATE_MATCH_TOL_REL": 1e-3, "GSTAR_IDENTIFIED_MIN_SHARE": 0.5, "BRANCHING_PROXIMITY_MAX": 0.05}
+
+
+def conditions() -> list[tuple[SpikeDef, float]]:
+    return list(product(frames.KINDS, frames.RATES))
+
+
+def choices() -> dict[str, Any]:
+    rows = [
+        {"spike_def_id": str(kind), "target_rate": rate, "gstar": g, "b_tot_at_gstar": 0.99, "identified": rate < 3e-5,
+         "at_grid_edge": False, "crosses_one": True}
+        for (kind, rate), g in frames.gstar().items()
+    ]  # fmt: skip
+    return {"choices": rows}
+
+
+def grid(role: ModelRole) -> pd.DataFrame:
+    """Metrics of A_cal whose b_tot is closest to one at the chosen gain."""
+    chosen = frames.gstar()
+    return pd.DataFrame(
+        [
+            {"model_role": str(role), "spike_def_id": str(kind), "target_rate": rate, "gain": g,
+             "intervention_id": str(Intervention.MLP_GLOBAL), "null_id": str(NullId.NULL_NONE),
+             "b_tot": 0.99 - 0.3 * abs(g - chosen[kind, rate])}
+            for (kind, rate), g in product(conditions(), frames.GAINS)
+        ]
+    )  # fmt: skip
+
+
+def thresholds() -> pd.DataFrame:
+    rows = [
+        {"intervention_id": str(Intervention.MLP_GLOBAL), "gain": g, "spike_def_id": str(kind), "target_rate": rate,
+         "layer": layer, "tau": 3 + layer + g / 7, "target_events": 4000, "events": 4000 - layer, "ties": 1,
+         "achieved_rate": rate}
+        for (kind, rate), g, layer in product(conditions(), frames.GAINS, range(N_LAYERS))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def t01(role: ModelRole) -> pd.DataFrame:
+    table = frames.t01()
+    shift = 0.002 if role is ModelRole.INSTRUCT else 0.0
+    return table.assign(
+        model_role=str(role),
+        delta_b_tot=table["delta_b_tot"] + shift,
+        achieved_rate_mean=table["target_rate"] * 1.07,
+        achieved_rate_max_abs_err=table["target_rate"] * 0.2,
+        rate_match_tol_abs=5e-4,
+        tau0_baseline=2.5,
+    )
+
+
+def t02(role: ModelRole) -> pd.DataFrame:
+    chosen = frames.gstar()
+    rows = pd.DataFrame(
+        [
+            {"spike_def_id": kind, "target_rate": rate, "g_condition": which, "b_tot": 0.8, "delta_b_tot": 0.11,
+             "opt_delta_b_tot_ci_low": 0.1, "opt_delta_b_tot_ci_high": 0.123, "ppl": 21.5 + (which == "gstar"),
+             "g": chosen[kind, rate] if which is GCondition.gstar else 1.0, "opt_achieved_rate_mean": rate * 1.3,
+             "opt_delta_b_tot_vs_g1": -0.004, "opt_delta_b_tot_vs_g1_ci_low": -0.009,
+             "opt_delta_b_tot_vs_g1_ci_high": 0.002}
+            for (kind, rate), which in product(conditions(), GCondition)
+        ]
+    )  # fmt: skip
+    return frames.filled(T02, rows).assign(model_role=str(role), dataset_role="B")
+
+
+def t06(role: ModelRole) -> pd.DataFrame:
+    table = frames.t06()
+    lower, upper = (table["opt_delta_b_tot_vs_g1"] + side * 0.004 for side in (-1, 1))
+    return table.assign(model_role=str(role), opt_delta_b_tot_vs_g1_ci_low=lower, opt_delta_b_tot_vs_g1_ci_high=upper)
+
+
+def t08(role: ModelRole) -> pd.DataFrame:
+    rows = pd.DataFrame(
+        [
+            {"spike_def_id": kind, "target_rate": rate, "criterion_id": criterion, "g": frames.gstar()[kind, rate],
+             "value": 0.5 + place / 100, "null_value": 0.4, "verdict": str(Verdict.PASS), "reason": "0.501 is above 0.4"}
+            for (kind, rate), (place, criterion) in product(conditions(), enumerate(Criterion))
+        ]
+    )  # fmt: skip
+    return frames.filled(T08, rows).assign(model_role=str(role))
+
+
+def picture() -> dict[str, bytes]:
+    figure = Figure(figsize=(2, 1))
+    figure.add_subplot().plot([1, 2])
+    drawn = {}
+    for suffix in ("png", "pdf"):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix, metadata={"CreationDate": None} if suffix == "pdf" else {})
+        drawn[suffix] = buffer.getvalue()
+    return drawn
+
+
+def results(**files: Any) -> dict[str, Any]:
+    return {f"{CANON.RUN_SUBDIR.RESULTS}/{getattr(OUT, name)}": content for name, content in files.items()}
+
+
+def tables(**by_name: pd.DataFrame) -> dict[str, Any]:
+    files = {}
+    for name, table in by_name.items():
+        schema = SCHEMAS[getattr(TABLE, name)]
+        files |= {table_path(schema, ".csv"): csv_bytes(table), table_path(schema, ".parquet"): table}
+    return files
+
+
+def figures(folder: str, *numbers: int) -> dict[str, Any]:
+    drawn = picture()
+    names = [getattr(FIGURE, name) for name in type(FIGURE).model_fields if name[0] == "F"]
+    return {
+        f"{folder}/{name}.{suffix}": drawn[suffix]
+        for name in names
+        if int(name.split("_")[1][1:]) in numbers
+        for suffix in drawn
+    }
+
+
+def analysis_files(role: ModelRole) -> dict[str, Any]:
+    of_role = {"model_role": str(role)}
+    grid_keys = frames.t01()[["spike_def_id", "target_rate", "g"]]
+    return {
+        **tables(
+            T01_SUMMARY=t01(role),
+            T04_TAIL_FITS=frames.t04().assign(**of_role),
+            T05_CRACKLING_DIAGNOSTICS=frames.filled(T05, grid_keys).assign(**of_role),
+            T06_ABLATIONS=t06(role),
+            T08_SIGNATURES=t08(role),
+            T09_EXPONENTS=frames.t09().assign(**of_role),
+        ),
+        **figures(CANON.RUN_SUBDIR.FIGS, 1, 2, 3, 4, 5, 8),
+        **figures(CANON.RUN_SUBDIR.FIGS_APPENDIX, *range(9, 15)),
+    }
+
+
+def slices(windows: str, **sizes: int) -> dict[str, dict[str, Any]]:
+    common = {"source": "file", "revision": None, "split": None, "seq_len": 64, "slice_sha256": windows}
+    return {name: {**common, "n_windows": n} for name, n in sizes.items()}
+
+
+def raster(*windows: int) -> dict[str, Any]:
+    return {"X": np.zeros(2, np.uint8), "seq_id": np.array(windows, np.int32)}
+
+
+def chosen_from(s02: Run) -> dict[str, Any]:
+    digests = {
+        f"{word}_sha256": s02.artifacts[s02.result(basename)].sha256
+        for word, basename in (("metrics", OUT.METRICS_PARQUET_BASENAME), ("raster", OUT.RASTER_NPZ_BASENAME))
+    }
+    return {**choices(), "computed_from": {"run_id": s02.run_id, **digests}}
+
+
+def make_runs(store: RunStore, role: ModelRole, *, windows: str = "a" * 64, left_out: str = "") -> dict[Stage, Run]:
+    """Publish a role's runs; ``windows`` is the digest of its slices, ``left_out`` a file that is not there."""
+
+    def publish(stage: Stage, upstream: list[Run], files: dict[str, Any], **sections: Any) -> Run:
+        kept = {path: content for path, content in files.items() if path != left_out}
+        words = {"role": str(role), "params": _PARAMS, "constants": _CONSTANTS, "files": kept}
+        return made.made(store, stage, upstream=upstream, **words, **sections)
+
+    model = {**made.MODEL, "id": f"tiny_{role.lower()}#1", "role": str(role)}
+    tau = results(TAU_RATE_MATCHED_PARQUET_BASENAME=thresholds())
+    fitted = {**results(METRICS_PARQUET_BASENAME=grid(role), RASTER_NPZ_BASENAME=raster(0, 2)), **tau}
+    s02 = publish(Stage.S02, [], fitted, model=model, datasets=slices(windows, A_cal=24))
+    s02b = publish(Stage.S02B, [s02], results(GSTAR_JSON_BASENAME=chosen_from(s02)))
+    held_out = results(RASTER_NPZ_BASENAME=raster(1, 3))
+    s03 = publish(Stage.S03, [s02, s02b], held_out, model=model, datasets=slices(windows, A_cal=24, A_raster=48))
+    s04 = publish(Stage.S04, [s02, s03], tau)
+    carried = {**tau, **tables(T02_GENERALIZATION=t02(role)), **figures(CANON.RUN_SUBDIR.FIGS, 6)}
+    answers = frames.t03().assign(model_role=str(role), n_questions=326, dataset_role="ARC_MCQ")
+    asked = {**tables(T03_ARC=answers), **figures(CANON.RUN_SUBDIR.FIGS, 7)}
+    return {
+        Stage.S05: publish(Stage.S05, [s02, s02b, s03, s04], analysis_files(role)),
+        Stage.S06B: publish(Stage.S06B, [s02, s02b], carried, model=model, datasets=slices(windows, B_eval=32)),
+        Stage.S06ARC: publish(Stage.S06ARC, [s02b], asked, model=model),
+    }
+
+
+def evidence_of(store: RunStore, role: ModelRole, **words: Any) -> RoleEvidence:
+    return gather(role, make_runs(store, role, **words), store)
+
+
+def with_table(evidence: RoleEvidence, name: str, change: Any) -> RoleEvidence:
+    """The evidence with one table's frame changed."""
+    sourced = evidence.tables[name]
+    return replace(evidence, tables={**evidence.tables, name: replace(sourced, frame=change(sourced.frame.copy()))})

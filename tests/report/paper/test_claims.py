@@ -1,0 +1,253 @@
+"""Claims on tables whose verdict is known: each rule met, and broken one clause at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from report.paper.made_study import KEY, evidence_of, make_runs, with_table
+
+from critnb.canon import CANON, Claim, Criterion, GCondition, Intervention, ModelRole, Stage
+from critnb.errors import CritnbError, DependencyError, IntegrityError
+from critnb.report.claims import Claimed, ClaimVerdict, Judged, Sourced, evaluate, gather, verdict_table
+from critnb.report.claims.c3_carried import recomputed
+from critnb.report.provenance import Provenance
+from critnb.report.replication import replicate
+from critnb.runs import RunStore
+
+TABLE = CANON.TABLE
+SUPPORTED, NOT_SUPPORTED, NOT_AVAILABLE = ClaimVerdict
+
+
+def judged(evidence, claim: Claim) -> Judged:
+    (found,) = [each for each in evaluate([evidence]) if each.id is claim]
+    return found.by_role[evidence.role]
+
+
+def first_at_gstar(frame: pd.DataFrame) -> pd.Index:
+    return frame.index[frame["opt_is_gstar"] & (frame["g"] != 1)][:1]
+
+
+def edited(column, value, where=lambda frame: frame.index[:1]):
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        frame.loc[where(frame), column] = value
+        return frame
+
+    return change
+
+
+@pytest.mark.parametrize("claim", Claim)
+def test_a_study_that_meets_every_rule_supports_every_claim_and_shows_rows(base, claim):
+    found = judged(base, claim)
+    assert found.verdict is SUPPORTED, found.reason
+    for row in found.rows:
+        run = next(run for run in base.runs.values() if run.run_id == row.run_id)
+        assert run.artifacts[row.artifact].sha256 == row.sha256
+
+
+def test_c1_one_threshold_beyond_the_gate_decides_and_is_the_row_shown(base):
+    frame = base.thresholds[Stage.S04].frame.copy()
+    frame.loc[37, "events"] = frame.loc[37, "target_events"] - 5  # the gate is max(1, 4000 / 1000) = 4
+    broken = replace(base, thresholds={**base.thresholds, Stage.S04: replace(base.thresholds[Stage.S04], frame=frame)})
+    found = judged(broken, Claim.C1_RATES_MATCH)
+    assert found.verdict is NOT_SUPPORTED
+    assert found.rows[0].values["events"] == 3995
+    frame.loc[37, "events"] = 3996
+    assert judged(broken, Claim.C1_RATES_MATCH).verdict is SUPPORTED
+
+
+def test_c1_a_held_out_rate_beyond_the_wide_bound_decides(base):
+    broken = with_table(base, TABLE.T01_SUMMARY, edited("achieved_rate_max_abs_err", 6e-4))
+    assert judged(broken, Claim.C1_RATES_MATCH).verdict is NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "verdict"),
+    [
+        (TABLE.T06_ABLATIONS, "opt_delta_b_tot_vs_g1_ci_low", -1e-6, NOT_SUPPORTED),
+        (TABLE.T06_ABLATIONS, "opt_delta_b_tot_vs_g1_ci_low", np.nan, NOT_AVAILABLE),
+        (TABLE.T01_SUMMARY, "opt_delta_b_tot_p", 0.05, NOT_SUPPORTED),
+        (TABLE.T01_SUMMARY, "opt_delta_b_tot_shift_p", 0.2, NOT_SUPPORTED),
+        (TABLE.T01_SUMMARY, "opt_delta_b_tot_shift_p", np.nan, NOT_AVAILABLE),
+        (TABLE.T01_SUMMARY, "delta_b_tot", -0.1, NOT_SUPPORTED),
+    ],
+)
+def test_c2_one_condition_that_lacks_a_clause_decides(base, table, column, value, verdict):
+    def where(frame):
+        if "opt_is_gstar" in frame:
+            return first_at_gstar(frame)
+        chosen = (frame["g_condition"] == GCondition.gstar) & (frame["intervention_id"] == Intervention.MLP_GLOBAL)
+        return frame.index[chosen & (frame["g"] != 1)][:1]
+
+    assert judged(with_table(base, table, edited(column, value, where)), Claim.C2_BRANCHING_VARIES).verdict is verdict
+
+
+def test_c2_where_g_star_is_g1_there_is_no_contrast(base):
+    six = judged(base, Claim.C2_BRANCHING_VARIES)
+    assert "6 of 6 conditions" in six.reason  # g* is 1 in two of the eight
+    assert "2 have g* = g1" in six.reason
+    none = judged(with_table(base, TABLE.T06_ABLATIONS, lambda frame: frame.assign(g=1.0)), Claim.C2_BRANCHING_VARIES)
+    assert none.verdict is NOT_AVAILABLE
+
+
+def a_grid(gains: list[float], b_tot: list[float]) -> Sourced:
+    frame = pd.DataFrame(
+        {"gain": gains, "b_tot": b_tot, "spike_def_id": "x", "target_rate": 1e-5,
+         "intervention_id": str(Intervention.MLP_GLOBAL), "null_id": "NULL_NONE"}
+    )  # fmt: skip
+    return Sourced("grid", frame, ("gain",), "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("gains", "b_tot", "gstar"),
+    [
+        ([0.8, 1.0, 1.3], [0.9, 0.95, 1.04], 1.3),
+        ([0.8, 1.0, 1.2], [1.1, 0.8, 0.9], 0.8),  # a tie, both as far from one: the smaller
+        ([0.7, 1.0, 1.1], [1.1, 0.8, 0.9], 1.1),  # a tie: the closer to one
+        ([0.9, 1.0, 1.1], [0.9, 0.9, 0.9], 1.0),
+    ],
+)
+def test_c3_the_argmin_and_its_ties_by_hand(gains, b_tot, gstar):
+    assert recomputed(a_grid(gains, b_tot)).tolist() == [gstar]
+
+
+def _other_grid(evidence):
+    frame = evidence.grid.frame.copy()
+    frame.loc[(frame["gain"] == 1.3) & (frame["target_rate"] == 1e-5), "b_tot"] = 1.0
+    return replace(evidence, grid=replace(evidence.grid, frame=frame))
+
+
+def _one_ulp(stage):
+    def change(evidence):
+        frame = evidence.thresholds[stage].frame.copy()
+        frame.loc[11, "tau"] = np.nextafter(frame.loc[11, "tau"], np.inf)
+        return replace(
+            evidence, thresholds={**evidence.thresholds, stage: replace(evidence.thresholds[stage], frame=frame)}
+        )
+
+    return change
+
+
+def _other_g(table):
+    return lambda evidence: with_table(
+        evidence, table, edited("g", 0.95, lambda frame: frame.index[frame["g"] != 1][-1:])
+    )
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda e: replace(e, computed_from={**e.computed_from, "metrics_sha256": "0" * 64}), "computed from other files"),
+        (lambda e: replace(e, computed_from={**e.computed_from, "run_id": "RUN_S02_000000000000"}), "computed from other"),
+        (_other_grid, "argmin over the grid"),
+        (_other_g(TABLE.T02_GENERALIZATION), TABLE.T02_GENERALIZATION),
+        (_other_g(TABLE.T03_ARC), TABLE.T03_ARC),
+        (_other_g(TABLE.T06_ABLATIONS), TABLE.T06_ABLATIONS),
+        (_other_g(TABLE.T08_SIGNATURES), TABLE.T08_SIGNATURES),
+        (lambda e: with_table(e, TABLE.T01_SUMMARY, lambda f: f.assign(opt_is_gstar=f["g"] == 1.3)), TABLE.T01_SUMMARY),
+        (_one_ulp(Stage.S06B), "differ from those fitted"),
+        (_one_ulp(Stage.S04), "differ from those fitted"),
+        (lambda e: replace(e, windows={**e.windows, Stage.S03: np.array([0, 1], np.int32)}), "share windows"),
+    ],
+)  # fmt: skip
+def test_c3_each_part_that_does_not_hold_decides_and_is_named(base, harm, words):
+    found = judged(harm(base), Claim.C3_GSTAR_CARRIED_OVER)
+    assert found.verdict is NOT_SUPPORTED
+    assert words in found.reason
+
+
+def _verdict(criterion, value, n=1):
+    return lambda e: with_table(
+        e,
+        TABLE.T08_SIGNATURES,
+        edited("verdict", value, lambda frame: frame.index[frame["criterion_id"] == criterion][:n]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("harm", "verdict"),
+    [
+        (_verdict(Criterion.X5_DEPENDS_ON_SPIKE_DEF, "fail"), NOT_SUPPORTED),
+        (_verdict(Criterion.X1_NULL_EXPLAINS_BRANCHING, "fail"), NOT_SUPPORTED),
+        (_verdict(Criterion.X1_NULL_EXPLAINS_BRANCHING, "fail", 8), SUPPORTED),  # alike under both definitions
+        (_verdict(Criterion.X1_NULL_EXPLAINS_BRANCHING, "not available"), NOT_AVAILABLE),
+        (_verdict(Criterion.X5_DEPENDS_ON_SPIKE_DEF, "not available"), NOT_AVAILABLE),
+        (_verdict(Criterion.S1_BRANCHING, "fail", 8), SUPPORTED),
+        (lambda e: with_table(e, TABLE.T08_SIGNATURES, lambda f: f[f["spike_def_id"] == f["spike_def_id"].iloc[0]]),
+         NOT_AVAILABLE),
+    ],
+)  # fmt: skip
+def test_c4_verdicts_of_t08_decide(base, harm, verdict):
+    assert judged(harm(base), Claim.C4_ROBUST_TO_SPIKE_DEF).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("roles", "over_all"),
+    [
+        ([SUPPORTED], SUPPORTED),
+        ([SUPPORTED, SUPPORTED], SUPPORTED),
+        ([SUPPORTED, NOT_SUPPORTED], NOT_SUPPORTED),
+        ([NOT_AVAILABLE, NOT_SUPPORTED], NOT_SUPPORTED),
+        ([SUPPORTED, NOT_AVAILABLE], NOT_AVAILABLE),
+    ],
+)
+def test_over_all_roles_the_weakest_decides(roles, over_all):
+    by_role = {role: Judged(verdict, "") for role, verdict in zip(ModelRole, roles, strict=False)}
+    assert Claimed(Claim.C1_RATES_MATCH, "", "", by_role).verdict is over_all
+
+
+def test_a_reader_sees_every_claim_in_every_role(base, instruct):
+    table = verdict_table(evaluate([base, instruct]))
+    assert table[["claim", "role"]].drop_duplicates().shape[0] == len(Claim) * 2
+
+
+PROVENANCE = Provenance(
+    run_id="RUN_S07_0123456789ab", stage_id=Stage.S07, model_id="a + b", config_hash="0", code_version="0.1.0"
+)
+
+
+def test_t07_puts_the_numbers_of_t01_at_each_g_star_beside_each_other(base, instruct):
+    table = replicate({each.role: each for each in (base, instruct)}, PROVENANCE).table
+    assert table is not None
+    for who, evidence in (("base", base), ("instruct", instruct)):
+        t01 = evidence.tables[TABLE.T01_SUMMARY].where(opt_is_gstar=True).sort_values(KEY)
+        shown = table.sort_values(KEY)
+        assert shown[f"delta_b_tot_at_gstar_{who}"].tolist() == t01["delta_b_tot"].tolist()
+        assert shown[f"opt_chi_at_gstar_{who}_ci_high"].tolist() == t01["opt_chi_ci_high"].tolist()
+        assert shown[f"gstar_{who}"].tolist() == t01["g"].tolist()
+        assert set(shown[f"run_id_s05_{who}"]) == {"-"}  # what the made tables say of their run
+
+
+def test_t07_is_not_available_with_one_role_or_other_windows_or_rates(base, instruct, tmp_path):
+    assert "only BASE has run" in replicate({ModelRole.BASE: base}, PROVENANCE).reason
+    other = evidence_of(RunStore(tmp_path / "runs"), ModelRole.INSTRUCT, windows="b" * 64)
+    unpaired = replicate({ModelRole.BASE: base, ModelRole.INSTRUCT: other}, PROVENANCE)
+    assert unpaired.table is None
+    assert "different windows" in unpaired.reason
+    fewer = with_table(instruct, TABLE.T01_SUMMARY, lambda frame: frame[frame["target_rate"] > 1e-5])
+    assert "different rates" in replicate({ModelRole.BASE: base, ModelRole.INSTRUCT: fewer}, PROVENANCE).reason
+
+
+def test_runs_of_two_chains_are_no_evidence(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    ends = make_runs(store, ModelRole.BASE)
+    mixed = {**ends, Stage.S06ARC: make_runs(store, ModelRole.INSTRUCT)[Stage.S06ARC]}
+    with pytest.raises(DependencyError, match="both upstream of this paper"):
+        gather(ModelRole.BASE, mixed, store)
+
+
+@pytest.mark.parametrize(
+    ("basename", "error"),
+    [(CANON.OUTPUT.GSTAR_JSON_BASENAME, IntegrityError), (CANON.OUTPUT.RUN_RECORD_JSON, CritnbError)],
+)
+def test_a_changed_file_is_refused(tmp_path, basename, error):
+    store = RunStore(tmp_path / "runs")
+    ends = make_runs(store, ModelRole.BASE)
+    (selected,) = store.runs(Stage.S02B)
+    path = next(selected.path.rglob(basename))
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b"0.1", b"0.2", 1).replace(b'"runner.py"', b'"runner.pY"', 1) + b" ")
+    with pytest.raises(error):
+        gather(ModelRole.BASE, ends, store)

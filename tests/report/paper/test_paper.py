@@ -1,0 +1,299 @@
+"""The rendered paper: every number in it is the cell that it says it is, in HTML and PDF, whatever the verdicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from markdown_it.token import Token
+from report.paper.made_study import evidence_of, with_table
+from report.paper.reading import Page, pdf_text
+
+from critnb.canon import CANON, Criterion, ModelRole, Stage
+from critnb.errors import DependencyError, PaperError
+from critnb.gates import Verdict
+from critnb.report.claims import Sourced, evaluate
+from critnb.report.paper import Facts, Paper, compose
+from critnb.report.paper.bibliography import load
+from critnb.report.paper.cells import Cell, Kind, Ledger, Origin
+from critnb.report.paper.facts import File
+from critnb.report.paper.markup import Target
+from critnb.report.paper.pdf import compiled, source
+from critnb.report.paper.setting import Setting
+from critnb.report.paper.templates import FOLDER
+from critnb.report.provenance import Provenance
+from critnb.report.replication import replicate
+from critnb.report.schema import T07
+from critnb.runs import RunStore
+from critnb.runs.encoding import json_bytes
+from critnb.stages import STAGES
+
+S07 = "RUN_S07_0123456789ab"
+# what stands in the prose beside cells: names that end in digits, and the level that all intervals of the tables have
+NAMES = re.compile(r"\b[A-Za-z_]+\d+\b|95 %")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def facts_of(*roles, title="Cascades & <gains>", authors=("Ada Example",)) -> Facts:
+    claims = evaluate(roles)
+    content = json.loads(json_bytes([each.as_dict() for each in claims]))
+    provenance = Provenance(run_id=S07, stage_id=Stage.S07, model_id="a + b", config_hash="0", code_version="0.1.0")
+    found = replicate({each.role: each for each in roles}, provenance)
+    t07 = None if found.table is None else Sourced(T07.name, found.table, T07.key, S07, "tables/t07.parquet", "c" * 64)
+    path = f"{CANON.RUN_SUBDIR.RESULTS}/{CANON.OUTPUT.CLAIMS_JSON_BASENAME}"
+    file = File(CANON.OUTPUT.CLAIMS_JSON_BASENAME, S07, path, "d" * 64, content)
+    return Facts(title, authors, "0.1.0", roles, claims, file, t07, found.reason)
+
+
+def all_fail(evidence):
+    """No signature passes, every falsifier has falsified, and no gain changes anything."""
+    for name, change in (
+        (CANON.TABLE.T08_SIGNATURES, lambda f: f.assign(verdict=str(Verdict.FAIL))),
+        (CANON.TABLE.T06_ABLATIONS, lambda f: f.assign(opt_delta_b_tot_vs_g1_ci_low=-1.0)),
+        (CANON.TABLE.T01_SUMMARY, lambda f: f.assign(achieved_rate_max_abs_err=0.1)),
+    ):
+        evidence = with_table(evidence, name, change)
+    return replace(evidence, windows=dict.fromkeys(evidence.windows, np.array([1])))
+
+
+def none_available(evidence):
+    """Every verdict and most numbers are missing."""
+    for name, change in (
+        (CANON.TABLE.T08_SIGNATURES, lambda f: f.assign(verdict=str(Verdict.NOT_AVAILABLE), value=np.nan)),
+        (CANON.TABLE.T06_ABLATIONS, lambda f: f.assign(opt_delta_b_tot_vs_g1_ci_low=np.nan)),
+        (CANON.TABLE.T03_ARC, lambda f: f.assign(opt_accuracy_vs_g1=np.nan, accuracy=np.nan, accuracy_ci_low=np.nan)),
+    ):
+        evidence = with_table(evidence, name, change)
+    return evidence
+
+
+@pytest.fixture(scope="module")
+def studies(base, instruct) -> dict[str, Facts]:
+    return {
+        "both": facts_of(base, instruct),
+        "one": facts_of(instruct),
+        "fails": facts_of(all_fail(base), all_fail(instruct)),
+        "missing": facts_of(none_available(base)),
+    }
+
+
+@pytest.fixture(scope="module")
+def papers(studies) -> dict[str, Paper]:
+    return {name: compose(facts) for name, facts in studies.items()}
+
+
+@pytest.fixture(scope="module", params=["both", "one", "fails", "missing"])
+def name(request) -> str:
+    return request.param
+
+
+def page_of(paper: Paper) -> Page:
+    return Page(paper.html)
+
+
+def test_no_digit_stands_in_the_prose_but_in_names(papers, name):
+    prose = " ".join(page_of(papers[name]).prose)
+    for known in (f"{CANON.PROJECT.ID} 0.1.0", S07, *(spec.asks for spec in STAGES)):
+        prose = prose.replace(known, "")
+    assert re.findall(r".{0,30}\d.{0,30}", NAMES.sub("", prose)) == []
+
+
+def test_code_and_links_hold_names_of_runs_files_and_works_only(papers, studies, name):
+    page, roles = page_of(papers[name]), studies[name].roles
+    runs = [run for evidence in roles for run in evidence.runs.values()]
+    known = (
+        {run.run_id for run in runs} | {path for run in runs for path in run.artifacts} | {S07, "tables/t07.parquet"}
+    )
+    known |= {artifact.sha256[:12] for run in runs for artifact in run.artifacts.values()}
+    known |= {run.record_sha256[:12] for run in runs} | {"c" * 12}
+    models = {run.record.model["id"] for run in runs if run.record.model}
+    formulas = [text for text in page.code if text not in known | models]
+    assert all(set(NUMBER.findall(NAMES.sub("", text))) <= {"1"} for text in formulas), formulas
+    works = {work.label for work in load(FOLDER).values()} | {work.link for work in load(FOLDER).values()}
+    rest = {text for _, text in page.links} - works
+    assert {text for text in rest if re.search(r"\d", text)} <= {
+        f"{word} {number}"
+        for word, key in (("Figure", "F"), ("Table", "T"))
+        for number in (f"{key}{n:02d}" for n in range(15))
+    }
+
+
+def _again(cell: Cell, facts: Facts):
+    """The value of a cell, taken from the run that it names by other means than the paper's."""
+    origin = cell.origin
+    if origin.kind is Kind.FIELD:
+        return _field(origin, facts)
+    frame = _frame(origin, facts)
+    for column, value in origin.at.items():
+        frame = frame[frame[column] == value]
+    if origin.kind is Kind.CELL:
+        assert len(frame) == 1
+        return frame[origin.column].iloc[0]
+    return {
+        "count": len,
+        "smallest": lambda f: np.nanmin(f[origin.column]),
+        "largest": lambda f: np.nanmax(f[origin.column]),
+    }[origin.fold](frame)
+
+
+def _frame(origin: Origin, facts: Facts):
+    if origin.name == T07.name:
+        return facts.replication.frame
+    tables = [t for e in facts.roles for t in (*e.tables.values(), e.choices) if t.run_id == origin.run_id]
+    (sourced,) = [table for table in tables if table.table == origin.name]
+    assert (sourced.artifact, sourced.sha256) == (origin.artifact, origin.sha256)
+    return sourced.frame
+
+
+def _field(origin: Origin, facts: Facts):
+    if origin.name == CANON.OUTPUT.BIBLIOGRAPHY_YAML_BASENAME:
+        return load(FOLDER)[origin.column].line
+    if origin.run_id == S07:
+        node = facts.claims_file.content
+    else:
+        run = next(run for e in facts.roles for run in e.runs.values() if run.run_id == origin.run_id)
+        assert origin.sha256 == run.record_sha256
+        node = json.loads((run.path / origin.artifact).read_text())
+    for part in origin.column.split("."):
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    return node
+
+
+def test_every_number_is_its_cell_at_the_precision_shown(papers, studies, name):
+    paper = papers[name]
+    values = page_of(paper).values
+    assert len(values) == paper.n_values > 150
+    entries = paper.evidence["values"]
+    assert sorted({number for number, _ in values}) == list(range(len(entries)))
+    for number, text in values:
+        entry = entries[number]
+        origin = Origin(**{**{k: v for k, v in entry["origin"].items() if k != "table"}, "name": entry["origin"]["table"],
+                           "kind": Kind(entry["origin"]["kind"])})  # fmt: skip
+        value = _again(Cell(None, origin), studies[name])
+        spec = entry["format"]
+        expected = " ".join(str(value).split()) if spec == "text" else format(value, spec)
+        assert text.replace("−", "-") == expected == entry["shown"].replace("−", "-"), entry
+
+
+def test_the_pdf_shows_the_same_numbers_as_the_html(papers, name):
+    page, text = page_of(papers[name]), pdf_text(papers[name].pdf)
+    addresses = [text for href, text in page.links if href.startswith("https:")]  # they are broken at their dots
+    rest = [text for href, text in page.links if not href.startswith("https:")]
+    in_html = Counter(NUMBER.findall(" ".join([*page.prose, *page.code, *rest, *(text for _, text in page.values)])))
+    in_pdf = Counter(NUMBER.findall(text))
+    pages = Counter(map(str, range(1, 1 + text.count("\n"))))
+    fragments = Counter(re.findall(r"\d+", " ".join(addresses)) + NUMBER.findall(" ".join(addresses)))
+    assert in_html - in_pdf == Counter()
+    assert in_pdf - in_html - pages - fragments == Counter()
+
+
+def test_the_page_needs_nothing_beside_it(papers, name):
+    page = page_of(papers[name])
+    assert page.images
+    assert all(image.startswith("data:image/png;base64,") for image in page.images)
+    assert not re.search(r"<(script|link|iframe)|url\(", papers[name].html)
+    assert len(page.ids) == len(set(page.ids))
+    inner = {href[1:] for href, _ in page.links if href.startswith("#")}
+    assert inner <= set(page.ids)
+
+
+def test_the_wording_follows_the_verdicts(papers):
+    words = {name: " ".join(" ".join(page_of(paper).prose).split()) for name, paper in papers.items()}
+    assert "Branching varies with the gain beyond what the nulls vary, in every condition" in words["both"]
+    assert "The signatures agree in every condition; that is compatible with quasi-critical" in words["both"]
+    assert "Only the model of role INSTRUCT has run" in words["one"]
+    assert "Table T07 is not available: only INSTRUCT has run; BASE is missing." in words["one"]
+    for words_of_support in (
+        "Branching varies with the gain beyond what",
+        "The signatures agree",
+        "The findings do not depend",
+    ):
+        assert words_of_support not in words["fails"]
+    assert "That branching varies with the gain beyond its nulls is not supported" in words["fails"]
+    assert "g* was chosen mechanically and carried over unchanged is not supported" in words["fails"]
+    assert "Rates do not match their targets everywhere" in words["fails"]
+    assert "Whether branching varies with the gain beyond its nulls is not available." in words["missing"]
+    assert "Robustness to the definition of an event is not available." in words["missing"]
+
+
+def test_markdown_holds_the_same_values_and_no_marks_of_the_machine(papers, name):
+    text = "\n".join(papers[name].markdown.values())
+    assert not re.search("[\ue000-\uf8ff]", text)
+    assert "[@" not in text
+    assert "](fig:" not in text
+    assert all(shown.replace("|", "") in re.sub(r"\\(.)", r"\1", text).replace("|", "")
+               for shown in (entry["shown"] for entry in papers[name].evidence["values"]))  # fmt: skip
+
+
+def test_figures_are_those_of_the_runs_by_their_digests(papers, studies):
+    figures = papers["both"].evidence["figures"]
+    assert {each["figure"] for each in figures if each["role"] == "BASE"} == {f"F{n:02d}" for n in range(1, 15)}
+    runs = {run.run_id: run for evidence in studies["both"].roles for run in evidence.runs.values()}
+    for each in figures:
+        for path, digest in each["files"].items():
+            assert runs[each["run_id"]].artifacts[path].sha256 == digest
+
+
+def test_a_missing_figure_names_run_and_file(tmp_path):
+    name = f"{CANON.RUN_SUBDIR.FIGS}/{CANON.FIGURE.F06_GENERALIZATION_B}"
+    for suffix, words in ((".png", CANON.FIGURE.F06_GENERALIZATION_B), (".pdf", f"{name}.pdf")):
+        evidence = evidence_of(RunStore(tmp_path / suffix), ModelRole.BASE, left_out=f"{name}{suffix}")
+        with pytest.raises(DependencyError, match=words) as caught:
+            compose(facts_of(evidence))
+        assert evidence.runs[Stage.S06B].run_id in str(caught.value)
+
+
+def test_bytes_depend_on_the_paper_alone(papers, studies, tmp_path):
+    again = compose(studies["both"])
+    assert (again.pdf, again.html, again.markdown) == (
+        papers["both"].pdf,
+        papers["both"].html,
+        papers["both"].markdown,
+    )
+    code = (
+        "import sys; from critnb.report.paper.pdf import compiled; from critnb.report.paper.setting import Setting\n"
+        "from critnb.report.paper.cells import Ledger; from critnb.report.paper.markup import parse, parser\n"
+        "setting = Setting('T', ('A',), 'm', {}, Ledger(), {})\n"
+        "sys.stdout.buffer.write(compiled([parse(parser(), '# A\\n\\nb γ\\n\\n| x |\\n| --- |\\n| 1 |\\n')], setting))"
+    )
+    made = set()
+    for zone, home in (("Asia/Tokyo", tmp_path), ("America/Lima", FOLDER)):
+        environment = {**os.environ, "TZ": zone, "HOME": str(home), "LC_ALL": "C"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, check=True
+        )
+        made.add(done.stdout)
+    assert len(made) == 1
+
+
+HOSTILE = 'a#b $x$ *y* _z_ `c` "q" \\n #panic("x") [l](u) <t> @r // no'
+
+
+def test_text_is_never_read_as_markup(base):
+    facts = facts_of(base, title=HOSTILE, authors=(HOSTILE,))
+    paper = compose(facts)
+    assert "tiny_base#1" in page_of(paper).code
+    assert HOSTILE in " ".join(page_of(paper).prose)
+    assert HOSTILE.replace(" ", "") in re.sub(r"\s", "", pdf_text(paper.pdf))
+
+
+def test_a_token_without_a_rule_for_the_pdf_is_an_error():
+    setting = Setting("T", (), "m", {}, Ledger(), {})
+    with pytest.raises(PaperError, match="html_block"):
+        source([[Token("html_block", "", 0)]], setting)
+    with pytest.raises(PaperError, match="cannot be set"):
+        compiled([[Token("paper_reference", "", 0, meta={"targets": [Target("fig", "F99")]})]], setting)
+
+
+def test_criteria_are_all_in_the_paper(papers):
+    text = " ".join(page_of(papers["both"]).prose)
+    for criterion in Criterion:
+        first, *words = criterion.split("_")
+        assert " ".join([first, *map(str.lower, words)]) in text
