@@ -46,6 +46,7 @@ def begun(
     config: bytes = CONFIG,
     identity: Mapping[str, Any] | None = None,
     files: Files | None = None,
+    config: bytes = CONFIG,
     gates: Sequence[Gate] = (),
     **sections: Any,
 ) -> PartialRun:
