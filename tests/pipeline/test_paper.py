@@ -56,7 +56,9 @@ def test_one_role_gives_a_paper_whose_numbers_are_the_tables(whole):
     assert [each["claim"] for each in claims] == list(Claim)
     assert {role for each in claims for role in each["roles"]} == {ModelRole.BASE}
     by_id = {each["claim"]: each["verdict"] for each in claims}
-    assert by_id[Claim.C1_RATES_MATCH] == by_id[Claim.C3_GSTAR_CARRIED_OVER] == "supported"
+    assert by_id[Claim.C3_GSTAR_CARRIED_OVER] == "supported"
+    # at rates of 0.01 and more, held-out rates leave the absolute bound
+    assert by_id[Claim.C1_RATES_MATCH] == "not supported"
     assert T07 not in run.artifacts
     assert "Table T07 is not available: only BASE has run" in html_of(run)
     assert run.read_bytes(f"{DIR.PAPER}/{OUT.PAPER_PDF_BASENAME}").startswith(b"%PDF")
@@ -119,13 +121,15 @@ def test_both_roles_are_joined_in_one_paper_with_t07(whole, inputs, tmp_path, ru
     assert runner("phase5", *options, "--role", "INSTRUCT").returncode == 0
     done = runner(COMMAND, *options)
     assert done.returncode == 0, done.stderr
-    run = run_of(runs, Stage.S07)
+    run = RunStore(runs).latest(Stage.S07)
     assert run.roles == tuple(ModelRole)
     assert check_evidence(run) > 100
     table = load_table(run, CANON.TABLE.T07_REPLICATION_SUMMARY)
-    # the same model in both roles
-    for name in ("gstar", "delta_b_tot_at_gstar", "chi_at_gstar"):
+    # the same model in both roles, but for the null's draws
+    for name in ("gstar", "chi_at_gstar"):
         assert table[f"{name}_base"].tolist() == table[f"{name}_instruct"].tolist()
+    delta = (table["delta_b_tot_at_gstar_base"] - table["delta_b_tot_at_gstar_instruct"]).abs()
+    assert delta.max() < 0.02
     analysed = {each.roles[0]: each.run_id for each in RunStore(runs).runs(Stage.S05)}
     assert set(table["run_id_s05_instruct"]) == {analysed[ModelRole.INSTRUCT]}
     assert "INSTRUCT" in pdf_text(run.read_bytes(f"{DIR.PAPER}/{OUT.PAPER_PDF_BASENAME}"))

@@ -13,7 +13,8 @@ RULE = (
     f"On A_cal the events of every layer, setting, rate and spike definition miss the target count by at most "
     f"max(1, {_REL:g} of it), counted in the threshold table; and on A_raster, where nothing was fitted, no layer's rate is "
     "further from its target than rate_match_tol_abs of T01. The first part is exact counting, so nothing is tested and "
-    "nothing corrected for; the second is a wide bound, and how far held-out rates drift is reported beside it."
+    "nothing corrected for; the second is an absolute bound, wide at low rates, and how far held-out rates drift is "
+    "reported beside it."
 )
 
 
@@ -39,6 +40,6 @@ def judge(evidence: RoleEvidence) -> Judged:
     )
     reason = (
         f"{missed} of {len(excess)} thresholds miss the gate on A_cal; on A_raster {drifted} of {len(wide)} conditions "
-        "leave the wide bound"
+        "leave the absolute bound"
     )
     return Judged.of(not missed and not drifted, reason, rows)
