@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 PACK_ROOT = Path(__file__).resolve().parent.parent
 SPEC_DIR = PACK_ROOT / "spec"
+REGISTRY_FILE = SPEC_DIR / "00_CANONICAL.yaml"
+DOCS_DIR = PACK_ROOT / "docs"
 
 
 class _Id(StrEnum):
@@ -222,6 +224,9 @@ class _Output(_Section):
     PAPER_PDF_BASENAME: str
     BIBLIOGRAPHY_YAML_BASENAME: str
     MANIFEST_SHA256_BASENAME: str
+    RO_CRATE_JSON_BASENAME: str
+    CITATION_CFF_BASENAME: str
+    ZENODO_JSON_BASENAME: str
     INDEX_HTML_BASENAME: str
 
 
@@ -307,6 +312,7 @@ class Registry(_Section):
     EXIT: dict[str, int]
     ENUM: dict[str, tuple[str, ...]]
     PATH: _Path
+    PACK: tuple[str, ...]
     RUN_SUBDIR: _RunSubdir
     OUTPUT: _Output
     FIGURE: _Figure
@@ -325,7 +331,7 @@ class Registry(_Section):
 
 
 def _load() -> Registry:
-    registry = Registry.model_validate(yaml.safe_load((SPEC_DIR / "00_CANONICAL.yaml").read_text(encoding="utf-8")))
+    registry = Registry.model_validate(yaml.safe_load(REGISTRY_FILE.read_text(encoding="utf-8")))
     in_code: dict[str, tuple[str, ...]] = {key: tuple(enum) for key, enum in _ENUMS.items()}
     agree = (
         in_code == registry.ENUM

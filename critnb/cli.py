@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole
 from critnb.errors import CritnbError
-from critnb.params import Params, load
+from critnb.params import Params, dump_yaml, load
 from critnb.stages import STAGES
 
 
@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "show", _show, "show a run", runs=True).add_argument("run", metavar="RUN")
     verify = _add(commands, "verify", _verify, "hash every file of runs again", runs=True)
     verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
+    verify.add_argument("--release", type=Path, metavar="FILE", help="check a release's zip from scratch instead")
+    verify.add_argument("--no-recompute", action="store_true", help="of a release, do not compute the tables again")
     diff = _add(commands, "diff", _diff, "say what differs between two runs of a stage", runs=True)
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
@@ -155,23 +157,11 @@ def _run_name(text: str) -> str:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from critnb.runs import RunState, RunStore, verify
+    from critnb.cli_verify import verify_release, verify_runs
 
-    store = RunStore(arguments.runs_dir.resolve())
-    names = [_run_name(run) for run in arguments.run] or [
-        e.run_id for e in store.entries() if e.state is RunState.complete
-    ]
-    bad = 0
-    for name in names:
-        findings = verify(store.open(name).path if not arguments.run else store.path(name))
-        bad += bool(findings)
-        print(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
-        for finding in findings:
-            print(f"  {finding}")
-    if bad:
-        print(f"error: {bad} of {len(names)} runs are not what their records say", file=sys.stderr)
-        return int(Exit.BAD_INPUT)
-    return int(Exit.DONE)
+    if arguments.release is not None:
+        return verify_release(arguments.release, recompute=not arguments.no_recompute)
+    return verify_runs(arguments.runs_dir.resolve(), [_run_name(run) for run in arguments.run])
 
 
 def _diff(arguments: argparse.Namespace) -> int:
@@ -192,10 +182,7 @@ def _index(arguments: argparse.Namespace) -> int:
 
 
 def _params(arguments: argparse.Namespace) -> int:
-    import yaml
-
-    sections = load(arguments.file).params.sections()
-    print(yaml.safe_dump(sections, sort_keys=False, allow_unicode=True), end="")
+    print(dump_yaml(load(arguments.file).params.sections()), end="")
     return int(Exit.DONE)
 
 

@@ -23,6 +23,7 @@ from critnb.follow import following
 from critnb.local import Local
 from critnb.params import Loaded
 from critnb.plan import PlannedRun, Planner, stage_files
+from critnb.release.manifest import lay_at_root
 from critnb.report.index import refresh_index
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
@@ -96,9 +97,11 @@ def execute(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Load
     it ends, the page of the runs folder is written anew.
     """
     try:
-        return _executed(planned, planner, store, loaded, options)
+        run = _executed(planned, planner, store, loaded, options)
     finally:
         refresh_index(store)
+    lay_at_root(run)
+    return run
 
 
 def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Loaded, options: Options) -> Run:

@@ -1,4 +1,4 @@
-"""The generated parts of the pages under spec/: constants (01), the stage table (13), the keys of a params file (15).
+"""The generated parts of pages: constants (spec/01), stages (13), keys of a params file (15), the library (docs/API.md).
 
 ``python -m critnb.pages`` brings them up to date, and a test fails where they are not.
 """
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from critnb import stages
-from critnb.canon import CANON, SPEC_DIR, DatasetRole
+from critnb.api.reference import reference_markdown
+from critnb.canon import CANON, DOCS_DIR, SPEC_DIR, DatasetRole
 from critnb.errors import DataError
 from critnb.params import Params
 from critnb.plan import named_constants, stage_constants
@@ -134,6 +135,7 @@ GENERATED = (
     Generated(SPEC_DIR / "01_SCIENCE.md", "constants", constants_markdown),
     Generated(SPEC_DIR / "13_PIPELINE_STAGES.md", "stages", stages.markdown),
     Generated(SPEC_DIR / "15_PARAMS.md", "params", params_markdown),
+    Generated(DOCS_DIR / "API.md", "reference", reference_markdown),
 )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from critnb.canon import CANON, Stage
 from critnb.gates import Gate
-from critnb.runs import PartialRun, Run, RunStore, code_facts, environment_facts, hash_inputs
+from critnb.runs import PartialRun, Run, RunStore, code_facts, environment_facts, hash_inputs, upstream_key
 from critnb.runs.files import sha256_hex
 
 CONFIG = b"events:\n  tau0: 2.5\n"
@@ -38,28 +38,37 @@ def begun(
     *,
     upstream: Sequence[Run] = (),
     role: str = "BASE",
+    roles: Sequence[str] = (),
     params: Mapping[str, Any] = PARAMS,
     constants: Mapping[str, float] = CONSTANTS,
     sources: Mapping[str, str] = SOURCES,
+    notebook: bytes = b"[]",
+    config: bytes = CONFIG,
+    identity: Mapping[str, Any] | None = None,
     files: Files | None = None,
     gates: Sequence[Gate] = (),
     **sections: Any,
 ) -> PartialRun:
-    """A run at the end of its work, not yet published; its files' suffixes say how they are written."""
+    """A run at the end of its work, not yet published; its files' suffixes say how they are written.
+
+    With ``roles`` it joins them, and names its upstream runs by stage and role. ``identity`` is what it says that its model
+    and text are.
+    """
+    about = {"roles": list(roles)} if roles else {"role": role, "model": {"weights_sha256": "1" * 64}}
     inputs = hash_inputs(
         stage=stage,
-        sections={"params": params, "role": role, "constants": constants, "model": {"weights_sha256": "1" * 64}},
-        upstream={run.stage: run.run_id for run in upstream},
-        notebook=b"[]",
+        sections={"params": params, "constants": constants, **about, **(identity or {})},
+        upstream={upstream_key(run.stage, run.roles[0]) if roles else run.stage: run.run_id for run in upstream},
+        notebook=notebook,
         sources=sources,
     )
     run = store.create(inputs.run_id())
-    run.write_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML, CONFIG)
+    run.write_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML, config)
     run.update(
         **{
             "command": ["runner.py", "phase2"],
             "params_sections": list(params),
-            "config_hash": sha256_hex(CONFIG),
+            "config_hash": sha256_hex(config),
             "hash_inputs": inputs,
             "dependencies": [each.dependency() for each in upstream],
             "determinism": {"seeds": {}, "flags": {}, "not_deterministic": []},

@@ -8,13 +8,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from critnb.canon import CANON, PACK_ROOT, Adjacency, DatasetRole, Exit, Intervention, ModelRole, SpikeDef
 from critnb.cli import main
 from critnb.errors import ParamsError
-from critnb.params import Params, find, load, parse_override, parse_yaml, validate
+from critnb.params import Params, dump_yaml, find, load, parse_override, parse_yaml, validate
 
 PARAMS_DIR = PACK_ROOT / CANON.PATH.PARAMS_DIR
 
@@ -246,11 +246,13 @@ TREES = st.fixed_dictionaries(
 
 
 @given(TREES)
+@example({"release": {"title": "0E0"}})
+@example({"release": {"title": "\x85", "authors": ["a\u2028b", "Ünal"]}})
 def test_resolved_params_read_back_from_json_and_yaml_are_the_same(tree):
     params = validate(tree, origin="test")
     sections = params.sections()
     assert validate(json.loads(json.dumps(sections)), origin="test") == params
-    assert validate(parse_yaml(yaml.safe_dump(sections), origin="test"), origin="test").sections() == sections
+    assert validate(parse_yaml(dump_yaml(sections), origin="test"), origin="test").sections() == sections
 
 
 @pytest.mark.parametrize("path", sorted(PARAMS_DIR.glob("*.yaml")), ids=lambda path: path.name)
@@ -274,3 +276,24 @@ def test_printed_params_and_schema_are_what_the_pack_reads(capsys):
     assert validate(printed, origin="printed") == load("base.yaml").params
     assert main(["schema"]) == Exit.DONE
     assert json.loads(capsys.readouterr().out) == Params.model_json_schema()
+
+
+@pytest.mark.parametrize(
+    ("name", "models"),
+    [
+        ("qwen2.5-7b.yaml", ["Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-7B-Instruct"]),
+        ("llama-3.1-8b.yaml", ["meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B-Instruct"]),
+    ],
+)
+def test_files_of_paper_scale_name_the_models_and_data_of_the_contract(name, models):
+    params = load(name).params
+    assert [source.id for source in params.models.values()] == models
+    data = [(source.id, source.config, source.split) for source in (params.data.A, params.data.B, params.data.ARC_MCQ)]
+    assert data == [
+        ("Salesforce/wikitext", "wikitext-103-v1", "validation"),
+        ("allenai/c4", "en", "validation"),
+        ("allenai/ai2_arc", "ARC-Challenge", "test"),
+    ]
+    assert params.data.B.streaming
+    defaults = Params()
+    assert (params.windows, params.events, params.gain) == (defaults.windows, defaults.events, defaults.gain)

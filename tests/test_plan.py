@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from critnb import plan
-from critnb.canon import CANON, ModelRole
+from critnb.canon import CANON, ModelRole, Stage
 from critnb.errors import DependencyError, ParamsError
 from critnb.params import load
 from critnb.runs import RunStore
-from critnb.stages import STAGES
+from critnb.stages import STAGES, spec_of
 
 ALL = frozenset(spec.id for spec in STAGES)
 FROM_S01 = ALL - {"S00"}
@@ -74,12 +74,12 @@ def changed(folder: Path, **overrides) -> set[str]:
         ("gain__interventions", ["MLP_GLOBAL"], FROM_S03),
         ("nulls__replicates", 10, FROM_S04 | {"S06B"}),
         ("nulls__seed", 1, FROM_S04 | {"S06B"}),
-        ("analysis__adjacency", "ADJ_8N", {"S05", "S07"}),
+        ("analysis__adjacency", "ADJ_8N", {"S05", "S07", "S08"}),
         ("compute__device", "cpu", set()),
-        ("windows__n_eval_b", 1, {"S06B", "S07"}),
-        ("data__B", {"source": "file", "path": "corpus.txt"}, {"S06B", "S07"}),
-        ("data__ARC_MCQ", {"source": "embedded", "limit": 5}, {"S06ARC", "S07"}),
-        ("release__title", "another", {"S07"}),
+        ("windows__n_eval_b", 1, {"S06B", "S07", "S08"}),
+        ("data__B", {"source": "file", "path": "corpus.txt"}, {"S06B", "S07", "S08"}),
+        ("data__ARC_MCQ", {"source": "embedded", "limit": 5}, {"S06ARC", "S07", "S08"}),
+        ("release__title", "another", {"S07", "S08"}),
     ],
 )
 def test_a_parameter_changes_the_stages_that_read_it_and_those_below(folder, key, value, stages):
@@ -88,7 +88,11 @@ def test_a_parameter_changes_the_stages_that_read_it_and_those_below(folder, key
 
 @pytest.mark.parametrize(
     ("constant", "value", "stages"),
-    [("EPS", 1e-7, FROM_S01), ("CHI_EPS", 1e-9, ALL - {"S01"}), ("BOOTSTRAP_CI_WIDTH_MAX", 0.4, {"S00", "S05", "S07"})],
+    [
+        ("EPS", 1e-7, FROM_S01),
+        ("CHI_EPS", 1e-9, ALL - {"S01"}),
+        ("BOOTSTRAP_CI_WIDTH_MAX", 0.4, {"S00", "S05", "S07", "S08"}),
+    ],
 )
 def test_a_constant_of_the_registry_changes_the_stages_whose_code_names_it(
     folder, monkeypatch, constant, value, stages
@@ -115,6 +119,60 @@ def test_another_content_is_another_run_of_every_stage(folder, tmp_path, change)
 
 def test_roles_never_share_a_run_even_of_the_same_model(folder):
     assert not set(ids(folder).values()) & set(ids(folder, ModelRole.INSTRUCT).values())
+
+
+NEEDED = (Stage.S05, Stage.S06B, Stage.S06ARC)
+
+
+def planned(folder: Path, *roles: ModelRole, runs: Path | None = None, **words) -> dict:
+    loaded = load(folder / "params.yaml")
+    planner = plan.Planner(loaded, roles, RunStore(runs or folder / "runs"), **words)
+    return {(run.spec.id, run.who): run for run in planner.plan([spec_of(Stage.S07)])}
+
+
+def lay(runs: Path, ids_of_role: dict[str, str], *stages: str) -> None:
+    """A published run is a folder of its name."""
+    for stage in stages:
+        (runs / ids_of_role[stage]).mkdir(parents=True)
+
+
+def test_a_joined_run_rests_on_the_runs_that_each_role_has_by_itself(folder):
+    runs = planned(folder, *ModelRole)
+    alone = {role: ids(folder, role) for role in ModelRole}
+    joined = runs[Stage.S07, "BASE+INSTRUCT"]
+    assert joined.inputs.upstream == {f"{stage}.{role}": alone[role][stage] for role in ModelRole for stage in NEEDED}
+    assert planned(folder, ModelRole.INSTRUCT, ModelRole.BASE)[Stage.S07, "BASE+INSTRUCT"].run_id == joined.run_id
+    assert joined.run_id != alone[ModelRole.BASE][Stage.S07] != alone[ModelRole.INSTRUCT][Stage.S07]
+    assert [who for stage, who in runs if stage is Stage.S01] == list(ModelRole)
+    assert list(runs)[-1] == (Stage.S07, "BASE+INSTRUCT")
+
+
+def test_a_role_that_was_not_asked_for_is_joined_once_all_of_it_has_run(folder, tmp_path):
+    other = ids(folder, ModelRole.INSTRUCT)
+    everything = [stage for stage in other if stage not in ("S00", "S07", "S08")]
+    lay(tmp_path, other, *everything[:-1])
+    words = {"runs": tmp_path, "join_complete": True}
+    assert (Stage.S07, "BASE") in planned(folder, ModelRole.BASE, **words)
+    lay(tmp_path, other, everything[-1])
+    assert (Stage.S07, "BASE+INSTRUCT") in planned(folder, ModelRole.BASE, **words)
+    # a role that was asked for by name stays alone
+    assert (Stage.S07, "BASE") in planned(folder, ModelRole.BASE, runs=tmp_path)
+
+
+def test_the_absent_model_of_a_role_that_was_not_asked_for_is_no_error(tmp_path):
+    folder = write_inputs(tmp_path / "one")
+    other = {**PARAMS["models"], "INSTRUCT": {"source": "file", "path": "nowhere"}}
+    (folder / "params.yaml").write_text(yaml.safe_dump({**PARAMS, "models": other}))
+    assert (Stage.S07, "BASE") in planned(folder, ModelRole.BASE, join_complete=True)
+    with pytest.raises(DependencyError, match="nowhere"):
+        planned(folder, *ModelRole)
+
+
+def test_a_file_of_the_pack_that_a_stage_reads_is_part_of_its_run(folder, monkeypatch):
+    before = ids(folder)
+    monkeypatch.setattr(plan, "pack_digests", lambda names: dict.fromkeys(names, "0" * 64))
+    after = ids(folder)
+    assert {stage for stage in before if before[stage] != after[stage]} == {Stage.S07, Stage.S08}
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -22,6 +22,7 @@ from critnb.execute import Options, check_code, check_outputs, keep_notebook, pr
 from critnb.local import Local
 from critnb.params import load
 from critnb.plan import PlannedRun, Planner
+from critnb.release.manifest import lay_at_root
 from critnb.report.index import refresh_index
 from critnb.runs import PartialRun, RunState, RunStore
 from critnb.stages import StageSpec
@@ -123,8 +124,9 @@ class Hand:
         kept, note = self._seen(line)
         self.run.update(notes=[*self.run.record.notes, note])
         keep_notebook(spec, self.run, kept)
-        self.run.publish()
+        published = self.run.publish()
         refresh_index(self.store)
+        lay_at_root(published)
 
     def _seen(self, line: str) -> tuple[nbformat.NotebookNode, str]:
         """Return the notebook to keep and the note on it."""

@@ -1,11 +1,26 @@
 """From u to events: moments, base rates and targets, exact thresholds, and rasters out of one forward pass a window.
 
-The passes are streamed: nothing of the size of u outlives the layer that it was read in.
+The passes are streamed: nothing of the size of u outlives the layer that it was read in. They are imported on first use:
+what needs no model (calibration, targets, thresholds, matching) loads no torch.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from critnb.events.calibration import Calibration
-from critnb.events.passes import base_rates, calibrate, extract, match_rates
 from critnb.events.targets import RateTargets
 from critnb.events.thresholds import Thresholds
 
+if TYPE_CHECKING:
+    from critnb.events.passes import base_rates, calibrate, extract, match_rates
+
 __all__ = ["Calibration", "RateTargets", "Thresholds", "base_rates", "calibrate", "extract", "match_rates"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from critnb.events import passes
+
+        return getattr(passes, name)
+    raise AttributeError(name)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from critnb.canon import CANON
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _EPS = CANON.CONST.EPS
 
@@ -71,11 +73,12 @@ class Moments:
         """Merge the windows of u [B, T, F] of one layer."""
         wide = u.double() if u.device.type != "mps" else u.cpu().double()
         means = wide.mean(dim=1)
-        squares = torch.square(wide - means[:, None]).sum(dim=1)
+        squares = (wide - means[:, None]).square().sum(dim=1)
         for mean, square in zip(means.cpu().numpy(), squares.cpu().numpy(), strict=True):
-            self._merge(layer, u.shape[1], mean, square)
+            self.merge(layer, u.shape[1], mean=mean, squares=square)
 
-    def _merge(self, layer: int, n: int, mean: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
+    def merge(self, layer: int, n: int, *, mean: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
+        """Merge one window of n tokens of a layer: the mean [F] and the sum of squared deviations from it [F] of each unit."""
         before = int(self._count[layer])
         total = before + n
         delta = mean - self._mean[layer]

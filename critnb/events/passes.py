@@ -10,6 +10,7 @@ from torch import Tensor
 
 from critnb.canon import SpikeDef
 from critnb.events.calibration import Calibration, Moments
+from critnb.events.matching import Counts, Matching, per_site
 from critnb.events.screen import Bounds, Candidates, screen
 from critnb.events.targets import RateTargets
 from critnb.events.thresholds import Thresholds
@@ -17,7 +18,6 @@ from critnb.events.top import Top
 from critnb.language.forward import ForwardPasses, OnLogits, Setting
 
 OnBatch = Callable[[int], object]
-Counts = NDArray[np.uint16]
 
 
 def calibrate(passes: ForwardPasses, tokens: NDArray[np.int64], on_batch: OnBatch = bool) -> Calibration:
@@ -61,38 +61,19 @@ def match_rates(
     ``tokens`` [N, T]; the counts are [D, R, N, L, T - burn_in]. One forward pass a window gives both: the largest
     candidates of each layer are kept while the windows stream by.
     """
-    spike_defs = tuple(targets.base)
-    n_samples = _samples(passes, tokens)
-    wanted = np.array([[targets.events(d, rate, n_samples) for rate in targets.rates] for d in spike_defs])
-    capacity = wanted.max(axis=1) + 1
-    tops = [
-        {spike_def: Top(int(capacity[i, layer])) for i, spike_def in enumerate(spike_defs)}
-        for layer in range(passes.model.n_layers)
-    ]
     length = tokens.shape[1] - passes.burn_in
+    matching = Matching(targets, windows=len(tokens), tokens=length)
 
     def collect(first: int, layer: int, u: Tensor) -> None:
-        found, bounds = _candidates(u, layer, calibration, tops[layer])
-        for spike_def, top in tops[layer].items():
+        tops = matching.tops[layer]
+        found, bounds = _candidates(u, layer, calibration, tops)
+        for spike_def, top in tops.items():
             score = found.score(spike_def)
             keep = score >= bounds[spike_def]
             top.add(score[keep], found.site[keep] + first * length)
 
     passes.run(tokens, setting, collect, on_batch)
-    tau = np.empty(wanted.shape)
-    events, ties = np.empty_like(wanted), np.empty_like(wanted)
-    counts = np.zeros((*wanted.shape[:2], len(tokens), passes.model.n_layers, length), dtype=np.uint16)
-    for i, r, layer in np.ndindex(wanted.shape):
-        top = tops[layer][spike_defs[i]]
-        tau[i, r, layer] = threshold = top.threshold(int(wanted[i, r, layer]))
-        above = top.sites_above(threshold)
-        events[i, r, layer], ties[i, r, layer] = len(above), top.ties(threshold)
-        counts[i, r, :, layer] = _per_site(above, len(tokens), length)
-    target = np.array([[targets.target(d, rate) for rate in targets.rates] for d in spike_defs])
-    thresholds = Thresholds(
-        setting.intervention, setting.gain, spike_defs, targets.rates, n_samples, tau, target, wanted, events, ties
-    )
-    return thresholds, counts
+    return matching.finish(setting.intervention, setting.gain)
 
 
 def extract(
@@ -119,7 +100,7 @@ def extract(
             score = found.score(spike_def)
             for r, threshold in enumerate(tau[i, :, layer]):
                 sites = found.site[score > threshold]
-                counts[i, r, first : first + len(u), layer] = _per_site(sites, len(u), length)
+                counts[i, r, first : first + len(u), layer] = per_site(sites, len(u), length)
 
     passes.run(tokens, setting, collect, on_batch, on_logits)
     return counts
@@ -128,11 +109,6 @@ def extract(
 def _samples(passes: ForwardPasses, tokens: NDArray[np.int64]) -> int:
     n_windows, length = tokens.shape
     return int(n_windows * (length - passes.burn_in) * passes.model.n_units)
-
-
-def _per_site(sites: NDArray[np.int64], windows: int, length: int) -> Counts:
-    # a site holds at most F events, and F beyond uint16 does not occur in any known model
-    return np.bincount(sites, minlength=windows * length).reshape(windows, length).astype(np.uint16)
 
 
 def _candidates(

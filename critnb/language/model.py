@@ -12,7 +12,7 @@ from critnb.language.taps import Taps
 from critnb.sources import ModelFiles
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LanguageModel:
     """A loaded model with its tokenizer and taps; ``body`` computes hidden states without logits."""
 
@@ -37,6 +37,11 @@ class LanguageModel:
     def n_units(self) -> int:
         """Number of MLP units F of a layer."""
         return self.taps.n_units
+
+    def __repr__(self) -> str:
+        context = "endless" if self.context_length is None else f"{self.context_length} tokens"
+        kind, dtype = type(self.causal).__name__, str(self.dtype).removeprefix("torch.")
+        return f"{kind}: {self.n_layers} layers of {self.n_units} units, context {context}, {dtype} on {self.device}"
 
     def facts(self, files: ModelFiles, role: ModelRole) -> dict[str, Any]:
         """Return the ``model`` section of a run record."""

@@ -41,7 +41,7 @@ _STYLE = (
     ".critnb th,.critnb td{padding:.25em .6em;border:0;text-align:right;white-space:nowrap;vertical-align:top}"
     ".critnb thead th{border-bottom:1.5px solid #888;font-weight:600;vertical-align:bottom}"
     ".critnb tbody tr:nth-child(even){background:#f6f7f9}"
-    ".critnb .text{text-align:left}.critnb .wide{white-space:normal;min-width:14em;max-width:34em}"
+    ".critnb table .text{text-align:left}.critnb .wide{white-space:normal;min-width:14em;max-width:34em}"
     ".critnb thead th{white-space:normal;max-width:9em}"
     ".critnb .unit{display:block;font-weight:400;color:#777;font-size:.85em}"
     ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"

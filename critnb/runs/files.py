@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from critnb.errors import CritnbError, IntegrityError, StorageError
 
@@ -41,7 +42,7 @@ def sha256_hex(data: bytes) -> str:
 def sha256_file(path: Path) -> tuple[str, int]:
     """Return (hex digest, bytes) of a regular file, read in pieces; raises OSError for a symlink or other special."""
     digest, size = hashlib.sha256(), 0
-    with os.fdopen(_open_regular(path), "rb") as handle:
+    with open_regular(path) as handle:
         while piece := handle.read(_CHUNK):
             digest.update(piece)
             size += len(piece)
@@ -50,15 +51,16 @@ def sha256_file(path: Path) -> tuple[str, int]:
 
 def read_regular(path: Path) -> bytes:
     """Return the bytes of a regular file; raises OSError for a symlink or other special file."""
-    with os.fdopen(_open_regular(path), "rb") as handle:
+    with open_regular(path) as handle:
         return handle.read()
 
 
-def _open_regular(path: Path) -> int:
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; raises OSError for a symlink or other special file."""
     # O_NONBLOCK: opening a pipe that someone put in a file's place must fail, not wait for its writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return descriptor
+        return os.fdopen(descriptor, "rb")
     os.close(descriptor)
     raise OSError(errno.EINVAL, "is not a regular file", str(path))
 
@@ -92,23 +94,53 @@ def inside(root: Path, relative: str) -> Path:
 def atomic_write(path: Path, data: bytes) -> None:
     """Put the data at the path so that a kill or a full disk leaves the old file or the new one, never a part.
 
+    Raises OSError naming the path.
+    """
+    with atomic_file(path) as handle:
+        handle.write(data)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the path's place when the block ends well; otherwise nothing is changed.
+
     Written beside its place, synced, checked for length, renamed, folder synced. Raises OSError naming the path.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
     try:
         with temporary.open("xb") as handle:
-            handle.write(data)
+            yield handle
             handle.flush()
             os.fsync(handle.fileno())
-        if temporary.stat().st_size != len(data):
+            written = handle.tell()
+        if temporary.stat().st_size != written:
             raise OSError(errno.EIO, "the file system kept fewer bytes than were written", str(path))
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
             error.filename = str(path)
         raise
     sync_folder(path.parent)
+
+
+class HashingSink:
+    """Passes bytes on to a file, if there is one, and knows their sha256 and how many they are."""
+
+    def __init__(self, file: BinaryIO | None = None) -> None:
+        self._file, self._digest, self.size = file, hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> None:
+        """Write the next bytes; raises OSError."""
+        if self._file is not None:
+            self._file.write(data)
+        self._digest.update(data)
+        self.size += len(data)
+
+    @property
+    def sha256(self) -> str:
+        """The hex digest of what was written so far."""
+        return self._digest.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

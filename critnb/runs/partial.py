@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -17,7 +17,7 @@ from critnb.errors import DependencyError, IntegrityError, RunExistsError
 from critnb.runs import checkpoints
 from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
 from critnb.runs.events import LOG_PATH, EventType, append_event
-from critnb.runs.files import atomic_write, inside, sha256_hex, storage
+from critnb.runs.files import HashingSink, atomic_file, inside, storage
 from critnb.runs.identity import stage_of
 from critnb.runs.locks import KERNEL_LOCK, LOCK_FILES, RECORD_LOCK, STORE_LOCK, Lock, exclusively, holder
 from critnb.runs.publish import move, remove, seal
@@ -100,14 +100,22 @@ class PartialRun:
         Raises IntegrityError for a path that leaves the run, that the run keeps itself (record, log, checkpoints), that
         is reached through a symbolic link, or that is in the index with other bytes. An unindexed file there is replaced.
         """
+        return self.write_stream(relative, lambda sink: sink.write(data), media_type)
+
+    def write_stream(self, relative: str, fill: Callable[[HashingSink], object], media: str | None = None) -> Artifact:
+        """Write a file piece by piece, as ``fill`` gives them, and index and log it; raises as ``write_bytes`` and ``fill``."""
         path = inside(self.path, relative)
-        guessed = _MEDIA_TYPES.get(PurePosixPath(relative).suffix, _UNKNOWN_MEDIA_TYPE)
-        artifact = Artifact(relative, sha256_hex(data), len(data), media_type or guessed, utc_now())
         with self._changing_record() as record:
-            if (written := _written_before(record, relative, artifact.sha256)) is not None:
-                return written
+            _refuse_own(relative)
             path.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(path, data)
+            with atomic_file(path) as file:
+                sink = HashingSink(file)
+                fill(sink)
+                written = _written_before(record, relative, sink.sha256)
+            if written is not None:
+                return written
+            kind = media or media_type(relative)
+            artifact = Artifact(relative, sink.sha256, sink.size, kind, utc_now())
             write_record(self.path, record.with_artifact(artifact))
         self.log(EventType.artifacts_written, path=relative, sha256=artifact.sha256, bytes=artifact.bytes)
         return artifact
@@ -234,10 +242,18 @@ class PartialRun:
                 kernel.release()
 
 
-def _written_before(record: RunRecord, relative: str, sha256: str) -> Artifact | None:
-    """Return the artifact that an earlier writing of the same bytes made, as by a cell that is executed again."""
+def media_type(path: str) -> str:
+    """Return the media type that a file's suffix stands for."""
+    return _MEDIA_TYPES.get(PurePosixPath(path).suffix, _UNKNOWN_MEDIA_TYPE)
+
+
+def _refuse_own(relative: str) -> None:
     if relative in _OWN_FILES or relative.partition("/")[0] == CANON.RUN_SUBDIR.CHECKPOINTS:
         raise IntegrityError(f"{relative}: the run itself keeps this file; no artifact can have its name")
+
+
+def _written_before(record: RunRecord, relative: str, sha256: str) -> Artifact | None:
+    """Return the artifact that an earlier writing of the same bytes made, as by a cell that is executed again."""
     written = next((artifact for artifact in record.artifact_index if artifact.path == relative), None)
     if written is not None and written.sha256 != sha256:
         raise IntegrityError(

@@ -110,6 +110,7 @@ REPORTING: tuple[StageSpec, ...] = (
             "report.figures.panels",
             "report.figures.rate_axes",
             "steps.generalization",
+            "steps.generalization_table",
             "steps.generalization_views",
             "steps.null_replicates",
             "steps.conditions",
@@ -160,6 +161,7 @@ REPORTING: tuple[StageSpec, ...] = (
             "report.figures.rate_axes",
             "steps.selection",
             "steps.arc",
+            "steps.arc_table",
             "steps.arc_views",
         ),
         outputs=(
@@ -193,5 +195,21 @@ REPORTING: tuple[StageSpec, ...] = (
             *results(_OUT.CLAIMS_JSON_BASENAME, _OUT.EVIDENCE_JSON_BASENAME),
             *(f"{CANON.RUN_SUBDIR.PAPER}/{name}" for name in (_OUT.PAPER_HTML_BASENAME, _OUT.PAPER_PDF_BASENAME)),
         ),
+    ),
+    StageSpec(
+        Stage.S08,
+        _CMD.PHASE8_RELEASE,
+        "What does a stranger need to check all of this?",
+        needs=(Stage.S00, Stage.S07),
+        reads=("release",),
+        code=("report.index", "release", "steps.release"),
+        outputs=results(
+            _OUT.MANIFEST_SHA256_BASENAME,
+            _OUT.RO_CRATE_JSON_BASENAME,
+            _OUT.CITATION_CFF_BASENAME,
+            _OUT.ZENODO_JSON_BASENAME,
+        ),
+        joins_roles=True,
+        files=CANON.PACK,
     ),
 )

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, DatasetRole, GCondition, Stage
-from critnb.criticality.answers import Answers, with_intervals
+from critnb.canon import CANON, Stage
+from critnb.criticality.answers import Answers
 from critnb.gates import Gate
 from critnb.language.choices import ChoiceScorer, EncodedQuestion, Reuse, encode, prompt_reuse
 from critnb.questions import Question
-from critnb.report.assembly import finished
 from critnb.report.figures.f07_arc import arc_mcq
 from critnb.report.provenance import Provenance
-from critnb.report.schema import T03
 from critnb.report.style import Rendered, save_figure
-from critnb.report.tables import write_table
 from critnb.session import Arrays, StageSession
 from critnb.steps import selection
+from critnb.steps.arc_table import ACCURACY, Statistics, tabulate
 
 _BASELINE = CANON.CONST.GAIN_BASELINE
-_ACCURACY = "accuracy"
-_MARGIN = "mean_logprob_correct_minus_incorrect"
-# the contract's columns; every other statistic is optional and named so
-_REQUIRED = {_ACCURACY, f"{_ACCURACY}_ci_low", f"{_ACCURACY}_ci_high", _MARGIN}
-_CHOSEN_BY = {_ACCURACY: "letter", "acc_text": "text", "acc_norm": "text_per_byte"}
-Statistics = Mapping[str, tuple[float, float, float]]
+_CHOSEN_BY = {ACCURACY: "letter", "acc_text": "text", "acc_norm": "text_per_byte"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +51,6 @@ class _Asked:
     def to_score(self) -> list[EncodedQuestion]:
         return [self.encoded[place] for place in self.answered]
 
-    @property
-    def n_skipped(self) -> int:
-        return len(self.questions) - len(self.answered)
-
 
 def evaluate(stage: StageSession) -> Evaluation:
     """Score every question that fits the context at g1 and at each distinct g*; writes scores and table T03."""
@@ -73,18 +61,14 @@ def evaluate(stage: StageSession) -> Evaluation:
     answers = {
         gain: _answers(asked, _score(stage, gain, asked, reuse)) for gain in sorted({_BASELINE, *gstar.values()})
     }
-    statistics = _statistics(stage, answers)
     scores = pd.concat([_rows(asked, gain, each) for gain, each in answers.items()], ignore_index=True)
-    chance = answers[_BASELINE].chance()
-    provenance = Provenance.of(stage.run, stage.run.record.model)
-    counts = {"n_questions": len(asked.answered), "opt_n_skipped": asked.n_skipped, "opt_chance": chance}
-    table = finished(_table(stage, gstar, statistics).assign(**counts), T03, provenance)
     stage.save_parquet(CANON.OUTPUT.ARC_SCORES_PARQUET_BASENAME, scores)
-    write_table(stage.run, CANON.TABLE.T03_ARC, table)
-    context = stage.model.context_length
+    provenance = Provenance.of(stage.run, stage.run.record.model)
+    tabulated = tabulate(stage, scores, provenance)
     found = Evaluation(
-        table, scores, statistics, chance, len(asked.questions), asked.n_skipped, context, reuse, provenance
-    )
+        tabulated.table, scores, tabulated.statistics, tabulated.chance, tabulated.n_questions, tabulated.n_skipped,
+        stage.model.context_length, reuse, provenance,
+    )  # fmt: skip
     _summarise(stage, found)
     return found
 
@@ -118,18 +102,6 @@ def _answers(asked: _Asked, arrays: Arrays) -> Answers:
     return Answers(arrays["letter"], arrays["text"], n_bytes, answer)
 
 
-def _statistics(stage: StageSession, answers: Mapping[float, Answers]) -> dict[float, Statistics]:
-    """Return each gain's measures with intervals, and under ``..._vs_g1`` their paired differences from the baseline."""
-    analysis = stage.params.analysis
-    baseline = answers[_BASELINE].per_question()
-    statistics: dict[float, Statistics] = {}
-    for gain, each in answers.items():
-        measures = each.per_question()
-        measures |= {f"{name}_vs_g1": values - baseline[name] for name, values in measures.items()}
-        statistics[gain] = with_intervals(measures, replicates=analysis.bootstrap_reps, seed=analysis.bootstrap_seed)
-    return statistics
-
-
 def _rows(asked: _Asked, gain: float, answers: Answers) -> pd.DataFrame:
     """Return one row a choice: its scores and whether it was chosen; NaN and false for a question that was left out."""
     chosen = answers.chosen()
@@ -159,32 +131,6 @@ def _rows(asked: _Asked, gain: float, answers: Answers) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _table(
-    stage: StageSession,
-    gstar: Mapping[tuple[str, float], float],
-    statistics: Mapping[float, Statistics],
-) -> pd.DataFrame:
-    rows = []
-    for (spike_def, rate), chosen in gstar.items():
-        for condition, gain in ((GCondition.g1, _BASELINE), (GCondition.gstar, chosen)):
-            row: dict[str, Any] = {
-                "model_role": str(stage.role),
-                "dataset_role": str(DatasetRole.ARC_MCQ),
-                "spike_def_id": spike_def,
-                "target_rate": rate,
-                "g_condition": str(condition),
-                "g": gain,
-            }
-            for name, found in statistics[gain].items():
-                for end, value in zip(("", "_ci_low", "_ci_high"), found, strict=True):
-                    # g1 is what the others are compared with
-                    is_reference = condition is GCondition.g1 and name.endswith("_vs_g1")
-                    column = f"{name}{end}"
-                    row[column if column in _REQUIRED else f"opt_{column}"] = np.nan if is_reference else value
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
 def _summarise(stage: StageSession, found: Evaluation) -> None:
     stage.summary(
         n_questions=found.n_questions,
@@ -209,7 +155,7 @@ def figure(stage: StageSession, found: Evaluation) -> Rendered:
 
 def gates(found: Evaluation) -> list[Gate]:
     """Return the gates of S06ARC: every question fits the context, and the unchanged model knows more than chance."""
-    value, low, high = found.statistics[_BASELINE][_ACCURACY]
+    value, low, high = found.statistics[_BASELINE][ACCURACY]
     return [
         Gate.judge(
             "questions within the context",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 
 from critnb.canon import CANON, DatasetRole, Intervention, ModelRole, NullId, SliceRole, SpikeDef
 from critnb.gates import Gate
-from critnb.language.forward import Setting
 from critnb.lattice import Condition, ConditionTable, Raster
+
+# which brings torch along, and tables are made again without it
+if TYPE_CHECKING:
+    from critnb.language.forward import Setting
 
 EVENT_KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
 

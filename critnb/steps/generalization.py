@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from critnb.canon import CANON, DatasetRole, GCondition, Intervention, SliceRole, Stage
-from critnb.criticality.bootstrap import multinomial_weights
-from critnb.criticality.carried import Gstar, carried_over, paired_rows
+from critnb.criticality.carried import Gstar
 from critnb.events import extract
 from critnb.events.thresholds import tau_of
 from critnb.gates import Gate
@@ -20,15 +19,13 @@ from critnb.language.forward import Setting
 from critnb.language.likelihood import WindowLikelihoods, predicted_tokens
 from critnb.language.windows import Slice
 from critnb.lattice import Condition, Raster
-from critnb.report.assembly import finished
 from critnb.report.provenance import Provenance
-from critnb.report.schema import T02
-from critnb.report.tables import write_table
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps import selection
 from critnb.steps.artifacts import save_raster
-from critnb.steps.conditions import EVENT_KEYS, conditions_of, events_gate, layer_rates, mark, raster_of
+from critnb.steps.conditions import conditions_of, events_gate, raster_of
+from critnb.steps.generalization_table import carried_thresholds, tabulate
 from critnb.steps.null_replicates import draw_replicates
 
 _MONTE_CARLO_ERRORS = 5.0
@@ -52,14 +49,14 @@ def measure(stage: StageSession) -> Generalization:
     fitted = s02.parquet(s02.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     windows = stage.slice(SliceRole.B_eval)
     raster, nll = _carry(stage, windows, fitted, gstar)
-    rates = layer_rates(raster, stage.model.n_units, suffix="_b")
-    thresholds = fitted.merge(rates, on=[*EVENT_KEYS, "layer"], validate="1:1")
+    thresholds = carried_thresholds(stage, raster, n_units=stage.model.n_units)
     likelihoods = _likelihood_frame(stage, windows, nll)
     save_raster(stage, raster)
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
     stage.save_parquet(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME, likelihoods)
     provenance = Provenance.of(stage.run, stage.run.record.model)
-    t02 = _tabulate(stage, raster, nll, gstar=gstar, thresholds=thresholds, provenance=provenance)
+    samples = draw_replicates(stage, raster)
+    t02 = tabulate(stage, raster, samples, nll, gstar=gstar, thresholds=thresholds, provenance=provenance)
     return Generalization(t02, thresholds, likelihoods, raster, provenance)
 
 
@@ -111,36 +108,6 @@ def _likelihood_frame(stage: StageSession, windows: Slice, nll: Mapping[float, N
         for gain, values in nll.items()
     ]
     return pd.concat(frames, ignore_index=True)
-
-
-def _tabulate(
-    stage: StageSession, raster: Raster, nll: Mapping[float, NDArray[np.float64]], *,
-    gstar: Gstar, thresholds: pd.DataFrame, provenance: Provenance,
-) -> pd.DataFrame:  # fmt: skip
-    samples = draw_replicates(stage, raster)
-    analysis = stage.params.analysis
-    with stage.step("statistics"):
-        weights = multinomial_weights(len(raster.seq_id), analysis.bootstrap_reps, analysis.bootstrap_seed)
-        carried = carried_over(raster, samples, nll, weights)
-    rates = carried_rates(thresholds)
-    metrics = carried.rows.merge(rates, on=EVENT_KEYS, how="left", validate="1:1")
-    stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, mark(metrics, gstar))
-    of_rates = rates.drop(columns="intervention_id").rename(columns={"gain": "g"})
-    rows = paired_rows(carried, gstar).merge(of_rates, on=["spike_def_id", "target_rate", "g"], validate="many_to_one")
-    table = finished(rows, T02, provenance)
-    write_table(stage.run, CANON.TABLE.T02_GENERALIZATION, table)
-    return table
-
-
-def carried_rates(thresholds: pd.DataFrame) -> pd.DataFrame:
-    """Return per condition the achieved rates over layers on B_eval, and on A_cal, by their T02 names."""
-    layers = thresholds[EVENT_KEYS].assign(
-        opt_achieved_rate_mean=thresholds["achieved_rate_b"],
-        opt_achieved_rate_max_abs_err=(thresholds["achieved_rate_b"] - thresholds["target_layer_rate"]).abs(),
-        opt_achieved_rate_cal_mean=thresholds["achieved_rate"],
-    )
-    over_layers = {name: "max" if "_max_" in name else "mean" for name in layers.columns.difference(EVENT_KEYS)}
-    return layers.groupby(EVENT_KEYS, as_index=False).agg(over_layers)
 
 
 def gates(stage: StageSession, found: Generalization) -> list[Gate]:

@@ -67,6 +67,26 @@ def test_paths_that_are_no_artifacts(partial: PartialRun, relative: str) -> None
     assert not (partial.path.parent / "a").exists()
 
 
+def test_a_file_in_pieces_is_the_file_in_one(partial: PartialRun) -> None:
+    artifact = partial.write_stream(
+        "results/large.zip", lambda sink: [sink.write(piece) for piece in (b"a", b"", b"bc")]
+    )
+    assert (artifact.sha256, artifact.bytes) == (sha256_hex(b"abc"), 3)
+    assert artifact.media_type == "application/zip"
+    assert (partial.path / "results" / "large.zip").read_bytes() == b"abc"
+
+
+def test_a_file_whose_making_fails_half_way_leaves_nothing(partial: PartialRun) -> None:
+    def fill(sink) -> None:
+        sink.write(b"half")
+        raise IntegrityError("a file was changed")
+
+    with pytest.raises(IntegrityError, match="a file was changed"):
+        partial.write_stream("results/large.zip", fill)
+    assert list((partial.path / "results").iterdir()) == []
+    assert partial.record.artifact_index == ()
+
+
 def test_a_file_is_written_once(partial: PartialRun) -> None:
     partial.write_json("results/a.json", 1)
     with pytest.raises(IntegrityError, match=r"results/a\.json is already written"):

@@ -4,7 +4,8 @@
 """
 
 from critnb.report.index.facts import RunFacts, RunStatus, facts_of
+from critnb.report.index.files import size
 from critnb.report.index.page import render
 from critnb.report.index.write import refresh_index, write_index
 
-__all__ = ["RunFacts", "RunStatus", "facts_of", "refresh_index", "render", "write_index"]
+__all__ = ["RunFacts", "RunStatus", "facts_of", "refresh_index", "render", "size", "write_index"]

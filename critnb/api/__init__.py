@@ -1,0 +1,5 @@
+"""critnb in one's own notebook: models, events of any text or array, estimators with their nulls, finished runs.
+
+Its public names are those of ``critnb`` itself; each is imported when it is first used, and torch when
+``load_model``, ``calibrate`` or ``extract`` is called. Nothing is computed here that another room computes.
+"""

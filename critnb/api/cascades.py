@@ -1,0 +1,218 @@
+"""Avalanches of any event counts, and the statistics of their sizes and durations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from critnb.api.activity import null_replicate
+from critnb.api.arrays import EventCounts, EventsLike, event_counts
+from critnb.api.estimates import Estimate, Estimates, Shown, shown, under
+from critnb.api.words import identifier
+from critnb.canon import CANON, Adjacency, SizeDef
+from critnb.criticality import (
+    Avalanches,
+    AvalancheSample,
+    Crackling,
+    Exponents,
+    find_avalanches,
+    label_sites,
+    multinomial_weights,
+)
+from critnb.criticality import exponents as estimate_exponents
+from critnb.criticality.exponents import Estimate as Resampled
+from critnb.lattice.conditions import COND_ID
+
+_CONST = CANON.CONST
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AvalancheSet(Shown):
+    """The avalanches of event counts; arrays have one entry an avalanche, in order of sequence and first site."""
+
+    found: Avalanches
+    events: EventCounts
+    adjacency: Adjacency
+
+    @property
+    def size(self) -> Ints:
+        """Events of each avalanche."""
+        return self.found.size
+
+    @property
+    def duration(self) -> Ints:
+        """Tokens (time bins) from first to last, both included."""
+        return self.found.span_tokens.astype(np.int64)
+
+    @property
+    def touches_edge(self) -> npt.NDArray[np.bool_]:
+        """Whether the window or the stack of layers may have cut the avalanche off."""
+        return self.found.touches_edge
+
+    def labels(self) -> npt.NDArray[np.int32]:
+        """Return int32 [N, L, T]: the avalanche_id of occupied sites, else -1."""
+        labels = label_sites(self.events.for_avalanches(), self.events.seq_id, self.adjacency)
+        return labels[:, 1:-1] if self.events.shape[1] == 1 else labels
+
+    def sample(self, size_def: SizeDef = SizeDef.SIZE_EVENTS) -> AvalancheSample:
+        """Return the avalanches as the estimators of ``critnb.criticality`` take them."""
+        return AvalancheSample.of(self.found, self.events.seq_id, size_def)
+
+    def headline(self) -> str:
+        """Return how many there are, and on what."""
+        cut = int(self.touches_edge.sum())
+        return (
+            f"{len(self)} avalanche{'s' * (len(self) != 1)} ({self.adjacency}), {cut} cut by an edge; {self.events!r}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row an avalanche: seq_id, avalanche_id, size, area, spans, extremes, touches_edge."""
+        frame = self.found.to_frame(0).drop(columns=COND_ID)
+        return frame.assign(l_min=frame["l_min"] - self._above, l_max=frame["l_max"] - self._above)
+
+    def describe(self) -> pd.DataFrame:
+        """Return mean, median and largest of size, area and spans."""
+        frame = self.to_frame()[["size", "area", "span_tokens", "span_layers"]]
+        found = frame.agg(["mean", "median", "max"]).T.rename(columns={"max": "largest"})
+        return found.rename_axis("of").reset_index()
+
+    @property
+    def _above(self) -> int:
+        return int(self.events.shape[1] == 1)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __repr__(self) -> str:
+        return f"{self.headline()}\n{shown(self.describe())}"
+
+    def _repr_html_(self) -> str:
+        return under(self.headline(), self.describe())
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CracklingEstimates(Estimates):
+    """The slope gamma of log E[S|D] on log D, beside that of one permuted replicate; ``passed``: narrow enough to count."""
+
+    gamma: Estimate
+    r2: float
+    passed: bool
+    found: Crackling = field(repr=False)
+
+    def headline(self) -> str:
+        """Return what was estimated, and on what."""
+        used = f"{len(self.found.durations)} durations, {int(self.found.n.sum())} avalanches"
+        return f"Crackling: E[S|D] ~ D^gamma on {used}, r2 {self.r2:.4g}"
+
+    def points(self) -> pd.DataFrame:
+        """Return the points that the slope rests on: duration, n avalanches, mean_size."""
+        found = self.found
+        return pd.DataFrame({"duration": found.durations, "n": found.n, "mean_size": found.mean_size})
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ExponentEstimates(Estimates):
+    """Exponents of sizes and durations and the relation that ties them at criticality, each beside a permuted replicate's.
+
+    tau_S, alpha_D and gamma_uncensored are of the avalanches that touch no edge; gamma_pred = (alpha_D - 1)/(tau_S - 1);
+    dcc = |gamma_uncensored - gamma_pred|.
+    """
+
+    tau_S: Estimate
+    alpha_D: Estimate
+    gamma: Estimate
+    gamma_uncensored: Estimate
+    gamma_pred: Estimate
+    dcc: Estimate
+    real: Exponents = field(repr=False)
+    permuted: Exponents = field(repr=False)
+
+    def headline(self) -> str:
+        """Return what was estimated, and on what."""
+        real = self.real
+        return (
+            f"Exponents of {real.n_avalanches} avalanches, {real.n_uncensored} of them touch no edge; "
+            f"supports from S = {real.size_scan.xmin}, D = {real.duration_scan.xmin}; null: a permuted replicate, same supports"
+        )
+
+
+def avalanches(x: EventsLike, *, adjacency: str = Adjacency.ADJ_4N) -> AvalancheSet:
+    """Find avalanches: connected components of occupied sites over (time, layer) within a sequence.
+
+    x: anything ``event_counts`` takes. A single row has no edge in depth, so there avalanches are runs of active bins.
+
+    Raises:
+        DataError: as ``event_counts``, or too many avalanches in a sequence.
+        ParamsError: an unknown adjacency.
+    """
+    events, kind = event_counts(x), identifier(Adjacency, adjacency, "adjacency")
+    return AvalancheSet(find_avalanches(events.for_avalanches(), events.seq_id, kind), events, kind)
+
+
+def crackling(
+    x: EventsLike | AvalancheSet,
+    *,
+    adjacency: str = Adjacency.ADJ_4N,
+    bootstrap_reps: int = _CONST.BOOTSTRAP_REPS,
+    seed: int = _CONST.BOOTSTRAP_SEED,
+) -> CracklingEstimates:
+    """Estimate how the mean size of avalanches grows with their duration, over durations CRACKLING_D_RANGE.
+
+    Noise has such a slope too, so look at the null. The interval resamples sequences. Raises as ``avalanches``.
+    """
+    found = exponents(x, adjacency=adjacency, bootstrap_reps=bootstrap_reps, seed=seed)
+    real = found.real.crackling
+    return CracklingEstimates(found.gamma, real.r2, real.passed, real)
+
+
+def exponents(
+    x: EventsLike | AvalancheSet,
+    *,
+    adjacency: str = Adjacency.ADJ_4N,
+    size_def: str = SizeDef.SIZE_EVENTS,
+    bootstrap_reps: int = _CONST.BOOTSTRAP_REPS,
+    seed: int = _CONST.BOOTSTRAP_SEED,
+) -> ExponentEstimates:
+    """Estimate tau_S, alpha_D, gamma and the scaling relation, with intervals over resampled sequences.
+
+    Supports start where the Kolmogorov-Smirnov distance is least and end at the largest value that the lattice allows.
+    What a sample does not support is NaN with its reason. Raises as ``avalanches``.
+    """
+    real = x if isinstance(x, AvalancheSet) else avalanches(x, adjacency=adjacency)
+    kind = identifier(SizeDef, size_def, "size_def")
+    permuted = avalanches(null_replicate(real.events), adjacency=real.adjacency)
+    weights = multinomial_weights(len(real.events), bootstrap_reps, seed)
+    lattice = real.events.lattice
+    of_real = estimate_exponents(real.sample(kind), weights, lattice=lattice, size_def=kind)
+    of_null = estimate_exponents(permuted.sample(kind), weights, lattice=lattice, size_def=kind, like=of_real)
+    one = len(real.events) == 1
+    return ExponentEstimates(
+        tau_S=_resampled(of_real.tau_S, of_null.tau_S, of_real.size_scan.reason, one=one),
+        alpha_D=_resampled(of_real.alpha_D, of_null.alpha_D, of_real.duration_scan.reason, one=one),
+        gamma=_slope(of_real.crackling, of_null.crackling, one=one),
+        gamma_uncensored=_slope(of_real.gamma, of_null.gamma, one=one),
+        gamma_pred=_resampled(of_real.gamma_pred, of_null.gamma_pred, of_real.relation_reason, one=one),
+        dcc=_resampled(of_real.dcc, of_null.dcc, of_real.relation_reason, one=one),
+        real=of_real,
+        permuted=of_null,
+    )
+
+
+def _resampled(real: Resampled, null: Resampled, reason: str, *, one: bool) -> Estimate:
+    why = reason if np.isnan(real.value) or np.isnan(real.interval[0]) else ""
+    return _without_interval(Estimate(real.value, *real.interval, null.value, reason=why), one)
+
+
+def _slope(real: Crackling, null: Crackling, *, one: bool) -> Estimate:
+    return _without_interval(Estimate(real.gamma, real.ci_low, real.ci_high, null.gamma, reason=real.reason), one)
+
+
+def _without_interval(found: Estimate, one: bool) -> Estimate:
+    """One sequence resampled is itself: an interval of width zero would claim certainty."""
+    if not one or np.isnan(found.value):
+        return found
+    return Estimate(found.value, null=found.null, reason=found.reason or "one sequence: no interval")

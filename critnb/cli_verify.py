@@ -1,0 +1,52 @@
+"""The command ``verify``: of runs, or of a release; what it prints, and its exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from critnb.canon import Exit
+
+if TYPE_CHECKING:
+    from critnb.release.finding import Check
+
+
+def verify_runs(runs_dir: Path, names: Sequence[str]) -> int:
+    """Hash every file of the named runs again, of all complete runs if none is named; raises as ``runs.verify``."""
+    from critnb.runs import RunState, RunStore, verify
+
+    store = RunStore(runs_dir)
+    wanted = names or [each.run_id for each in store.entries() if each.state is RunState.complete]
+    bad = 0
+    for name in wanted:
+        findings = verify(store.path(name))
+        bad += bool(findings)
+        print(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
+        for finding in findings:
+            print(f"  {finding}")
+    if bad:
+        print(f"error: {bad} of {len(wanted)} runs are not what their records say", file=sys.stderr)
+        return int(Exit.BAD_INPUT)
+    return int(Exit.DONE)
+
+
+def verify_release(path: Path, *, recompute: bool) -> int:
+    """Check a release's zip from scratch, a line a check; raises as ``release.verify.verify_release``."""
+    from critnb.release.verify import verify_release
+
+    findings = verify_release(path, _print, recompute=recompute)
+    if findings:
+        print(f"error: {path} is not a sound release: {len(findings)} findings", file=sys.stderr)
+        return int(Exit.BAD_INPUT)
+    print(f"ok: {path}{'' if recompute else ', tables not computed again'}")
+    return int(Exit.DONE)
+
+
+def _print(check: Check) -> None:
+    verdict = "ok  " if check.passed else "FAIL"
+    said = check.result.said if check.passed else f"{len(check.result.findings)} findings"
+    print(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {said}", flush=True)
+    for finding in check.result.findings:
+        print(f"  {finding}", flush=True)

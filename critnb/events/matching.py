@@ -1,0 +1,59 @@
+"""Rate matching while values stream by: the largest of each layer are kept, and give thresholds and events alike. No torch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from critnb.canon import Intervention
+from critnb.events.targets import RateTargets
+from critnb.events.thresholds import Thresholds
+from critnb.events.top import Top
+
+Counts = NDArray[np.uint16]
+
+
+class Matching:
+    """Under one setting, the candidates of every layer and spike definition: as many as the highest rate needs.
+
+    ``tops[layer][spike_def]`` is to be given the scores v of a layer and their sites, n * T + t.
+    """
+
+    def __init__(self, targets: RateTargets, *, windows: int, tokens: int) -> None:
+        self._targets = targets
+        self._windows, self._tokens = windows, tokens
+        self._spike_defs = tuple(targets.base)
+        self._n_samples = windows * tokens * targets.n_units
+        self._wanted = np.array(
+            [[targets.events(d, rate, self._n_samples) for rate in targets.rates] for d in self._spike_defs]
+        )
+        capacity = self._wanted.max(axis=1) + 1
+        self.tops = [
+            {spike_def: Top(int(capacity[i, layer])) for i, spike_def in enumerate(self._spike_defs)}
+            for layer in range(capacity.shape[1])
+        ]
+
+    def finish(self, intervention: Intervention, gain: float) -> tuple[Thresholds, Counts]:
+        """Return the exact thresholds and the event counts [D, R, N, L, T] of the windows that streamed by."""
+        wanted, tau = self._wanted, np.empty(self._wanted.shape)
+        events, ties = np.empty_like(wanted), np.empty_like(wanted)
+        n_layers = wanted.shape[-1]
+        counts = np.zeros((*wanted.shape[:2], self._windows, n_layers, self._tokens), dtype=np.uint16)
+        for i, r, layer in np.ndindex(wanted.shape):
+            top = self.tops[layer][self._spike_defs[i]]
+            tau[i, r, layer] = threshold = top.threshold(int(wanted[i, r, layer]))
+            above = top.sites_above(threshold)
+            events[i, r, layer], ties[i, r, layer] = len(above), top.ties(threshold)
+            counts[i, r, :, layer] = per_site(above, self._windows, self._tokens)
+        targets = self._targets
+        target = np.array([[targets.target(d, rate) for rate in targets.rates] for d in self._spike_defs])
+        thresholds = Thresholds(
+            intervention, gain, self._spike_defs, targets.rates, self._n_samples, tau, target, wanted, events, ties
+        )
+        return thresholds, counts
+
+
+def per_site(sites: NDArray[np.int64], windows: int, length: int) -> Counts:
+    """Return how often each site n * T + t occurs, as uint16 [N, T]."""
+    # a site holds at most F events, and F beyond uint16 does not occur in any known model
+    return np.bincount(sites, minlength=windows * length).reshape(windows, length).astype(np.uint16)

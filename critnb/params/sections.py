@@ -1,0 +1,230 @@
+"""The sections of a params file, each with its keys, their bounds and their defaults from the registry."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Hashable, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    field_validator,
+    model_validator,
+)
+
+from critnb.canon import CANON, Adjacency, DatasetRole, Intervention, ModelRole, SpikeDef
+
+_CONST = CANON.CONST
+Count = Annotated[StrictInt, Field(ge=1)]
+Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
+Rate = Annotated[StrictFloat, Field(gt=0, lt=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EmbeddedSource(_Section):
+    """What the pack carries itself: its own weights, or the text of the running Python."""
+
+    source: Literal["embedded"] = "embedded"
+
+
+class FileModel(_Section):
+    """A local directory in the hub's layout: config.json, *.safetensors, tokenizer files."""
+
+    source: Literal["file"]
+    path: str = Field(min_length=1)
+
+
+class HubModel(_Section):
+    """A model of the Hugging Face hub; without a revision, the newest is taken and recorded."""
+
+    source: Literal["hub"]
+    id: str = Field(min_length=1)
+    revision: str | None = None
+
+
+class FileData(_Section):
+    """Text files (.txt, .jsonl, .parquet); globs allowed. ``separator`` splits a .txt file into documents."""
+
+    source: Literal["file"]
+    path: str = Field(min_length=1)
+    field: str = "text"
+    separator: str | None = None
+
+
+class HubData(_Section):
+    """A data set of the Hugging Face hub."""
+
+    source: Literal["hub"]
+    id: str = Field(min_length=1)
+    config: str | None = None
+    split: str = "validation"
+    revision: str | None = None
+    field: str = "text"
+    streaming: StrictBool = False
+
+
+class EmbeddedQuestions(EmbeddedSource):
+    limit: Count | None = None
+
+
+class FileQuestions(_Section):
+    """Multiple-choice questions in the schema of ARC: .jsonl or .parquet."""
+
+    source: Literal["file"]
+    path: str = Field(min_length=1)
+    limit: Count | None = None
+
+
+class HubQuestions(_Section):
+    source: Literal["hub"]
+    id: str = Field(min_length=1)
+    config: str | None = None
+    split: str = "test"
+    revision: str | None = None
+    limit: Count | None = None
+
+
+ModelSource = Annotated[EmbeddedSource | FileModel | HubModel, Field(discriminator="source")]
+TextSource = Annotated[EmbeddedSource | FileData | HubData, Field(discriminator="source")]
+QuestionSource = Annotated[EmbeddedQuestions | FileQuestions | HubQuestions, Field(discriminator="source")]
+
+
+class Data(_Section):
+    A: TextSource = EmbeddedSource()
+    B: TextSource = EmbeddedSource()
+    ARC_MCQ: QuestionSource = EmbeddedQuestions()
+
+    def of(self, role: DatasetRole) -> EmbeddedSource | FileData | HubData | FileQuestions | HubQuestions:
+        """Return the source of a role."""
+        source: EmbeddedSource | FileData | HubData | FileQuestions | HubQuestions = getattr(self, role)
+        return source
+
+
+class Compute(_Section):
+    """Where and how forward passes run; device and engine are recorded in a run, the rest is part of its identity."""
+
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    batch_tokens: Count = _CONST.BATCH_TOKENS
+    engine: Literal["local"] = "local"
+    attention: Literal["sdpa", "eager"] = "sdpa"
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+            raise ValueError("must be auto, cpu, mps, cuda or cuda:N")
+        return value
+
+
+class Windows(_Section):
+    """Slices of the corpora; A_cal and A_raster are disjoint."""
+
+    seq_len: Annotated[StrictInt, Field(ge=2)] = _CONST.SEQ_LEN_TOKENS
+    burn_in_tokens: Annotated[StrictInt, Field(ge=0)] = 0
+    n_calibration: Count = _CONST.N_WINDOWS_A_CALIBRATION
+    n_raster: Count = _CONST.N_WINDOWS_A_RASTERS
+    n_eval_b: Count = _CONST.N_WINDOWS_B_EVAL
+    seed: Seed = _CONST.WINDOWS_SEED
+
+    @model_validator(mode="after")
+    def _tokens_left(self) -> Windows:
+        if self.burn_in_tokens > self.seq_len - 2:
+            raise ValueError(f"burn_in_tokens must leave at least 2 of the {self.seq_len} tokens of a window")
+        return self
+
+
+def _distinct(values: Sequence[Hashable]) -> None:
+    if len(set(values)) < len(values):
+        raise ValueError("holds a value twice")
+
+
+class Events(_Section):
+    tau0: Annotated[StrictFloat, Field(gt=0, allow_inf_nan=False)] = _CONST.TAU0_BASELINE
+    spike_defs: list[SpikeDef] = Field(default=list(SpikeDef), min_length=1)
+    target_rates: list[Rate] = Field(default=list(_CONST.TARGET_LAYER_RATES), min_length=1)
+
+    @field_validator("spike_defs", "target_rates")
+    @classmethod
+    def _no_repeats(cls, values: list[Any]) -> list[Any]:
+        _distinct(values)
+        return sorted(values)
+
+
+class Gain(_Section):
+    grid: list[Annotated[StrictFloat, Field(ge=0)]] = Field(default=list(_CONST.GAIN_GRID_DEFAULT), min_length=1)
+    interventions: list[Intervention] = Field(default=list(Intervention), min_length=1)
+
+    @field_validator("grid")
+    @classmethod
+    def _holds_baseline(cls, values: list[float]) -> list[float]:
+        _distinct(values)
+        if not all(math.isfinite(value) for value in values):
+            raise ValueError("holds a value that is not finite")
+        if _CONST.GAIN_BASELINE not in values:
+            raise ValueError(f"must hold the baseline gain {_CONST.GAIN_BASELINE}")
+        return sorted(values)
+
+    @field_validator("interventions")
+    @classmethod
+    def _holds_global(cls, values: list[Intervention]) -> list[Intervention]:
+        _distinct(values)
+        if Intervention.MLP_GLOBAL not in values:
+            raise ValueError(f"must hold {Intervention.MLP_GLOBAL}, which the gain grid is about")
+        return sorted(values, key=list(Intervention).index)
+
+
+class Nulls(_Section):
+    replicates: Annotated[StrictInt, Field(ge=2)] = _CONST.NULL_REPLICATES
+    seed: Seed = _CONST.NULL_SEED
+
+
+class Analysis(_Section):
+    adjacency: Adjacency = Adjacency.ADJ_4N
+    bootstrap_reps: Annotated[StrictInt, Field(ge=2)] = _CONST.BOOTSTRAP_REPS
+    bootstrap_seed: Seed = _CONST.BOOTSTRAP_SEED
+    tail_replicates: Annotated[StrictInt, Field(ge=1)] = _CONST.TAIL_P_REPLICATES
+
+
+class Report(_Section):
+    style: Literal["default"] = "default"
+
+
+class Release(_Section):
+    title: str | None = None
+    authors: list[str] = []
+
+
+class Params(_Section):
+    """All sections; what a file leaves out has its default."""
+
+    models: dict[ModelRole, ModelSource] = {role: EmbeddedSource() for role in ModelRole}
+    data: Data = Data()
+    compute: Compute = Compute()
+    windows: Windows = Windows()
+    events: Events = Events()
+    gain: Gain = Gain()
+    nulls: Nulls = Nulls()
+    analysis: Analysis = Analysis()
+    report: Report = Report()
+    release: Release = Release()
+
+    @field_validator("models")
+    @classmethod
+    def _some_model(cls, value: dict[ModelRole, Any]) -> dict[ModelRole, Any]:
+        if not value:
+            raise ValueError(f"names no model; give one of {', '.join(ModelRole)}")
+        return value
+
+    def sections(self) -> dict[str, Any]:
+        """Return all sections as plain JSON-able values."""
+        return self.model_dump(mode="json")

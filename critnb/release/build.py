@@ -1,0 +1,82 @@
+"""Put a release together: everything read once, the metadata and the manifest made from it, then written in one stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from critnb.canon import CANON
+from critnb.errors import IntegrityError
+from critnb.release.archive import Packed, Sink, Source, write_zip
+from critnb.release.contents import pack_sources, run_folder, run_sources
+from critnb.release.crate import crate_json
+from critnb.release.manifest import GENERATED, to_text
+from critnb.release.metadata import Metadata, citation_cff, zenodo_json
+from critnb.report.index import facts_of, render
+from critnb.runs import Run, RunStore
+
+_OUT = CANON.OUTPUT
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that is ready to be written: the runs it holds and all its files, the manifest among them."""
+
+    runs: tuple[Run, ...]
+    about: Metadata
+    files: tuple[Packed, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Packed]:
+        """The files by their paths in the zip."""
+        return {packed.source.name: packed for packed in self.files}
+
+    def generated(self, name: str) -> bytes:
+        """Return the content of a file that the release makes itself; raises KeyError for any other."""
+        content = self.by_name[name].source.content
+        if not isinstance(content, bytes):
+            raise KeyError(name)
+        return content
+
+    def write(self, sink: Sink) -> None:
+        """Write the zip; raises IntegrityError for a file that is no longer what it was when the release was assembled."""
+        write_zip(sink, self.files)
+
+
+def assemble(runs: Sequence[Run], store: RunStore, about: Metadata) -> Release:
+    """Return the release of the pack with these runs; the same pack and the same runs give the same, in any folder.
+
+    Raises IntegrityError for a run's file that is not the one its record names, or a symbolic link in the pack.
+    """
+    date = max(str(run.record.finished_utc) for run in runs)[:10]
+    read = [Packed.of(each) for each in (*pack_sources(), *run_sources(runs)) if each.name not in GENERATED]
+    _check_recorded(read, runs)
+    made = [
+        (_OUT.CITATION_CFF_BASENAME, citation_cff(about)),
+        (_OUT.ZENODO_JSON_BASENAME, zenodo_json(about, date)),
+        (f"{CANON.PATH.RUNS_DIR}/{_OUT.INDEX_HTML_BASENAME}", _index(runs, store)),
+    ]
+    files = [*read, *_packed(made)]
+    described = {each.source.name: (each.member.size, each.sha256) for each in files}
+    files += _packed([(_OUT.RO_CRATE_JSON_BASENAME, crate_json(about, date, described, runs))])
+    manifest = to_text({each.source.name: each.sha256 for each in files})
+    return Release(tuple(runs), about, (*files, *_packed([(_OUT.MANIFEST_SHA256_BASENAME, manifest)])))
+
+
+def _check_recorded(read: Sequence[Packed], runs: Sequence[Run]) -> None:
+    """Hold the very bytes that were read against the records, whatever was looked at before."""
+    digests = {each.source.name: each.sha256 for each in read}
+    for run in runs:
+        for path, artifact in run.artifacts.items():
+            if digests[f"{run_folder(run.run_id)}/{path}"] != artifact.sha256:
+                raise IntegrityError(f"{run.run_id}: {path} is not the file that its record names; make the run again")
+
+
+def _packed(contents: Sequence[tuple[str, bytes]]) -> list[Packed]:
+    return [Packed.of(Source(name, content)) for name, content in contents]
+
+
+def _index(runs: Sequence[Run], store: RunStore) -> bytes:
+    wanted = {run.run_id for run in runs}
+    return render([facts for facts in facts_of(store) if facts.run_id in wanted])

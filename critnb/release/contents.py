@@ -1,0 +1,89 @@
+"""What goes into a release: the files of the pack, and the runs that the paper rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from critnb.canon import CANON, PACK_ROOT
+from critnb.errors import DependencyError, IntegrityError
+from critnb.release.archive import Source
+from critnb.runs import Run, RunStore, notebook_source, pack_files, verify
+from critnb.runs.files import read_regular, sha256_hex
+from critnb.runs.record import record_path
+from critnb.stages import spec_of
+
+_LF, _CRLF = b"\n", b"\r\n"
+_SHOWN = 3
+
+
+def pack_sources(root: Path = PACK_ROOT) -> list[Source]:
+    """Return the pack's own files: the top level that the registry names and all below it, but for hidden files and caches.
+
+    A clone, an unzipped release and a working copy have the same. Raises IntegrityError for a symbolic link.
+    """
+    return [Source(name, path) for name, path in pack_files(CANON.PACK, root=root).items()]
+
+
+def run_sources(runs: Iterable[Run]) -> Iterator[Source]:
+    """Yield every file of the runs, records included, at its place in a release."""
+    for run in runs:
+        folder = run_folder(run.run_id)
+        yield Source(f"{folder}/{CANON.OUTPUT.RUN_RECORD_JSON}", record_path(run.path))
+        yield from (Source(f"{folder}/{path}", run.path / path) for path in run.artifacts)
+
+
+def run_folder(run_id: str) -> str:
+    """Return where a run lies in a release."""
+    return f"{CANON.PATH.RUNS_DIR}/{run_id}"
+
+
+def closure(store: RunStore, roots: Sequence[Run]) -> list[Run]:
+    """Return the runs and everything upstream of them, sorted by id; raises DependencyError for a run that is not there."""
+    found: dict[str, Run] = {}
+    waiting = list(roots)
+    while waiting:
+        run = waiting.pop()
+        if run.run_id not in found:
+            found[run.run_id] = run
+            waiting += [store.open(each.run_id) for each in run.record.dependencies]
+    return [found[run_id] for run_id in sorted(found)]
+
+
+def check_runs(runs: Sequence[Run], root: Path = PACK_ROOT) -> None:
+    """Hash every file of the runs again and hold their code against the pack's.
+
+    Raises IntegrityError for a run that is not what its record says, DependencyError for one made by other code.
+    """
+    for run in runs:
+        if findings := verify(run.path):
+            raise IntegrityError(
+                f"{run.run_id} is not what its record says: {findings[0]}\n"
+                f"delete the run and make it again; runner.py verify {run.run_id} shows everything"
+            )
+    digests = file_digests(root)
+    for run in runs:
+        if changed := other_code(run, digests, root):
+            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            raise DependencyError(
+                f"{run.run_id} was made by other code: {changed[0]}{more} differs from the pack that would be released\n"
+                f"run {spec_of(run.stage).command} again without --use, or release the pack that made the run"
+            )
+
+
+def file_digests(root: Path) -> dict[str, frozenset[str]]:
+    """Return path -> the sha256 that a record may name for each file of a pack: of its bytes, or of its text with LF."""
+    digests = {}
+    for name, path in pack_files(CANON.PACK, root=root).items():
+        data = read_regular(path)
+        digests[name] = frozenset({sha256_hex(data), sha256_hex(data.replace(_CRLF, _LF))})
+    return digests
+
+
+def other_code(run: Run, digests: Mapping[str, frozenset[str]], root: Path) -> list[str]:
+    """Return the files of the pack at ``root`` that are not those that a run was made from, its notebook first."""
+    notebook = f"{CANON.PATH.NOTEBOOKS_DIR}/{spec_of(run.stage).notebook}"
+    sources = [path for path, digest in run.inputs.sources.items() if digest not in digests.get(path, frozenset())]
+    path = root / notebook
+    same = path.is_file() and sha256_hex(notebook_source(path)) == run.inputs.notebook_sha256
+    return sources if same else [notebook, *sources]

@@ -1,0 +1,224 @@
+"""Read a release's zip without trust in anything: every byte of it is either a file's own or what the layout demands."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import BinaryIO
+
+from critnb.errors import IntegrityError
+from critnb.release import layout
+from critnb.release.archive import is_script
+from critnb.release.layout import Member
+from critnb.runs.files import open_regular, relative_path
+
+_PIECE = 1 << 20
+_ENCRYPTED = 0x0001
+
+
+@dataclass(frozen=True)
+class Located:
+    """A file of the zip and the offset of its local header."""
+
+    member: Member
+    offset: int
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A file that was taken out of the zip: its sha256, and what is wrong with the bytes around it, if anything."""
+
+    name: str
+    sha256: str
+    size: int
+    problem: str = ""
+
+
+class DamagedError(IntegrityError):
+    """The zip as a whole is not one that a release has, so that none of its files can be told."""
+
+
+def unpack(path: Path, folder: Path | None) -> list[Unpacked]:
+    """Say of each file of the zip what it is, and write it below an empty folder, if one is given; nothing else is written.
+
+    Raises DamagedError for a zip whose structure is not that of a release: unsafe, repeated or colliding names, links,
+    compressed or encrypted files, sizes that do not add up, bytes that belong to nothing. Raises OSError.
+    """
+    with open_regular(path) as zip_file:
+        size = os.fstat(zip_file.fileno()).st_size
+        files, end = _directory(zip_file, size)
+        _check_names([each.member.name for each in files])
+        _check_places(files, end)
+        return [_take(zip_file, each, folder) for each in files]
+
+
+def _directory(zip_file: BinaryIO, size: int) -> tuple[list[Located], int]:
+    """Return the files that the central directory names, and where it begins."""
+    count, offset, length, last = _end(zip_file, size)
+    if offset + length != last:
+        raise DamagedError(
+            f"{abs(last - offset - length)} bytes stand where a release has none, before or behind its files"
+        )
+    data = _read(zip_file, offset, length)
+    files: list[Located] = []
+    at = 0
+    while at < length:
+        after = files[-1].member.name if files else "its beginning"
+        try:
+            located, at = _central(data, at)
+        except ValueError as error:
+            raise DamagedError(f"central directory, behind {after}: {error}") from error
+        files.append(located)
+    if len(files) != count:
+        raise DamagedError(f"its end names {count} files, its central directory {len(files)}")
+    return files, offset
+
+
+def _end(zip_file: BinaryIO, size: int) -> tuple[int, int, int, int]:
+    """Return (files, offset and size of the central directory, where the end record or its ZIP64 form begins)."""
+    last = size - layout.END_FIXED.size
+    data = _read(zip_file, max(last, 0), layout.END_FIXED.size)
+    if last < 0 or not data.startswith(layout.END):
+        raise DamagedError(
+            "it does not end as the zip of a release does: no zip, cut short, or with bytes behind its end"
+        )
+    *_, count, length, offset, _ = layout.END_FIXED.unpack(data)
+    if count == layout.MARK_16 or layout.MARK_32 in (length, offset):
+        last -= layout.LOCATOR_64_FIXED.size + layout.END_64_FIXED.size
+        wide = _read(zip_file, max(last, 0), layout.END_64_FIXED.size)
+        if last < 0 or not wide.startswith(layout.END_64):
+            raise DamagedError("its end speaks of a ZIP64 record that is not there")
+        *_, count, length, offset = layout.END_64_FIXED.unpack(wide)
+    ours = layout.tail(count, offset, length)
+    if _read(zip_file, last, size - last) != ours:
+        raise DamagedError("its end record is not the one that a release of these files has")
+    return count, offset, length, last
+
+
+def _central(data: bytes, at: int) -> tuple[Located, int]:
+    """Return the file of the record at a place of the central directory, and where the next one begins."""
+    fixed = layout.CENTRAL_FIXED
+    if at + fixed.size > len(data):
+        raise ValueError("a record is cut short")
+    signature, _, _, flags, method, _, _, crc, _, size, n_name, n_extra, *_, attributes, offset = fixed.unpack_from(
+        data, at
+    )
+    begin = at + fixed.size
+    name, extra = data[begin : begin + n_name].decode("utf-8"), data[begin + n_name : begin + n_name + n_extra]
+    if signature != layout.CENTRAL:
+        raise ValueError("no record of a file is there")
+    _refuse_kind(name, flags, method, attributes >> 16)
+    size, offset = _widened(name, extra, size, offset)
+    member = Member(name, crc, size, executable=attributes >> 16 == layout.EXECUTABLE)
+    ours = layout.central_header(member, offset)
+    if data[at : at + len(ours)] != ours:
+        raise ValueError(f"the record of {name} is not the one that a release has")
+    return Located(member, offset), at + len(ours)
+
+
+def _refuse_kind(name: str, flags: int, method: int, mode: int) -> None:
+    if stat.S_ISLNK(mode):
+        raise ValueError(f"{name} is a symbolic link")
+    if flags & _ENCRYPTED:
+        raise ValueError(f"{name} is encrypted")
+    if method:
+        raise ValueError(f"{name} is compressed; a release stores its files as they are")
+
+
+def _widened(name: str, extra: bytes, size: int, offset: int) -> tuple[int, int]:
+    wide = iter(layout.wide_values(extra))
+    try:
+        if size == layout.MARK_32:
+            size, _ = next(wide), next(wide)
+        return size, next(wide) if offset == layout.MARK_32 else offset
+    except StopIteration:
+        raise ValueError(f"{name} lacks its ZIP64 sizes") from None
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        try:
+            relative_path(name)
+        except IntegrityError:
+            raise DamagedError(
+                f"{name!r} is no plain relative path; it could be written outside of its folder"
+            ) from None
+    for earlier, name in pairwise(names):
+        if earlier.encode() >= name.encode():
+            raise DamagedError(f"{name} " + ("is there twice" if name == earlier else f"stands behind {earlier}"))
+    _check_collisions(names)
+
+
+def _check_collisions(names: list[str]) -> None:
+    """Refuse names that one file system or another takes for the same, and files that are folders of others."""
+    seen: dict[str, str] = {}
+    folders = {"/".join(name.split("/")[:depth]) for name in names for depth in range(1, name.count("/") + 1)}
+    for name in [*names, *sorted(folders)]:
+        folded = unicodedata.normalize("NFC", name).casefold()
+        if folded in seen:
+            raise DamagedError(f"{name} and {seen[folded]} are one name on some file systems")
+        seen[folded] = name
+
+
+def _check_places(files: list[Located], end: int) -> None:
+    """Refuse sizes and offsets that leave a gap, overlap, or lie; what is left bounds all that is ever written."""
+    expected = 0
+    for each in files:
+        if each.offset != expected:
+            raise DamagedError(
+                f"{each.member.name} begins at byte {each.offset}, the file before it ends at {expected}"
+            )
+        expected += len(layout.local_header(each.member)) + each.member.size
+    if expected != end:
+        raise DamagedError(f"its files end at byte {expected}, its central directory begins at {end}")
+
+
+def _take(zip_file: BinaryIO, located: Located, folder: Path | None) -> Unpacked:
+    member, ours = located.member, layout.local_header(located.member)
+    theirs = _read(zip_file, located.offset, len(ours))
+    digest, crc, head = hashlib.sha256(), 0, b""
+    with _opened(folder, member.name) as file:
+        for piece in _pieces(zip_file, member.size):
+            head = head or piece[:2]
+            digest.update(piece)
+            crc = zlib.crc32(piece, crc)
+            if file is not None:
+                file.write(piece)
+    problem = ""
+    if theirs != ours:
+        problem = "its header in the zip is not the one that a release has"
+    elif crc != member.crc32:
+        problem = "its bytes do not have the checksum that the zip names"
+    elif member.executable != is_script(head):
+        problem = "the zip gives it a mode that does not follow from its content"
+    return Unpacked(member.name, digest.hexdigest(), member.size, problem)
+
+
+def _opened(folder: Path | None, name: str) -> AbstractContextManager[BinaryIO | None]:
+    if folder is None:
+        return nullcontext()
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
+
+
+def _pieces(zip_file: BinaryIO, size: int) -> Iterator[bytes]:
+    while size:
+        piece = zip_file.read(min(size, _PIECE))
+        if not piece:
+            raise DamagedError("it was cut short while it was read")
+        size -= len(piece)
+        yield piece
+
+
+def _read(zip_file: BinaryIO, offset: int, size: int) -> bytes:
+    zip_file.seek(offset)
+    return zip_file.read(size)

@@ -1,0 +1,61 @@
+"""Check a release from scratch: nothing is believed but the bytes of the zip and this pack's own code."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from critnb.errors import CritnbError, DependencyError
+from critnb.release import integrity, tables
+from critnb.release.chain import chain
+from critnb.release.finding import Check, Result
+from critnb.release.opened import Opened
+from critnb.release.reading import DamagedError, unpack
+from critnb.release.references import references
+
+_CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
+    ("zip", integrity.zip_bytes),
+    ("manifest", integrity.manifest),
+    ("records", integrity.records),
+    ("chain", chain),
+    ("code", integrity.code),
+    ("paper", references),
+    ("tables", tables.same_rows),
+)
+_RECOMPUTED = ("recomputed", tables.recomputed)
+
+
+def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bool = True) -> list[str]:
+    """Return everything that is wrong with a release's zip, a line each; ``show`` gets each check as it ends.
+
+    Raises DependencyError where there is no such file, OSError where no room is left to unpack it.
+    """
+    if not path.is_file() or path.is_symlink():
+        raise DependencyError(f"{path}: no such file; give the path of a release's zip")
+    with tempfile.TemporaryDirectory(prefix="critnb-release-") as folder:
+        started = time.monotonic()
+        try:
+            release = Opened(Path(folder), tuple(unpack(path, Path(folder))))
+        except DamagedError as error:
+            check = Check("zip", Result([f"{path.name}: {error}"]), time.monotonic() - started)
+            show(check)
+            return list(check.result.findings)
+        findings: list[str] = []
+        for name, make in (*_CHECKS, _RECOMPUTED) if recompute else _CHECKS:
+            check = Check(name, _result(make, release), time.monotonic() - started)
+            show(check)
+            findings += check.result.findings
+            started = time.monotonic()
+        return findings
+
+
+def _result(make: Callable[[Opened], Result], release: Opened) -> Result:
+    try:
+        return make(release)
+    except CritnbError as error:
+        return Result([str(error).replace("\n", "; ")])
+    except Exception as error:
+        # what strangers put into a zip may break any code that reads it, and is a finding, not a mistake of ours
+        return Result([f"cannot be checked: {type(error).__name__}: {error}"])

@@ -1,0 +1,107 @@
+"""Arrays of one's own: what is accepted, what is refused in words, and spike trains as population activity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+import critnb
+from critnb.criticality.synthetic import toy_raster
+from critnb.errors import CritnbError
+
+TOY = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]], dtype=bool)  # [L, T]
+
+
+@pytest.mark.parametrize(
+    "x",
+    [TOY, TOY[None], TOY.astype(int), TOY.astype(float), TOY.tolist(), pd.DataFrame(TOY), toy_raster()],
+    ids=["bool", "3 axes", "int", "whole floats", "list", "frame", "raster"],
+)
+def test_the_same_array_in_any_form_is_the_same_events(x):
+    events = critnb.event_counts(x)
+    assert events.shape == (1, 3, 4)
+    np.testing.assert_array_equal(events.counts, TOY[None].astype(np.uint16))
+    assert (events.n_units, events.n_events, events.occupancy) == (1, 3, 0.25)
+    assert critnb.event_counts(events) is events
+    np.testing.assert_array_equal(np.asarray(events), TOY[None])
+
+
+def test_a_frame_with_a_column_called_events_is_a_frame():
+    frame = pd.DataFrame({"events": [1, 0, 2], "other": [0, 0, 1]})
+    np.testing.assert_array_equal(critnb.event_counts(frame).counts[0], [[1, 0], [0, 0], [2, 1]])
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.zeros(5), "1 axes; give [N, L, T]"),
+        (np.zeros((1, 2, 3, 4)), "4 axes"),
+        (np.zeros((2, 0, 3)), "empty axis"),
+        (np.zeros((3, 1)), "fewer than 2 tokens"),
+        (-TOY.astype(int), "-1..0; they must lie in 0..65535"),
+        (TOY * 70000, "0..70000"),
+        (np.where(TOY, np.nan, 0), "NaN or infinite values"),
+        (TOY * 0.5, "fractional values"),
+        (TOY.astype(str), "values are str"),
+        (TOY.astype(complex), "values are complex128"),
+        ([[1, 2], [3, None]], "values are object"),
+    ],
+)
+def test_what_is_no_event_count_is_refused_in_one_line(x, words):
+    for estimator in (critnb.event_counts, critnb.branching, critnb.avalanches, critnb.multistep, critnb.exponents):
+        with pytest.raises(ValueError, match=r"^event counts: ") as caught:
+            estimator(x)
+        assert words in str(caught.value)
+        assert isinstance(caught.value, CritnbError)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_bound_below_the_counts_is_refused():
+    assert critnb.event_counts(TOY * 3, n_units=7).n_units == 7
+    with pytest.raises(ValueError, match="holds 3 events, more than n_units = 2"):
+        critnb.event_counts(TOY * 3, n_units=2)
+
+
+def runs_of_active_bins(row: np.ndarray) -> list[int]:
+    """Sizes of avalanches between empty bins, as Beggs and Plenz define them, by splitting text."""
+    words = "".join(chr(value + 1) if value else " " for value in row).split(" ")
+    return [sum(ord(letter) - 1 for letter in word) for word in words if word]
+
+
+@given(
+    arrays.arrays(np.int64, st.tuples(st.integers(1, 5), st.integers(4, 60)), elements=st.integers(0, 2)),
+    st.integers(1, 2),
+)
+def test_avalanches_of_a_population_lie_between_empty_bins(spikes, bin_size):
+    steps = spikes.shape[1] // bin_size * bin_size
+    binned = spikes[:, :steps].sum(axis=0).reshape(-1, bin_size).sum(axis=1)
+    found = critnb.avalanches(critnb.population_activity(spikes, bin_size=bin_size))
+    assert found.size.tolist() == runs_of_active_bins(binned)
+    active = np.flatnonzero(binned)
+    cut = {0, len(binned) - 1} & set(active)
+    assert found.touches_edge.sum() == (1 if len(found) == 1 and cut else len(cut))
+    assert set(found.to_frame()["l_min"]) <= {0}
+    labels = found.labels()
+    assert labels.shape == (1, 1, len(binned))
+    np.testing.assert_array_equal(labels[0, 0] >= 0, binned > 0)
+
+
+def test_a_recording_is_cut_into_windows_and_the_rest_left_out():
+    spikes = np.arange(23)[None] + 1
+    events = critnb.population_activity(spikes, bin_size=2, window=3)
+    np.testing.assert_array_equal(events.counts[:, 0], [[3, 7, 11], [15, 19, 23], [27, 31, 35]])
+    assert events.n_units == 1 * 2 * 23  # units, steps of a bin, and the most that a step was seen to hold
+    trials = critnb.population_activity(np.stack([spikes, spikes]), bin_size=2, window=3)
+    np.testing.assert_array_equal(trials.counts, np.concatenate([events.counts, events.counts]))
+    for options in ({"bin_size": 20}, {"bin_size": 0}, {"window": 24}, {"window": 1}):
+        with pytest.raises(ValueError, match="population activity: 23 steps"):
+            critnb.population_activity(spikes, **options)
+
+
+def test_sites_are_the_occupied_ones():
+    frame = critnb.event_counts(TOY * 2).sites()
+    assert frame[["layer", "token", "events"]].to_numpy().tolist() == [[1, 1, 2], [1, 2, 2], [2, 2, 2]]

@@ -1,0 +1,183 @@
+"""A release of a real chain: checked with its tables computed again, forged, unpacked and made once more."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from release.chains import zipped
+from release.forging import index_again, link_again, list_again
+
+from critnb.canon import CANON, PACK_ROOT, Exit, Stage
+from critnb.cli import main
+from critnb.release.reading import unpack
+from critnb.release.verify import verify_release
+from critnb.report.schema import SCHEMAS
+from critnb.report.tables import table_path
+from critnb.runs import Run, RunStore
+from critnb.runs.encoding import csv_bytes, json_bytes, parquet_bytes
+
+pytestmark = pytest.mark.slow
+T = CANON.TABLE
+OF_STAGE = {
+    T.T01_SUMMARY: Stage.S05, T.T04_TAIL_FITS: Stage.S05, T.T06_ABLATIONS: Stage.S05, T.T08_SIGNATURES: Stage.S05,
+    T.T02_GENERALIZATION: Stage.S06B, T.T03_ARC: Stage.S06ARC,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def zip_file(whole) -> Path:
+    (path,) = RunStore(whole).runs(Stage.S08)[0].path.glob("results/*.zip")
+    return path
+
+
+@pytest.fixture
+def altered(zip_file, tmp_path) -> Callable[[Callable[[Path], None]], Path]:
+    """The release with something changed and everything made true again that hashes could show."""
+
+    def alter(change: Callable[[Path], None]) -> Path:
+        folder = tmp_path / "unpacked"
+        unpack(zip_file, folder)
+        change(folder)
+        link_again(folder)
+        list_again(folder)
+        files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        return zipped(tmp_path / "forged.zip", files)
+
+    return alter
+
+
+def run_of(folder: Path, stage: Stage) -> Run:
+    return RunStore(folder / CANON.PATH.RUNS_DIR).runs(stage)[0]
+
+
+def found(path: Path) -> dict[str, list[str]]:
+    checks = []
+    verify_release(path, checks.append)
+    return {check.name: list(check.result.findings) for check in checks if not check.passed}
+
+
+def test_a_release_is_sound_and_its_tables_come_out_again(zip_file, capsys):
+    assert main(["verify", "--release", str(zip_file)]) == Exit.DONE
+    told = capsys.readouterr().out
+    assert "recomputed" in told
+    assert f"ok: {zip_file}" in told
+
+
+def forge_table(folder: Path, name: str) -> tuple[str, str]:
+    """Move one number of a table by a millionth, in CSV and Parquet alike, and make its run's record true again."""
+    run, schema = run_of(folder, OF_STAGE[name]), SCHEMAS[name]
+    path = table_path(schema, ".parquet")
+    table = pd.read_parquet(run.path / path)
+    column = next(
+        column.name
+        for column in schema.columns
+        if column.name in table and table[column.name].dtype == float and column.name not in schema.key
+        and table[column.name].notna().any() and table[column.name].abs().max() > 0
+    )  # fmt: skip
+    table.loc[table[column].abs().idxmax(), column] *= 1 - 1e-6
+    for suffix, encode in ((".parquet", parquet_bytes), (".csv", csv_bytes)):
+        (run.path / table_path(schema, suffix)).write_bytes(encode(table))
+        index_again(run.path, table_path(schema, suffix))
+    return f"runs/{run.run_id}/{path}", column
+
+
+@pytest.mark.parametrize("name", OF_STAGE)
+def test_a_forged_table_is_found_by_computing_it_again(name, altered):
+    forged = []
+    findings = found(altered(lambda folder: forged.append(forge_table(folder, name))))
+    assert set(findings) == {"paper", "recomputed"}
+    path, column = forged[0]
+    assert [line for line in findings["recomputed"] if line.startswith(f"{path}: computed again, {column} at ")]
+
+
+def test_a_csv_that_is_not_its_parquet_is_found(altered):
+    def change(folder: Path) -> None:
+        run, path = run_of(folder, Stage.S05), table_path(SCHEMAS[T.T01_SUMMARY], ".csv")
+        (run.path / path).write_bytes(csv_bytes(pd.read_csv(run.path / path).iloc[::-1]))
+        index_again(run.path, path)
+
+    (line,) = found(altered(change))["tables"]
+    assert line.endswith(".csv: its rows are not those of the Parquet beside it")
+
+
+def test_a_paper_that_says_something_else_is_found(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S07)
+        for path in (run.path / CANON.RUN_SUBDIR.PAPER).glob("*.md"):
+            path.write_text(path.read_text().replace("not supported", "supported"))
+            index_again(run.path, f"{CANON.RUN_SUBDIR.PAPER}/{path.name}")
+
+    findings = found(altered(change))
+    assert set(findings) == {"recomputed"}
+    assert all(line.endswith("is not the text that claims and tables give") for line in findings["recomputed"])
+
+
+def test_a_forged_choice_of_gain_is_found(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S02B)
+        path = run.path / "results" / CANON.OUTPUT.GSTAR_JSON_BASENAME
+        content = json.loads(path.read_text())
+        content["choices"][0]["gstar"] = 0.8 if content["choices"][0]["gstar"] != 0.8 else 1.2
+        path.write_bytes(json_bytes(content))
+        index_again(run.path, f"results/{CANON.OUTPUT.GSTAR_JSON_BASENAME}")
+
+    findings = found(altered(change))
+    assert any("computed again, choices[0].gstar is" in line for line in findings["recomputed"])
+
+
+def test_a_second_release_of_the_same_is_refused(whole, run_stages):
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("RUN_S08*/**/*")}
+    done = run_stages("phase8", whole)
+    assert done.returncode == Exit.RUN_EXISTS
+    assert "complete with these params and this code" in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in whole.rglob("RUN_S08*/**/*")} == before
+
+
+def test_a_run_that_was_tampered_with_is_not_released(whole, run_stages, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(whole, runs, ignore=shutil.ignore_patterns("RUN_S08*"))
+    path = RunStore(runs).runs(Stage.S05)[0].path / table_path(SCHEMAS[T.T01_SUMMARY], ".csv")
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b" ")
+    done = run_stages("phase8", runs)
+    assert done.returncode == Exit.BAD_INPUT
+    assert "is not what its record says: changed tables/" in done.stderr
+    assert list(runs.glob("RUN_S08*")) == []
+
+
+def test_without_its_runs_there_is_no_release(run_stages, tmp_path):
+    done = run_stages("phase8", tmp_path / "runs", "--no-upstream")
+    assert done.returncode == Exit.MISSING_DEPENDENCY
+    assert not list((tmp_path / "runs").glob("RUN_*"))
+
+
+def test_unpacked_it_is_a_pack_that_makes_the_same_release(zip_file, inputs, tmp_path):
+    root = tmp_path / "somewhere else"
+    unpack(zip_file, root)
+    command = [sys.executable, "runner.py", "phase8", "--params", str(inputs / "params.yaml")]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == Exit.DONE, done.stderr
+    assert "S05" in done.stderr
+    assert done.stderr.count("reused") >= 9
+    run = RunStore(root / "runs").runs(Stage.S08)[0]
+    assert (run.path / "results" / zip_file.name).read_bytes() == zip_file.read_bytes()
+    assert run.record.code["git_commit"] == "no_git_metadata"
+    if shutil.which("sha256sum"):
+        check = ["sha256sum", "--check", "--strict", "--quiet", CANON.OUTPUT.MANIFEST_SHA256_BASENAME]
+        assert subprocess.run(check, cwd=root, capture_output=True, check=False).returncode == 0
+
+
+def test_uncommitted_changes_are_said(whole):
+    record = RunStore(whole).runs(Stage.S08)[0].record
+    warned = any("uncommitted" in text for text in record.warnings)
+    assert warned == bool(record.code["dirty"])
+    assert (PACK_ROOT / ".git").exists() or record.code["git_commit"] == "no_git_metadata"

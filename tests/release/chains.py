@@ -1,0 +1,86 @@
+"""A chain of runs from weights to paper, made in a moment out of the pack's real code, and releases of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from made import MODEL, made
+
+from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.params import Release
+from critnb.release.archive import Packed, Source, write_zip
+from critnb.release.build import assemble
+from critnb.release.contents import closure
+from critnb.release.metadata import Metadata
+from critnb.runs import Run, RunStore, notebook_source
+from critnb.runs.files import sha256_hex
+from critnb.stages import STAGES, spec_of
+
+ROLES = ("BASE", "INSTRUCT")
+
+
+def made_stage(
+    store: RunStore, stage: Stage, upstream: Sequence[Run], more: Mapping[str, object] | None = None, **words: object
+) -> Run:
+    """A run of the pack's own notebook and of one of its files."""
+    code = PACK_ROOT / "critnb" / "canon.py"
+    words.setdefault("sources", {"critnb/canon.py": sha256_hex(code.read_bytes())})
+    notebook = notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec_of(stage).notebook)
+    files = {"results/numbers.json": {"stage": stage}, "notebook/n.html": b"<p>" + stage.encode(), **(more or {})}
+    return made(store, stage, upstream=upstream, notebook=notebook, files=files, **words)
+
+
+def chain(store: RunStore, roles: Sequence[str] = ROLES, leave_out: Sequence[Stage] = (), **words: object) -> Run:
+    """Every stage up to the paper for every role; returns the paper's run."""
+    ends = []
+    for role in roles:
+        runs: dict[Stage, Run] = {}
+        for spec in STAGES:
+            if not spec.joins_roles and spec.id not in leave_out:
+                upstream = [runs[need] for need in spec.needs if need not in leave_out]
+                facts = {"model": {**MODEL, "role": role}} if spec.uses_model else {}
+                runs[spec.id] = made_stage(store, spec.id, upstream, role=role, **facts, **words)
+        ends += [runs[need] for need in spec_of(Stage.S07).needs if need not in leave_out]
+    return made_stage(store, Stage.S07, ends, roles=roles, more=_paper(ends))
+
+
+def _paper(ends: Sequence[Run]) -> dict[str, object]:
+    """Claims and evidence that name a file, a figure and the record of each run that the paper is made from."""
+    rows = [
+        {
+            "run_id": run.run_id,
+            "artifact": "results/numbers.json",
+            "sha256": run.artifacts["results/numbers.json"].sha256,
+        }
+        for run in ends
+    ]
+    records = [
+        {"run_id": run.run_id, "artifact": CANON.OUTPUT.RUN_RECORD_JSON, "sha256": run.record_sha256} for run in ends
+    ]
+    figures = [
+        {"run_id": run.run_id, "files": {"notebook/n.html": run.artifacts["notebook/n.html"].sha256}} for run in ends
+    ]
+    values = [{"origin": each} for each in (*records, {"run_id": "", "artifact": "", "sha256": ""})]
+    return {
+        f"results/{CANON.OUTPUT.CLAIMS_JSON_BASENAME}": [{"id": "C1", "roles": {"BASE": {"rows": rows}}}],
+        f"results/{CANON.OUTPUT.EVIDENCE_JSON_BASENAME}": {"values": values, "figures": figures},
+    }
+
+
+def cited(store: RunStore, paper: Run) -> list[Run]:
+    return closure(store, [paper, *store.runs(Stage.S00)])
+
+
+def zipped(path: Path, contents: Mapping[str, bytes]) -> Path:
+    with path.open("wb") as file:
+        write_zip(file, [Packed.of(Source(name, content)) for name, content in contents.items()])
+    return path
+
+
+def release_of(root: Path, path: Path) -> Path:
+    """The release of the one paper in a runs folder."""
+    store = RunStore(root)
+    with path.open("wb") as file:
+        assemble(cited(store, store.runs(Stage.S07)[0]), store, Metadata.of(Release())).write(file)
+    return path

@@ -1,0 +1,253 @@
+"""What a check of a release finds, by the kind of harm done to it; tables are computed again in tests/pipeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made import MODEL
+from release.chains import chain, release_of
+from release.forging import index_again, link_again, list_again
+
+from critnb.canon import Stage
+from critnb.cli import main
+from critnb.release.verify import verify_release
+from critnb.runs import Run, RunStore
+from critnb.runs.record import write_record
+
+NUMBERS = "results/numbers.json"
+
+
+def found(path: Path) -> dict[str, list[str]]:
+    """The findings by check."""
+    checks = []
+    verify_release(path, checks.append, recompute=False)
+    return {check.name: list(check.result.findings) for check in checks if not check.passed}
+
+
+def run_of(folder: Path, stage: Stage) -> Run:
+    return RunStore(folder / "runs").runs(stage)[0]
+
+
+def test_a_release_is_sound(zip_file, capsys):
+    assert found(zip_file) == {}
+    assert main(["verify", "--release", str(zip_file), "--no-recompute"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[:-1]] == [
+        ["ok", name] for name in ("zip", "manifest", "records", "chain", "code", "paper", "tables")
+    ]
+    assert lines[-1].startswith(f"ok: {zip_file}")
+
+
+def test_checking_writes_nothing_beside_it_and_nothing_stays(zip_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = sorted(zip_file.parent.iterdir())
+    assert found(zip_file) == {}
+    assert sorted(zip_file.parent.iterdir()) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flipped_byte_in_any_file_is_named(zip_file, tmp_path, altered):
+    import zipfile
+
+    with zipfile.ZipFile(zip_file) as archive:
+        infos = [info for info in archive.infolist() if info.file_size][::40]
+    data, path = zip_file.read_bytes(), tmp_path / "flipped.zip"
+    for info in infos:
+        flipped = bytearray(data)
+        flipped[info.header_offset + 30 + len(info.filename) + info.file_size // 2] ^= 0x10
+        path.write_bytes(bytes(flipped))
+        assert any(line.startswith(f"{info.filename}: its bytes") for line in found(path)["zip"]), info.filename
+
+
+def test_a_file_that_the_manifest_does_not_know_or_has_lost(altered):
+    def change(folder: Path) -> None:
+        (folder / "critnb" / "extra.py").write_text("x = 1\n")
+        (folder / "README.md").unlink()
+        (folder / "CHANGELOG.md").write_text("nothing\n")
+
+    assert found(altered(change))["manifest"] == [
+        "README.md: is in the manifest and not in the zip",
+        "critnb/extra.py: is in the zip and not in the manifest",
+        "CHANGELOG.md: changed, its sha256 is not the manifest's",
+    ]
+
+
+def test_no_manifest(altered):
+    assert found(altered(lambda folder: (folder / "MANIFEST.sha256").unlink()))["manifest"] == [
+        "MANIFEST.sha256: is missing"
+    ]
+
+
+def test_what_belongs_to_nothing_is_named_though_it_is_listed(altered):
+    def change(folder: Path) -> None:
+        (folder / "wheels").mkdir()
+        (folder / "wheels" / "evil.whl").write_text("x")
+        (folder / "runs" / "notes.txt").write_text("x")
+        list_again(folder)
+
+    names = [line.partition(":")[0] for line in found(altered(change))["manifest"]]
+    assert names == ["runs/notes.txt", "wheels/evil.whl"]
+
+
+def test_a_result_that_was_edited_shows_in_its_record(altered):
+    def change(folder: Path) -> None:
+        (run_of(folder, Stage.S05).path / NUMBERS).write_text("[]")
+        list_again(folder)
+
+    findings = found(altered(change))
+    assert set(findings) == {"records"}
+    assert [line.partition(":")[0].split("/", 2)[2] for line in findings["records"]] == [NUMBERS]
+
+
+def test_a_record_that_was_edited_shows_in_the_runs_that_were_made_from_it(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S03)
+        (run.path / NUMBERS).write_text("[]")
+        index_again(run.path, NUMBERS)
+        list_again(folder)
+
+    findings = found(altered(change))
+    assert set(findings) == {"records"}
+    assert len(findings["records"]) == 2  # S04 and S05 of that role
+    assert all("its record changed after this run was made from it" in line for line in findings["records"])
+
+
+def test_weights_that_changed_along_the_chain_are_named(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S04)
+        write_record(run.path, replace(run.record, model={**MODEL, "role": "BASE", "weights_sha256": "9" * 64}))
+        link_again(folder)
+        list_again(folder)
+
+    (line,) = found(altered(change))["chain"]
+    assert "weights_sha256 of" in line
+    assert "in RUN_" in line
+
+
+def test_text_that_differs_along_the_chain_is_named(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    facts = {"source": "x", "revision": None, "split": None, "n_windows": 1, "seq_len": 2, "slice_sha256": "a" * 64}
+    chain(store, roles=["BASE"], datasets={"A_cal": facts})
+    assert found(release_of(store.root, tmp_path / "r.zip")) == {}
+    run = store.runs(Stage.S02)[0]
+    write_record(run.path, replace(run.record, datasets={"A_cal": {**facts, "slice_sha256": "b" * 64}}))
+    link_again(tmp_path)
+    assert [
+        "text of A_cal as BASE reads it" in line for line in found(release_of(store.root, tmp_path / "s.zip"))["chain"]
+    ] == [True]
+
+
+def test_a_stage_without_a_run_is_named(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    chain(store, roles=["BASE"], leave_out=[Stage.S06B])
+    findings = found(release_of(store.root, tmp_path / "r.zip"))
+    assert findings == {"chain": ["runs: no run of S06B for BASE"]}
+
+
+def test_an_upstream_run_that_is_gone_is_named(altered):
+    gone = []
+
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S01)
+        gone.append(run.run_id)
+        for path in sorted(run.path.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        run.path.rmdir()
+        list_again(folder)
+
+    findings = found(altered(change))
+    assert any(gone[0] in line for line in findings["records"])
+    assert any(gone[0] in line for line in findings["chain"])
+
+
+@pytest.mark.parametrize(("path", "told"), [("critnb/canon.py", 19), ("notebooks/phase3_extract_rasters.ipynb", 2)])
+def test_other_code_than_the_runs_is_named(path, told, altered):
+    def change(folder: Path) -> None:
+        text = (folder / path).read_text()
+        (folder / path).write_text(text.replace("import", "import  ", 1))
+        list_again(folder)
+
+    (line,) = found(altered(change))["code"]
+    assert line.startswith(f"{path}: is not the file that RUN_S")
+    assert line.count("RUN_S") == min(told, 3)
+
+
+def test_another_constant_than_the_runs_is_named(altered):
+    def change(folder: Path) -> None:
+        path = folder / "spec" / "00_CANONICAL.yaml"
+        path.write_text(path.read_text().replace("EPS: 1.0e-6", "EPS: 1.0e-5"))
+        list_again(folder)
+
+    (line,) = found(altered(change))["code"]
+    assert line.startswith("spec/00_CANONICAL.yaml: is not the file that RUN_")
+
+
+def test_a_file_that_the_paper_names_and_that_is_another_now(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S06B)
+        (run.path / NUMBERS).write_text("[]")
+        index_again(run.path, NUMBERS)
+        link_again(folder)
+        list_again(folder)
+
+    findings = found(altered(change))
+    assert set(findings) == {"paper"}
+    told = sorted(line.partition(": names ")[2] for line in findings["paper"])
+    assert [line.partition(" of RUN_S06B")[0] for line in told] == [NUMBERS, "run_record.json"]
+    assert told[0].endswith("which holds another file under that name")
+    assert told[1].endswith("which is not that record")
+
+
+def test_a_figure_that_the_paper_shows_and_that_is_another_now(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S05)
+        (run.path / "notebook" / "n.html").write_text("<p>another")
+        index_again(run.path, "notebook/n.html")
+        link_again(folder)
+        list_again(folder)
+
+    assert any(": names notebook/n.html of RUN_S05" in line for line in found(altered(change))["paper"])
+
+
+def test_two_papers_or_none_are_no_release(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S07)
+        run.path.rename(folder / "runs" / "RUN_S06B_000000000000")
+        list_again(folder)
+
+    assert any("holds 0 runs of S07" in line for line in found(altered(change))["chain"])
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda run: (run / "run_record.json").write_text("{"),
+        lambda run: (run / "run_record.json").write_text("[" * 100000),
+        lambda run: (run / "run_record.json").write_text(json.dumps({"run_id": 7})),
+        lambda run: (run / "run_record.json").unlink(),
+        lambda run: (run / "config_resolved.yaml").write_text("!!python/object:os.system {}"),
+    ],
+)
+def test_no_content_of_a_stranger_breaks_the_check(harm: Callable[[Path], object], altered, capsys):
+    def change(folder: Path) -> None:
+        harm(run_of(folder, Stage.S05).path)
+        list_again(folder)
+
+    path = altered(change)
+    assert main(["verify", "--release", str(path)]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK"])
+def test_no_release_at_all(content, tmp_path, capsys):
+    path = tmp_path / "r.zip"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["verify", "--release", str(path)]) == (3 if content is None else 2)
+    told = capsys.readouterr()
+    assert str(path) in told.err
+    assert len(told.err.splitlines()) <= 2
