@@ -65,7 +65,7 @@ def model_files(loaded: Loaded, role: ModelRole) -> ModelFiles:
         named = ", ".join(loaded.params.models)
         raise ParamsError(f"{loaded.origin}: models.{role} is not given (there is {named}); add it or choose --role")
     source = loaded.params.models[role]
-    directory, name, revision = _locate_model(source, loaded, role)
+    directory, name, revision = locate_model(source, loaded, role)
     weights = sorted(directory.glob(_WEIGHTS))
     if not (directory / "config.json").is_file() or not weights:
         missing = "config.json" if weights else "*.safetensors weights (other formats are not loaded)"
@@ -87,7 +87,8 @@ def model_files(loaded: Loaded, role: ModelRole) -> ModelFiles:
     )
 
 
-def _locate_model(source: ModelSource, loaded: Loaded, role: ModelRole) -> tuple[Path, str, str | None]:
+def locate_model(source: ModelSource, loaded: Loaded, role: ModelRole) -> tuple[Path, str, str | None]:
+    """Return the directory, name and revision of a model, its files not looked at; raises DependencyError."""
     if isinstance(source, FileModel):
         directory = loaded.resolve(source.path)
         if not directory.is_dir():

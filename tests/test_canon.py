@@ -41,9 +41,10 @@ def test_no_module_spells_a_name_of_the_registry(path):
     assert spelled_out(ast.parse(path.read_text())) == []
 
 
-@pytest.mark.parametrize(
-    "path", sorted((PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR).glob("*.ipynb")), ids=lambda path: path.stem
-)
+NOTEBOOKS = sorted((PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR).glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem in COMMANDS], ids=lambda path: path.stem)
 def test_a_notebook_names_its_own_stage_and_nothing_else(path):
     tree = code_cells(path)
     begun = [
@@ -55,6 +56,11 @@ def test_a_notebook_names_its_own_stage_and_nothing_else(path):
     assert [text for _, text in spelled_out(tree)] == begun
     command = next(key for key, word in REGISTRY["CLI"]["CMD"].items() if word == path.stem)
     assert command.startswith(f"PHASE{begun[0][2]}_")
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem not in COMMANDS], ids=lambda path: path.stem)
+def test_a_notebook_of_no_stage_names_nothing(path):
+    assert spelled_out(code_cells(path)) == []
 
 
 @pytest.mark.parametrize(

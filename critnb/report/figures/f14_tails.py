@@ -50,7 +50,7 @@ _VARIABLES = (
 
 
 @dataclass(frozen=True)
-class _Law:
+class Law:
     """One fitted law: its name, its parameters' columns, its curve on the support's points, and how it is drawn."""
 
     words: str
@@ -59,26 +59,26 @@ class _Law:
     look: dict[str, Any]
 
 
-_LAWS = (
-    _Law(
+LAWS = (
+    Law(
         "power law",
         ("alpha_powerlaw",),
         lambda k, alpha: cutoff_survival(k, alpha=alpha, rate=0.0),
         {"color": "#0072B2", "linestyle": "-"},
     ),
-    _Law(
+    Law(
         "power law with cutoff",
         ("cutoff_alpha", "cutoff_lambda"),
         lambda k, alpha, rate: cutoff_survival(k, alpha=alpha, rate=rate),
         {"color": "#D55E00", "linestyle": (0, (5, 2))},
     ),
-    _Law(
+    Law(
         "lognormal",
         ("lognorm_mu", "lognorm_sigma"),
         lambda k, mu, sigma: lognormal_survival(k, mu=mu, sigma=sigma),
         {"color": "#009E73", "linestyle": (0, (5, 1.5, 1, 1.5))},
     ),
-    _Law(
+    Law(
         "exponential",
         ("lambda_exponential",),
         lambda k, rate: cutoff_survival(k, alpha=0.0, rate=rate),
@@ -209,7 +209,7 @@ def _laws(axes: Any, real: Histogram, fit: _Fit) -> None:
     tail = float(share[np.searchsorted(values, fit["xmin"])]) if values[-1] >= fit["xmin"] else 0.0
     axes.axvline(fit["xmin"], color=FAINT, linewidth=0.9, zorder=0.5)
     reached = points <= 1.6 * values[-1]
-    for law in _LAWS:
+    for law in LAWS:
         parameters = [fit[name] for name in law.columns]
         if np.isfinite(parameters).all():
             axes.plot(points[reached], tail * law.curve(points, *parameters)[reached], linewidth=0.9, **law.look)
@@ -219,6 +219,6 @@ def _handles() -> list[Any]:
     return [
         panels.line_handle("real", **_REAL),
         panels.line_handle("permutation null", **_NULL),
-        *(panels.line_handle(law.words, linewidth=0.9, **law.look) for law in _LAWS),
+        *(panels.line_handle(law.words, linewidth=0.9, **law.look) for law in LAWS),
         panels.line_handle("xmin", color=FAINT, linewidth=0.9),
     ]

@@ -1,0 +1,131 @@
+"""The numbers of the panels beside the raster: branching over the gain, and sizes with the laws fitted to their tail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from critnb.canon import CANON, Intervention, NullId, SizeDef
+from critnb.criticality import find_avalanches
+from critnb.criticality.tails import Histogram
+from critnb.errors import CritnbError, DependencyError
+from critnb.explore.state import ExplorerState
+
+_NO_NUMBERS = float("nan")
+QUANTITIES = ("b_time", "b_depth", "b_tot")
+
+
+@dataclass(frozen=True, eq=False)
+class BranchingCurves:
+    """One spike definition and rate: ``rows`` of T01 by gain (or of S03's metrics, which have no null and no intervals).
+
+    ``here`` is the selected condition's own branching, ``gain`` where it lies; ``missing`` says what is not available.
+    """
+
+    rows: pd.DataFrame
+    gain: float
+    here: Mapping[str, float]
+    gstar: float | None
+    missing: str = ""
+
+
+def branching_curves(state: ExplorerState) -> BranchingCurves:
+    """Return the curves around the selection."""
+    missing = ""
+    try:
+        rows = state.chain.table(CANON.TABLE.T01_SUMMARY)
+    except DependencyError as error:
+        metrics = state.chain.metrics
+        rows = metrics[metrics["intervention_id"] == str(Intervention.MLP_GLOBAL)].rename(columns={"gain": "g"})
+        missing = f"no intervals and no null: {error}"
+    condition = state.selection.condition
+    kept = rows["spike_def_id"].astype(str).eq(str(condition.spike_def_id)) & rows["target_rate"].eq(
+        condition.target_rate
+    )
+    ratios = state.branching
+    here = {name: float(getattr(ratios, name)) for name in QUANTITIES}
+    return BranchingCurves(rows[kept].sort_values("g"), condition.gain, here, state.gstar(), missing)
+
+
+@dataclass(frozen=True, eq=False)
+class SizeCurves:
+    """Sizes of all avalanches of a condition and of its null (None where there is none), and T04's row of fits.
+
+    ``tau`` are the uncensored avalanches' exponents with their intervals, real and permuted, of T09; ``missing`` says which
+    fits are not available.
+    """
+
+    real: Histogram
+    null: Histogram | None
+    fit: Mapping[str, float] = field(default_factory=dict)
+    tau: Mapping[NullId, tuple[float, float, float]] = field(default_factory=dict)
+    missing: str = ""
+
+    def __getitem__(self, name: str) -> float:
+        return self.fit.get(name, _NO_NUMBERS)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether T04 has a power law of this condition."""
+        return bool(np.isfinite(self["alpha_powerlaw"]) and self["xmin"] >= 1)
+
+
+def size_curves(state: ExplorerState) -> SizeCurves:
+    """Return the size distribution of the selection."""
+    missing: list[str] = []
+    null: Histogram | None
+    try:
+        null = _sizes(state, null=True)
+    except CritnbError:
+        # the raster beside it says so
+        null = None
+    fit: Mapping[str, float] = {}
+    tau: Mapping[NullId, tuple[float, float, float]] = {}
+    if state.selection.condition.intervention_id is not Intervention.MLP_GLOBAL:
+        missing.append(f"no fits: tails are fitted under {Intervention.MLP_GLOBAL}")
+    else:
+        try:
+            fit, tau = _fit(state), _tau(state)
+        except CritnbError as error:
+            missing.append(f"no fits: {error}")
+    return SizeCurves(_sizes(state, null=False), null, fit, tau, "; ".join(missing))
+
+
+def _sizes(state: ExplorerState, *, null: bool) -> Histogram:
+    raster = state.chain.raster
+    counts = state.null_counts() if null else raster.counts[state.cond_id]
+    key = ("sizes", state.selection.condition, state.selection.null_id if null else None)
+    histogram: Histogram = state.keep(
+        key, lambda: Histogram.of(find_avalanches(counts, raster.seq_id, state.chain.adjacency).size)
+    )
+    return histogram
+
+
+def _fit(state: ExplorerState) -> dict[str, float]:
+    rows = _of_condition(state, state.chain.table(CANON.TABLE.T04_TAIL_FITS))
+    if not len(rows):
+        return {}
+    numbers = {str(name): float(value) for name, value in rows.iloc[0].items() if isinstance(value, int | float)}
+    # the columns of S, whether optional or not, by one name
+    return {name.removeprefix("opt_"): value for name, value in numbers.items() if not name.startswith("opt_D_")}
+
+
+def _tau(state: ExplorerState) -> dict[NullId, tuple[float, float, float]]:
+    rows = _of_condition(state, state.chain.table(CANON.TABLE.T09_EXPONENTS))
+    rows = rows[(rows["adjacency"] == str(state.chain.adjacency)) & (rows["size_def"] == str(SizeDef.SIZE_EVENTS))]
+    return {
+        NullId(row["null_id"]): (float(row["tau_S"]), float(row["tau_S_ci_low"]), float(row["tau_S_ci_high"]))
+        for _, row in rows.iterrows()
+    }
+
+
+def _of_condition(state: ExplorerState, table: pd.DataFrame) -> pd.DataFrame:
+    condition = state.selection.condition
+    return table[
+        table["spike_def_id"].astype(str).eq(str(condition.spike_def_id))
+        & table["target_rate"].eq(condition.target_rate)
+        & table["g"].eq(condition.gain)
+    ]

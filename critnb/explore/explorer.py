@@ -1,0 +1,75 @@
+"""The explorer of a folder of runs, as a notebook calls it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from IPython.display import HTML, display
+
+from critnb.canon import CANON, PACK_ROOT
+from critnb.errors import CritnbError
+from critnb.explore.chain import Chain, chain_of, find_chains
+from critnb.explore.inputs import Places
+from critnb.explore.live_panel import LivePanel
+from critnb.explore.markup import sentence
+from critnb.explore.state import ExplorerState
+from critnb.explore.tokens import window_texts
+from critnb.explore.view import ExplorerView
+
+
+class Explorer:
+    """Runs of a folder to look at; ``run`` names any run of the chain to begin with, by default the newest.
+
+    ``params`` is the folder that relative paths of the run's params are meant from, where it is none of the usual ones.
+    """
+
+    def __init__(
+        self, runs: str | Path | None = None, *, run: str | None = None, params: str | Path | None = None
+    ) -> None:
+        self.runs = runs_folder(runs)
+        self._run = run
+        self._places = Places(None if params is None else Path(params))
+
+    @cached_property
+    def chains(self) -> list[Chain]:
+        """The chains of the folder, newest first; raises DependencyError where there is none."""
+        return find_chains(self.runs)
+
+    @cached_property
+    def state(self) -> ExplorerState:
+        """What is looked at; raises DependencyError where there is nothing, IntegrityError for a damaged run."""
+        return ExplorerState(chain_of(self.chains, self._run), lambda chain: window_texts(chain, self._places))
+
+    @cached_property
+    def _view(self) -> ExplorerView:
+        return ExplorerView(self.state, self.chains)
+
+    def show(self) -> None:
+        """Display the explorer in a notebook; where there is nothing to explore, a sentence says why."""
+        try:
+            self._view.display()
+        except CritnbError as error:
+            display(sentence(str(error)))
+
+    def live(self, text: str | None = None) -> None:
+        """Display the live mode under the explorer's condition; with a text, the model is loaded and answers at once."""
+        try:
+            panel = LivePanel(self.state, self._places)
+        except CritnbError as error:
+            display(sentence(str(error)))
+            return
+        if text is not None:
+            panel.ask(text)
+        panel.display()
+
+    def picture(self) -> HTML:
+        """Return what is selected now as still pictures, to keep in a notebook; raises as ``state``."""
+        return HTML(self._view.still())
+
+
+def runs_folder(given: str | Path | None) -> Path:
+    """Return the folder of runs: as given from here, else of that name in the pack; by default the pack's own."""
+    path = Path(given) if given is not None else PACK_ROOT / CANON.PATH.RUNS_DIR
+    beside = PACK_ROOT / path
+    return (beside if not path.is_dir() and beside.is_dir() else path).resolve()

@@ -1,0 +1,177 @@
+"""The live mode's arithmetic: one text through the run's own model, at any gain, under the run's own thresholds.
+
+The one module of this room that imports torch, and only where it is used. Thresholds are never interpolated: a gain of
+the grid has the thresholds that were matched at it, any other gain those of the grid's gain nearest to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from critnb.canon import CANON, Stage
+from critnb.errors import DataError
+from critnb.explore.chain import Chain
+from critnb.explore.inputs import Places, model_files
+from critnb.explore.tokens import shown_piece
+from critnb.explore.window import Window
+from critnb.lattice import Condition
+
+if TYPE_CHECKING:
+    from critnb.language.forward import ForwardPasses
+    from critnb.language.model import LanguageModel
+
+Floats = npt.NDArray[np.float64]
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class NextToken:
+    """A token that may come next, and its probability at the gain and at gain 1."""
+
+    text: str
+    at_gain: float
+    at_one: float
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the model made of a text: its raster, and what it expects next at the gain and at gain 1.
+
+    ``tau_gain`` is the grid's gain whose thresholds were used; ``changed`` says how many of the places have another
+    likeliest next token than at gain 1; ``divergence`` (nats) is that of the last place's distribution at the gain from
+    that at gain 1.
+    """
+
+    window: Window
+    gain: float
+    tau_gain: float
+    next_tokens: tuple[NextToken, ...]
+    changed: int
+    places: int
+    divergence: float
+
+
+class LiveModel:
+    """The model of a chain, loaded, with its calibration and thresholds."""
+
+    def __init__(self, chain: Chain, model: LanguageModel) -> None:
+        """Read calibration and thresholds of the chain; raises DependencyError where it has no run of S01."""
+        from critnb.steps import calibration
+
+        self.chain = chain
+        self.model = model
+        self._calibration, _ = calibration.load(chain.run(Stage.S01))
+        run = chain.run(Stage.S03)
+        self._tau = run.parquet(run.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
+
+    @classmethod
+    def load(cls, chain: Chain, places: Places) -> LiveModel:
+        """Load the model that the chain's runs were made with; raises DependencyError or ModelError where it cannot be had."""
+        files = model_files(places, chain)
+        from critnb.language import load
+
+        load.make_deterministic()
+        return cls(chain, load.load(files, chain.params.compute))
+
+    def ids(self, text: str) -> npt.NDArray[np.int64]:
+        """Return a text's token ids [T], opened as every document of a corpus is.
+
+        Raises DataError where it leaves fewer than two tokens to look at, or more than the model reads.
+        """
+        from critnb.language.windows import opening_tokens
+
+        tokenizer = self.model.tokenizer
+        ids = [*opening_tokens(tokenizer), *tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]]
+        return self._checked(np.array(ids, dtype=np.int64))
+
+    def tau_gain(self, condition: Condition, gain: float) -> float:
+        """Return the gain whose thresholds serve: of those matched under the condition's intervention, the nearest."""
+        rows = self._tau[self._tau["intervention_id"] == str(condition.intervention_id)]
+        matched = sorted(set(rows["gain"]))
+        return float(min(matched, key=lambda known: (round(abs(known - gain), 9), abs(known - 1.0), known)))
+
+    def answer(self, ids: npt.NDArray[np.int64], condition: Condition, gain: float) -> Answer:
+        """Run token ids [T] at a gain under the condition's intervention, spike definition and rate.
+
+        Raises DataError as ``ids``, and NonFiniteError where the model gives activations that are not finite.
+        """
+        from critnb.events import extract
+        from critnb.events.thresholds import tau_of
+        from critnb.language.forward import Setting
+
+        tokens = self._checked(ids)[None]
+        near = self.tau_gain(condition, gain)
+        spike_defs, rates = [condition.spike_def_id], [condition.target_rate]
+        tau = tau_of(self._tau, condition.intervention_id, near, spike_defs, rates)
+        setting = Setting(condition.intervention_id, gain)
+        seen: list[_Expected] = []
+        passes = self._passes()
+        counts = extract(passes, tokens, self._calibration, tau, spike_defs, setting, on_logits=_keep(seen))
+        if gain != CANON.CONST.GAIN_BASELINE:
+            passes.run(tokens, Setting(), lambda *_: None, on_logits=_keep(seen))
+        pieces = [self._piece(int(token)) for token in ids][passes.burn_in :]
+        window = Window.of(counts[0, 0, 0], adjacency=self.chain.adjacency, tokens=pieces)
+        return self._answered(window, gain, near, at_gain=seen[0], at_one=seen[-1])
+
+    def _answered(self, window: Window, gain: float, near: float, *, at_gain: _Expected, at_one: _Expected) -> Answer:
+        now, one = at_gain.last, at_one.last
+        best = dict.fromkeys([*_likeliest(now), *_likeliest(one)])
+        ranked = sorted(best, key=lambda token: (-now[token], -one[token], token))
+        held = now > 0
+        with np.errstate(divide="ignore"):
+            divergence = float((now[held] * (np.log(now[held]) - np.log(one[held]))).sum())
+        return Answer(
+            window,
+            gain,
+            near,
+            tuple(NextToken(self._piece(token), float(now[token]), float(one[token])) for token in ranked),
+            changed=int((at_gain.likeliest != at_one.likeliest).sum()),
+            places=len(at_gain.likeliest),
+            divergence=max(0.0, divergence),
+        )
+
+    def _passes(self) -> ForwardPasses:
+        from critnb.language.forward import ForwardPasses
+
+        params = self.chain.params
+        return ForwardPasses(
+            self.model, batch_tokens=params.compute.batch_tokens, burn_in=params.windows.burn_in_tokens
+        )
+
+    def _checked(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        least, most = self.chain.params.windows.burn_in_tokens + 2, self.model.context_length
+        if len(ids) < least:
+            raise DataError(f"the text has {len(ids)} tokens with its opening one; {least} are the least to look at")
+        if most is not None and len(ids) > most:
+            raise DataError(f"the text has {len(ids)} tokens, the model reads {most}; shorten it")
+        return ids
+
+    def _piece(self, token: int) -> str:
+        raw = str(self.model.tokenizer.convert_ids_to_tokens(token) or "")
+        text = raw.replace("▁", " ") if "▁" in raw else self.model.tokenizer.decode([token])
+        return shown_piece(text)
+
+
+@dataclass(frozen=True, eq=False)
+class _Expected:
+    """The likeliest next token of every place [T] and the last place's probabilities [V]."""
+
+    likeliest: npt.NDArray[np.int64]
+    last: Floats
+
+
+def _keep(seen: list[_Expected]) -> Any:
+    def keep(_first: int, _tokens: Any, logits: Any) -> None:
+        last = logits[0, -1].double().softmax(dim=-1).cpu().numpy()
+        seen.append(_Expected(logits[0].argmax(dim=-1).cpu().numpy(), last))
+
+    return keep
+
+
+def _likeliest(probabilities: Floats) -> Sequence[int]:
+    return [int(token) for token in np.argsort(-probabilities, kind="stable")[:SHOWN]]

@@ -1,0 +1,185 @@
+"""The live mode's widgets: a text, a gain, the raster that the model gives at once, and what it expects next."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import ipywidgets as w
+import numpy as np
+from IPython.display import display
+
+from critnb.canon import CANON
+from critnb.errors import CritnbError, DependencyError
+from critnb.explore import pictures
+from critnb.explore.inputs import Places
+from critnb.explore.live import Answer, LiveModel
+from critnb.explore.markup import described, twin_html
+from critnb.explore.raster import NOTHING, RasterWidget
+from critnb.explore.state import ExplorerState
+from critnb.report.figures.panels import SPIKE_WORDS, rate_label
+from critnb.report.style import OKABE_ITO
+
+_NOT_YET = "Nothing is loaded yet. Type a text and press <b>Run</b>: the run's own model is loaded once and then answers at once."
+_STILL = (
+    "The live mode runs a text of yours through the model of the run, at any gain, in a notebook with a kernel. "
+    "It had not been used when this page was made."
+)
+_EXAMPLE = "The function returns the first item of the list that is not"
+_GAINS = (0.5, 1.5)
+_COLOURS = (OKABE_ITO[1], OKABE_ITO[0])
+
+
+class LivePanel:
+    """The live mode under the spike definition, rate and intervention that the explorer's state has selected."""
+
+    def __init__(self, state: ExplorerState, places: Places) -> None:
+        self.state = state
+        self._places = places
+        self._loaded: LiveModel | None = None
+        self._answer: Answer | None = None
+        self._ids: Any = None
+        self._text = w.Textarea(_EXAMPLE, layout=w.Layout(width="100%", height="64px"), continuous_update=False)
+        self._run = w.Button(description="Run", button_style="primary", tooltip="load the model, then run the text")
+        self._window = w.Button(description="this window's text", tooltip="run the tokens of the selected window")
+        low, high = _GAINS
+        self._gain = w.FloatSlider(
+            float(np.clip(state.gstar() or CANON.CONST.GAIN_BASELINE, low, high)),
+            min=low,
+            max=high,
+            step=0.01,
+            description="gain g",
+            readout_format=".2f",
+            layout=w.Layout(flex="1 1 auto"),
+        )
+        self.raster = RasterWidget(layout=w.Layout(display="none"))
+        self.raster.twin = str(self.raster.model_id)
+        self._facts, self._said, self._next = w.HTML(), w.HTML(_NOT_YET), w.HTML()
+        for widget, name in ((self._text, "text"), (self._run, "run"), (self._gain, "gain"), (self._next, "next"),
+                             (self._said, "said"), (self._window, "window"), (self.raster, "raster")):  # fmt: skip
+            widget.add_class(f"critnb-live-{name}")
+        self._run.on_click(lambda _: self.ask(self._text.value))
+        self._window.on_click(lambda _: self.ask_window())
+        self._text.observe(lambda _: self.ask(self._text.value) if self._loaded else None, "value")
+        self._gain.observe(lambda _: self._again(), "value")
+        self.raster.observe(lambda _: self._describe(), "picked")
+        state.observe(self._again)
+        controls = w.HBox([self._run, self._window, self._gain], layout=w.Layout(width="100%"))
+        self.box = w.VBox([self._text, controls, self._said, self.raster, self._facts, self._next])
+        self.box.add_class("critnb-live")
+
+    @property
+    def answer(self) -> Answer | None:
+        """The last answer."""
+        return self._answer
+
+    def display(self) -> None:
+        """Display the widgets, and their still twin."""
+        still = twin_html(self.raster.twin, self.still())
+        display(self.box)
+        display(still)
+
+    def ask(self, text: str) -> None:
+        """Run a text; the model is loaded where it is not yet. What cannot be done is said in the panel."""
+        self._ask(lambda model: model.ids(text))
+
+    def ask_window(self) -> None:
+        """Run the tokens of the window that the explorer has selected."""
+
+        def ids(_: LiveModel) -> Any:
+            texts = self.state.texts
+            if texts.ids is None:
+                raise DependencyError(f"the window's tokens are not available: {texts.reason}")
+            return texts.ids[self.state.selection.row]
+
+        self._ask(ids)
+
+    def still(self) -> str:
+        """Return the last answer as HTML with a picture."""
+        if self._answer is None:
+            return f'<p style="color:#666">{_STILL}</p>'
+        data = pictures.png(pictures.raster_picture(self._answer.window, self._title(self._answer)))
+        image = pictures.image(data, "live raster")
+        return f"<p>{self._said.value}</p>{image}{self._next.value}"
+
+    def _ask(self, ids: Any) -> None:
+        try:
+            model = self._model()
+            self._ids = ids(model)
+            self._show(model)
+        except CritnbError as error:
+            self._refuse(error)
+
+    def _again(self) -> None:
+        if self._loaded is None or self._ids is None:
+            return
+        try:
+            if self._loaded.chain is not self.state.chain:
+                # token ids mean nothing to another model
+                text, self._ids = self._text.value, None
+                self._ids = self._model().ids(text)
+            self._show(self._model())
+        except CritnbError as error:
+            self._refuse(error)
+
+    def _model(self) -> LiveModel:
+        if self._loaded is None or self._loaded.chain is not self.state.chain:
+            self._said.value = "Loading the model …"
+            self._loaded = LiveModel.load(self.state.chain, self._places)
+        return self._loaded
+
+    def _show(self, model: LiveModel) -> None:
+        condition = self.state.selection.condition
+        answer = model.answer(self._ids, condition, self._gain.value)
+        self._answer = answer
+        self.raster.layout.display = None
+        self.raster.show(answer.window, self._title(answer))
+        self._describe()
+        exact = "matched at this gain" if answer.tau_gain == answer.gain else (
+            f"those of g = {answer.tau_gain:g}, the matched gain nearest to {answer.gain:g} (never interpolated)"
+        )  # fmt: skip
+        self._said.value = (
+            f"{html.escape(SPIKE_WORDS[condition.spike_def_id])} · {rate_label(condition.target_rate)} · "
+            f"gain on {pictures.INTERVENTION_WORDS[condition.intervention_id]} · thresholds τ: {exact}"
+        )
+        self._next.value = next_tokens_html(answer)
+
+    def _title(self, answer: Answer) -> str:
+        return f"live, g = {answer.gain:g}"
+
+    def _describe(self) -> None:
+        picked = self.raster.picked
+        facts = None if self._answer is None or picked == NOTHING else self._answer.window.facts(picked)
+        self._facts.value = "" if facts is None else described(facts)
+
+    def _refuse(self, error: CritnbError) -> None:
+        self._said.value = f'<span style="color:#a63d00">{html.escape(str(error))}</span>'
+
+
+def next_tokens_html(answer: Answer) -> str:
+    """Return what comes next, at the gain and at gain 1 side by side, as bars of plain HTML."""
+    most = max((max(token.at_gain, token.at_one) for token in answer.next_tokens), default=1.0) or 1.0
+    rows = "".join(
+        "<tr>"
+        f'<td style="font-family:monospace;padding-right:12px;white-space:pre">{html.escape(token.text)}</td>'
+        f"{_bar(token.at_gain, most, _COLOURS[0])}{_bar(token.at_one, most, _COLOURS[1])}</tr>"
+        for token in answer.next_tokens
+    )
+    heads = (("next token", "#222"), (f"at g = {answer.gain:g}", _COLOURS[0]), ("at g = 1", _COLOURS[1]))
+    head = "".join(
+        f'<th style="text-align:left;color:{colour};padding-right:24px">{words}</th>' for words, colour in heads
+    )
+    return (
+        f'<table class="critnb-next" style="border-collapse:collapse;font-size:13px;line-height:1.25"><tr>{head}</tr>{rows}</table>'
+        f'<div style="color:#444;padding-top:4px">The likeliest next token is another than at g = 1 in {answer.changed} of '
+        f"{answer.places} places; after the last token the two distributions differ by {answer.divergence:.3g} nats "
+        "(Kullback–Leibler).</div>"
+    )
+
+
+def _bar(share: float, most: float, colour: str) -> str:
+    width = 190 * share / most
+    return (
+        '<td style="padding-right:24px;white-space:nowrap"><span style="display:inline-block;height:10px;'
+        f'width:{width:.1f}px;background:{colour};vertical-align:middle"></span> {100 * share:.1f} %</td>'
+    )

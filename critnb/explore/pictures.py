@@ -1,0 +1,226 @@
+"""The panels as matplotlib pictures, in the look of the figures: what a notebook without live widgets shows."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from critnb.canon import CANON, Intervention, NullId
+from critnb.explore.curves import QUANTITIES, BranchingCurves, SizeCurves
+from critnb.explore.window import Window
+from critnb.report.figures import panels
+from critnb.report.figures.f14_tails import LAWS, survival
+from critnb.report.figures.tail_curves import support
+from critnb.report.style import FAINT, GREY, INK, OKABE_ITO, styled
+
+_DPI = 120
+# a picture in a notebook is made while somebody waits
+_FAST = {"compress_level": 3}
+_INK = OKABE_ITO[0]
+_MARK = OKABE_ITO[1]
+_BACKGROUND = "#fbfbfb"
+_CELL_WIDTH = 0.092
+_CELL_HEIGHT = 0.13
+_LEAST_WIDTH = 4.0
+_MOST_WIDTH = 24.0
+_LABEL_SIZE = 6.0
+# beyond, labels would overlap in the widest picture
+_MOST_LABELS = 256
+_TITLES = {"b_time": "b_time (along tokens)", "b_depth": "b_depth (along layers)", "b_tot": "b_tot = b_time + b_depth"}
+NULL_WORDS = {
+    NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM: "permuted within layers",
+    NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT: "circularly shifted within layers",
+    NullId.NULL_TOKEN_SHUFFLE_INPUT: "tokens shuffled before the model",
+}
+INTERVENTION_WORDS = {
+    Intervention.MLP_GLOBAL: "MLP, all layers",
+    Intervention.ATTN_GLOBAL: "attention, all layers",
+    Intervention.MLP_BAND_EARLY: "MLP, first third",
+    Intervention.MLP_BAND_MID: "MLP, middle third",
+    Intervention.MLP_BAND_LATE: "MLP, last third",
+}
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
+    buffer = io.BytesIO()
+    with styled():
+        figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": CANON.PROJECT.ID}, pil_kwargs=_FAST)
+    return buffer.getvalue()
+
+
+def image(data: bytes, words: str) -> str:
+    """Return a PNG as an HTML image that carries its bytes along."""
+    encoded = base64.b64encode(data).decode("ascii")
+    return f'<img alt="{html.escape(words, quote=True)}" src="data:image/png;base64,{encoded}" style="max-width:100%">'
+
+
+def raster_picture(window: Window, title: str, *, picked: int | None = None) -> Figure:
+    """Draw a window: avalanches in their colours, layer 0 below, the tokens' text (or positions) along the axis."""
+    n_layers, n_tokens = window.counts.shape
+    width = float(np.clip(_CELL_WIDTH * n_tokens + 0.7, _LEAST_WIDTH, _MOST_WIDTH))
+    labelled = window.tokens is not None and n_tokens <= _MOST_LABELS
+    below = 0.25 + (0.055 * max(map(len, window.tokens)) + 0.15 if labelled and window.tokens else 0.25)
+    body = max(0.7, _CELL_HEIGHT * n_layers)
+    height = body + below + 0.3
+    with styled():
+        figure = Figure(figsize=(width, height))
+        axes = figure.add_axes((0.5 / width, below / height, 1 - 0.6 / width, body / height))
+        _sites(axes, window, picked)
+        axes.set(xlim=(-0.5, n_tokens - 0.5), ylim=(-0.5, n_layers - 0.5), ylabel="layer")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=min(8, n_layers)))
+        axes.set_title(f"{title}: {window.words()}", fontsize=7.5)
+        if labelled and window.tokens:
+            # a dollar would begin a formula
+            words = [token.replace("$", r"\$") for token in window.tokens]
+            axes.set_xticks(range(n_tokens), words, rotation=90, fontsize=_LABEL_SIZE)
+            axes.tick_params(axis="x", length=0, pad=2)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_xlabel("token position (index in the window)")
+    return figure
+
+
+def _sites(axes: Any, window: Window, picked: int | None) -> None:
+    axes.set_facecolor(_BACKGROUND)
+    axes.grid(visible=False)
+    if not len(window.avalanches):
+        return
+    layer, token = np.nonzero(window.counts)
+    label = window.labels[layer, token]
+    half = np.array([0.47, 0.46])
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
+    squares = np.stack([token, layer], axis=-1)[:, None, :] + corners
+    edges = np.where(label == picked, INK, "none") if picked is not None else "none"
+    axes.add_collection(
+        PolyCollection(list(squares), facecolors=np.array(window.colours())[label], edgecolors=edges, linewidths=0.9)
+    )
+
+
+def branching_picture(curves: BranchingCurves, intervention: Intervention) -> Figure:
+    """Draw b_time, b_depth and b_tot over the gain with their intervals and null, and where the selection stands."""
+    with styled():
+        figure = Figure(figsize=(7.4, 2.55))
+        grid = figure.subplots(1, 3)
+        figure.subplots_adjust(left=0.07, right=0.99, top=0.88, bottom=0.3, wspace=0.24)
+        for axes, name in zip(grid, QUANTITIES, strict=True):
+            axes.set_title(_TITLES[name])
+            axes.set_xlabel(panels.GAIN_LABEL if name == "b_depth" else panels.SHORT_GAIN_LABEL)
+            _branching(axes, curves, name, intervention)
+        grid[0].set_ylabel("successors/site")
+        figure.legend(handles=_branching_handles(curves, intervention), loc="lower center", ncols=6, columnspacing=1.2)
+    return figure
+
+
+def _branching(axes: Any, curves: BranchingCurves, name: str, intervention: Intervention) -> None:
+    rows = curves.rows
+    gains, values = panels.column(rows, "g"), panels.column(rows, name)
+    null, spread = panels.column(rows, f"{name}_perm"), 1.96 * panels.column(rows, f"opt_{name}_perm_sd")
+    if name == "b_tot":
+        axes.axhline(1.0, color=INK, linewidth=0.8, linestyle=":")
+        axes.plot(gains, panels.column(rows, "opt_b_tot_shift"), color=GREY, linestyle=(0, (1, 1.5)), linewidth=0.9)
+    axes.fill_between(gains, null - spread, null + spread, color=GREY, alpha=0.25, linewidth=0)
+    axes.plot(gains, null, color=GREY, linestyle=panels.DASHES, linewidth=0.9)
+    axes.vlines(gains, *panels.ends(rows, name), color=_INK, linewidth=0.9, alpha=0.75)
+    axes.plot(gains, values, color=_INK, marker="o", mew=0)
+    if curves.gstar is not None:
+        panels.ring(axes, gains, values, gains == curves.gstar)
+    axes.axvline(curves.gain, color=_MARK, linewidth=1.0, alpha=0.5, zorder=0.6)
+    marker = "o" if intervention is Intervention.MLP_GLOBAL else "D"
+    axes.plot(curves.gain, curves.here[name], color=_MARK, marker=marker, markersize=5.5, mew=0, zorder=5)
+    left = curves.gain > np.mean([gains.min(), gains.max()])
+    axes.annotate(
+        f"{curves.here[name]:.3f}",
+        (curves.gain, curves.here[name]),
+        (-5 if left else 5, 5),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        color=_MARK,
+        fontsize=7,
+        zorder=6,
+    )
+    panels.gain_axis(axes, [*gains, curves.gain])
+    axes.margins(y=0.15)
+
+
+def _branching_handles(curves: BranchingCurves, intervention: Intervention) -> list[Any]:
+    here = "selected" if intervention is Intervention.MLP_GLOBAL else f"selected: {INTERVENTION_WORDS[intervention]}"
+    handles = [
+        panels.line_handle("MLP gain", color=_INK, marker="o", mew=0),
+        panels.line_handle(here, color=_MARK, marker="o", linestyle="none", mew=0, markersize=5.5),
+        panels.line_handle("b_tot = 1", color=INK, linestyle=":", linewidth=0.8),
+    ]
+    if panels.has(curves.rows, "b_tot_perm"):
+        handles += [
+            panels.line_handle("permuted", color=GREY, linestyle=panels.DASHES, linewidth=0.9),
+            panels.line_handle("shifted", color=GREY, linestyle=(0, (1, 1.5)), linewidth=0.9),
+        ]
+    return [*handles, panels.ring_handle("g*")] if curves.gstar is not None else handles
+
+
+def sizes_picture(curves: SizeCurves, null_id: NullId, *, picked_size: int | None = None) -> Figure:
+    """Draw P(S ≥ s) of all windows, real and null, with the laws fitted to the real tail and the picked avalanche."""
+    with styled():
+        figure = Figure(figsize=(4.6, 2.55))
+        axes = figure.add_axes((0.12, 0.17, 0.48, 0.71))
+        axes.set(xscale="log", yscale="log", xlabel="size s (events)", ylabel="P(S ≥ s)")
+        axes.set_title("sizes of all windows' avalanches")
+        if not curves.real.n:
+            panels.unavailable(axes, "no avalanches")
+            return figure
+        handles = [panels.line_handle("real", **_REAL)]
+        if curves.null is not None and curves.null.n:
+            axes.plot(*survival(curves.null), **_NULL)
+            handles.append(panels.line_handle("null", **_NULL))
+        handles += _laws(axes, curves)
+        axes.plot(*survival(curves.real), **_REAL)
+        if picked_size is not None:
+            axes.axvline(picked_size, color=_MARK, linewidth=1.0)
+            handles.append(panels.line_handle("picked", color=_MARK, linewidth=1.0))
+        axes.set_ylim(0.5 / curves.real.n, 1.6)
+        axes.minorticks_off()
+        figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.61, 0.93))
+        figure.text(0.625, 0.17, _size_words(curves, null_id), fontsize=6.5, va="bottom", color=INK, linespacing=1.3)
+    return figure
+
+
+_REAL: dict[str, Any] = {"linestyle": "none", "color": INK, "marker": "o", "mew": 0, "markersize": 2.6}
+_NULL: dict[str, Any] = {
+    "linestyle": "none", "color": GREY, "marker": "s", "mew": 0.6, "markersize": 2.8, "mfc": "white",
+}  # fmt: skip
+
+
+def _laws(axes: Any, curves: SizeCurves) -> list[Any]:
+    """Draw each law on its support, scaled to the sample's share there; returns their legend entries."""
+    if not curves.fitted:
+        return []
+    points = support(curves["xmin"], curves["xmax"])
+    values, share = survival(curves.real)
+    tail = float(share[np.searchsorted(values, curves["xmin"])]) if values[-1] >= curves["xmin"] else 0.0
+    axes.axvline(curves["xmin"], color=FAINT, linewidth=0.9, zorder=0.5)
+    reached = points <= 1.6 * values[-1]
+    handles = []
+    for law in LAWS:
+        parameters = [curves[name] for name in law.columns]
+        if np.isfinite(parameters).all():
+            axes.plot(points[reached], tail * law.curve(points, *parameters)[reached], linewidth=1.0, **law.look)
+            handles.append(panels.line_handle(law.words, linewidth=1.0, **law.look))
+    return handles
+
+
+def _size_words(curves: SizeCurves, null_id: NullId) -> str:
+    words = [f"null: {NULL_WORDS[null_id]}"] if curves.null is not None else []
+    if curves.fitted:
+        words.append(f"α {curves['alpha_powerlaw']:.2f} from s ≥ {curves['xmin']:.0f}")
+    for which, (tau, low, high) in curves.tau.items():
+        name = "τ uncensored" if which is NullId.NULL_NONE else "τ permuted"
+        interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
+        words.append(f"{name} {tau:.2f}{interval}" if np.isfinite(tau) else f"{name}: not available")
+    return "\n".join(words)

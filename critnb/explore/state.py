@@ -1,0 +1,216 @@
+"""What is looked at, apart from how it is shown: a plain observable value, without widgets and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from critnb.canon import CANON, GCondition, Intervention, NullId, SpikeDef
+from critnb.criticality import Branching, branching_sums
+from critnb.errors import DataError
+from critnb.explore.chain import Chain
+from critnb.explore.tokens import WindowTexts
+from critnb.explore.window import Counts, Window
+from critnb.lattice import Condition
+
+_FIELDS = {
+    "spike_def": "spike_def_id",
+    "target_rate": "target_rate",
+    "intervention": "intervention_id",
+    "gain": "gain",
+}
+_MOST_KEPT = 512
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A real condition, the place of a window on the axis N, the null beside it, and the avalanche that was picked."""
+
+    condition: Condition
+    row: int
+    null_id: NullId = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
+    picked: int | None = None
+
+
+class ExplorerState:
+    """The chain and the selection; ``choose`` changes them and tells every observer."""
+
+    def __init__(self, chain: Chain, texts: Callable[[Chain], WindowTexts]) -> None:
+        self._observers: list[Callable[[], object]] = []
+        self._texts_of = texts
+        self._kept: dict[tuple[Any, ...], Any] = {}
+        self.chain = chain
+        self.selection = self._first()
+
+    def observe(self, callback: Callable[[], object]) -> None:
+        """Have ``callback()`` called after every change."""
+        self._observers.append(callback)
+
+    def use(self, chain: Chain) -> None:
+        """Look at another chain: at the same condition and window where it has them, at its first otherwise."""
+        before = self.selection
+        self.chain = chain
+        self.__dict__.pop("texts", None)
+        self._kept.clear()
+        self.selection = self._first()
+        kept = replace(before.condition, model_role=chain.role)
+        if kept in set(chain.raster.conditions):
+            row = min(before.row, self.n_windows - 1)
+            self.selection = replace(before, condition=kept, row=row, picked=None)
+        self._tell()
+
+    def choose(self, **wanted: Any) -> None:
+        """Change spike_def, target_rate, intervention, gain, null_id, row or picked.
+
+        Where the raster lacks the gain under what was chosen besides, the nearest that it has is taken, and of an
+        intervention's target rates likewise. Raises DataError for a value that the chain does not hold at all.
+        """
+        selection = self.selection
+        condition = self._condition({key: value for key, value in wanted.items() if key in _FIELDS})
+        row = int(wanted.get("row", selection.row))
+        if not 0 <= row < self.n_windows:
+            raise DataError(f"no window in place {row}; the raster holds {self.n_windows}")
+        same = condition == selection.condition and row == selection.row
+        picked = wanted.get("picked", selection.picked if same else None)
+        null_id = NullId(wanted.get("null_id", selection.null_id))
+        changed = Selection(condition, row, null_id, None if picked is None else int(picked))
+        if changed.picked is not None:
+            self._window(condition, row).facts(changed.picked)
+        if changed != selection:
+            self.selection = changed
+            self._tell()
+
+    @property
+    def spike_defs(self) -> list[SpikeDef]:
+        """The spike definitions of the chain."""
+        return [kind for kind in SpikeDef if self.chain.raster.conditions.where(spike_def_id=kind)]
+
+    @property
+    def target_rates(self) -> list[float]:
+        """The target rates of the chain, ascending."""
+        return sorted({condition.target_rate for condition in self.chain.raster.conditions})
+
+    @property
+    def interventions(self) -> list[Intervention]:
+        """The interventions of the chain."""
+        return [kind for kind in Intervention if self.chain.raster.conditions.where(intervention_id=kind)]
+
+    @property
+    def gains(self) -> list[float]:
+        """The gains, ascending, that there are under what else is selected."""
+        condition = self.selection.condition
+        return self._gains(condition.spike_def_id, condition.target_rate, condition.intervention_id)
+
+    @property
+    def n_windows(self) -> int:
+        """How many windows the raster holds."""
+        return len(self.chain.raster.seq_id)
+
+    @property
+    def seq_id(self) -> int:
+        """The selected window's number in its corpus."""
+        return int(self.chain.raster.seq_id[self.selection.row])
+
+    @cached_property
+    def texts(self) -> WindowTexts:
+        """The text of the chain's windows, or why there is none."""
+        return self._texts_of(self.chain)
+
+    @property
+    def window(self) -> Window:
+        """The selected window of the real raster."""
+        return self._window(self.selection.condition, self.selection.row)
+
+    @property
+    def null_window(self) -> Window:
+        """The same window under the selected null; raises DependencyError where there is none."""
+        selection = self.selection
+        window: Window = self.keep(
+            (selection.null_id, selection.condition, selection.row),
+            lambda: Window.of(self.null_counts()[selection.row], adjacency=self.chain.adjacency),
+        )
+        return window
+
+    @property
+    def branching(self) -> Branching:
+        """Branching of the selected condition, pooled over all windows."""
+        return branching_sums(self.chain.raster.counts[self.cond_id]).pooled()
+
+    @property
+    def cond_id(self) -> int:
+        """The selected condition's place on the axis C."""
+        return self.chain.raster.conditions.index(self.selection.condition)
+
+    def gstar(self) -> float | None:
+        """Return g* of the selected spike definition and target rate, None where metrics do not mark it."""
+        condition, metrics = self.selection.condition, self.chain.metrics
+        rows = metrics[
+            (metrics["spike_def_id"] == str(condition.spike_def_id))
+            & (metrics["target_rate"] == condition.target_rate)
+            & (metrics["intervention_id"] == str(Intervention.MLP_GLOBAL))
+            & metrics[f"is_{GCondition.gstar}"]
+        ]
+        return float(rows["gain"].iloc[0]) if len(rows) else None
+
+    def _first(self) -> Selection:
+        """The first spike definition's highest rate at gain 1, and the window with the median number of events."""
+        conditions = self.chain.raster.conditions
+        gain = _nearest(sorted({c.gain for c in conditions}), CANON.CONST.GAIN_BASELINE)
+        at_gain = [c for c in conditions if c.gain == gain and c.intervention_id is Intervention.MLP_GLOBAL]
+        first = max(at_gain, key=lambda c: (c.spike_def_id is at_gain[0].spike_def_id, c.target_rate))
+        events = self.chain.raster.counts[conditions.index(first)].sum(axis=(1, 2), dtype=np.int64)
+        return Selection(first, int(np.argsort(events, kind="stable")[(len(events) - 1) // 2]))
+
+    def _condition(self, wanted: dict[str, Any]) -> Condition:
+        before = self.selection.condition
+        for key, value in wanted.items():
+            if not self.chain.raster.conditions.where(**{_FIELDS[key]: value}):
+                held = sorted({str(getattr(c, _FIELDS[key])) for c in self.chain.raster.conditions})
+                raise DataError(f"no condition with {key} {value}; there is {', '.join(held)}")
+        merged = replace(before, **{_FIELDS[key]: value for key, value in wanted.items()})
+        gains = self._gains(merged.spike_def_id, merged.target_rate, merged.intervention_id)
+        if not gains:
+            raise DataError(
+                f"no raster of {merged.intervention_id} at {merged.spike_def_id}, rate {merged.target_rate:g}"
+            )
+        return replace(merged, gain=_nearest(gains, merged.gain))
+
+    def _gains(self, spike_def: SpikeDef, rate: float, intervention: Intervention) -> list[float]:
+        conditions = self.chain.raster.conditions
+        found = conditions.where(spike_def_id=spike_def, target_rate=rate, intervention_id=intervention)
+        return sorted(conditions[i].gain for i in found)
+
+    def null_counts(self) -> Counts:
+        """Return the counts [N, L, T] of the selected condition's null; raises DependencyError where there is none."""
+        condition, null_id = self.selection.condition, self.selection.null_id
+        counts: Counts = self.keep(("null", condition, null_id), lambda: self.chain.null(condition, null_id).counts[0])
+        return counts
+
+    def _window(self, condition: Condition, row: int) -> Window:
+        def find() -> Window:
+            counts = self.chain.raster.counts[self.chain.raster.conditions.index(condition), row]
+            return Window.of(counts, adjacency=self.chain.adjacency, tokens=self.texts.of(row))
+
+        window: Window = self.keep(("real", condition, row), find)
+        return window
+
+    def keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Return what ``make`` gave for this key, until the chain changes."""
+        if key not in self._kept:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def _tell(self) -> None:
+        for callback in self._observers:
+            callback()
+
+
+def _nearest(gains: Sequence[float], wanted: float) -> float:
+    """Return the gain nearest to the wanted one, the smaller of two."""
+    return min(gains, key=lambda gain: (round(abs(gain - wanted), 9), gain))

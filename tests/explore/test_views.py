@@ -1,0 +1,174 @@
+"""What people see: widgets in their state, still twins in an exported page, sentences in place of tracebacks."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from browser import CHROMIUM, REASON, Elements, look
+from explore import chains
+from IPython.display import HTML
+from PIL import Image
+
+from critnb.canon import CANON, PACK_ROOT, Intervention, NullId
+from critnb.errors import DataError
+from critnb.explore import Explorer, explorer, live_panel, raster, raster_view, view
+from critnb.explore.inputs import Places
+from critnb.explore.pictures import NULL_WORDS
+from critnb.explore.raster import NOTHING
+
+NOTEBOOK = PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / "explore.ipynb"
+HEAVY = ("torch", "transformers", "datasets")
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Call something that displays and return what it displayed, as bundles of media types."""
+    seen: list[dict] = []
+
+    def display(value) -> None:
+        bundle = {"text/html": value.data} if isinstance(value, HTML) else value._repr_mimebundle_()
+        # anywidget returns the metadata too
+        seen.append(bundle[0] if isinstance(bundle, tuple) else bundle)
+
+    for module in (explorer, live_panel, raster, view):
+        monkeypatch.setattr(module, "display", display)
+
+    def call(show, *words) -> list[dict]:
+        seen.clear()
+        show(*words)
+        return list(seen)
+
+    return call
+
+
+def pictures(page: str) -> list[Image.Image]:
+    import base64
+
+    found = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    return [Image.open(io.BytesIO(base64.b64decode(data))) for data in found]
+
+
+def test_exploring_needs_no_torch_until_somebody_asks_the_model(whole_chain):
+    code = (
+        "import sys; from critnb.explore import Explorer; from IPython.utils.capture import capture_output\n"
+        f"explorer = Explorer({str(whole_chain.root)!r})\n"
+        "with capture_output():\n    explorer.show(); explorer.live(); explorer.picture()\n"
+        f"print(*[name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
+def test_the_explorer_displays_widgets_and_their_twin(whole_chain, shown):
+    widgets, twin = shown(Explorer(whole_chain.root).show)
+    assert "application/vnd.jupyter.widget-view+json" in widgets
+    (attributes,) = Elements(twin["text/html"]).of_class("critnb-twin")
+    assert attributes["data-critnb-twin"]
+    assert len(pictures(twin["text/html"])) == 4
+
+
+def test_controls_move_the_state_and_the_state_moves_what_is_shown(whole_chain):
+    looking = Explorer(whole_chain.root)
+    shows, state = looking._view, looking.state
+    controls = shows._controls
+    before, curves = shows.real.scene["title"], shows._branching.value
+    controls["gain"].value = 0.8
+    assert state.selection.condition.gain == 0.8
+    assert (shows.real.scene["title"], shows._branching.value) != (before, curves)
+    controls["intervention"].value = Intervention.ATTN_GLOBAL
+    assert [gain for _, gain in controls["gain"].options] == [chains.GSTAR]
+    controls["row"].value = 4
+    counts = state.chain.raster.counts[state.cond_id, 4]
+    on = {(token, layer) for token, layer, _ in shows.real.scene["sites"]}
+    assert on == {(token, layer) for layer, token in zip(*np.nonzero(counts), strict=True)}
+    shows.real.picked = 1
+    assert state.selection.picked == 1
+    assert state.window.facts(1).words() in shows._facts.value
+    shows.real.picked = NOTHING
+    assert "Hover" in shows._facts.value
+    shows.null.picked = 0
+    assert shows._facts.value.startswith("In the null, <b>avalanche 0:")
+    controls["null_id"].value = NullId.NULL_TOKEN_SHUFFLE_INPUT
+    assert shows.null.layout.display == "none"
+    assert "No null raster here" in shows._message.value
+    assert "The axis shows positions: " in shows._message.value
+
+
+def test_the_picture_of_the_null_is_named_for_each_null():
+    assert set(NULL_WORDS) == set(NullId) - {NullId.NULL_NONE}
+
+
+def test_where_there_is_nothing_a_sentence_says_so(tmp_path, shown):
+    nothing = Explorer(tmp_path)
+    for show in (nothing.show, nothing.live):
+        (sentence,) = shown(show)
+        assert "holds no complete run of S03" in sentence["text/html"]
+
+
+def test_a_damaged_run_is_a_sentence_too(rasters_only, shown):
+    (run_id,) = rasters_only.ids()
+    path = rasters_only.root / run_id / chains.result(CANON.OUTPUT.METRICS_PARQUET_BASENAME)
+    path.chmod(0o644)
+    path.write_bytes(b"nothing")
+    (sentence,) = shown(Explorer(rasters_only.root).show)
+    assert "is not the file that its record names" in sentence["text/html"]
+
+
+def test_a_model_that_is_not_there_is_said_in_the_panel(whole_chain, shown):
+    panel = live_panel.LivePanel(Explorer(whole_chain.root).state, Places())
+    panel.ask("a text")
+    assert "models.BASE.path: no directory" in panel._said.value
+    assert panel.answer is None
+    _, twin = shown(Explorer(whole_chain.root).live, "a text")
+    assert "had not been used" in twin["text/html"]
+
+
+def test_any_array_can_be_viewed_and_picked(shown):
+    looked = raster_view(np.eye(4, 6, dtype=bool), tokens=list("abcdef"))
+    widget, twin = shown(looked._ipython_display_)
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert len(pictures(twin["text/html"])) == 1
+    heard = []
+    looked.on_pick(heard.append)
+    looked.widget.picked = 2
+    assert looked.picked == heard[-1]
+    assert (looked.picked.tokens, looked.picked.text) == ((2, 2), ("c",))
+    with pytest.raises(DataError, match="one window"):
+        raster_view(np.zeros((2, 3, 4), dtype=bool))
+
+
+def test_text_of_tokens_cannot_become_markup_or_a_formula():
+    looked = raster_view(np.ones((1, 3), dtype=bool), tokens=["<b>", r"$\frac$", "$"], title="<i>")
+    looked.widget.picked = 0
+    page = looked.picture().data
+    assert "<i>" not in page
+    assert len(pictures(page)) == 1
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=REASON)
+def test_the_exported_notebook_shows_pictures_without_network_and_kernel(whole_chain, tmp_path):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    shutil.copy(NOTEBOOK, folder)
+    shutil.copytree(whole_chain.root, tmp_path / "runs")
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", str(folder / NOTEBOOK.name)]
+    environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT), "JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
+    subprocess.run(command, capture_output=True, check=True, env=environment, timeout=120)
+    page = folder / "explore.html"
+    seen = look(page, tmp_path / "profile")
+    assert len(Elements(seen.dom).of_class("critnb-twin")) == 3
+    for picture in pictures(page.read_text(encoding="utf-8")):
+        colours = picture.convert("RGB").getcolors(1 << 24)
+        assert len(colours) > 20
+    screenshot = tmp_path / "page.png"
+    look(page, tmp_path / "profile", screenshot=screenshot)
+    # the muted and strong colours of avalanches are on the page as the browser paints it, not only in its source
+    painted = {colour for _, colour in Image.open(screenshot).convert("RGB").getcolors(1 << 24)}
+    assert {(0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0xC4, 0xC4, 0xC4)} <= painted

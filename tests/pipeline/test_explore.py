@@ -1,0 +1,224 @@
+"""Exploring real runs: the live model against the stored rasters, and explore.ipynb in a real JupyterLab."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lab import Notebook, lab, needs_lab
+
+from critnb.canon import CANON, PACK_ROOT, Intervention
+from critnb.errors import DataError, DependencyError
+from critnb.explore.chain import Chain, find_chains
+from critnb.explore.inputs import Places, model_files
+from critnb.explore.live import LiveModel
+from critnb.explore.state import ExplorerState
+from critnb.explore.tokens import window_texts
+
+REAL = ".critnb-real"
+LIVE = ".critnb-live-raster"
+TITLE = ".critnb-title"
+SENTENCE = "A line of a small corpus, said by hand."
+
+
+@pytest.fixture(scope="module")
+def chain(whole) -> Chain:
+    return find_chains(whole)[0]
+
+
+@pytest.fixture(scope="module")
+def places(inputs) -> Places:
+    return Places(inputs)
+
+
+@pytest.fixture(scope="module")
+def live(chain, places) -> LiveModel:
+    return LiveModel.load(chain, places)
+
+
+def test_the_text_of_every_window_is_the_corpus_s(chain, places, inputs):
+    texts = window_texts(chain, places)
+    corpus = (inputs / "corpus.txt").read_text()
+    assert texts.reason == ""
+    for row in range(len(chain.raster.seq_id)):
+        words = "".join(texts.of(row)).replace("·", " ").replace("⏎", "\n")
+        assert words.strip("�<s>") in corpus
+
+
+def test_a_corpus_that_was_changed_labels_nothing(chain, inputs, tmp_path):
+    shutil.copytree(inputs, tmp_path / "params")
+    (tmp_path / "params" / "corpus.txt").write_text("another text " * 2000)
+    texts = window_texts(chain, Places(tmp_path / "params"))
+    assert (texts.ids, texts.of(0)) == (None, None)
+    assert "is not the text that this run's windows were cut from" in texts.reason
+
+
+def test_without_its_params_folder_the_model_is_asked_for(chain):
+    with pytest.raises(DependencyError, match=r"models\.BASE\.path: no directory.*Explorer\(\.\.\., params=FOLDER\)"):
+        model_files(Places(), chain)
+
+
+def test_another_model_in_its_place_is_refused(chain, inputs, tmp_path):
+    shutil.copytree(inputs, tmp_path / "params")
+    weights = tmp_path / "params" / "model" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(DependencyError, match=r"is not the model of this run \(weights_sha256 differs\)"):
+        model_files(Places(tmp_path / "params"), chain)
+
+
+def test_a_stored_window_gives_its_stored_raster(chain, live, places):
+    """The stored raster came from a batch of many windows, this one from the window alone."""
+    ids = window_texts(chain, places).ids
+    for condition, row in zip(chain.raster.conditions, np.arange(1000) % len(ids), strict=False):
+        answer = live.answer(ids[row], condition, condition.gain)
+        stored = chain.raster.counts[chain.raster.conditions.index(condition), row]
+        np.testing.assert_array_equal(answer.window.counts, stored)
+        assert answer.tau_gain == condition.gain
+
+
+def test_what_comes_next_is_the_model_s_own_expectation(chain, live):
+    import torch
+
+    condition = chain.raster.conditions[0]
+    ids = live.ids(SENTENCE)
+    with torch.inference_mode():
+        logits = live.model.causal(input_ids=torch.from_numpy(ids[None]), use_cache=False).logits[0, -1]
+    expected = torch.sort(logits.double().softmax(dim=-1), descending=True).values[:8].numpy()
+    answer = live.answer(ids, condition, 1.0)
+    np.testing.assert_allclose([token.at_one for token in answer.next_tokens], expected, rtol=1e-5)
+    assert [token.at_gain for token in answer.next_tokens] == [token.at_one for token in answer.next_tokens]
+    assert (answer.changed, answer.divergence) == (0, 0.0)
+    strong = live.answer(ids, condition, 1.5)
+    assert strong.divergence > 0
+    assert [token.at_one for token in strong.next_tokens] != [token.at_gain for token in strong.next_tokens]
+
+
+@pytest.mark.parametrize(("gain", "near"), [(0.5, 0.8), (0.9, 1.0), (0.89, 0.8), (1.1, 1.0), (1.11, 1.2), (9.0, 1.2)])
+def test_thresholds_between_gains_are_those_of_the_nearest(chain, live, gain, near):
+    assert live.tau_gain(chain.raster.conditions[0], gain) == near
+
+
+def test_thresholds_of_another_intervention_are_its_own(chain, live):
+    other = next(c for c in chain.raster.conditions if c.intervention_id is Intervention.ATTN_GLOBAL)
+    matched = {c.gain for c in chain.raster.conditions if c.intervention_id is other.intervention_id}
+    assert live.tau_gain(other, 1.07) in matched
+    assert live.tau_gain(other, other.gain) == other.gain
+
+
+@pytest.mark.parametrize(("text", "says"), [("", "2 are the least"), ("word " * 100, "the model reads 64")])
+def test_a_text_too_short_or_too_long_is_refused(live, text, says):
+    with pytest.raises(DataError, match=says):
+        live.ids(text)
+
+
+@pytest.fixture
+def site(whole, inputs, tmp_path) -> Path:
+    """A pack's folders as somebody has them who works beside it: notebooks, params and runs."""
+    notebooks = tmp_path / "site" / "notebooks"
+    notebooks.mkdir(parents=True)
+    shutil.copy(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / "explore.ipynb", notebooks)
+    shutil.copytree(inputs, tmp_path / "site" / "params")
+    shutil.copytree(whole, tmp_path / "site" / "runs")
+    return notebooks
+
+
+def sites(notebook: Notebook, raster: str) -> int:
+    """How many sites are drawn: every square of every path."""
+    paths = notebook.page.locator(f"{raster} [data-avalanche]")
+    return sum(paths.evaluate_all("paths => paths.map(path => path.getAttribute('d').split('M').length - 1)"))
+
+
+def labels(notebook: Notebook, raster: str) -> list[str]:
+    return notebook.page.locator(f"{raster} [data-token]").all_text_contents()
+
+
+def picture(notebook: Notebook, name: str) -> str:
+    image = notebook.page.locator(name)
+    return str(image.evaluate("e => (e.tagName === 'IMG' ? e : e.querySelector('img')).src"))
+
+
+def wait_for_change(notebook: Notebook, selector: str, before: str) -> None:
+    notebook.page.wait_for_function(
+        "([selector, before]) => document.querySelector(selector)?.textContent !== before",
+        arg=[selector, before],
+        timeout=30_000,
+    )
+    notebook.wait_until_idle()
+
+
+def press(notebook: Notebook, slider: str, key: str) -> None:
+    handle = notebook.page.locator(f"{slider} .noUi-handle").first
+    handle.focus()
+    handle.press(key)
+
+
+def click_avalanche(notebook: Notebook, avalanche: int) -> None:
+    """Click on the first site of an avalanche, where its path has ink."""
+    path = notebook.page.locator(f'{REAL} [data-avalanche="{avalanche}"]')
+    path.scroll_into_view_if_needed()
+    x, y = path.evaluate(
+        "path => { const [, x, y] = path.getAttribute('d').match(/M([\\d.]+) ([\\d.]+)/).map(Number);"
+        " const m = path.getScreenCTM(); return [m.a * (x + 0.4) + m.e, m.d * (y + 0.4) + m.f]; }"
+    )
+    notebook.page.mouse.click(x, y)
+
+
+@needs_lab
+def test_explore_by_hand(site, tmp_path):
+    state = ExplorerState(find_chains(site.parent / "runs")[0], lambda chain: window_texts(chain, Places()))
+    with (
+        lab(tmp_path / "home", notebooks=site) as server,
+        server.opened("explore.ipynb") as notebook,
+    ):
+        page = notebook.page
+        notebook.run_all()
+        assert notebook.errors() == []
+        page.locator(f"{REAL} [data-avalanche]").first.wait_for(timeout=20_000)
+        assert sites(notebook, REAL) == np.count_nonzero(state.window.counts)
+        assert labels(notebook, REAL) == list(state.window.tokens)
+        assert not page.locator("[data-critnb-twin]").first.is_visible()
+
+        before, curves = page.locator(f"{REAL} {TITLE}").text_content(), picture(notebook, ".critnb-branching")
+        press(notebook, ".critnb-gain", "ArrowRight")
+        state.choose(gain=1.2)
+        wait_for_change(notebook, f"{REAL} {TITLE}", before)
+        assert sites(notebook, REAL) == np.count_nonzero(state.window.counts)
+        assert picture(notebook, ".critnb-branching") != curves
+
+        before = page.locator(f"{REAL} {TITLE}").text_content()
+        page.locator(".critnb-forward").click()
+        state.choose(row=(state.selection.row + 1) % state.n_windows)
+        wait_for_change(notebook, f"{REAL} {TITLE}", before)
+        assert f"window {state.seq_id} " in page.locator(f"{REAL} {TITLE}").text_content()
+        assert labels(notebook, REAL) == list(state.window.tokens)
+
+        largest = int(np.argmax(state.window.avalanches.size))
+        sizes = picture(notebook, ".critnb-sizes")
+        facts = page.locator(".critnb-facts").text_content()
+        click_avalanche(notebook, largest)
+        wait_for_change(notebook, ".critnb-facts", facts)
+        words = state.window.facts(largest).words()
+        assert words in page.locator(".critnb-facts").text_content()
+        assert page.locator(f"{REAL} .critnb-picked").get_attribute("data-avalanche") == str(largest)
+        assert picture(notebook, ".critnb-sizes") != sizes
+        notebook.screenshot(tmp_path / "explorer.png")
+
+        page.locator(".critnb-live-text textarea").fill(SENTENCE)
+        page.locator("button.critnb-live-run").click()
+        page.locator(f"{LIVE} [data-token]").first.wait_for(timeout=60_000)
+        notebook.wait_until_idle()
+        assert "".join(labels(notebook, LIVE)).replace("·", " ").endswith(SENTENCE)
+        before = page.locator(".critnb-live-next").text_content()
+        assert re.search(r"at g = 1\.?\d*at g = 1", before)
+        press(notebook, ".critnb-live-gain", "ArrowLeft")
+        wait_for_change(notebook, ".critnb-live-next", before)
+        assert "never interpolated" in page.locator(".critnb-live-said").text_content()
+        page.locator(".critnb-live").scroll_into_view_if_needed()
+        notebook.screenshot(tmp_path / "live.png")
+        assert notebook.errors() == []
+        assert notebook.console == []
