@@ -50,7 +50,7 @@ def _problem(release: Opened, run_id: str, artifact: str, digest: str) -> str:
     except CritnbError:
         return "which is not in the release"
     if artifact == CANON.OUTPUT.RUN_RECORD_JSON:
-        return "" if run.record_sha256 == digest else "which is not that record"
+        return "" if run.record.stage_hash == digest else "whose stage hash is another"
     if artifact not in run.artifacts:
         return "which has no such file"
     return "" if run.artifacts[artifact].sha256 == digest else "which holds another file under that name"

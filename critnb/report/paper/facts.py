@@ -136,15 +136,19 @@ class RoleView:
     def runs(self) -> list[dict[str, str]]:
         """Return the runs that the role's numbers rest on, in the order of their stages."""
         return [
-            {"id": run.run_id, "asks": spec_of(run.stage).asks, "sha256": run.record_sha256}
+            {"id": run.run_id, "asks": spec_of(run.stage).asks, "stage_hash": str(run.record.stage_hash)}
             for run in self._evidence.runs.values()
         ]
 
 
 def record_file(run: Run) -> File:
-    """Return a run's record as a file that fields can be shown from."""
+    """Return a run's record as a file that fields can be shown from.
+
+    Its digest is the stage hash: the record itself holds times, and a paper made again from runs that were made again
+    has the same bytes.
+    """
     name = CANON.OUTPUT.RUN_RECORD_JSON
-    return File(name, run.run_id, name, run.record_sha256, run.record.to_dict())
+    return File(name, run.run_id, name, str(run.record.stage_hash), run.record.to_dict())
 
 
 class ClaimView:

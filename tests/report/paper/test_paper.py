@@ -112,7 +112,7 @@ def test_code_and_links_hold_names_of_runs_files_and_works_only(papers, studies,
         {run.run_id for run in runs} | {path for run in runs for path in run.artifacts} | {S07, "tables/t07.parquet"}
     )
     known |= {artifact.sha256[:12] for run in runs for artifact in run.artifacts.values()}
-    known |= {run.record_sha256[:12] for run in runs} | {"c" * 12}
+    known |= {run.record.stage_hash[:12] for run in runs} | {"c" * 12}
     models = {run.record.model["id"] for run in runs if run.record.model}
     formulas = [text for text in page.code if text not in known | models]
     assert all(set(NUMBER.findall(NAMES.sub("", text))) <= {"1"} for text in formulas), formulas
@@ -159,7 +159,7 @@ def _field(origin: Origin, facts: Facts):
         node = facts.claims_file.content
     else:
         run = next(run for e in facts.roles for run in e.runs.values() if run.run_id == origin.run_id)
-        assert origin.sha256 == run.record_sha256
+        assert origin.sha256 == run.record.stage_hash
         node = json.loads((run.path / origin.artifact).read_text())
     for part in origin.column.split("."):
         node = node[int(part)] if isinstance(node, list) else node[part]
