@@ -46,7 +46,6 @@ def begun(
     config: bytes = CONFIG,
     identity: Mapping[str, Any] | None = None,
     files: Files | None = None,
-    config: bytes = CONFIG,
     gates: Sequence[Gate] = (),
     **sections: Any,
 ) -> PartialRun:
