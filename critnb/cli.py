@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole, Stage
-from critnb.errors import CritnbError, ParamsError, RunExistsError
-from critnb.params import Loaded, Params, dump_yaml, load, parse_override
-from critnb.stages import STAGES, named
+from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole
+from critnb.errors import CritnbError
+from critnb.params import Params, dump_yaml, load
+from critnb.stages import STAGES
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CritnbError as error:
         if arguments.verbose:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        # the notes of an error whose run is kept say where to look
+        print(f"error: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         return int(error.exit_code)
     except KeyboardInterrupt:
         print("interrupted; continue with --allow-resume", file=sys.stderr)
@@ -121,104 +121,9 @@ def _stage_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_stages(arguments: argparse.Namespace) -> int:
-    from critnb.plan import Planner
-    from critnb.runs import RunStore
+    from critnb.cli_stages import run_stages
 
-    loaded = _load_params(arguments)
-    store = RunStore(arguments.runs_dir.resolve())
-    planner = Planner(
-        loaded, _roles(arguments, loaded), store, _pins(arguments.use), join_complete=arguments.role is None
-    )
-    if not _run_missing(planner, loaded, store, arguments) and not arguments.dry_run:
-        what = "its run is" if len(named(arguments.word)) == 1 else "all its runs are"
-        raise RunExistsError(
-            f"nothing to do for {arguments.word}: {what} complete with these params and this code\n"
-            f"look with: runner.py list; change a parameter to get another run"
-        )
-    return int(Exit.DONE)
-
-
-def _load_params(arguments: argparse.Namespace) -> Loaded:
-    overrides = dict(parse_override(text) for text in arguments.set)
-    for option in ("device", "dtype"):
-        if getattr(arguments, option) is not None:
-            overrides[f"compute.{option}"] = getattr(arguments, option)
-    return load(arguments.params, overrides)
-
-
-def _roles(arguments: argparse.Namespace, loaded: Loaded) -> list[ModelRole]:
-    given = [role for role in ModelRole if role in loaded.params.models]
-    wanted = arguments.role or ("all" if arguments.word == "all" else given[0])
-    return given if wanted == "all" else [ModelRole(wanted)]
-
-
-def _run_missing(planner: Any, loaded: Loaded, store: Any, arguments: argparse.Namespace) -> bool:
-    """Run what is missing; tells whether one of the stages asked for was run."""
-    from critnb.runs import RunState
-
-    asked = {spec.id for spec in named(arguments.word)}
-    ran = False
-    for planned in planner.plan(named(arguments.word)):
-        label = f"{planned.spec.id:<6} {planned.who:<8} {planned.run_id}"
-        if arguments.dry_run:
-            reason = planned.reason(store)
-            print(f"{label}  {'reuse' if store.state(planned.run_id) is RunState.complete else 'run'}: {reason}")
-        elif store.state(planned.run_id) is RunState.complete:
-            _say(arguments, f"{label}  reused")
-        elif planned.spec.id in asked or not arguments.no_upstream:
-            _execute(planned, planner, store, loaded, arguments, label)
-            ran = ran or planned.spec.id in asked
-    return ran
-
-
-def _pins(texts: Sequence[str]) -> dict[Stage, str]:
-    pins = {}
-    for text in texts:
-        stage, equals, run = text.partition("=")
-        if not equals or stage not in list(Stage):
-            raise ParamsError(
-                f"--use {text!r}: write it as STAGE=RUN, for example {STAGES[1].id}=RUN_{STAGES[1].id}_..."
-            )
-        pins[Stage(stage)] = run
-    return pins
-
-
-def _execute(planned: Any, planner: Any, store: Any, loaded: Loaded, arguments: argparse.Namespace, label: str) -> None:
-    from critnb.execute import Options, execute
-    from critnb.progress import Display
-
-    display = Display()
-    options = Options(
-        device=loaded.params.compute.device,
-        allow_resume=arguments.allow_resume,
-        strict=arguments.strict,
-        command=["runner.py", *sys.argv[1:]],
-        show=_shower(arguments, display),
-    )
-    _say(arguments, f"{label}  {planned.spec.asks}")
-    started = time.monotonic()
-    try:
-        run = execute(planned, planner, store, loaded, options)
-    finally:
-        display.close()
-    html = run.path / CANON.RUN_SUBDIR.NOTEBOOK / f"{Path(planned.spec.notebook).stem}.html"
-    print(f"{label}  {time.monotonic() - started:.1f} s  {html}", flush=True)
-
-
-def _shower(arguments: argparse.Namespace, display: Any) -> Callable[[dict[str, Any]], None]:
-    def show(event: dict[str, Any]) -> None:
-        payload = event["payload"]
-        if event["event_type"] == "progress" and not arguments.quiet:
-            display.show(payload["label"], payload["done"], payload["total"], payload["unit"])
-        elif event["event_type"] == "step" and arguments.verbose:
-            print(f"  {payload['step']}: {payload['seconds']:.1f} s", file=sys.stderr)
-
-    return show
-
-
-def _say(arguments: argparse.Namespace, text: str) -> None:
-    if not arguments.quiet:
-        print(text, file=sys.stderr, flush=True)
+    return run_stages(arguments)
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from typing import Any
 import nbformat
 import yaml
 
-from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole
+from critnb.canon import CANON, PACK_ROOT, Exit, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError, by_name
 from critnb.follow import following
 from critnb.local import Local
-from critnb.params import Loaded, load
+from critnb.params import Loaded
 from critnb.plan import PlannedRun, Planner, stage_files
 from critnb.release.manifest import lay_at_root
 from critnb.report.index import refresh_index
@@ -29,7 +30,7 @@ from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environ
 from critnb.stages import StageSpec
 
 _KERNEL = "critnb"
-_NOTEBOOK_DIR = CANON.RUN_SUBDIR.NOTEBOOK
+_LINES_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,14 @@ class Options:
     show: Callable[[dict[str, Any]], object] = bool
 
 
-def prepare(planned: PlannedRun, store: RunStore, options: Options) -> PartialRun:
+def prepare(planned: PlannedRun, store: RunStore, options: Options, *, place: RunStore | None = None) -> PartialRun:
     """Make the partial run of a planned stage, with its config and everything known beforehand in its record.
 
-    Raises DependencyError where an upstream run is missing and the errors of ``RunStore.create``.
+    It is made in ``place``, if given, and rests on the runs of ``store`` all the same. Raises DependencyError where an
+    upstream run is missing and the errors of ``RunStore.create``.
     """
     dependencies = [_upstream(store, run_id, planned).dependency() for run_id in planned.inputs.upstream.values()]
-    run = store.create(planned.run_id, allow_resume=options.allow_resume)
+    run = (place or store).create(planned.run_id, allow_resume=options.allow_resume)
     config = yaml.safe_dump(dict(planned.config), sort_keys=True).encode()
     run.write_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML, config, "application/yaml")
     params = planned.inputs.sections["params"]
@@ -108,9 +110,9 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
         try:
             with following(run.path / CANON.RUN_SUBDIR.LOGS / CANON.OUTPUT.EVENTS_JSONL_BASENAME, options.show):
                 executed = _run_notebook(planned.spec, run, local)
-            _keep_notebook(planned.spec, run, executed)
-            _check_outputs(planned.spec, run)
-            _check_code(planned)
+            keep_notebook(planned.spec, run, executed)
+            check_outputs(planned.spec, run)
+            check_code(planned)
             return run.publish()
         except KeyboardInterrupt:
             run.fail("interrupted")
@@ -118,10 +120,12 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
         except _CellFailedError as failure:
             error = failure.error()
             computed = run.holds_work()
-            _keep_notebook(planned.spec, run, failure.notebook)
+            keep_notebook(planned.spec, run, failure.notebook)
             run.fail(str(error))
             if error.exit_code is not Exit.STAGE_FAILED and not computed:
                 run.discard()
+            else:
+                _say_where(error, failure, kept_notebooks(planned.spec, run.path))
             raise error from failure
         except Exception as error:
             run.fail(f"{type(error).__name__}: {error}")
@@ -129,22 +133,31 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
 
 
 class _CellFailedError(Exception):
-    """A cell of a stage notebook raised."""
+    """A cell of a stage notebook raised; as text, with the cell's own traceback."""
 
-    def __init__(self, notebook: nbformat.NotebookNode, run: PartialRun, name: str, message: str, source: str) -> None:
-        super().__init__(f"{name}: {message}")
-        self.notebook, self._run, self._name, self._message, self._source = notebook, run, name, message, source
+    def __init__(
+        self, notebook: nbformat.NotebookNode, stage: Stage, name: str, message: str, source: str = "", trace: str = ""
+    ) -> None:
+        super().__init__(trace or f"{name}: {message}")
+        self.notebook, self.source = notebook, source
+        self._stage, self._name, self._message = stage, name, message
 
     def error(self) -> CritnbError:
         """Return the pack's error that the cell raised, or a StageFailedError about any other."""
         kind = by_name(self._name)
         if kind is not None:
             return kind(self._message)
-        first = next((line for line in self._source.splitlines() if line.strip()), "")
-        return StageFailedError(
-            f"{self._run.stage} failed with {self._name}: {self._message.splitlines()[0] if self._message else ''}\n"
-            f"in the cell that begins with {first!r}; see {self._run.path / _NOTEBOOK_DIR}"
-        )
+        first = next(iter(self._message.splitlines()), "")
+        return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}")
+
+
+def _say_where(error: CritnbError, failure: _CellFailedError, notebooks: Sequence[Path]) -> None:
+    """Note on the error which cell failed, where nothing else says it, and where the notebook is kept."""
+    lines = failure.source.strip().splitlines()
+    if isinstance(error, StageFailedError) and lines:
+        more = [f"... {len(lines) - _LINES_SHOWN} more lines"] if len(lines) > _LINES_SHOWN else []
+        error.add_note("in the cell:\n" + textwrap.indent("\n".join([*lines[:_LINES_SHOWN], *more]), "    "))
+    error.add_note("the notebook up to there: " + "\n                          ".join(map(str, notebooks)))
 
 
 def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.NotebookNode:
@@ -162,16 +175,24 @@ def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.No
                 kernel_name=_KERNEL,
                 cwd=str(run.path),
                 progress_bar=False,
-                request_save_on_cell_execute=False,
             )
         except PapermillExecutionError as error:
-            raise _CellFailedError(_read(output), run, error.ename, error.evalue, error.source) from None
+            raise _CellFailedError(
+                _read(output), spec.id, error.ename, error.evalue, error.source, str(error)
+            ) from None
         except Exception as error:
             if type(error).__name__ != "DeadKernelError":
                 raise
             text = "the notebook's kernel died; it may have run out of memory"
-            raise _CellFailedError(_read(output), run, "DeadKernelError", text, "") from None
+            kept = _read(output)
+            raise _CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
         return _read(output)
+
+
+def _running_cell(notebook: nbformat.NotebookNode) -> str:
+    """Return the source of the last cell that papermill began, whatever it says that became of it."""
+    begun = [cell.source for cell in notebook.cells if cell.metadata.get("papermill", {}).get("start_time")]
+    return begun[-1] if begun else ""
 
 
 def _read(path: Path) -> nbformat.NotebookNode:
@@ -206,47 +227,32 @@ def _joined(first: str, rest: str | None) -> str:
     return os.pathsep.join([first, rest]) if rest else first
 
 
-def _keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
+def keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
+    """Write an executed notebook into the run, cleaned, as .ipynb and .html; raises the errors of ``write_bytes``."""
     cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT])
-    stem = Path(spec.notebook).stem
-    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.ipynb", to_ipynb(cleaned))
-    run.write_bytes(f"{_NOTEBOOK_DIR}/{stem}.html", to_html(cleaned))
+    page, source = (path.relative_to(run.path).as_posix() for path in kept_notebooks(spec, run.path))
+    run.write_bytes(source, to_ipynb(cleaned))
+    run.write_bytes(page, to_html(cleaned))
 
 
-def _check_outputs(spec: StageSpec, run: PartialRun) -> None:
+def kept_notebooks(spec: StageSpec, run: Path) -> tuple[Path, Path]:
+    """Return where a run keeps its notebook: as a page to read, and as a notebook."""
+    source = run / CANON.RUN_SUBDIR.NOTEBOOK / spec.notebook
+    return source.with_suffix(".html"), source
+
+
+def check_outputs(spec: StageSpec, run: PartialRun) -> None:
+    """Raise StageFailedError where a file is missing that the stage table demands."""
     missing = [path for path in spec.outputs if path not in {artifact.path for artifact in run.record.artifact_index}]
     if missing:
         raise StageFailedError(f"{spec.id} did not write {', '.join(missing)}; see its notebook in {run.path}")
 
 
-def _check_code(planned: PlannedRun) -> None:
+def check_code(planned: PlannedRun) -> None:
+    """Raise IntegrityError where the pack's files are no longer those that the run's id was made from."""
     changed = [path for path, digest in stage_files(planned.spec).items() if planned.inputs.sources.get(path) != digest]
     if changed:
         raise IntegrityError(
             f"{planned.spec.id}: {changed[0]} was changed while the stage ran, so its result belongs to no version of the code\n"
             "run the stage again"
         )
-
-
-def prepare_by_hand(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> tuple[PartialRun, Local]:
-    """Make and attach to the run of a notebook that somebody runs by hand, in ``runs/`` of the pack."""
-    loaded = load(params, overrides)
-    store = RunStore(PACK_ROOT / CANON.PATH.RUNS_DIR)
-    role = next(iter(loaded.params.models))
-    planner = Planner(loaded, [ModelRole(role)], store, join_complete=True)
-    planned = planner.plan([spec])[-1]
-    local = Local(loaded.base_dir, loaded.params.compute.device, data=planner.data_facts(planned))
-    options = Options(command=["notebook", spec.notebook], allow_resume=True)
-    return prepare(planned, store, options), local
-
-
-def publish_by_hand(spec: StageSpec, run: PartialRun) -> Run:
-    """Publish the run of a notebook that somebody ran by hand; its outputs live in that notebook, so its source is kept."""
-    source = _read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook)
-    run.update(notes=[*run.record.notes, "run by hand: the notebook is kept without its outputs"])
-    _keep_notebook(spec, run, source)
-    _check_outputs(spec, run)
-    published = run.publish()
-    refresh_index(RunStore(published.path.parent))
-    lay_at_root(published)
-    return published

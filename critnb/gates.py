@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -42,3 +43,28 @@ class Gate:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them, for the run's record."""
         return asdict(self)
+
+
+_NAMED = 2
+_SAID = {
+    Verdict.PASS: ("passes", "pass"),
+    Verdict.NOT_AVAILABLE: ("not available",) * 2,
+    Verdict.FAIL: ("fails", "fail"),
+}
+
+
+def summed_up(recorded: Iterable[Mapping[str, Any]]) -> str:
+    """Say in a line what came of gates as a record holds them: how many pass, and which do not."""
+    names: dict[Verdict, list[str]] = {verdict: [] for verdict in Verdict}
+    for gate in recorded:
+        names[Verdict(gate["verdict"])].append(gate["name"])
+    parts = [_part(verdict, found) for verdict, found in names.items() if found]
+    return ", ".join(parts) or "no gates"
+
+
+def _part(verdict: Verdict, names: list[str]) -> str:
+    said = f"{len(names)} {'gate' if len(names) == 1 else 'gates'} {_SAID[verdict][len(names) > 1]}"
+    if verdict is Verdict.PASS:
+        return said
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{said} ({'; '.join(names[:_NAMED])}{more})"

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm as notebook_or_terminal_bar
 from tqdm.std import tqdm as terminal_bar
 
 Advance = Callable[[int], None]
+_CLEAR_LINE = "\r\x1b[K"
 
 
 @dataclass
@@ -56,11 +57,16 @@ def bar(label: str, total: int, unit: str) -> Iterator[Advance]:
 class Display:
     """Shows the steps of a stage that runs in another process."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
         self._bar: terminal_bar | None = None
         self._label = ""
         self._started = 0.0
+
+    def announce(self, text: str) -> None:
+        """Say what begins: on a terminal until a bar takes its place or it is over, in a log as a line."""
+        self._stream.write(text if self._stream.isatty() else f"{text}\n")
+        self._stream.flush()
 
     def show(self, label: str, done: int, total: int, unit: str) -> None:
         """Show that ``done`` of ``total`` units of a step are done."""
@@ -70,10 +76,13 @@ class Display:
             self._write_line(label, done, total, unit)
 
     def close(self) -> None:
-        """Remove the bar."""
+        """Remove the bar, or what was announced."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+        if self._stream.isatty():
+            self._stream.write(_CLEAR_LINE)
+            self._stream.flush()
 
     def _move_bar(self, label: str, done: int, total: int, unit: str) -> None:
         if self._bar is None or label != self._label:

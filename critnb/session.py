@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from critnb import progress
 from critnb.canon import CANON, DatasetRole, ModelRole, SliceRole, Stage
 from critnb.declared import declared
-from critnb.errors import DependencyError, GateError, IntegrityError
+from critnb.errors import DependencyError, GateError, IntegrityError, RunExistsError
 from critnb.gates import Gate
 from critnb.local import Local
 from critnb.params import Loaded, Params, validate
@@ -28,6 +28,7 @@ from critnb.runs import PartialRun, Run, RunStore, upstream_key
 from critnb.stages import StageSpec, spec_of
 
 if TYPE_CHECKING:
+    from critnb.byhand import Hand
     from critnb.language.forward import ForwardPasses
     from critnb.language.model import LanguageModel
     from critnb.language.windows import Slice
@@ -43,31 +44,40 @@ def begin(
     """Begin a stage in its notebook.
 
     With ``run_dir`` the run that the runner made there is continued, and ``params`` and ``overrides`` have been applied
-    already. Without it the notebook is run by hand and gets a run of its own in ``runs/``. Raises the errors of the
-    params, of the run store, and DependencyError where an upstream run is missing.
+    already. Without it the notebook is run by hand and gets a run of its own in ``runs/``, after upstream runs that are
+    missing; ``overrides`` are dotted keys of the params, and ``role``, ``runs_dir``, ``strict`` and ``verbose`` as on the
+    command line. Raises the errors of the params, the run store and upstream stages.
     """
     spec = spec_of(Stage(stage))
     if run_dir is not None:
-        return StageSession(spec, PartialRun.attach(Path(run_dir).resolve()), Local.from_environment(), by_hand=False)
-    from critnb.execute import prepare_by_hand
+        return StageSession(spec, PartialRun.attach(Path(run_dir).resolve()), Local.from_environment())
+    from critnb import byhand
 
-    run, local = prepare_by_hand(spec, params, overrides or {})
-    return StageSession(spec, run, local, by_hand=True)
+    hand = byhand.begin(spec, params, overrides or {})
+    return StageSession(spec, hand.run, hand.local, hand)
 
 
 class StageSession:
     """One stage at work; see the module."""
 
-    def __init__(self, spec: StageSpec, run: PartialRun, local: Local, *, by_hand: bool) -> None:
+    def __init__(self, spec: StageSpec, run: PartialRun, local: Local, hand: Hand | None = None) -> None:
+        """Work on a run that the runner prepared, or with ``hand`` on one that the notebook began itself."""
         self.spec = spec
-        self.run = run
         self.local = local
-        self._by_hand = by_hand
+        self._run = run
+        self._hand = hand
         config = yaml.safe_load((run.path / CANON.OUTPUT.CONFIG_RESOLVED_YAML).read_text(encoding="utf-8"))
         self.roles = tuple(ModelRole(role) for role in [config.pop("role", None), *config.pop("roles", [])] if role)
         self._loaded = Loaded(validate(config, origin=CANON.OUTPUT.CONFIG_RESOLVED_YAML), "config", local.base_dir)
-        self._gates: list[Gate] = []
+        self._gates: dict[str, Gate] = {}
         self._passes: list[ForwardPasses] = []
+
+    @property
+    def run(self) -> PartialRun:
+        """The run in the making; raises RunExistsError once a run by hand is finished."""
+        if self._hand is not None and self._hand.said is not None:
+            raise RunExistsError(f"{self._run.run_id} is finished; run the notebook from the top to compute it again")
+        return self._run
 
     @property
     def params(self) -> Params:
@@ -91,7 +101,12 @@ class StageSession:
             raise DependencyError(
                 f"stage {self.spec.id} rests on no run {key}; its row in critnb/stages/ says on which"
             )
-        return RunStore(self.run.path.parent).open(upstream[key])
+        return self.store.open(upstream[key])
+
+    @property
+    def store(self) -> RunStore:
+        """The folder of the runs that this one rests on; a run that is computed again by hand lies elsewhere itself."""
+        return self._hand.store if self._hand is not None else RunStore(self._run.path.parent)
 
     @cached_property
     def model(self) -> LanguageModel:
@@ -187,7 +202,7 @@ class StageSession:
 
     def progress(self, label: str, total: int, unit: str = "window") -> AbstractContextManager[progress.Advance]:
         """Return a context that yields ``advance(n)``; shown where the stage was started, never in the kept notebook."""
-        if self._by_hand:
+        if self._hand is not None:
             return progress.bar(label, total, unit)
         return progress.reported(
             lambda done: self.run.log("progress", label=label, done=done, total=total, unit=unit), total
@@ -231,27 +246,25 @@ class StageSession:
         self.run.update(metrics={**self.run.record.metrics, **numbers})
 
     def judge(self, *judged: Gate) -> Any:
-        """Record gates and return them as a table to show."""
-        self._gates += judged
-        self.run.update(metrics={**self.run.record.metrics, "gates": [gate.as_dict() for gate in self._gates]})
+        """Record gates, each name once, and return them as a table to show."""
+        self._gates.update({gate.name: gate for gate in judged})
+        self.run.update(metrics={**self.run.record.metrics, "gates": [gate.as_dict() for gate in self._gates.values()]})
         from critnb.report.display import gates
 
         return gates(judged)
 
     def finish(self) -> str:
         """Close the stage; by hand this also publishes the run. Returns the line that a notebook shows at its end."""
-        windows = sum(passes.windows_run for passes in self._passes)
-        self.run.update(forward_windows=windows)
-        passed = sum(gate.passed for gate in self._gates)
-        if self.local.strict and passed < len(self._gates):
-            names = ", ".join(gate.name for gate in self._gates if not gate.passed)
+        if self._hand is not None and self._hand.said is not None:
+            return self._hand.said
+        self.run.update(forward_windows=sum(passes.windows_run for passes in self._passes))
+        passed = [gate.passed for gate in self._gates.values()]
+        if self.local.strict and not all(passed):
+            names = ", ".join(gate.name for gate in self._gates.values() if not gate.passed)
             raise GateError(f"--strict: {self.spec.id} has gates that did not pass: {names}; see its notebook")
-        verdict = f"{passed} of {len(self._gates)} gates passed"
+        verdict = f"{sum(passed)} of {len(passed)} gates passed"
         line = f"{self.run.run_id}: {len(self.run.record.artifact_index)} artifacts written, {verdict}"
-        if self._by_hand:
-            from critnb.execute import publish_by_hand
-
-            publish_by_hand(self.spec, self.run)
-        else:
-            self.run.close()
+        if self._hand is not None:
+            return self._hand.finish(line)
+        self.run.close()
         return line

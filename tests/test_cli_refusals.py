@@ -146,7 +146,7 @@ def test_our_own_mistakes_are_short_too(folder, capsys, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of ours")
 
-    monkeypatch.setattr("critnb.cli.load", broken)
+    monkeypatch.setattr("critnb.cli_stages.load", broken)
     code, _, err = ask(capsys, "phase1")
     assert code == Exit.STAGE_FAILED
     assert err == ["error: ZeroDivisionError: of ours", "this is a bug; show it with -v and report it"]
@@ -156,5 +156,5 @@ def test_an_interrupt_says_how_to_go_on(folder, capsys, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("critnb.cli.load", interrupted)
+    monkeypatch.setattr("critnb.cli_stages.load", interrupted)
     assert ask(capsys, "phase1")[0] == Exit.INTERRUPTED

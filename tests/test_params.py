@@ -81,6 +81,15 @@ def test_what_only_begins_like_a_number_stays_text(text):
     assert parse_yaml(text, origin="test") == text
 
 
+def test_a_relative_path_is_meant_from_here_and_then_from_the_pack(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = f"{CANON.PATH.PARAMS_DIR}/base.yaml"
+    assert find(name) == PARAMS_DIR / "base.yaml"
+    (tmp_path / CANON.PATH.PARAMS_DIR).mkdir()
+    (tmp_path / name).write_text("")
+    assert find(name) == tmp_path / name
+
+
 def test_a_bare_name_is_looked_up_in_params(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find("base.yaml") == PARAMS_DIR / "base.yaml"

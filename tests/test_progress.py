@@ -81,7 +81,18 @@ def test_a_terminal_gets_a_bar_that_is_gone_afterwards():
     display.close()
     assert "moments" in screen.getvalue()
     assert "base rates" in screen.getvalue()
-    assert screen.getvalue().endswith("\r")
+    assert screen.getvalue().endswith("\r\x1b[K")
+
+
+def test_what_is_announced_stays_in_a_log_and_goes_from_a_terminal():
+    screen, log = Terminal(), io.StringIO()
+    for stream in (screen, log):
+        display = Display(stream)
+        display.announce("S02 begins")
+        display.close()
+    assert log.getvalue() == "S02 begins\n"
+    # back to the beginning of the line, which is cleared
+    assert screen.getvalue() == "S02 begins\r\x1b[K"
 
 
 def test_events_are_followed_from_where_the_log_stood_also_when_written_in_pieces(tmp_path: Path):

@@ -19,6 +19,7 @@ from critnb.params.sections import (
     ModelSource,
     Params,
     QuestionSource,
+    Release,
     TextSource,
     Windows,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "ModelSource",
     "Params",
     "QuestionSource",
+    "Release",
     "TextSource",
     "Windows",
     "dump_yaml",

@@ -30,15 +30,14 @@ class Loaded:
 
 
 def find(name: str | Path) -> Path:
-    """Return the params file: a path, or a bare name looked up here and then in params/; ParamsError if there is none."""
+    """Return the params file: a path from here or from the pack's root, a bare name also in params/; else ParamsError."""
     path = Path(name)
-    candidates = [path]
-    if path.name == str(name):
-        candidates.append(PACK_ROOT / CANON.PATH.PARAMS_DIR / path)
+    is_bare = path.name == str(name)
+    candidates = [path, PACK_ROOT / CANON.PATH.PARAMS_DIR / path if is_bare else PACK_ROOT / path]
     for candidate in candidates:
         if candidate.is_file():
             return candidate.resolve()
-    places = " or ".join(str(candidate.parent.resolve()) for candidate in candidates)
+    places = " or ".join(dict.fromkeys(str(candidate.parent.resolve()) for candidate in candidates))
     raise ParamsError(f"params file {str(name)!r} not found in {places}; give its path with --params FILE")
 
 

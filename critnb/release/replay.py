@@ -25,7 +25,7 @@ Work = Callable[[StageSession, Run], object]
 def replay(run: Run, work: Work) -> dict[str, bytes]:
     """Return path -> bytes of what the work of a stage writes when it is done again beside the run; raises as the work."""
     stand_in = _StandIn(run)
-    session = StageSession(spec_of(run.stage), cast(PartialRun, stand_in), Local(run.path), by_hand=False)
+    session = StageSession(spec_of(run.stage), cast(PartialRun, stand_in), Local(run.path))
     work(session, run)
     return stand_in.written
 

@@ -151,14 +151,21 @@ def _is_hidden(path: Path) -> bool:
 def notebook_source(path: Path) -> bytes:
     """Return canonical bytes of a notebook's source: type and text of each cell, nothing that a run or an editor adds.
 
-    Raises DataError for a file that is no notebook.
+    The cell tagged ``parameters`` counts without its text: what it says is in the resolved params. Raises DataError for a
+    file that is no notebook.
     """
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        source = [[cell["cell_type"], "".join(cell["source"]).replace("\r\n", "\n")] for cell in cells]
+        source = [[cell["cell_type"], _text(cell)] for cell in cells]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a readable notebook ({type(error).__name__}: {error})") from error
     return canonical_json(source)
+
+
+def _text(cell: Mapping[str, Any]) -> str:
+    if "parameters" in cell.get("metadata", {}).get("tags", ()):
+        return ""
+    return "".join(cell["source"]).replace("\r\n", "\n")
 
 
 def explain(old: HashInputs, new: HashInputs) -> list[str]:

@@ -98,7 +98,7 @@ class PartialRun:
         """Write a file, index it in the record and log it; without a media type, the suffix says it.
 
         Raises IntegrityError for a path that leaves the run, that the run keeps itself (record, log, checkpoints), that
-        is reached through a symbolic link, or that is in the index already. An unindexed file there is replaced.
+        is reached through a symbolic link, or that is in the index with other bytes. An unindexed file there is replaced.
         """
         return self.write_stream(relative, lambda sink: sink.write(data), media_type)
 
@@ -106,11 +106,14 @@ class PartialRun:
         """Write a file piece by piece, as ``fill`` gives them, and index and log it; raises as ``write_bytes`` and ``fill``."""
         path = inside(self.path, relative)
         with self._changing_record() as record:
-            _refuse_taken(record, relative)
+            _refuse_own(relative)
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_file(path) as file:
                 sink = HashingSink(file)
                 fill(sink)
+                written = _written_before(record, relative, sink.sha256)
+            if written is not None:
+                return written
             kind = media or media_type(relative)
             artifact = Artifact(relative, sink.sha256, sink.size, kind, utc_now())
             write_record(self.path, record.with_artifact(artifact))
@@ -244,8 +247,16 @@ def media_type(path: str) -> str:
     return _MEDIA_TYPES.get(PurePosixPath(path).suffix, _UNKNOWN_MEDIA_TYPE)
 
 
-def _refuse_taken(record: RunRecord, relative: str) -> None:
+def _refuse_own(relative: str) -> None:
     if relative in _OWN_FILES or relative.partition("/")[0] == CANON.RUN_SUBDIR.CHECKPOINTS:
         raise IntegrityError(f"{relative}: the run itself keeps this file; no artifact can have its name")
-    if any(artifact.path == relative for artifact in record.artifact_index):
-        raise IntegrityError(f"{record.run_id}: {relative} is already written; a run writes each file once")
+
+
+def _written_before(record: RunRecord, relative: str, sha256: str) -> Artifact | None:
+    """Return the artifact that an earlier writing of the same bytes made, as by a cell that is executed again."""
+    written = next((artifact for artifact in record.artifact_index if artifact.path == relative), None)
+    if written is not None and written.sha256 != sha256:
+        raise IntegrityError(
+            f"{record.run_id}: {relative} is already written with other bytes; a run writes each file once, begin it again"
+        )
+    return written

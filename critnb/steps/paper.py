@@ -16,7 +16,7 @@ from critnb.report.provenance import Provenance
 from critnb.report.replication import Replication, replicate
 from critnb.report.schema import T07
 from critnb.report.tables import table_path, write_table
-from critnb.runs import RunStore, pack_version
+from critnb.runs import pack_version
 from critnb.runs.encoding import json_bytes, parquet_bytes
 from critnb.runs.files import sha256_hex
 from critnb.session import StageSession
@@ -40,7 +40,7 @@ def judge(stage: StageSession) -> Study:
 
     Raises DependencyError and IntegrityError for a run or file that is missing, changed, or of another chain.
     """
-    store = RunStore(stage.run.path.parent)
+    store = stage.store
     roles = {role: gather(role, {end: stage.upstream(end, role) for end in _ENDS}, store) for role in stage.roles}
     return Study(roles, evaluate(list(roles.values())), replicate(roles, _provenance(stage, roles)))
 

@@ -17,7 +17,7 @@ from critnb.release.manifest import GENERATED, from_text
 from critnb.release.metadata import Metadata
 from critnb.release.reading import unpack
 from critnb.report.index import size
-from critnb.runs import Artifact, Run, RunStore, pack_version
+from critnb.runs import Artifact, Run, pack_version
 from critnb.runs.files import HashingSink
 from critnb.session import StageSession
 
@@ -47,7 +47,7 @@ def release(stage: StageSession) -> Released:
     code than the pack's, before anything is written.
     """
     paper = stage.upstream(Stage.S07)
-    store = RunStore(stage.run.path.parent)
+    store = stage.store
     with stage.step("check the runs"):
         runs = closure(store, [paper, *(stage.upstream(Stage.S00, role) for role in stage.roles)])
         if absent := missing(runs, paper.roles):
@@ -121,7 +121,7 @@ def gates(stage: StageSession, released: Released) -> list[Gate]:
     listed = from_text(made.generated(_OUT.MANIFEST_SHA256_BASENAME))
     sound = [each for each in found if not each.problem and listed.get(each.name) == each.sha256]
     again = HashingSink()
-    assemble(made.runs, RunStore(stage.run.path.parent), made.about).write(again)
+    assemble(made.runs, stage.store, made.about).write(again)
     absent = missing(made.runs, released.paper.roles)
     return [
         Gate.judge(

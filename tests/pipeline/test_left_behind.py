@@ -74,7 +74,8 @@ def test_a_gain_that_overflows_is_named_and_what_was_done_before_is_kept(ask, ca
     before, grid = tree(calibrated), ["--set", "gain.grid=[1.0, 3.0e+38]"]
     code, lines = ask("phase2_gain_grid", *grid)
     assert code == Exit.STAGE_FAILED
-    assert len(lines) == 1
+    assert lines[1].startswith("the notebook up to there: ")
+    assert len(lines) == 3
     assert "are not finite at MLP_GLOBAL gain 3e+38; take that gain out of gain.grid" in lines[0]
     (partial,) = calibrated.glob("*.partial")
     record = json.loads((partial / CANON.OUTPUT.RUN_RECORD_JSON).read_text())
@@ -113,7 +114,7 @@ def test_strict_ends_a_stage_at_a_gate_that_did_not_pass(ask, calibrated):
     # of a grid of one gain, g* is the edge
     code, lines = ask("phase2", "--strict", "--set", "gain.grid=[1.0]")
     assert code == Exit.BAD_INPUT
-    assert lines[:-1] == ["error: --strict: S02B has gates that did not pass: g* inside the grid; see its notebook"]
+    assert lines[:1] == ["error: --strict: S02B has gates that did not pass: g* inside the grid; see its notebook"]
     assert [path.name[:8] for path in sorted(calibrated.glob("RUN_*"))] == ["RUN_S01_", "RUN_S02B", "RUN_S02_"]
     (partial,) = calibrated.glob("*.partial")
     record = json.loads((partial / CANON.OUTPUT.RUN_RECORD_JSON).read_text())

@@ -135,8 +135,9 @@ def test_nan_activations_name_gain_and_layer_and_keep_the_partial_run(ask, tmp_p
     with torch.no_grad():
         model.model.layers[2].mlp.up_proj.weight[0, 0] = float("nan")
     folder = save(tmp_path / "nan", model)
-    answer = ask(models={"BASE": {"source": "file", "path": str(folder)}})
-    refused(answer, Exit.STAGE_FAILED, "layer 2", "gain 1")
+    code, lines = ask(models={"BASE": {"source": "file", "path": str(folder)}})
+    refused((code, lines[:1]), Exit.STAGE_FAILED, "layer 2", "gain 1")
+    assert lines[1].startswith("the notebook up to there: ")
     (partial,) = leftovers(tmp_path)
     record = json.loads((partial / CANON.OUTPUT.RUN_RECORD_JSON).read_text())
     assert record["stage_status"] == "failed"

@@ -31,7 +31,13 @@ def made_stage(
     return made(store, stage, upstream=upstream, notebook=notebook, files=files, **words)
 
 
-def chain(store: RunStore, roles: Sequence[str] = ROLES, leave_out: Sequence[Stage] = (), **words: object) -> Run:
+def chain(
+    store: RunStore,
+    roles: Sequence[str] = ROLES,
+    leave_out: Sequence[Stage] = (),
+    model: Mapping[str, object] = MODEL,
+    **words: object,
+) -> Run:
     """Every stage up to the paper for every role; returns the paper's run."""
     ends = []
     for role in roles:
@@ -39,7 +45,7 @@ def chain(store: RunStore, roles: Sequence[str] = ROLES, leave_out: Sequence[Sta
         for spec in STAGES:
             if not spec.joins_roles and spec.id not in leave_out:
                 upstream = [runs[need] for need in spec.needs if need not in leave_out]
-                facts = {"model": {**MODEL, "role": role}} if spec.uses_model else {}
+                facts = {"model": {**model, "role": role}} if spec.uses_model else {}
                 runs[spec.id] = made_stage(store, spec.id, upstream, role=role, **facts, **words)
         ends += [runs[need] for need in spec_of(Stage.S07).needs if need not in leave_out]
     return made_stage(store, Stage.S07, ends, roles=roles, more=_paper(ends))

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 from made import MODEL
-from release.chains import chain, release_of
+from release.chains import chain, release_of, zipped
 from release.forging import index_again, link_again, list_again
 
-from critnb.canon import Stage
+from critnb import sources
+from critnb.canon import ModelRole, Stage
 from critnb.cli import main
+from critnb.params import load
+from critnb.release.reading import unpack
 from critnb.release.verify import verify_release
 from critnb.runs import Run, RunStore
 from critnb.runs.record import write_record
@@ -126,6 +129,33 @@ def test_weights_that_changed_along_the_chain_are_named(altered):
     (line,) = found(altered(change))["chain"]
     assert "weights_sha256 of" in line
     assert "in RUN_" in line
+
+
+def test_other_weights_in_the_zip_than_the_runs_were_made_from_are_named(tmp_path):
+    identity = sources.model_files(load("base.yaml"), ModelRole.BASE).identity()
+    config = b"models: {BASE: {source: embedded}}\n"
+    store = RunStore(tmp_path / "runs")
+    chain(
+        store,
+        roles=["BASE"],
+        model={**MODEL, **identity_of_record(identity)},
+        config=config,
+        identity={"model": identity},
+    )
+    sound, folder = release_of(store.root, tmp_path / "r.zip"), tmp_path / "unpacked"
+    assert found(sound) == {}
+    unpack(sound, folder)
+    with (folder / "critnb/embedded/weights/base/model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"?")
+    list_again(folder)
+    files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    (line,) = found(zipped(tmp_path / "s.zip", files))["chain"]
+    assert line.startswith("critnb/embedded/weights/base: weights_sha256 is not what RUN_S0")
+
+
+def identity_of_record(identity: dict[str, str]) -> dict[str, str]:
+    return {key: identity[key] for key in ("weights_sha256", "tokenizer_sha256")}
 
 
 def test_text_that_differs_along_the_chain_is_named(tmp_path):

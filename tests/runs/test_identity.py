@@ -133,6 +133,13 @@ def test_notebook_source_sees_sources_only(tmp_path: Path) -> None:
     assert notebook_source(_notebook(tmp_path / "e.ipynb", cell_type="markdown")) != plain
 
 
+def test_a_parameters_cell_counts_without_its_text(tmp_path: Path) -> None:
+    tagged = {"metadata": {"tags": ["parameters"]}}
+    defaults = notebook_source(_notebook(tmp_path / "a.ipynb", source="overrides = {}", **tagged))
+    assert notebook_source(_notebook(tmp_path / "b.ipynb", source="overrides = {'a': 1}", **tagged)) == defaults
+    assert notebook_source(_notebook(tmp_path / "c.ipynb", source="overrides = {'a': 1}")) != defaults
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"cells": [{}]}'])
 def test_no_notebook_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "broken.ipynb").write_text(text)

@@ -94,6 +94,13 @@ def test_a_file_is_written_once(partial: PartialRun) -> None:
     assert (partial.path / "results" / "a.json").read_text() == "1\n"
 
 
+def test_the_same_bytes_may_be_written_again(partial: PartialRun) -> None:
+    first = partial.write_json("results/a.json", 1)
+    record = partial.record
+    assert partial.write_json("results/a.json", 1) == first
+    assert partial.record == record
+
+
 def test_symbolic_links_are_not_followed(partial: PartialRun, tmp_path: Path) -> None:
     (partial.path / "results").symlink_to(tmp_path)
     with pytest.raises(IntegrityError, match="results is a symbolic link"):

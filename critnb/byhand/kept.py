@@ -1,0 +1,92 @@
+"""The notebook that a run by hand keeps: the file's cells with the outputs that the kernel showed."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import nbformat
+
+from critnb.byhand.recorder import Execution
+from critnb.errors import IntegrityError
+
+_BEGINS = "critnb.begin("
+_FINISHES = ".finish()"
+_PARAMETERS = "parameters"
+_INJECTED = "injected-parameters"
+
+
+def with_outputs(
+    source: nbformat.NotebookNode, executions: Sequence[Execution], arguments: Mapping[str, Any], last_line: str
+) -> nbformat.NotebookNode:
+    """Return the notebook ``source`` with what its cells showed when they were last executed, the running one last.
+
+    ``arguments`` are what the stage was begun with and stand in a cell of their own, as papermill writes them;
+    ``last_line`` is what the running cell, which ends the stage, is about to return. Raises IntegrityError where a cell
+    behind the one that begins the stage was not executed as the source has it.
+    """
+    notebook = copy.deepcopy(source)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    begins = next((place for place, cell in enumerate(code) if _BEGINS in cell.source), -1)
+    found = _executed(code, executions)
+    for place, cell in enumerate(code):
+        execution = found.get(place)
+        if execution is not None:
+            cell.outputs = [nbformat.from_dict(output) for output in execution.outputs]
+        elif place > begins:
+            raise IntegrityError(_not_run(cell.source))
+    _add_result(code[-1], last_line)
+    _inject(notebook, arguments)
+    _number(notebook)
+    return notebook
+
+
+def strange_cells(source: nbformat.NotebookNode, executions: Sequence[Execution]) -> int:
+    """Return how many of the executed cells are none of the notebook's: they may have changed what its cells computed."""
+    known = {cell.source.strip() for cell in source.cells}
+    return sum(execution.code.strip() not in known and _BEGINS not in execution.code for execution in executions)
+
+
+def _executed(code: Sequence[nbformat.NotebookNode], executions: Sequence[Execution]) -> dict[int, Execution]:
+    """Return place of a cell -> its last execution; of cells with the same text, the last takes the last one."""
+    by_text: dict[str, list[Execution]] = defaultdict(list)
+    for execution in executions:
+        by_text[execution.code.strip()].append(execution)
+    found: dict[int, Execution] = {}
+    for place in reversed(range(len(code))):
+        same = by_text[code[place].source.strip()]
+        if same:
+            found[place] = same.pop()
+    return found
+
+
+def _not_run(source: str) -> str:
+    first = next((line for line in source.splitlines() if line.strip()), "")
+    return (
+        f"the cell that begins with {first!r} was not run as the notebook file has it, so nobody could make this run again\n"
+        "save the notebook if it was changed, and run it from the top"
+    )
+
+
+def _add_result(cell: nbformat.NotebookNode, line: str) -> None:
+    if cell.source.rstrip().endswith(_FINISHES):
+        data = {"text/plain": repr(line)}
+        cell.outputs.append(nbformat.v4.new_output("execute_result", data=data))
+
+
+def _inject(notebook: nbformat.NotebookNode, arguments: Mapping[str, Any]) -> None:
+    lines = ["# Parameters", *(f"{name} = {value!r}" for name, value in arguments.items())]
+    cell = nbformat.v4.new_code_cell("\n".join(lines), metadata={"tags": [_INJECTED]})
+    places = [n for n, each in enumerate(notebook.cells) if _PARAMETERS in each.metadata.get("tags", ())]
+    notebook.cells.insert(places[0] + 1 if places else 0, cell)
+
+
+def _number(notebook: nbformat.NotebookNode) -> None:
+    """Number the code cells as they stand, as a run from the top does; a person's own counts are chance."""
+    for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
+        cell.execution_count = count
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
