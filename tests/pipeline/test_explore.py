@@ -133,6 +133,13 @@ def sites(notebook: Notebook, raster: str) -> int:
     return sum(paths.evaluate_all("paths => paths.map(path => path.getAttribute('d').split('M').length - 1)"))
 
 
+def drawn(notebook: Notebook, *, layers: int) -> set[tuple[int, int]]:
+    """The (layer, token) of every square of the real raster; layer 0 lies lowest on the screen."""
+    paths = notebook.page.locator(f"{REAL} [data-avalanche]").evaluate_all("ps => ps.map(p => p.getAttribute('d'))")
+    corners = re.findall(r"M([\d.]+) ([\d.]+)", "".join(paths))
+    return {(layers - 1 - int(float(y)), int(float(x))) for x, y in corners}
+
+
 def labels(notebook: Notebook, raster: str) -> list[str]:
     return notebook.page.locator(f"{raster} [data-token]").all_text_contents()
 
@@ -179,7 +186,8 @@ def test_explore_by_hand(site, tmp_path):
         notebook.run_all()
         assert notebook.errors() == []
         page.locator(f"{REAL} [data-avalanche]").first.wait_for(timeout=20_000)
-        assert sites(notebook, REAL) == np.count_nonzero(state.window.counts)
+        occupied = set(zip(*(axis.tolist() for axis in np.nonzero(state.window.counts)), strict=True))
+        assert drawn(notebook, layers=len(state.window.counts)) == occupied
         assert labels(notebook, REAL) == list(state.window.tokens)
         assert not page.locator("[data-critnb-twin]").first.is_visible()
 
