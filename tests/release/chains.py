@@ -62,7 +62,8 @@ def _paper(ends: Sequence[Run]) -> dict[str, object]:
         for run in ends
     ]
     records = [
-        {"run_id": run.run_id, "artifact": CANON.OUTPUT.RUN_RECORD_JSON, "sha256": run.record_sha256} for run in ends
+        {"run_id": run.run_id, "artifact": CANON.OUTPUT.RUN_RECORD_JSON, "sha256": run.record.stage_hash}
+        for run in ends
     ]
     figures = [
         {"run_id": run.run_id, "files": {"notebook/n.html": run.artifacts["notebook/n.html"].sha256}} for run in ends
