@@ -70,17 +70,18 @@ def facts_of(store: RunStore) -> list[RunFacts]:
 
 
 def _model(facts: RunFacts, found: Mapping[str, RunFacts]) -> str:
-    """The run's own model, or that of the nearest run above it; dependencies of broken records may be a ring."""
-    seen, waiting = set(), [facts.run_id]
+    """The run's own model, or those of the runs above it; dependencies of broken records may be a ring."""
+    names, seen, waiting = dict[str, None](), set[str](), [facts.run_id]
     while waiting:
         run_id = waiting.pop(0)
         if run_id in seen or run_id not in found:
             continue
-        if found[run_id].model:
-            return found[run_id].model
         seen.add(run_id)
-        waiting.extend(found[run_id].upstream)
-    return ""
+        if found[run_id].model:
+            names[found[run_id].model] = None
+        else:
+            waiting.extend(found[run_id].upstream)
+    return " + ".join(sorted(names))
 
 
 def _facts(store: RunStore, run_id: str) -> RunFacts:

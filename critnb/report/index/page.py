@@ -9,13 +9,16 @@ from critnb.canon import CANON, Stage
 from critnb.report.index.cards import Neighbours, badge, card
 from critnb.report.index.chain import generations
 from critnb.report.index.facts import RunFacts, RunStatus
-from critnb.report.index.markup import Markup, joined, tag
+from critnb.report.index.files import at, under
+from critnb.report.index.markup import Markup, joined, link, spaced, tag
 from critnb.report.index.picture import picture
 from critnb.report.index.style import CSS
 from critnb.stages import STAGES
 
 # The policy makes a browser refuse whatever does not lie beside the page.
 _POLICY = "default-src 'none'; img-src 'self' file:; style-src 'unsafe-inline'"
+_OUTCOMES = ((Stage.S07, "paper", CANON.RUN_SUBDIR.PAPER), (Stage.S08, "release", CANON.RUN_SUBDIR.RESULTS))
+_OPENED = (".html", ".pdf", ".zip")
 _COMMANDS = {spec.id: spec.command for spec in STAGES}
 
 
@@ -31,7 +34,7 @@ def render(runs: Sequence[RunFacts], *, strangers: Sequence[str] = ()) -> bytes:
         tag("title", f"{CANON.PROJECT.ID}: runs"),
         tag("style", Markup(CSS)),
     )
-    body = tag("main", tag("h1", "Runs"), _lead(runs, strangers), _chain(runs), _stages(runs))
+    body = tag("main", tag("h1", "Runs"), _lead(runs, strangers), _outcome(runs), _chain(runs), _stages(runs))
     page = f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n'
     return page.encode("utf-8")
 
@@ -52,6 +55,20 @@ def _lead(runs: Sequence[RunFacts], strangers: Sequence[str]) -> Markup:
     return joined(
         tag("p", counted), tag("p", check, class_="lead"), tag("p", unknown, class_="reason") if strangers else ""
     )
+
+
+def _outcome(runs: Sequence[RunFacts]) -> Markup:
+    """Return links to the newest paper and release, which is what most readers come for."""
+    complete = [facts for facts in runs if facts.status is RunStatus.complete]
+    newest = {facts.stage: facts for facts in sorted(complete, key=lambda facts: (facts.created, facts.run_id))}
+    links = [
+        link(at(newest[stage], artifact.path), f"{what} ({artifact.path.rpartition('.')[2]})")
+        for stage, what, folder in _OUTCOMES
+        if stage in newest
+        for artifact in under(newest[stage], folder)
+        if artifact.path.endswith(_OPENED)
+    ]
+    return tag("p", "Newest: ", spaced(links), class_="links") if links else joined()
 
 
 def _chain(runs: Sequence[RunFacts]) -> Markup:

@@ -111,5 +111,6 @@ def _failing(box: Box) -> Markup:
         return joined()
     roomy = box.width >= _ROOMY
     words = "✗" if not roomy else "gate fails" if failing == 1 else "gates fail"
-    edge = box.x + box.width - (_PAD if roomy else _PAD / 2)
-    return tag("text", f"{failing} {words}", x=edge, y=box.y + 17, class_="gate", text_anchor="end")
+    # beside the status where there is no room beside the stage
+    x, y = box.x + box.width - (_PAD if roomy else _PAD / 3), box.y + (17 if roomy else 56)
+    return tag("text", f"{failing} {words}", x=x, y=y, class_="gate", text_anchor="end")

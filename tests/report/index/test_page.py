@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 from browser import CHROMIUM, REASON, WIDTH, Elements, look
-from made import begun, made
+from made import MODEL, begun, made
 
 from critnb.canon import CANON, Exit, Stage
 from critnb.cli import main
@@ -50,6 +50,20 @@ def test_reasons_say_what_is_wrong(folder):
         f"{CANON.OUTPUT.RUN_RECORD_JSON} is no JSON",
         "its record cannot be understood: its schema is 2.0, this version of the pack reads 1.0",
     ]
+
+
+def test_paper_and_release_of_the_newest_runs_stand_first(store):
+    runs = [
+        made(store, Stage.S05, role=role, model={**MODEL, "id": f"tiny-{role.lower()}"})
+        for role in ("INSTRUCT", "BASE")
+    ]
+    made(store, Stage.S07, upstream=runs[:1], roles=["INSTRUCT"], files={"paper/paper.html": b"old"})
+    newest = made(store, Stage.S07, upstream=runs, roles=["BASE", "INSTRUCT"], files={"paper/paper.html": b"<p>x</p>"})
+    release = made(store, Stage.S08, roles=["BASE", "INSTRUCT"], files={"results/a.zip": b"PK"})
+    page = render(facts_of(store)).decode()
+    assert relative(page)[:2] == [f"{newest.run_id}/paper/paper.html", f"{release.run_id}/results/a.zip"]
+    bands = {(facts.role, facts.model) for facts in facts_of(store) if facts.stage is Stage.S07}
+    assert bands == {("BASE + INSTRUCT", "tiny-base + tiny-instruct"), ("INSTRUCT alone", "tiny-instruct")}
 
 
 def test_the_picture_has_one_box_a_run_with_colour_and_word(folder, page):
