@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test lab check clean
 
 demo: $(READY)
-	@$(BIN)/python runner.py all --role BASE --params base.yaml || test $$? -eq 4
+	@$(BIN)/python runner.py all --params base.yaml || test $$? -eq 4
 	@$(BIN)/python runner.py list
 
 test: $(READY)

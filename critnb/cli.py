@@ -138,9 +138,10 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
+    from critnb.compare import find_run
     from critnb.runs import RunStore
 
-    run = RunStore(arguments.runs_dir.resolve()).open(_run_name(arguments.run))
+    run = find_run(arguments.run, RunStore(arguments.runs_dir.resolve()))
     record = run.record
     print(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}\n{run.path}")
     print(f"made by: {' '.join(record.command)}")
@@ -152,16 +153,12 @@ def _show(arguments: argparse.Namespace) -> int:
     return int(Exit.DONE)
 
 
-def _run_name(text: str) -> str:
-    return Path(text).name
-
-
 def _verify(arguments: argparse.Namespace) -> int:
     from critnb.cli_verify import verify_release, verify_runs
 
     if arguments.release is not None:
         return verify_release(arguments.release, recompute=not arguments.no_recompute)
-    return verify_runs(arguments.runs_dir.resolve(), [_run_name(run) for run in arguments.run])
+    return verify_runs(arguments.runs_dir.resolve(), arguments.run)
 
 
 def _diff(arguments: argparse.Namespace) -> int:

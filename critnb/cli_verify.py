@@ -8,20 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from critnb.canon import Exit
+from critnb.errors import DependencyError
 
 if TYPE_CHECKING:
     from critnb.release.finding import Check
 
 
 def verify_runs(runs_dir: Path, names: Sequence[str]) -> int:
-    """Hash every file of the named runs again, of all complete runs if none is named; raises as ``runs.verify``."""
-    from critnb.runs import RunState, RunStore, verify
+    """Hash every file of the named runs again, of all complete runs if none is named; raises as ``runs.verify``.
+
+    A run is named by its id in the folder, or by its path. Raises DependencyError where there is no run to verify.
+    """
+    from critnb.runs import RunState, RunStore, located, verify
 
     store = RunStore(runs_dir)
     wanted = names or [each.run_id for each in store.entries() if each.state is RunState.complete]
+    if not wanted:
+        raise DependencyError(f"{runs_dir} holds no complete run to verify; name another folder with --runs-dir")
     bad = 0
     for name in wanted:
-        findings = verify(store.path(name))
+        folder, run_id = located(name, store)
+        findings = verify(folder.path(run_id))
         bad += bool(findings)
         print(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
         for finding in findings:

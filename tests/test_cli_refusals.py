@@ -6,13 +6,16 @@ Refusals that need a notebook's kernel are in tests/pipeline.
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
+import made
 import pytest
 import yaml
 
 from critnb.canon import Exit
 from critnb.cli import main
+from critnb.runs import RunStore
 from critnb.stages import STAGES
 
 PARAMS = {
@@ -85,6 +88,7 @@ REFUSED = [
     ("show of no run", ["show", "RUN_S01_0123456789ab", "--runs-dir", "runs"], 3, "is absent, not complete"),
     ("show of no run id", ["show", "mine", "--runs-dir", "runs"], 3, "'mine' is no run id"),
     ("verify of no run", ["verify", "RUN_S01_0123456789ab", "--runs-dir", "runs"], 3, "no such run"),
+    ("verify of no folder", ["verify", "--runs-dir", "runs"], 3, "holds no complete run to verify"),
     ("diff of no run", ["diff", *["RUN_S01_0123456789ab"] * 2, "--runs-dir", "runs"], 3, "is absent, not complete"),
     ("diff of no run id", ["diff", "mine", "yours", "--runs-dir", "runs"], 3, "'mine' is no run id"),
     ("diff of one run", ["diff", "RUN_S01_0123456789ab"], 2, "the following arguments are required: RUN"),
@@ -132,7 +136,18 @@ def test_a_dry_run_says_what_would_run_and_why_and_writes_nothing(folder, capsys
 
 def test_a_list_of_nothing(folder, capsys):
     assert ask(capsys, "list", "--runs-dir", "runs") == (Exit.DONE, [], [])
-    assert ask(capsys, "verify", "--runs-dir", "runs") == (Exit.DONE, [], [])
+
+
+def test_a_path_names_the_run_that_lies_there_and_not_its_namesake(folder, tmp_path, capsys):
+    run = made.made(RunStore(folder / "runs"), files={"results/a.json": {"b": 1}})
+    elsewhere = tmp_path / "sent" / run.run_id
+    shutil.copytree(run.path, elsewhere)
+    changed = elsewhere / "results" / "a.json"
+    changed.chmod(0o644)
+    changed.write_text("{}")
+    assert ask(capsys, "verify", run.run_id, "--runs-dir", "runs")[0] == Exit.DONE
+    assert ask(capsys, "verify", str(elsewhere), "--runs-dir", "runs")[0] == Exit.BAD_INPUT
+    assert str(elsewhere) in ask(capsys, "show", str(elsewhere), "--runs-dir", "runs")[1]
 
 
 def test_a_traceback_on_demand(folder, capsys):

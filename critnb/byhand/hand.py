@@ -121,21 +121,22 @@ class Hand:
         spec = self._planned.spec
         check_outputs(spec, self.run)
         check_code(self._planned)
-        kept, note = self._seen(line)
-        self.run.update(notes=[*self.run.record.notes, note])
+        kept, note, warnings = self._seen(line)
+        record = self.run.record
+        self.run.update(notes=[*record.notes, note], warnings=[*record.warnings, *warnings])
         keep_notebook(spec, self.run, kept)
         published = self.run.publish()
         refresh_index(self.store)
         lay_at_root(published)
 
-    def _seen(self, line: str) -> tuple[nbformat.NotebookNode, str]:
-        """Return the notebook to keep and the note on it."""
+    def _seen(self, line: str) -> tuple[nbformat.NotebookNode, str, list[str]]:
+        """Return the notebook to keep, the note on it, and warnings on what no notebook shows."""
         if self._recorder is None:
-            return self._notebook, _NOTE_WITHOUT_OUTPUTS
+            return self._notebook, _NOTE_WITHOUT_OUTPUTS, []
         executions = self._recorder.executions()
         strange = strange_cells(self._notebook, executions)
-        note = f"{_NOTE}; executed cells that are none of the notebook's: {strange}" if strange else _NOTE
-        return with_outputs(self._notebook, executions, self._arguments, line), note
+        warnings = [f"run by hand, among {strange} cells that are none of the notebook's"] if strange else []
+        return with_outputs(self._notebook, executions, self._arguments, line), _NOTE, warnings
 
     def _compared(self) -> str:
         ours = _digests(self.run.record.artifact_index)

@@ -25,18 +25,22 @@ def with_outputs(
 
     ``arguments`` are what the stage was begun with and stand in a cell of their own, as papermill writes them;
     ``last_line`` is what the running cell, which ends the stage, is about to return. Raises IntegrityError where a cell
-    behind the one that begins the stage was not executed as the source has it.
+    behind the one that begins the stage was not executed as the source has it, or not in its order.
     """
     notebook = copy.deepcopy(source)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     begins = next((place for place, cell in enumerate(code) if _BEGINS in cell.source), -1)
-    found = _executed(code, executions)
+    found, latest = _executed(code, executions), -1
     for place, cell in enumerate(code):
-        execution = found.get(place)
-        if execution is not None:
-            cell.outputs = [nbformat.from_dict(output) for output in execution.outputs]
-        elif place > begins:
-            raise IntegrityError(_not_run(cell.source))
+        when = found.get(place)
+        if when is not None:
+            cell.outputs = [nbformat.from_dict(output) for output in executions[when].outputs]
+        if place > begins:
+            if when is None:
+                raise IntegrityError(_not_run(cell.source))
+            if when < latest:
+                raise IntegrityError(_out_of_order(cell.source))
+            latest = when
     _add_result(code[-1], last_line)
     _inject(notebook, arguments)
     _number(notebook)
@@ -49,12 +53,12 @@ def strange_cells(source: nbformat.NotebookNode, executions: Sequence[Execution]
     return sum(execution.code.strip() not in known and _BEGINS not in execution.code for execution in executions)
 
 
-def _executed(code: Sequence[nbformat.NotebookNode], executions: Sequence[Execution]) -> dict[int, Execution]:
-    """Return place of a cell -> its last execution; of cells with the same text, the last takes the last one."""
-    by_text: dict[str, list[Execution]] = defaultdict(list)
-    for execution in executions:
-        by_text[execution.code.strip()].append(execution)
-    found: dict[int, Execution] = {}
+def _executed(code: Sequence[nbformat.NotebookNode], executions: Sequence[Execution]) -> dict[int, int]:
+    """Return place of a cell -> place of its last execution; of cells with the same text, the last takes the last one."""
+    by_text: dict[str, list[int]] = defaultdict(list)
+    for when, execution in enumerate(executions):
+        by_text[execution.code.strip()].append(when)
+    found: dict[int, int] = {}
     for place in reversed(range(len(code))):
         same = by_text[code[place].source.strip()]
         if same:
@@ -62,10 +66,21 @@ def _executed(code: Sequence[nbformat.NotebookNode], executions: Sequence[Execut
     return found
 
 
-def _not_run(source: str) -> str:
-    first = next((line for line in source.splitlines() if line.strip()), "")
+def _first_line(source: str) -> str:
+    return next((line for line in source.splitlines() if line.strip()), "")
+
+
+def _out_of_order(source: str) -> str:
     return (
-        f"the cell that begins with {first!r} was not run as the notebook file has it, so nobody could make this run again\n"
+        f"a cell above the one that begins with {_first_line(source)!r} was run after it, so the notebook would not say how this "
+        "run came about\nrun that cell and those below it again"
+    )
+
+
+def _not_run(source: str) -> str:
+    return (
+        f"the cell that begins with {_first_line(source)!r} was not run as the notebook file has it, so nobody could make this run "
+        "again\n"
         "save the notebook if it was changed, and run it from the top"
     )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from critnb.canon import CANON
 from critnb.compare.files import frames_differ, json_differ, npz_differ
 from critnb.compare.values import Difference
 from critnb.errors import IntegrityError, ParamsError
-from critnb.runs import LOG_PATH, HashInputs, Run, RunStore, flatten
+from critnb.runs import LOG_PATH, HashInputs, Run, RunStore, flatten, located
 from critnb.runs.encoding import npz_arrays, parquet_frame
 
 _CONTENT = ("model", "data")
@@ -62,8 +62,8 @@ class Comparison:
 
 def find_run(text: str, store: RunStore) -> Run:
     """Return the complete run that an id in the store, or a path of a run in another one, names; raises as ``open``."""
-    path = Path(text)
-    return (store if len(path.parts) < 2 else RunStore(path.parent.resolve())).open(path.name)
+    folder, name = located(text, store)
+    return folder.open(name)
 
 
 def compare(old: Run, new: Run) -> Comparison:

@@ -24,7 +24,7 @@ from critnb.runs.packfiles import pack_digests, pack_files
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
-from critnb.runs.store import Entry, RunState, RunStore
+from critnb.runs.store import Entry, RunState, RunStore, located
 from critnb.runs.verify import verify, verify_chain
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "explain",
     "flatten",
     "hash_inputs",
+    "located",
     "notebook_source",
     "pack_digests",
     "pack_files",

@@ -121,6 +121,12 @@ class RunStore:
             return Entry(run_id, path, state, None)
 
 
+def located(text: str, store: RunStore) -> tuple[RunStore, str]:
+    """Return store and run id that a user's words name: an id in ``store``, or the path of a run in any folder."""
+    path = Path(text)
+    return (store if len(path.parts) < 2 else RunStore(path.parent.resolve())), path.name
+
+
 def _is_run_id(name: str) -> bool:
     try:
         stage_of(name)

@@ -123,6 +123,7 @@ def gates(stage: StageSession, released: Released) -> list[Gate]:
     again = HashingSink()
     assemble(made.runs, stage.store, made.about).write(again)
     absent = missing(made.runs, released.paper.roles)
+    warned = [f"{run.run_id}: {run.record.warnings[0]}" for run in made.runs if run.record.warnings]
     return [
         Gate.judge(
             "the zip read back",
@@ -142,5 +143,12 @@ def gates(stage: StageSession, released: Released) -> list[Gate]:
             value=f"{len(made.runs)} runs",
             condition="every stage has a run for every role of the paper, each as recorded and made by the released code",
             reason=absent[0] if absent else "",
+        ),
+        Gate.judge(
+            "runs without a warning",
+            passed=not warned,
+            value=f"{len(made.runs) - len(warned)} of {len(made.runs)}",
+            condition="no run carries a warning, such as that cells were run which are none of its notebook",
+            reason="; ".join(warned),
         ),
     ]

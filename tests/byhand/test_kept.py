@@ -82,3 +82,15 @@ def test_the_source_is_left_as_it_was():
     before = nbformat.writes(notebook)
     kept(notebook, ran(BEGIN), ran(MIDDLE, "x"), ran(END))
     assert nbformat.writes(notebook) == before
+
+
+def test_cells_in_another_order_than_the_notebook_s_are_refused():
+    first, second = ran("first(stage)", "1"), ran("second(stage)", "2")
+    notebook = source(first.code, second.code)
+    with pytest.raises(IntegrityError, match=r"'second\(stage\)' was run after it.*\n.*those below it again"):
+        kept(notebook, ran(BEGIN), second, first, ran(END))
+    # looked at once more, and then gone on from there
+    assert kept(notebook, ran(BEGIN), second, first, second, ran(END))[3:5] == [
+        (first.code, ["1"]),
+        (second.code, ["2"]),
+    ]

@@ -88,7 +88,8 @@ def test_cells_of_one_s_own_are_told_of_and_not_kept(lacking, run_by_hand):
     notebook = run_by_hand(SELECT, runs, before="stage.run.run_id")
     assert errors(notebook) == []
     run = only(runs, SELECT)
-    assert run.record.notes == ("run by hand; executed cells that are none of the notebook's: 1",)
+    assert run.record.notes == ("run by hand",)
+    assert run.record.warnings == ("run by hand, among 1 cells that are none of the notebook's",)
     assert "stage.run.run_id" not in [cell.source for cell in kept(run).cells]
 
 
