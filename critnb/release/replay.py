@@ -56,6 +56,13 @@ def works() -> Mapping[Stage, Work]:
     }
 
 
+# what takes a model, or is shown and not concluded from
+NOT_REPLAYED = (
+    f"forward passes ({Stage.S01}, rasters of {Stage.S02}, {Stage.S03} and {Stage.S06B}, scores of {Stage.S06ARC}, "
+    f"shuffled tokens of {Stage.S04}), {Stage.S00}, figures, notebooks, gates"
+)
+
+
 class _StandIn:
     """Has the face of a run in the making and the record of the finished one; keeps in memory what is written."""
 
