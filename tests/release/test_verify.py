@@ -128,15 +128,16 @@ def test_a_record_that_was_edited_shows_in_the_runs_that_were_made_from_it(alter
     assert all("its record changed after this run was made from it" in line for line in findings["records"])
 
 
-def test_weights_that_changed_along_the_chain_are_named(altered):
+@pytest.mark.parametrize(("field", "value"), [("weights_sha256", "9" * 64), ("n_layers", 99), ("class", "Other")])
+def test_a_model_that_changed_along_the_chain_is_named(field, value, altered):
     def change(folder: Path) -> None:
         run = run_of(folder, Stage.S04)
-        write_record(run.path, replace(run.record, model={**MODEL, "role": "BASE", "weights_sha256": "9" * 64}))
+        write_record(run.path, replace(run.record, model={**MODEL, "role": "BASE", field: value}))
         link_again(folder)
         list_again(folder)
 
     (line,) = found(altered(change))["chain"]
-    assert "weights_sha256 of" in line
+    assert f"{field} of BASE is {str(value)[:12]}" in line
     assert "in RUN_" in line
 
 
