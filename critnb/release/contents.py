@@ -7,6 +7,7 @@ from pathlib import Path
 
 from critnb.canon import CANON, PACK_ROOT
 from critnb.errors import DependencyError, IntegrityError
+from critnb.plan import stage_files
 from critnb.release.archive import Source
 from critnb.runs import Run, RunStore, ancestors, notebook_source, pack_files, verify
 from critnb.runs.files import read_regular, sha256_hex
@@ -75,9 +76,15 @@ def file_digests(root: Path) -> dict[str, frozenset[str]]:
 
 
 def other_code(run: Run, digests: Mapping[str, frozenset[str]], root: Path) -> list[str]:
-    """Return the files of the pack at ``root`` that are not those that a run was made from, its notebook first."""
-    notebook = f"{CANON.PATH.NOTEBOOKS_DIR}/{spec_of(run.stage).notebook}"
-    sources = [path for path, digest in run.inputs.sources.items() if digest not in digests.get(path, frozenset())]
+    """Return the files by which the pack at ``root`` is not what a run was made from, its notebook first.
+
+    Which files and notebook these are the stage table says, not the record.
+    """
+    spec, recorded = spec_of(run.stage), run.inputs.sources
+    wanted = stage_files(spec, root=root)
+    changed = [path for path, digest in recorded.items() if digest not in digests.get(path, frozenset())]
+    sources = [*changed, *sorted(path for path in {*wanted} ^ {*recorded} if path not in changed)]
+    notebook = f"{CANON.PATH.NOTEBOOKS_DIR}/{spec.notebook}"
     path = root / notebook
     same = path.is_file() and sha256_hex(notebook_source(path)) == run.inputs.notebook_sha256
     return sources if same else [notebook, *sources]

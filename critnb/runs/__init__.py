@@ -6,7 +6,7 @@
 
 from critnb.runs.ancestry import Ancestors, ancestors
 from critnb.runs.audit import Finding, FindingKind
-from critnb.runs.environment import code_facts, environment_facts, pack_version
+from critnb.runs.environment import code_facts, environment_facts, not_in_git, pack_version
 from critnb.runs.events import LOG_PATH, EventType
 from critnb.runs.identity import (
     HashInputs,
@@ -50,6 +50,7 @@ __all__ = [
     "flatten",
     "hash_inputs",
     "located",
+    "not_in_git",
     "notebook_source",
     "pack_digests",
     "pack_files",
