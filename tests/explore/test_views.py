@@ -181,6 +181,7 @@ def test_a_page_shows_the_views_as_they_were_left(whole_chain, shown, updates):
     assert looking.state.window.facts(1).words() in updates[-1]
     viewed = raster_view(np.eye(4, 6, dtype=bool))
     (_, still) = shown(viewed._ipython_display_)
+    updates.clear()
     viewed.widget.picked = 2
     assert pictures(updates[-1])[0].tobytes() != pictures(still["text/html"])[0].tobytes()
 
