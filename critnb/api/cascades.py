@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -73,8 +73,11 @@ class AvalancheSet(Shown):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row an avalanche: seq_id, avalanche_id, size, area, spans, extremes, touches_edge."""
-        frame = self.found.to_frame(0).drop(columns=COND_ID)
-        return frame.assign(l_min=frame["l_min"] - self._above, l_max=frame["l_max"] - self._above)
+        return self.on_lattice().to_frame(0).drop(columns=COND_ID)
+
+    def on_lattice(self) -> Avalanches:
+        """Return the avalanches with the layers of ``events``, where ``found`` may have an empty row above."""
+        return replace(self.found, l_min=self.found.l_min - self._above, l_max=self.found.l_max - self._above)
 
     def describe(self) -> pd.DataFrame:
         """Return mean, median and largest of size, area and spans."""
@@ -83,8 +86,8 @@ class AvalancheSet(Shown):
         return found.rename_axis("of").reset_index()
 
     @property
-    def _above(self) -> int:
-        return int(self.events.shape[1] == 1)
+    def _above(self) -> np.int32:
+        return np.int32(self.events.shape[1] == 1)
 
     def __len__(self) -> int:
         return len(self.found)
