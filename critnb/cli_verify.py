@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING
 from critnb.canon import Exit
 from critnb.errors import DependencyError
 
+_LONGEST = 600
+
 if TYPE_CHECKING:
     from critnb.release.finding import Check
+    from critnb.runs import RunStore
 
 
-def verify_runs(runs_dir: Path, names: Sequence[str]) -> int:
+def verify_runs(store: RunStore, names: Sequence[str]) -> int:
     """Hash every file of the named runs again, of all complete runs if none is named; raises as ``runs.verify``.
 
     A run is named by its id in the folder, or by its path. Raises DependencyError where there is no run to verify.
     """
-    from critnb.runs import RunState, RunStore, located, verify
+    from critnb.runs import RunState, located, verify
 
-    store = RunStore(runs_dir)
     wanted = names or [each.run_id for each in store.entries() if each.state is RunState.complete]
     if not wanted:
-        raise DependencyError(f"{runs_dir} holds no complete run to verify; name another folder with --runs-dir")
+        raise DependencyError(f"{store.root} holds no complete run to verify; name another folder with --runs-dir")
     bad = 0
     for name in wanted:
         folder, run_id = located(name, store)
@@ -41,19 +43,36 @@ def verify_runs(runs_dir: Path, names: Sequence[str]) -> int:
 
 def verify_release(path: Path, *, recompute: bool) -> int:
     """Check a release's zip from scratch, a line a check; raises as ``release.verify.verify_release``."""
+    from critnb.release.replay import NOT_REPLAYED
     from critnb.release.verify import verify_release
 
-    findings = verify_release(path, _print, recompute=recompute)
-    if findings:
-        print(f"error: {path} is not a sound release: {len(findings)} findings", file=sys.stderr)
-        return int(Exit.BAD_INPUT)
-    print(f"ok: {path}{'' if recompute else ', tables not computed again'}")
-    return int(Exit.DONE)
+    checks: list[Check] = []
+
+    def show(check: Check) -> None:
+        checks.append(check)
+        _print(check)
+
+    findings = verify_release(path, show, recompute=recompute)
+    print(f"not computed again: {NOT_REPLAYED if recompute else 'anything'}")
+    if not findings:
+        print(f"ok: {path}")
+        return int(Exit.DONE)
+    found = f"{path} is not a sound release: {len(findings)} findings"
+    if any(check.result.aside for check in checks):
+        found += "\nthey may be the doing of this pack, which is not the zip's; unpack it and check it with its own"
+    print(f"error: {found}", file=sys.stderr)
+    return int(Exit.BAD_INPUT)
 
 
 def _print(check: Check) -> None:
-    verdict = "ok  " if check.passed else "FAIL"
+    verdict = "FAIL" if not check.passed else "note" if check.result.aside else "ok  "
     said = check.result.said if check.passed else f"{len(check.result.findings)} findings"
-    print(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {said}", flush=True)
+    print(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {_plain(said)}", flush=True)
     for finding in check.result.findings:
-        print(f"  {finding}", flush=True)
+        print(f"  {_plain(finding)}", flush=True)
+
+
+def _plain(text: str) -> str:
+    """Return text of strangers as a terminal may show it: on one line, with nothing that would steer it."""
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}... ({len(shown)} characters)"

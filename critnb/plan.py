@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from critnb import questions, sources
@@ -53,7 +54,7 @@ class PlannedRun:
     @property
     def who(self) -> str:
         """The roles as one word."""
-        return "+".join(self.roles)
+        return self.inputs.who
 
     def reason(self, store: RunStore) -> str:
         """Say whether the run exists, or why it would be made: what changed since the stage's latest run."""
@@ -69,14 +70,14 @@ class PlannedRun:
         return "changed: " + "; ".join(explain(same_roles[-1].inputs, self.inputs)[:3])
 
 
-def stage_sources(spec: StageSpec) -> dict[str, str]:
-    """Return the hashes of the source files that a stage's numbers rest on."""
-    return package_sources([*spec.code, *_EVERY_STAGE])
+def stage_sources(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
+    """Return the hashes of the source files that a stage's numbers rest on, as they are in the pack at ``root``."""
+    return package_sources([*spec.code, *_EVERY_STAGE], root=root)
 
 
-def stage_files(spec: StageSpec) -> dict[str, str]:
+def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
     """Return the hashes of all files of the pack that a stage's result follows from: sources, and what it reads beside them."""
-    return {**pack_digests(spec.files), **stage_sources(spec)}
+    return {**pack_digests(spec.files, root=root), **stage_sources(spec, root=root)}
 
 
 def stage_constants(spec: StageSpec) -> dict[str, Any]:
@@ -86,9 +87,13 @@ def stage_constants(spec: StageSpec) -> dict[str, Any]:
 
 def named_constants(paths: Iterable[str]) -> dict[str, Any]:
     """Return the registry's constants that sources of the pack name, by name."""
-    texts = [(PACK_ROOT / path).read_text(encoding="utf-8") for path in paths]
-    names = {name for text in texts for name in _CONSTANT.findall(text)}
-    return {name: getattr(CANON.CONST, name) for name in sorted(names)}
+    return {name: getattr(CANON.CONST, name) for name in constant_names(paths)}
+
+
+def constant_names(paths: Iterable[str], *, root: Path = PACK_ROOT) -> list[str]:
+    """Return, sorted, the names of the registry's constants that sources of the pack at ``root`` name."""
+    texts = [(root / path).read_text(encoding="utf-8") for path in paths]
+    return sorted({name for text in texts for name in _CONSTANT.findall(text)})
 
 
 class Planner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,11 +10,12 @@ from critnb.canon import CANON
 from critnb.errors import IntegrityError
 from critnb.release.archive import Packed, Sink, Source, write_zip
 from critnb.release.contents import pack_sources, run_folder, run_sources
-from critnb.release.crate import crate_json
+from critnb.release.crate import Files, crate_json
 from critnb.release.manifest import GENERATED, to_text
 from critnb.release.metadata import Metadata, citation_cff, zenodo_json
 from critnb.report.index import facts_of, render
 from critnb.runs import Run, RunStore
+from critnb.runs.files import sha256_hex
 
 _OUT = CANON.OUTPUT
 
@@ -49,19 +50,27 @@ def assemble(runs: Sequence[Run], store: RunStore, about: Metadata) -> Release:
 
     Raises IntegrityError for a run's file that is not the one its record names, or a symbolic link in the pack.
     """
-    date = max(str(run.record.finished_utc) for run in runs)[:10]
     read = [Packed.of(each) for each in (*pack_sources(), *run_sources(runs)) if each.name not in GENERATED]
     _check_recorded(read, runs)
-    made = [
-        (_OUT.CITATION_CFF_BASENAME, citation_cff(about)),
-        (_OUT.ZENODO_JSON_BASENAME, zenodo_json(about, date)),
-        (f"{CANON.PATH.RUNS_DIR}/{_OUT.INDEX_HTML_BASENAME}", _index(runs, store)),
-    ]
-    files = [*read, *_packed(made)]
-    described = {each.source.name: (each.member.size, each.sha256) for each in files}
-    files += _packed([(_OUT.RO_CRATE_JSON_BASENAME, crate_json(about, date, described, runs))])
-    manifest = to_text({each.source.name: each.sha256 for each in files})
-    return Release(tuple(runs), about, (*files, *_packed([(_OUT.MANIFEST_SHA256_BASENAME, manifest)])))
+    made = generated({each.source.name: (each.member.size, each.sha256) for each in read}, runs, store, about)
+    return Release(tuple(runs), about, (*read, *(Packed.of(Source(*each)) for each in made.items())))
+
+
+def generated(files: Files, runs: Sequence[Run], store: RunStore, about: Metadata) -> dict[str, bytes]:
+    """Return path -> content of what a release adds to the files, path -> (bytes, sha256), of the pack and the runs."""
+    date = max(str(run.record.finished_utc) for run in runs)[:10]
+    made = {
+        _OUT.CITATION_CFF_BASENAME: citation_cff(about),
+        _OUT.ZENODO_JSON_BASENAME: zenodo_json(about, date),
+        f"{CANON.PATH.RUNS_DIR}/{_OUT.INDEX_HTML_BASENAME}": _index(runs, store),
+    }
+    made[_OUT.RO_CRATE_JSON_BASENAME] = crate_json(about, date, {**files, **_described(made)}, runs)
+    digests = {name: digest for name, (_, digest) in {**files, **_described(made)}.items()}
+    return {**made, _OUT.MANIFEST_SHA256_BASENAME: to_text(digests)}
+
+
+def _described(contents: Mapping[str, bytes]) -> dict[str, tuple[int, str]]:
+    return {name: (len(content), sha256_hex(content)) for name, content in contents.items()}
 
 
 def _check_recorded(read: Sequence[Packed], runs: Sequence[Run]) -> None:
@@ -71,10 +80,6 @@ def _check_recorded(read: Sequence[Packed], runs: Sequence[Run]) -> None:
         for path, artifact in run.artifacts.items():
             if digests[f"{run_folder(run.run_id)}/{path}"] != artifact.sha256:
                 raise IntegrityError(f"{run.run_id}: {path} is not the file that its record names; make the run again")
-
-
-def _packed(contents: Sequence[tuple[str, bytes]]) -> list[Packed]:
-    return [Packed.of(Source(name, content)) for name, content in contents]
 
 
 def _index(runs: Sequence[Run], store: RunStore) -> bytes:

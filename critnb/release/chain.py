@@ -12,7 +12,8 @@ from critnb.runs import Run
 from critnb.runs.record import record_path
 from critnb.stages import STAGES
 
-_OF_A_MODEL = ("weights_sha256", "tokenizer_sha256")
+_OF_A_MODEL = ("weights_sha256", "tokenizer_sha256", "class", "n_layers", "d_ff")
+_SHOWN = 12
 _NOT_UPSTREAM = (Stage.S07, Stage.S08)
 
 
@@ -41,16 +42,20 @@ def _disagreements(release: Opened) -> Iterator[str]:
     """Name each run that says something else than another of what must be one thing along the chain."""
     first_said: dict[str, tuple[str, Run]] = {}
     for run in release.runs:
-        for what, digest in _facts(run):
-            said, by = first_said.setdefault(what, (digest, run))
-            if digest != said:
+        for what, found in _facts(run):
+            said, by = first_said.setdefault(what, (found, run))
+            if found != said:
                 record = record_path(run.path).relative_to(release.folder)
-                yield f"{record.as_posix()}: {what} is {digest[:12]}..., in {by.run_id} it is {said[:12]}..."
+                yield f"{record.as_posix()}: {what} is {_short(found)}, in {by.run_id} it is {_short(said)}"
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    """What a run says of its model, slices and corpora: digest by what it is of."""
-    record, sections, role = run.record, run.inputs.sections, "+".join(run.roles)
+    """What a run says of its model, slices and corpora, mostly digests, by what it is of."""
+    record, sections, role = run.record, run.inputs.sections, run.inputs.who
     for facts in filter(None, (record.model, sections.get("model"))):
         yield from ((f"{key} of {role}", str(facts[key])) for key in _OF_A_MODEL if key in facts)
     for name, facts in record.datasets.items():

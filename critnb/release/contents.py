@@ -7,8 +7,9 @@ from pathlib import Path
 
 from critnb.canon import CANON, PACK_ROOT
 from critnb.errors import DependencyError, IntegrityError
+from critnb.plan import stage_files
 from critnb.release.archive import Source
-from critnb.runs import Run, RunStore, notebook_source, pack_files, verify
+from critnb.runs import Run, RunStore, ancestors, notebook_source, pack_files, verify
 from critnb.runs.files import read_regular, sha256_hex
 from critnb.runs.record import record_path
 from critnb.stages import spec_of
@@ -40,13 +41,7 @@ def run_folder(run_id: str) -> str:
 
 def closure(store: RunStore, roots: Sequence[Run]) -> list[Run]:
     """Return the runs and everything upstream of them, sorted by id; raises DependencyError for a run that is not there."""
-    found: dict[str, Run] = {}
-    waiting = list(roots)
-    while waiting:
-        run = waiting.pop()
-        if run.run_id not in found:
-            found[run.run_id] = run
-            waiting += [store.open(each.run_id) for each in run.record.dependencies]
+    found = {run.run_id: run for run in (*roots, *ancestors(store, roots).every())}
     return [found[run_id] for run_id in sorted(found)]
 
 
@@ -81,9 +76,15 @@ def file_digests(root: Path) -> dict[str, frozenset[str]]:
 
 
 def other_code(run: Run, digests: Mapping[str, frozenset[str]], root: Path) -> list[str]:
-    """Return the files of the pack at ``root`` that are not those that a run was made from, its notebook first."""
-    notebook = f"{CANON.PATH.NOTEBOOKS_DIR}/{spec_of(run.stage).notebook}"
-    sources = [path for path, digest in run.inputs.sources.items() if digest not in digests.get(path, frozenset())]
+    """Return the files by which the pack at ``root`` is not what a run was made from, its notebook first.
+
+    Which files and notebook these are the stage table says, not the record.
+    """
+    spec, recorded = spec_of(run.stage), run.inputs.sources
+    wanted = stage_files(spec, root=root)
+    changed = [path for path, digest in recorded.items() if digest not in digests.get(path, frozenset())]
+    sources = [*changed, *sorted(path for path in {*wanted} ^ {*recorded} if path not in changed)]
+    notebook = f"{CANON.PATH.NOTEBOOKS_DIR}/{spec.notebook}"
     path = root / notebook
     same = path.is_file() and sha256_hex(notebook_source(path)) == run.inputs.notebook_sha256
     return sources if same else [notebook, *sources]

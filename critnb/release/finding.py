@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """What is wrong, a line each that begins with the file's path; and in words what was looked at if nothing is."""
+    """What is wrong, a line each that begins with the file's path; and in words what was looked at if nothing is.
+
+    ``aside``: the words are neither good nor bad, but bear on all other checks.
+    """
 
     findings: Sequence[str]
     said: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,18 @@ import yaml
 
 from critnb.canon import CANON, PACK_ROOT, REGISTRY_FILE
 from critnb.compare.values import listed
-from critnb.release.contents import file_digests, other_code
+from critnb.plan import constant_names, stage_sources
+from critnb.release.contents import file_digests, other_code, run_folder, run_sources
 from critnb.release.finding import Result
 from critnb.release.manifest import GENERATED, from_text
 from critnb.release.opened import Opened
-from critnb.runs import pack_digests, verify
+from critnb.release.roots import config_of
+from critnb.runs import Run, pack_digests, pack_files, verify
 from critnb.runs.files import read_regular
+from critnb.stages import spec_of
 
 _MANIFEST = CANON.OUTPUT.MANIFEST_SHA256_BASENAME
-_CODE = "critnb"
+_RUNNER = "runner.py"
 _REGISTRY = REGISTRY_FILE.relative_to(PACK_ROOT).as_posix()
 
 
@@ -45,11 +48,13 @@ def manifest(release: Opened) -> Result:
 
 def _strangers(release: Opened) -> Iterator[str]:
     """Name what belongs neither to the pack, nor to the runs that the paper rests on, nor to what a release adds."""
-    runs = {f"{CANON.PATH.RUNS_DIR}/{run.run_id}" for run in release.runs}
+    ours = {
+        *pack_files(CANON.PACK, root=release.folder),
+        *(each.name for each in run_sources(release.runs)),
+        *GENERATED,
+    }
     for name in release.digests:
-        top = name.partition("/")[0]
-        inside = "/".join(name.split("/")[:2]) in runs if top == CANON.PATH.RUNS_DIR else top in CANON.PACK
-        if not inside and name not in GENERATED:
+        if name not in ours:
             yield f"{name}: belongs neither to the pack nor to a run that the paper rests on"
 
 
@@ -62,6 +67,29 @@ def records(release: Opened) -> Result:
     return Result(wrong, f"{len(release.store.ids())} runs, each file and record as recorded")
 
 
+def params(release: Opened) -> Result:
+    """Hold the params that each run shows against those that its id was made from."""
+    config = CANON.OUTPUT.CONFIG_RESOLVED_YAML
+    wrong = [
+        f"{run_folder(run.run_id)}/{config}: is not what the run's id was made from"
+        for run in release.runs
+        if not _same_params(run)
+    ]
+    return Result(wrong, f"{len(release.runs)} runs show the params that their ids were made from")
+
+
+def _same_params(run: Run) -> bool:
+    config, sections = dict(config_of(run)), run.inputs.sections
+    about = {key: config.pop(key) for key in ("role", "roles") if key in config}
+    models, data = config.pop("models", {}), config.pop("data", {})
+    return (
+        config == sections["params"]
+        and about == {key: sections[key] for key in ("role", "roles") if key in sections}
+        and sorted(models) == (sorted(run.roles) if "model" in sections else [])
+        and sorted(data) == sorted(sections.get("data", {}))
+    )
+
+
 def code(release: Opened) -> Result:
     """Hold the code and the constants that each run says it was made from against those in the release."""
     digests, constants = file_digests(release.folder), _constants(release)
@@ -69,11 +97,11 @@ def code(release: Opened) -> Result:
     for run in release.runs:
         for path in other_code(run, digests, release.folder):
             runs_by_path.setdefault(path, []).append(run.run_id)
-        recorded = run.inputs.sections.get("constants", {})
-        if any(constants.get(name) != value for name, value in recorded.items()):
+        named = constant_names(stage_sources(spec_of(run.stage), root=release.folder), root=release.folder)
+        if run.inputs.sections.get("constants") != {name: constants.get(name) for name in named}:
             runs_by_path.setdefault(_REGISTRY, []).append(run.run_id)
-    wrong = [f"{path}: is not the file that {listed(run_ids)} came from" for path, run_ids in runs_by_path.items()]
-    return Result(wrong, f"every run was made from the code that is in the zip{_own_code(release)}")
+    wrong = [f"{path}: is not what {listed(run_ids)} came from" for path, run_ids in runs_by_path.items()]
+    return Result(wrong, "every run was made from the code that is in the zip")
 
 
 def _constants(release: Opened) -> Mapping[str, Any]:
@@ -81,9 +109,12 @@ def _constants(release: Opened) -> Mapping[str, Any]:
     return found
 
 
-def _own_code(release: Opened) -> str:
-    """Say in how many files the pack that checks differs from the one that is checked."""
-    ours = pack_digests([_CODE])
-    theirs = {name: digest for name, digest in release.digests.items() if name.startswith(f"{_CODE}/")}
-    apart = {name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)}
-    return f"; the pack that checks differs from it in {len(apart)} files" if apart else ""
+def pack(release: Opened) -> Result:
+    """Hold the pack that checks against the one in the zip: no finding, but what makes others likely."""
+    ours = pack_digests(CANON.PACK)
+    theirs = {name: release.digests[name] for name in pack_files(CANON.PACK, root=release.folder)}
+    apart = sorted(name for name in {*ours, *theirs} - GENERATED if ours.get(name) != theirs.get(name))
+    if not apart:
+        return Result([], "the pack that checks is that of the zip")
+    said = f"{len(apart)} files differ, such as {apart[0]}; unpack the zip and use its own {_RUNNER} verify"
+    return Result([], f"this check is made by another pack than the zip's: {said}", aside=True)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import unicodedata
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 from critnb.errors import IntegrityError
-from critnb.release import layout
+from critnb.release import layout, names
 from critnb.release.archive import is_script
 from critnb.release.layout import Member
-from critnb.runs.files import open_regular, relative_path
+from critnb.runs.files import open_regular
 
 _PIECE = 1 << 20
 _ENCRYPTED = 0x0001
@@ -55,7 +53,8 @@ def unpack(path: Path, folder: Path | None) -> list[Unpacked]:
     with open_regular(path) as zip_file:
         size = os.fstat(zip_file.fileno()).st_size
         files, end = _directory(zip_file, size)
-        _check_names([each.member.name for each in files])
+        if wrong := names.problem([each.member.name for each in files]):
+            raise DamagedError(wrong)
         _check_places(files, end)
         return [_take(zip_file, each, folder) for each in files]
 
@@ -141,31 +140,6 @@ def _widened(name: str, extra: bytes, size: int, offset: int) -> tuple[int, int]
         return size, next(wide) if offset == layout.MARK_32 else offset
     except StopIteration:
         raise ValueError(f"{name} lacks its ZIP64 sizes") from None
-
-
-def _check_names(names: list[str]) -> None:
-    for name in names:
-        try:
-            relative_path(name)
-        except IntegrityError:
-            raise DamagedError(
-                f"{name!r} is no plain relative path; it could be written outside of its folder"
-            ) from None
-    for earlier, name in pairwise(names):
-        if earlier.encode() >= name.encode():
-            raise DamagedError(f"{name} " + ("is there twice" if name == earlier else f"stands behind {earlier}"))
-    _check_collisions(names)
-
-
-def _check_collisions(names: list[str]) -> None:
-    """Refuse names that one file system or another takes for the same, and files that are folders of others."""
-    seen: dict[str, str] = {}
-    folders = {"/".join(name.split("/")[:depth]) for name in names for depth in range(1, name.count("/") + 1)}
-    for name in [*names, *sorted(folders)]:
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in seen:
-            raise DamagedError(f"{name} and {seen[folded]} are one name on some file systems")
-        seen[folded] = name
 
 
 def _check_places(files: list[Located], end: int) -> None:

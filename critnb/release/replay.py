@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import pandas as pd
+from numpy.typing import NDArray
 
 from critnb.canon import Stage
 from critnb.local import Local
 from critnb.runs import PartialRun, Run, RunRecord
-from critnb.runs.encoding import csv_bytes, json_bytes, parquet_bytes
+from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
 from critnb.session import StageSession
 from critnb.stages import spec_of
 
@@ -32,15 +33,34 @@ def replay(run: Run, work: Work) -> dict[str, bytes]:
 
 def works() -> Mapping[Stage, Work]:
     """Return what can be done again, by stage."""
-    from critnb.steps import analysis, arc_table, generalization_table, paper, selection
+    from critnb.steps import (
+        analysis,
+        arc_table,
+        gain_grid_table,
+        generalization_table,
+        nulls_table,
+        paper,
+        rasters_table,
+        selection,
+    )
 
     return {
+        Stage.S02: gain_grid_table.retabulate,
         Stage.S02B: lambda stage, _: selection.choose(stage),
+        Stage.S03: rasters_table.retabulate,
+        Stage.S04: nulls_table.retabulate,
         Stage.S05: lambda stage, _: analysis.analyse(stage),
         Stage.S06B: generalization_table.retabulate,
         Stage.S06ARC: arc_table.retabulate,
         Stage.S07: lambda stage, _: paper.write(stage, paper.judge(stage)),
     }
+
+
+# what takes a model, or is shown and not concluded from
+NOT_REPLAYED = (
+    f"forward passes ({Stage.S01}, rasters of {Stage.S02}, {Stage.S03} and {Stage.S06B}, scores of {Stage.S06ARC}, "
+    f"shuffled tokens of {Stage.S04}), {Stage.S00}, figures, notebooks, gates"
+)
 
 
 class _StandIn:
@@ -59,6 +79,9 @@ class _StandIn:
 
     def write_parquet(self, relative: str, frame: pd.DataFrame) -> None:
         self.written[relative] = parquet_bytes(frame)
+
+    def write_npz(self, relative: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.written[relative] = npz_bytes(arrays)
 
     def write_json(self, relative: str, value: Any) -> None:
         self.written[relative] = json_bytes(value)

@@ -42,13 +42,14 @@ def of_run(run: Run, folder: Path) -> list[Root]:
     return [*_weights(run, folder), *_texts(run)]
 
 
-def _config(run: Run) -> Mapping[str, Any]:
+def config_of(run: Run) -> Mapping[str, Any]:
+    """Return the resolved params of a run, with its role, and the sources of its model and text."""
     found: Mapping[str, Any] = yaml.safe_load(run.read_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML))
     return found
 
 
 def _weights(run: Run, root: Path) -> Iterator[Root]:
-    for name, source in _config(run).get("models", {}).items():
+    for name, source in config_of(run).get("models", {}).items():
         role, digest = ModelRole(name), run.inputs.sections["model"]["weights_sha256"][:12]
         label = f"weights of {role} {digest}"
         if source != _EMBEDDED:
@@ -67,7 +68,7 @@ def _model_files(folder: Path, role: ModelRole, path: str) -> sources.ModelFiles
 
 
 def _texts(run: Run) -> Iterator[Root]:
-    for name, source in _config(run).get("data", {}).items():
+    for name, source in config_of(run).get("data", {}).items():
         digest = run.inputs.sections["data"][name]["content_sha256"]
         label = f"text of {name} {digest[:12]}"
         if source["source"] != _EMBEDDED["source"]:

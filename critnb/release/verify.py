@@ -9,19 +9,24 @@ from pathlib import Path
 
 from critnb.errors import CritnbError, DependencyError
 from critnb.release import integrity, tables
+from critnb.release.again import made_again
 from critnb.release.chain import chain
 from critnb.release.finding import Check, Result
 from critnb.release.opened import Opened
 from critnb.release.reading import DamagedError, unpack
 from critnb.release.references import references
+from critnb.runs.files import storage
 
 _CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
     ("zip", integrity.zip_bytes),
+    ("pack", integrity.pack),
     ("manifest", integrity.manifest),
     ("records", integrity.records),
+    ("params", integrity.params),
     ("chain", chain),
     ("code", integrity.code),
     ("paper", references),
+    ("added", made_again),
     ("tables", tables.same_rows),
 )
 _RECOMPUTED = ("recomputed", tables.recomputed)
@@ -30,14 +35,15 @@ _RECOMPUTED = ("recomputed", tables.recomputed)
 def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bool = True) -> list[str]:
     """Return everything that is wrong with a release's zip, a line each; ``show`` gets each check as it ends.
 
-    Raises DependencyError where there is no such file, OSError where no room is left to unpack it.
+    Raises DependencyError where there is no such file, StorageError where no room is left to unpack it.
     """
     if not path.is_file() or path.is_symlink():
         raise DependencyError(f"{path}: no such file; give the path of a release's zip")
     with tempfile.TemporaryDirectory(prefix="critnb-release-") as folder:
         started = time.monotonic()
         try:
-            release = Opened(Path(folder), tuple(unpack(path, Path(folder))))
+            with storage(Path(folder)):
+                release = Opened(Path(folder), tuple(unpack(path, Path(folder))))
         except DamagedError as error:
             check = Check("zip", Result([f"{path.name}: {error}"]), time.monotonic() - started)
             show(check)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,14 @@ def code_facts(sources: Mapping[str, str]) -> dict[str, Any]:
         "dirty": None if commit is None else bool(_git("status", "--porcelain")),
         "sources_sha256": sha256_hex(canonical_json(sources)),
     }
+
+
+def not_in_git(paths: Iterable[str]) -> list[str] | None:
+    """Return which of the pack's files git does not keep; None where git or its metadata is missing."""
+    if _git_commit() is None:
+        return None
+    kept = set(_git("ls-files", "-z", "--full-name").split("\0"))
+    return [path for path in paths if path not in kept]
 
 
 def pack_version() -> str:

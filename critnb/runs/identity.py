@@ -41,6 +41,11 @@ class HashInputs:
         )
 
     @property
+    def who(self) -> str:
+        """The roles as one word."""
+        return "+".join(self.roles)
+
+    @property
     def joins_roles(self) -> bool:
         """Whether the run rests on the runs of several roles, or could."""
         return "roles" in self.sections
@@ -124,18 +129,18 @@ def phase_id(stage: Stage) -> str:
     return f"phase{int(stage[1:3])}"
 
 
-def package_sources(names: Sequence[str]) -> dict[str, str]:
+def package_sources(names: Sequence[str], *, root: Path = PACK_ROOT) -> dict[str, str]:
     """Return path -> sha256 of every .py file of the named critnb subpackages or modules, sorted by path.
 
-    Paths are POSIX and relative to the pack's root; line ends are hashed as LF. Raises ValueError for an unknown name.
+    Paths are POSIX and relative to ``root``, the pack's; line ends are hashed as LF. Raises ValueError for an unknown name.
     """
-    files = {path for name in names for path in _python_files(name)}
-    by_path = {path.relative_to(PACK_ROOT).as_posix(): path for path in files}
+    files = {path for name in names for path in _python_files(name, root)}
+    by_path = {path.relative_to(root).as_posix(): path for path in files}
     return {key: sha256_hex(by_path[key].read_bytes().replace(b"\r\n", b"\n")) for key in sorted(by_path)}
 
 
-def _python_files(name: str) -> Iterator[Path]:
-    base = (PACK_ROOT / "critnb").joinpath(*name.split("."))
+def _python_files(name: str, root: Path) -> Iterator[Path]:
+    base = (root / "critnb").joinpath(*name.split("."))
     if base.is_dir():
         yield from (path for path in base.rglob("*.py") if not _is_hidden(path.relative_to(base)))
     elif base.with_suffix(".py").is_file():

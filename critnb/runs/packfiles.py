@@ -10,13 +10,15 @@ from critnb.errors import IntegrityError
 from critnb.runs.files import sha256_file
 
 _CACHE = "__pycache__"
+# Python imports these before, or in place of, the source of the same name
+_COMPILED = frozenset({".pyc", ".pyo", ".so", ".pyd"})
 
 
 def pack_files(names: Sequence[str], *, root: Path = PACK_ROOT) -> dict[str, Path]:
     """Return POSIX path -> file for the named files and everything below the named folders of the pack, sorted by path.
 
-    Hidden files and caches inside a folder are left out, so that a clone and a working copy list the same; a hidden file
-    that is named itself is in. A name that is not there is left out too. Raises IntegrityError for a symbolic link.
+    Hidden files, caches and compiled code inside a folder are left out, so that a clone and a working copy list the same;
+    a hidden file that is named itself is in. A name that is not there is left out too. Raises IntegrityError for a symbolic link.
     """
     found = {path.relative_to(root).as_posix(): path for name in names for path in _below(root / name)}
     return dict(sorted(found.items()))
@@ -36,5 +38,5 @@ def _below(path: Path) -> Iterator[Path]:
         yield path
     elif path.is_dir():
         for entry in path.iterdir():
-            if not entry.name.startswith(".") and entry.name != _CACHE:
+            if not entry.name.startswith(".") and entry.name != _CACHE and entry.suffix.lower() not in _COMPILED:
                 yield from _below(entry)

@@ -16,8 +16,8 @@ from critnb.language.windows import Slice
 from critnb.lattice import Raster
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
-from critnb.steps.artifacts import save_raster
 from critnb.steps.conditions import conditions_of, raster_of
+from critnb.steps.gain_grid_table import tabulate
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,7 @@ def measure(stage: StageSession) -> Matched:
     windows = stage.slice(SliceRole.A_cal)
     matched = match_settings(stage, settings, windows, stage.forward_passes())
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, matched.thresholds)
-    save_raster(stage, matched.raster)
-    metrics = condition_metrics(matched.raster)
-    stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, metrics)
+    tabulate(stage, matched.raster)
     return matched
 
 

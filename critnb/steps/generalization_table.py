@@ -1,4 +1,4 @@
-"""T02 from what S06B stores of its forward passes: rasters, null replicates and likelihoods. No model, no torch."""
+"""T02 from what S06B stores of its forward passes: rasters and likelihoods. No model, no torch."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from critnb.report.tables import write_table
 from critnb.runs import Run
 from critnb.session import StageSession
 from critnb.steps import selection
-from critnb.steps.artifacts import NullSamples, load_raster, load_samples
+from critnb.steps.artifacts import NullSamples, load_raster
 from critnb.steps.conditions import EVENT_KEYS, layer_rates, mark
+from critnb.steps.null_replicates import draw_replicates
 
 Likelihoods = Mapping[float, NDArray[np.float64]]
 
@@ -45,14 +46,14 @@ def tabulate(
 
 
 def retabulate(stage: StageSession, run: Run) -> None:
-    """Write thresholds, metrics and T02 again from what a finished run of S06B holds."""
+    """Write thresholds, null replicates, metrics and T02 again from rasters and likelihoods of a finished run of S06B."""
     raster, model = load_raster(run), run.record.model or {}
     thresholds = carried_thresholds(stage, raster, n_units=int(model["d_ff"]))
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
     windows = run.parquet(run.result(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME))
     nll = {float(gain): windows["nll_mean"][windows["gain"] == gain].to_numpy() for gain in windows["gain"].unique()}
     tabulate(
-        stage, raster, load_samples(run), nll,
+        stage, raster, draw_replicates(stage, raster), nll,
         gstar=selection.load(stage.upstream(Stage.S02B)), thresholds=thresholds, provenance=Provenance.of(stage.run, model),
     )  # fmt: skip
 

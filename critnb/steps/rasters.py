@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from critnb.canon import CANON, Intervention, SliceRole, Stage
-from critnb.criticality.metrics import condition_metrics
+from critnb.canon import Intervention, SliceRole, Stage
 from critnb.events import extract
 from critnb.events.thresholds import tau_of
 from critnb.gates import Gate
@@ -18,9 +17,9 @@ from critnb.lattice import Condition, Raster
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps import selection
-from critnb.steps.artifacts import save_raster
-from critnb.steps.conditions import EVENT_KEYS, conditions_of, events_gate, layer_rates, mark, raster_of
+from critnb.steps.conditions import conditions_of, events_gate, raster_of
 from critnb.steps.gain_grid import match_settings
+from critnb.steps.rasters_table import fitted_before, tabulate
 
 
 def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
@@ -39,18 +38,12 @@ def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
         for gain in sorted(set(gstar.values()))
     ]
     passes = stage.forward_passes()
-    run = stage.upstream(Stage.S02)
-    thresholds = run.parquet(run.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
+    thresholds = fitted_before(stage)
     if others:
         matched = match_settings(stage, others, stage.slice(SliceRole.A_cal), passes)
         thresholds = pd.concat([thresholds, matched.thresholds], ignore_index=True)
     raster = _extract(stage, settings + others, thresholds, gstar)
-    held_out = layer_rates(raster, stage.model.n_units, suffix="_raster")
-    thresholds = thresholds.merge(held_out, on=[*EVENT_KEYS, "layer"], validate="1:1")
-    metrics = mark(condition_metrics(raster), gstar)
-    save_raster(stage, raster)
-    stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
-    stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, metrics)
+    metrics, thresholds = tabulate(stage, raster, thresholds, gstar, n_units=stage.model.n_units)
     return raster, metrics, thresholds
 
 

@@ -17,8 +17,9 @@ from critnb.release.manifest import GENERATED, from_text
 from critnb.release.metadata import Metadata
 from critnb.release.reading import unpack
 from critnb.report.index import size
-from critnb.runs import Artifact, Run, pack_version
-from critnb.runs.files import HashingSink
+from critnb.runs import Artifact, Run, not_in_git, pack_files, pack_version
+from critnb.runs.files import HashingSink, sha256_hex
+from critnb.runs.identity import HASH_DIGITS
 from critnb.session import StageSession
 
 _OUT = CANON.OUTPUT
@@ -56,7 +57,7 @@ def release(stage: StageSession) -> Released:
     with stage.step("read the files"):
         made = assemble(runs, store, Metadata.of(stage.params.release))
     with stage.step("write the zip"):
-        zip_file = stage.run.write_stream(f"{CANON.RUN_SUBDIR.RESULTS}/{zip_name(stage)}", made.write)
+        zip_file = stage.run.write_stream(f"{CANON.RUN_SUBDIR.RESULTS}/{zip_name(made)}", made.write)
     for name in _SHOWN:
         stage.run.write_bytes(f"{CANON.RUN_SUBDIR.RESULTS}/{name}", made.generated(name))
     if (stage.run.record.code or {}).get("dirty"):
@@ -65,9 +66,10 @@ def release(stage: StageSession) -> Released:
     return Released(made, zip_file, paper)
 
 
-def zip_name(stage: StageSession) -> str:
-    """Return the zip's basename: the pack, its version, and the digits of the run that made it."""
-    return f"{CANON.PROJECT.ID}-{pack_version()}-{stage.run.run_id.rpartition('_')[2]}.zip"
+def zip_name(made: Release) -> str:
+    """Return the zip's basename: the pack, its version, and the first digits of its manifest's sha256, so of its content."""
+    digest = sha256_hex(made.generated(_OUT.MANIFEST_SHA256_BASENAME))
+    return f"{CANON.PROJECT.ID}-{pack_version()}-{digest[:HASH_DIGITS]}.zip"
 
 
 def runs_table(released: Released) -> pd.DataFrame:
@@ -125,6 +127,7 @@ def gates(stage: StageSession, released: Released) -> list[Gate]:
     absent = missing(made.runs, released.paper.roles)
     warned = [f"{run.run_id}: {run.record.warnings[0]}" for run in made.runs if run.record.warnings]
     return [
+        _under_version_control(),
         Gate.judge(
             "the zip read back",
             passed=len(sound) == len(listed) == len(found) - 1,
@@ -152,3 +155,15 @@ def gates(stage: StageSession, released: Released) -> list[Gate]:
             reason="; ".join(warned),
         ),
     ]
+
+
+def _under_version_control() -> Gate:
+    files = [name for name in pack_files(CANON.PACK) if name not in GENERATED]
+    strays = not_in_git(files)
+    return Gate.judge(
+        "every file is under version control",
+        passed=None if strays is None else not strays,
+        value=None if strays is None else f"{len(files) - len(strays)} of {len(files)}",
+        condition="git keeps every file of the pack that is released",
+        reason="there is no git metadata here" if strays is None else ", ".join(strays),
+    )

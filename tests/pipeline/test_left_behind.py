@@ -148,6 +148,6 @@ def test_a_dry_run_says_that_the_corpus_changed(folder, whole, capsys):
 
 def test_a_dry_run_tells_a_change_of_code(inputs, whole, capsys, monkeypatch):
     real = plan_module.stage_sources
-    monkeypatch.setattr(plan_module, "stage_sources", lambda spec: {**real(spec), "critnb/session.py": "0" * 64})
+    monkeypatch.setattr(plan_module, "stage_sources", lambda spec, **_: {**real(spec), "critnb/session.py": "0" * 64})
     plan = plan_of(capsys, inputs / "params.yaml", whole)
     assert plan["S00"] == plan["S01"] == "run: changed: source critnb/session.py changed"

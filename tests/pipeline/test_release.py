@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,14 +19,17 @@ from release.forging import index_again, link_again, list_again
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
 from critnb.cli import main
 from critnb.release.reading import unpack
+from critnb.release.replay import replay, works
 from critnb.release.verify import verify_release
 from critnb.report.schema import SCHEMAS
 from critnb.report.tables import table_path
 from critnb.runs import Run, RunStore
-from critnb.runs.encoding import csv_bytes, json_bytes, parquet_bytes
+from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
+from critnb.runs.files import sha256_file
+from critnb.runs.record import write_record
 
 pytestmark = pytest.mark.slow
-T = CANON.TABLE
+T, OUT = CANON.TABLE, CANON.OUTPUT
 OF_STAGE = {
     T.T01_SUMMARY: Stage.S05, T.T04_TAIL_FITS: Stage.S05, T.T06_ABLATIONS: Stage.S05, T.T08_SIGNATURES: Stage.S05,
     T.T02_GENERALIZATION: Stage.S06B, T.T03_ARC: Stage.S06ARC,
@@ -69,6 +73,18 @@ def test_a_release_is_sound_and_its_tables_come_out_again(zip_file, capsys):
     told = capsys.readouterr().out
     assert "recomputed" in told
     assert f"ok: {zip_file}" in told
+    assert "not computed again: forward passes (S01, rasters of S02" in told
+
+
+def test_the_zip_is_named_after_what_it_holds(zip_file):
+    digest, _ = sha256_file(zip_file.with_name(OUT.MANIFEST_SHA256_BASENAME))
+    assert zip_file.stem.rpartition("-")[2] == digest[:12]
+
+
+def test_a_gate_tells_of_files_that_git_does_not_keep(whole):
+    gates = {gate["name"]: gate for gate in RunStore(whole).runs(Stage.S08)[0].record.metrics["gates"]}
+    known = gates["every file is under version control"]["verdict"]
+    assert (known == "not available") == (not (PACK_ROOT / ".git").exists())
 
 
 def forge_table(folder: Path, name: str) -> tuple[str, str]:
@@ -93,7 +109,9 @@ def forge_table(folder: Path, name: str) -> tuple[str, str]:
 def test_a_forged_table_is_found_by_computing_it_again(name, altered):
     forged = []
     findings = found(altered(lambda folder: forged.append(forge_table(folder, name))))
-    assert set(findings) == {"paper", "recomputed"}
+    # the paper cites some of the tables by their digest
+    assert "recomputed" in findings
+    assert set(findings) <= {"paper", "recomputed"}
     path, column = forged[0]
     assert [line for line in findings["recomputed"] if line.startswith(f"{path}: computed again, {column} at ")]
 
@@ -131,6 +149,86 @@ def test_a_forged_choice_of_gain_is_found(altered):
 
     findings = found(altered(change))
     assert any("computed again, choices[0].gstar is" in line for line in findings["recomputed"])
+
+
+def write_again(run: Run, relative: str, content: bytes) -> str:
+    (run.path / relative).write_bytes(content)
+    index_again(run.path, relative)
+    return f"runs/{run.run_id}/{relative}"
+
+
+def conclude_again(folder: Path, *stages: Stage) -> None:
+    """Make again what rests on what was forged, so that nothing downstream tells."""
+    for stage in stages:
+        link_again(folder)
+        run = run_of(folder, stage)
+        for relative, content in replay(run, works()[stage]).items():
+            write_again(run, relative, content)
+
+
+def test_forged_nulls_are_found_though_all_conclusions_follow_from_them(altered):
+    forged = []
+
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S04)
+        frame, sums = (
+            run.result(name) for name in (OUT.NULL_REPLICATES_PARQUET_BASENAME, OUT.NULL_SEQUENCE_SUMS_NPZ_BASENAME)
+        )
+        replicates, arrays = run.parquet(frame), run.npz(sums)
+        forged.append(write_again(run, frame, parquet_bytes(replicates.assign(b_time=replicates["b_time"] * 1.01))))
+        moved = {name: array * 1.01 if name.endswith("time_pairs") else array for name, array in arrays.items()}
+        forged.append(write_again(run, sums, npz_bytes(moved)))
+        conclude_again(folder, Stage.S05, Stage.S07)
+
+    findings = found(altered(change))
+    assert set(findings) == {"recomputed"}
+    assert {line.partition(": computed again, ")[0] for line in findings["recomputed"]} == set(forged)
+
+
+@pytest.mark.parametrize(
+    ("stage", "basename", "column"),
+    [
+        (Stage.S02, OUT.METRICS_PARQUET_BASENAME, "b_time"),
+        (Stage.S02, OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, "target_layer_rate"),
+        (Stage.S03, OUT.METRICS_PARQUET_BASENAME, "chi"),
+        (Stage.S03, OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, "achieved_rate_raster"),
+        (Stage.S04, OUT.METRICS_PARQUET_BASENAME, "b_depth"),
+        (Stage.S06B, OUT.NULL_REPLICATES_PARQUET_BASENAME, "b_depth"),
+    ],
+)
+def test_forged_numbers_of_a_raster_are_found(stage, basename, column, altered):
+    forged = []
+
+    def change(folder: Path) -> None:
+        run = run_of(folder, stage)
+        path = run.result(basename)
+        table = run.parquet(path)
+        forged.append(write_again(run, path, parquet_bytes(table.assign(**{column: table[column] * (1 - 1e-6)}))))
+
+    lines = found(altered(change))["recomputed"]
+    assert [line for line in lines if line.startswith(f"{forged[0]}: computed again, {column} at ")]
+
+
+def test_another_pdf_is_found(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S07)
+        write_again(run, f"{CANON.RUN_SUBDIR.PAPER}/{OUT.PAPER_PDF_BASENAME}", b"%PDF-1.7 another")
+
+    findings = found(altered(change))
+    assert set(findings) == {"recomputed"}
+    (line,) = findings["recomputed"]
+    assert f"/{OUT.PAPER_PDF_BASENAME}: computed again, its bytes are others" in line
+
+
+@pytest.mark.parametrize("field", ["n_layers", "dtype"])
+def test_a_record_that_says_something_else_of_the_model_than_the_paper_is_found(field, altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S03)
+        other = {"n_layers": 99, "dtype": "float64"}[field]
+        write_record(run.path, replace(run.record, model={**run.record.model, field: other}))
+
+    lines = found(altered(change))["recomputed"]
+    assert any("/paper/" in line and line.endswith("is not the text that claims and tables give") for line in lines)
 
 
 def test_a_second_release_of_the_same_is_refused(whole, run_stages):

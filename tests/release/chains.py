@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from made import MODEL, made
+import yaml
+from made import MODEL, PARAMS, made
 
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.params import Release
+from critnb.plan import stage_constants, stage_files
 from critnb.release.archive import Packed, Source, write_zip
 from critnb.release.build import assemble
 from critnb.release.contents import closure
 from critnb.release.metadata import Metadata
 from critnb.runs import Run, RunStore, notebook_source
-from critnb.runs.files import sha256_hex
 from critnb.stages import STAGES, spec_of
 
 ROLES = ("BASE", "INSTRUCT")
+ELSEWHERE = {"source": "file", "path": "weights"}
 
 
 def made_stage(
-    store: RunStore, stage: Stage, upstream: Sequence[Run], more: Mapping[str, object] | None = None, **words: object
+    store: RunStore,
+    stage: Stage,
+    upstream: Sequence[Run],
+    more: Mapping[str, object] | None = None,
+    source: Mapping[str, str] = ELSEWHERE,
+    **words: object,
 ) -> Run:
-    """A run of the pack's own notebook and of one of its files."""
-    code = PACK_ROOT / "critnb" / "canon.py"
-    words.setdefault("sources", {"critnb/canon.py": sha256_hex(code.read_bytes())})
+    """A run of the pack's own notebook, files and constants; ``source`` says where its model is from."""
+    words = {"sources": stage_files(spec_of(stage)), "constants": stage_constants(spec_of(stage)), **words}
+    role = words.get("role", "BASE")
+    about = {"roles": list(words["roles"])} if "roles" in words else {"role": role, "models": {role: source}}
+    words.setdefault("config", yaml.safe_dump({**PARAMS, **about}).encode())
     notebook = notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec_of(stage).notebook)
     files = {"results/numbers.json": {"stage": stage}, "notebook/n.html": b"<p>" + stage.encode(), **(more or {})}
     return made(store, stage, upstream=upstream, notebook=notebook, files=files, **words)

@@ -6,17 +6,32 @@ from dataclasses import replace
 from pathlib import Path
 
 from critnb.canon import Stage
-from critnb.release.manifest import to_text
+from critnb.errors import CritnbError
+from critnb.params import Release
+from critnb.release.build import generated
+from critnb.release.contents import closure
+from critnb.release.manifest import GENERATED, to_text
+from critnb.release.metadata import Metadata
 from critnb.runs import RunStore
 from critnb.runs.files import sha256_file
 from critnb.runs.record import Artifact, Dependency, read_record, write_record
 
+NAMELESS = Release()
 
-def list_again(folder: Path) -> None:
-    """Make the manifest true again, as one who forges a release would."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "MANIFEST.sha256")
-    digests = {path.relative_to(folder).as_posix(): sha256_file(path)[0] for path in files}
-    (folder / "MANIFEST.sha256").write_bytes(to_text(digests))
+
+def list_again(folder: Path, about: Release = NAMELESS) -> None:
+    """Make the manifest, the metadata and the page of runs true again, as far as runs can be read."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    read = {name: sha256_file(path) for name, path in found.items() if name not in GENERATED}
+    files = {name: (size, digest) for name, (digest, size) in read.items()}
+    store = RunStore(folder / "runs")
+    try:
+        runs = closure(store, [*store.runs(Stage.S07), *store.runs(Stage.S00)])
+        made = generated(files, runs, store, Metadata.of(about, folder))
+    except (CritnbError, ValueError, RecursionError):
+        made = {"MANIFEST.sha256": to_text({name: digest for name, (_, digest) in files.items()})}
+    for name, content in made.items():
+        (folder / name).write_bytes(content)
 
 
 def index_again(run: Path, path: str) -> None:

@@ -12,16 +12,19 @@ from release.chains import chain, cited, made_stage
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.errors import DependencyError, IntegrityError
 from critnb.params import Release
+from critnb.plan import stage_files
 from critnb.release.build import assemble
 from critnb.release.chain import missing
 from critnb.release.contents import check_runs, pack_sources, run_sources
 from critnb.release.metadata import Metadata
 from critnb.runs import RunStore
+from critnb.stages import spec_of
 
 JUNK = (
     *(".git/HEAD", ".venv/x.py", ".mypy_cache/x", "runs/x", "critnb.egg-info/PKG-INFO", "notes.txt"),
     *(
         "critnb/__pycache__/canon.pyc",
+        "critnb/canon.cpython-311-x86_64-linux-gnu.so",
         "notebooks/.ipynb_checkpoints/a.ipynb",
         "MANIFEST.sha256",
         "ro-crate-metadata.json",
@@ -158,8 +161,16 @@ def test_a_run_of_other_code_is_refused_with_what_to_do(sources, tmp_path):
     assert f"run {CANON.CLI.CMD.PHASE1_CALIBRATE} again" in str(refused.value)
 
 
+def test_a_run_whose_record_leaves_out_a_file_of_its_stage_is_refused(tmp_path):
+    sources = stage_files(spec_of(Stage.S01))
+    del sources["critnb/steps/calibration.py"]
+    run = made_stage(RunStore(tmp_path / "runs"), Stage.S01, [], sources=sources)
+    with pytest.raises(DependencyError, match=r"other code: critnb/steps/calibration\.py differs"):
+        check_runs([run])
+
+
 def test_a_run_of_another_notebook_is_refused(tmp_path):
-    run = made(RunStore(tmp_path / "runs"), Stage.S01, sources={})
+    run = made(RunStore(tmp_path / "runs"), Stage.S01, sources=stage_files(spec_of(Stage.S01)))
     with pytest.raises(DependencyError, match=r"other code: notebooks/phase1_calibrate\.ipynb differs"):
         check_runs([run])
 

@@ -101,6 +101,26 @@ def test_a_name_that_leads_elsewhere_is_refused_and_nothing_written(name, said, 
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["x" * 256, "é" * 128, "a/" * 40 + "b", "/".join(["a"] * 30000), "a.", "b /c", "CON", "x/nul.txt", "Lpt1.tar.gz",
+     ".git/hooks/post-checkout", "x/.GIT", "GIT~1/config", "a?b", "what|now"],
+    ids=lambda name: name[:12],
+)  # fmt: skip
+def test_a_name_that_some_file_system_cannot_hold_is_refused(name, tmp_path):
+    path, out = zipped(tmp_path / "odd.zip", {name: b"x"}), tmp_path / "out"
+    with pytest.raises(DamagedError) as refused:
+        unpack(path, out)
+    assert len(str(refused.value)) < 400
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 255, ".gitignore", "console.py", "a.b/con-text.md", "nullity", "ö/_ü.txt"])
+def test_a_name_that_is_only_near_those_is_fine(name, tmp_path):
+    (found,) = unpack(zipped(tmp_path / "good.zip", {name: b"x"}), None)
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
     "names",
     [("README", "readme"), ("Straße", "STRASSE"), ("é", "e\u0301"), ("a", "a/b"), ("A/x", "a/y")],
     ids=["case", "sharp s", "composed", "file and folder", "folders"],

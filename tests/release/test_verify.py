@@ -6,20 +6,28 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 from made import MODEL
-from release.chains import chain, release_of, zipped
+from release.chains import chain, made_stage, release_of, zipped
 from release.forging import index_again, link_again, list_again
 
 from critnb import sources
 from critnb.canon import ModelRole, Stage
 from critnb.cli import main
 from critnb.params import load
+from critnb.release import tables
+from critnb.release.manifest import from_text, to_text
 from critnb.release.reading import unpack
 from critnb.release.verify import verify_release
 from critnb.runs import Run, RunStore
+from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes
+from critnb.runs.files import sha256_file
 from critnb.runs.record import write_record
+from critnb.session import StageSession
 
 NUMBERS = "results/numbers.json"
 
@@ -39,10 +47,11 @@ def test_a_release_is_sound(zip_file, capsys):
     assert found(zip_file) == {}
     assert main(["verify", "--release", str(zip_file), "--no-recompute"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[:-1]] == [
-        ["ok", name] for name in ("zip", "manifest", "records", "chain", "code", "paper", "tables")
+    assert [line.split()[:2] for line in lines[:-2]] == [
+        ["ok", name]
+        for name in ("zip", "pack", "manifest", "records", "params", "chain", "code", "paper", "added", "tables")
     ]
-    assert lines[-1].startswith(f"ok: {zip_file}")
+    assert lines[-2:] == ["not computed again: anything", f"ok: {zip_file}"]
 
 
 def test_checking_writes_nothing_beside_it_and_nothing_stays(zip_file, tmp_path, monkeypatch):
@@ -119,27 +128,27 @@ def test_a_record_that_was_edited_shows_in_the_runs_that_were_made_from_it(alter
     assert all("its record changed after this run was made from it" in line for line in findings["records"])
 
 
-def test_weights_that_changed_along_the_chain_are_named(altered):
+@pytest.mark.parametrize(("field", "value"), [("weights_sha256", "9" * 64), ("n_layers", 99), ("class", "Other")])
+def test_a_model_that_changed_along_the_chain_is_named(field, value, altered):
     def change(folder: Path) -> None:
         run = run_of(folder, Stage.S04)
-        write_record(run.path, replace(run.record, model={**MODEL, "role": "BASE", "weights_sha256": "9" * 64}))
+        write_record(run.path, replace(run.record, model={**MODEL, "role": "BASE", field: value}))
         link_again(folder)
         list_again(folder)
 
     (line,) = found(altered(change))["chain"]
-    assert "weights_sha256 of" in line
+    assert f"{field} of BASE is {str(value)[:12]}" in line
     assert "in RUN_" in line
 
 
 def test_other_weights_in_the_zip_than_the_runs_were_made_from_are_named(tmp_path):
     identity = sources.model_files(load("base.yaml"), ModelRole.BASE).identity()
-    config = b"models: {BASE: {source: embedded}}\n"
     store = RunStore(tmp_path / "runs")
     chain(
         store,
         roles=["BASE"],
         model={**MODEL, **identity_of_record(identity)},
-        config=config,
+        source={"source": "embedded"},
         identity={"model": identity},
     )
     sound, folder = release_of(store.root, tmp_path / "r.zip"), tmp_path / "unpacked"
@@ -194,7 +203,7 @@ def test_an_upstream_run_that_is_gone_is_named(altered):
     assert any(gone[0] in line for line in findings["chain"])
 
 
-@pytest.mark.parametrize(("path", "told"), [("critnb/canon.py", 19), ("notebooks/phase3_extract_rasters.ipynb", 2)])
+@pytest.mark.parametrize(("path", "told"), [("critnb/session.py", 19), ("notebooks/phase3_extract_rasters.ipynb", 2)])
 def test_other_code_than_the_runs_is_named(path, told, altered):
     def change(folder: Path) -> None:
         text = (folder / path).read_text()
@@ -202,7 +211,7 @@ def test_other_code_than_the_runs_is_named(path, told, altered):
         list_again(folder)
 
     (line,) = found(altered(change))["code"]
-    assert line.startswith(f"{path}: is not the file that RUN_S")
+    assert line.startswith(f"{path}: is not what RUN_S")
     assert line.count("RUN_S") == min(told, 3)
 
 
@@ -213,7 +222,117 @@ def test_another_constant_than_the_runs_is_named(altered):
         list_again(folder)
 
     (line,) = found(altered(change))["code"]
-    assert line.startswith("spec/00_CANONICAL.yaml: is not the file that RUN_")
+    assert line.startswith("spec/00_CANONICAL.yaml: is not what RUN_")
+
+
+@pytest.mark.parametrize("words", [{"sources": {}}, {"constants": {}}, {"constants": {"EPS": 1e-6, "MORE": 1.0}}])
+def test_what_a_run_came_from_is_not_for_its_record_to_choose(words, tmp_path):
+    store = RunStore(tmp_path / "runs")
+    chain(store, roles=["BASE"], **words)
+    lines = found(release_of(store.root, tmp_path / "r.zip"))["code"]
+    of_all = "critnb/session.py" if "sources" in words else "spec/00_CANONICAL.yaml"
+    assert any(line.startswith(f"{of_all}: is not what RUN_S") for line in lines)
+
+
+def test_params_that_are_not_those_of_the_run_are_named(altered):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S04)
+        path = run.path / "config_resolved.yaml"
+        path.write_text(path.read_text().replace("2.5", "2.6"))
+        index_again(run.path, path.name)
+        link_again(folder)
+        list_again(folder)
+
+    (line,) = found(altered(change))["params"]
+    assert line.startswith("runs/RUN_S04_")
+    assert line.endswith("config_resolved.yaml: is not what the run's id was made from")
+
+
+@pytest.mark.parametrize("name", ["runs/index.html", "ro-crate-metadata.json", "CITATION.cff", ".zenodo.json"])
+def test_what_the_release_adds_is_what_its_runs_give(name, altered):
+    def change(folder: Path) -> None:
+        path = folder / name
+        path.write_text(path.read_text().replace("weights", "Weights").replace("software", "Software"))
+        digests = from_text((folder / "MANIFEST.sha256").read_bytes())
+        (folder / "MANIFEST.sha256").write_bytes(to_text({**digests, name: sha256_file(path)[0]}))
+
+    findings = found(altered(change))
+    assert set(findings) == {"added"}
+    assert f"{name}: is not what the pack and the runs in the zip give" in findings["added"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["critnb/__pycache__/errors.cpython-311.pyc", "tests/.hidden.sh", "critnb/errors.pyc", "critnb/errors.abi3.so"],
+)
+def test_what_could_run_in_place_of_the_pack_is_named(name, altered):
+    def change(folder: Path) -> None:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+        list_again(folder)
+
+    findings = found(altered(change))
+    assert findings == {"manifest": [f"{name}: belongs neither to the pack nor to a run that the paper rests on"]}
+
+
+def test_another_pack_that_checks_says_so_before_it_finds_anything(altered, capsys):
+    def change(folder: Path) -> None:
+        (folder / "README.md").write_text("of another day")
+        (folder / "critnb" / "session.py").write_text("")
+        list_again(folder)
+
+    assert main(["verify", "--release", str(altered(change)), "--no-recompute"]) == 2
+    told = capsys.readouterr()
+    first = next(line for line in told.out.splitlines() if not line.startswith("ok"))
+    assert first.startswith("note  pack")
+    assert "by another pack than the zip's: 2 files differ, such as README.md" in first
+    assert "they may be the doing of this pack, which is not the zip's" in told.err
+
+
+def test_nothing_of_a_stranger_steers_the_terminal(altered, capsys):
+    def change(folder: Path) -> None:
+        run = run_of(folder, Stage.S07)
+        path = run.path / "results" / "claims.json"
+        evil = {
+            "run_id": "RUN_S05_000000000000",
+            "artifact": "\x1b[2J\nok: all is well\u202e" + "a" * 5000,
+            "sha256": "",
+        }
+        path.write_text(json.dumps([evil]))
+        index_again(run.path, "results/claims.json")
+        list_again(folder)
+
+    assert main(["verify", "--release", str(altered(change)), "--no-recompute"]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.isprintable() and len(line) < 1000 for line in lines)
+    assert not any(line.startswith("ok: ") for line in lines)
+    assert any("names \\x1b[2J\\nok: all is well\\u202eaaa" in line for line in lines)
+
+
+WORKED = {"same.npz": 0.0, "near.npz": 1e-13, "near.csv": 1e-13, "near.json": 1e-13, "far.npz": 1e-6, "far.csv": 1e-6}
+
+
+def test_a_file_comes_out_the_same_or_near_or_is_a_finding(tmp_path, monkeypatch):
+    encode = {
+        ".npz": lambda x: npz_bytes({"a": np.array([x])}),
+        ".csv": lambda x: csv_bytes(pd.DataFrame({"a": [x]})),
+        ".json": lambda x: json_bytes([x]),
+    }
+    stored = {name: encode[Path(name).suffix](1.0 + off) for name, off in WORKED.items()} | {"paper.pdf": b"%PDF 1"}
+    again = {name: encode[Path(name).suffix](1.0) for name in WORKED} | {"paper.pdf": b"%PDF 2"}
+    files = {f"results/{name}": content for name, content in stored.items()}
+    store = RunStore(tmp_path / "runs")
+    run = made_stage(store, Stage.S05, [], more=files)
+
+    def work(stage: StageSession, _: Run) -> None:
+        for name, content in again.items():
+            stage.run.write_bytes(f"results/{name}", content)
+
+    monkeypatch.setattr(tables, "works", lambda: {Stage.S05: work})
+    result = tables.recomputed(SimpleNamespace(runs=[run]))
+    names = sorted(line.partition(":")[0].rpartition("/")[2] for line in result.findings)
+    assert names == ["far.csv", "far.npz", "paper.pdf"]
+    assert result.said == "1 files came out with the same bytes, 3 within 1e-09"
 
 
 def test_a_file_that_the_paper_names_and_that_is_another_now(altered):

@@ -12,7 +12,7 @@ import pytest
 
 import critnb
 from critnb.canon import PACK_ROOT
-from critnb.runs import code_facts, environment_facts
+from critnb.runs import code_facts, environment_facts, not_in_git
 from critnb.runs import environment as environment_module
 
 SOURCES = {"critnb/canon.py": "0" * 64}
@@ -52,6 +52,17 @@ def test_code_facts_of_a_clean_and_a_dirty_checkout(repository: Path) -> None:
     assert clean["dirty"] is False
     (repository / "a.py").write_text("2")
     assert code_facts(SOURCES) == clean | {"dirty": True}
+
+
+def test_files_that_git_does_not_keep_are_named(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / ".gitignore").write_text("*.log\n")
+    for name in ("b é.py", "x.log"):
+        (repository / name).write_text("")
+    assert not_in_git(["a.py", "b é.py", "x.log"]) == ["b é.py", "x.log"]
+    inner = repository / "unpacked"
+    inner.mkdir()
+    monkeypatch.setattr(environment_module, "PACK_ROOT", inner)
+    assert not_in_git(["a.py"]) is None
 
 
 def test_another_repository_around_the_pack_is_not_its_own(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
