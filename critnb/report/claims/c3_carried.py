@@ -19,7 +19,7 @@ _BASELINE = CANON.CONST.GAIN_BASELINE
 # the tie of criticality.gstar: far above rounding, far below any difference that means something
 _TIE = 1e-12
 
-STATEMENT = "g* follows from A_cal by a fixed rule, and every artifact carries it and its thresholds unchanged."
+STATEMENT = "g* follows from A_cal by a fixed rule; artifacts carry it unchanged."
 RULE = (
     f"{_OUT.GSTAR_JSON_BASENAME} names the digests of the metrics and raster of A_cal as their run's record has them; argmin "
     "over the grid of |b_tot - 1|, ties to the gain closest to one and then to the smaller, taken again from those metrics, "
