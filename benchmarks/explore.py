@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from critnb.explore.explorer import Explorer
-from critnb.explore.live_panel import LivePanel
 
 TEXT = "The function returns the first item of the list that is not"
 
@@ -45,7 +44,7 @@ def main(runs: Path) -> None:
     picks = range(min(10, len(state.window.avalanches)))
     line("another avalanche", [seconds(lambda i=i: setattr(explorer._view.real, "picked", i)) for i in picks])
     line("still pictures of it all", [seconds(explorer.picture) for _ in range(3)])
-    panel = LivePanel(state, explorer._places)
+    panel = explorer._live
     line("live: load the model, torch included, and answer", [seconds(lambda: panel.ask(TEXT))])
     texts = [TEXT[: 20 + 4 * i] for i in range(10)]
     line("live: another text", [seconds(lambda text=text: panel.ask(text)) for text in texts])

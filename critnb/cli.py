@@ -8,12 +8,15 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from critnb.canon import CANON, PACK_ROOT, Exit, ModelRole
+from critnb.canon import Exit, ModelRole
 from critnb.errors import CritnbError
 from critnb.params import Params, dump_yaml, load
 from critnb.stages import STAGES
+
+if TYPE_CHECKING:
+    from critnb.runs import RunStore
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,13 +93,9 @@ def _add(
     command: argparse.ArgumentParser = commands.add_parser(word, help=help_text, description=help_text)
     command.add_argument("-v", "--verbose", action="store_true", help="show tracebacks")
     if runs:
-        command.add_argument("--runs-dir", type=Path, default=_default_runs_dir())
+        command.add_argument("--runs-dir", type=Path, help="where runs lie; runs/ of the pack if not given")
     command.set_defaults(handler=handler)
     return command
-
-
-def _default_runs_dir() -> Path:
-    return PACK_ROOT / CANON.PATH.RUNS_DIR
 
 
 def _stage_options(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +104,7 @@ def _stage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--role", choices=[*map(str, ModelRole), "all"], help="model role; the first one of the params by default"
     )
-    parser.add_argument("--runs-dir", type=Path, default=_default_runs_dir())
+    parser.add_argument("--runs-dir", type=Path, help="where runs lie; runs/ of the pack if not given")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
     parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
     parser.add_argument("--allow-resume", action="store_true", help="continue a run that was left incomplete")
@@ -126,12 +125,17 @@ def _run_stages(arguments: argparse.Namespace) -> int:
     return run_stages(arguments)
 
 
-def _list(arguments: argparse.Namespace) -> int:
-    from critnb.runs import RunStore
+def _store(arguments: argparse.Namespace) -> RunStore:
+    # not imported above: it brings pandas, and --help should not wait for that
+    from critnb.runs import RunStore, runs_folder
 
-    for entry in RunStore(arguments.runs_dir.resolve()).entries():
+    return RunStore(runs_folder(arguments.runs_dir))
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    for entry in _store(arguments).entries():
         record = entry.record
-        role = "+".join(record.hash_inputs.roles) if record and record.hash_inputs else ""
+        role = record.hash_inputs.who if record and record.hash_inputs else ""
         created = record.created_utc if record else "record unreadable"
         print(f"{entry.run_id:<26} {entry.state:<9} {role:<9} {created}  {entry.path}")
     return int(Exit.DONE)
@@ -139,9 +143,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from critnb.compare import find_run
-    from critnb.runs import RunStore
 
-    run = find_run(arguments.run, RunStore(arguments.runs_dir.resolve()))
+    run = find_run(arguments.run, _store(arguments))
     record = run.record
     print(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}\n{run.path}")
     print(f"made by: {' '.join(record.command)}")
@@ -158,23 +161,21 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     if arguments.release is not None:
         return verify_release(arguments.release, recompute=not arguments.no_recompute)
-    return verify_runs(arguments.runs_dir.resolve(), arguments.run)
+    return verify_runs(_store(arguments), arguments.run)
 
 
 def _diff(arguments: argparse.Namespace) -> int:
     from critnb.compare import compare, find_run, told
-    from critnb.runs import RunStore
 
-    store = RunStore(arguments.runs_dir.resolve())
+    store = _store(arguments)
     print("\n".join(told(compare(find_run(arguments.old, store), find_run(arguments.new, store)))))
     return int(Exit.DONE)
 
 
 def _index(arguments: argparse.Namespace) -> int:
     from critnb.report.index import write_index
-    from critnb.runs import RunStore
 
-    print(write_index(RunStore(arguments.runs_dir.resolve())))
+    print(write_index(_store(arguments)))
     return int(Exit.DONE)
 
 

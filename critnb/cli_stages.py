@@ -17,14 +17,14 @@ from critnb.gates import summed_up
 from critnb.params import Loaded, load, parse_override
 from critnb.plan import PlannedRun, Planner
 from critnb.progress import Display
-from critnb.runs import RunState, RunStore
+from critnb.runs import RunState, RunStore, runs_folder
 from critnb.stages import STAGES, named
 
 
 def run_stages(arguments: argparse.Namespace) -> int:
     """Run the stages that a command names and return the exit code; raises RunExistsError where there is nothing to do."""
     loaded = _load_params(arguments)
-    store = RunStore(arguments.runs_dir.resolve())
+    store = RunStore(runs_folder(arguments.runs_dir))
     planner = Planner(
         loaded, _roles(arguments, loaded), store, _pins(arguments.use), join_complete=arguments.role is None
     )

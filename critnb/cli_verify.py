@@ -14,19 +14,19 @@ _LONGEST = 600
 
 if TYPE_CHECKING:
     from critnb.release.finding import Check
+    from critnb.runs import RunStore
 
 
-def verify_runs(runs_dir: Path, names: Sequence[str]) -> int:
+def verify_runs(store: RunStore, names: Sequence[str]) -> int:
     """Hash every file of the named runs again, of all complete runs if none is named; raises as ``runs.verify``.
 
     A run is named by its id in the folder, or by its path. Raises DependencyError where there is no run to verify.
     """
-    from critnb.runs import RunState, RunStore, located, verify
+    from critnb.runs import RunState, located, verify
 
-    store = RunStore(runs_dir)
     wanted = names or [each.run_id for each in store.entries() if each.state is RunState.complete]
     if not wanted:
-        raise DependencyError(f"{runs_dir} holds no complete run to verify; name another folder with --runs-dir")
+        raise DependencyError(f"{store.root} holds no complete run to verify; name another folder with --runs-dir")
     bad = 0
     for name in wanted:
         folder, run_id = located(name, store)

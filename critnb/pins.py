@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from critnb.canon import ModelRole, Stage
 from critnb.errors import DependencyError, ParamsError
-from critnb.runs import Run, RunStore
+from critnb.runs import Run, RunStore, ancestors
 
 Place = tuple[Stage, ModelRole | None]
 
@@ -26,7 +26,7 @@ def pinned_runs(store: RunStore, pins: Mapping[Stage, str], roles: Sequence[Mode
             raise DependencyError(
                 f"--use {stage}={name}: that run is of role {strangers[0]}; add --role {strangers[0]}"
             )
-        for upstream in _chain(store, run):
+        for upstream in (run, *ancestors(store, [run]).every()):
             if found.setdefault(_place(upstream), upstream).run_id != upstream.run_id:
                 raise DependencyError(
                     f"--use: the pinned runs rest on different runs of {upstream.stage}; pin only one of them"
@@ -36,8 +36,3 @@ def pinned_runs(store: RunStore, pins: Mapping[Stage, str], roles: Sequence[Mode
 
 def _place(run: Run) -> Place:
     return run.stage, None if run.inputs.joins_roles else ModelRole(run.roles[0])
-
-
-def _chain(store: RunStore, run: Run) -> list[Run]:
-    upstream = [store.open(dependency.run_id) for dependency in run.record.dependencies]
-    return [run, *(each for direct in upstream for each in _chain(store, direct))]

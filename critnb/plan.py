@@ -54,7 +54,7 @@ class PlannedRun:
     @property
     def who(self) -> str:
         """The roles as one word."""
-        return "+".join(self.roles)
+        return self.inputs.who
 
     def reason(self, store: RunStore) -> str:
         """Say whether the run exists, or why it would be made: what changed since the stage's latest run."""

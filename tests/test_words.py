@@ -17,6 +17,7 @@ from critnb import params
 from critnb.canon import CANON, DOCS_DIR, PACK_ROOT, SPEC_DIR, Exit
 from critnb.cli import _parser
 from critnb.errors import DataError
+from critnb.language.architectures import known_model_types
 from critnb.pages import GENERATED, Generated, params_markdown
 from critnb.report.schema import SCHEMAS
 
@@ -112,6 +113,12 @@ def test_file_names_are_the_registry_s(page):
     for name in inline(TEXT[page]):
         if re.fullmatch(r"\w+\.(npz|parquet|json|jsonl|yaml|md|py|lock|toml)", name):
             assert name in in_runs | beside | OF_THE_HUB, name
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
+def test_the_number_of_model_types_is_that_of_the_table(page):
+    told = re.findall(r"(\d+) model types", TEXT[PACK_ROOT / page])
+    assert told == [str(len(known_model_types()))]
 
 
 @every_page

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from critnb.api.arrays import EventCounts, EventsLike, event_counts
-from critnb.api.estimates import Estimate, Estimates
+from critnb.api.estimates import NAN, Estimate, Estimates
 from critnb.api.words import identifier
 from critnb.canon import CANON, NullId
 from critnb.criticality import (
@@ -37,7 +37,10 @@ _ONE_SEQUENCE = "one sequence: no interval"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BranchingEstimates(Estimates):
-    """b_time, b_depth and b_tot beside the permutation null, b_tot beside the circular shift too, and chi."""
+    """b_time, b_depth and b_tot beside the permutation null, b_tot beside the circular shift too, and chi.
+
+    chi has no null: both nulls keep every row's counts, and so the events of a sequence.
+    """
 
     b_time: Estimate
     b_depth: Estimate
@@ -84,13 +87,14 @@ def branching(
 
     x: anything ``event_counts`` takes. b_time is the share of occupied (t, l) whose (t+1, l) is occupied, b_depth that
     of (t, l+1), among those that have such a successor; b_tot is their sum. One layer has no b_depth, hence no b_tot.
-    chi = Var(Y) / (Mean(Y) + CHI_EPS), Y the events of a sequence. Intervals resample sequences, so one sequence has none.
+    chi = Var(Y) / (Mean(Y) + CHI_EPS), Y the events of a sequence. Intervals resample sequences, so one sequence has none,
+    and no chi.
 
     Raises:
         DataError: as ``event_counts``.
         ParamsError: fewer than two replicates.
     """
-    _enough(null_replicates=null_replicates, bootstrap_reps=bootstrap_reps)
+    enough(null_replicates=null_replicates, bootstrap_reps=bootstrap_reps)
     events = event_counts(x)
     sums = branching_sums(events.counts)
     weights = multinomial_weights(len(events), bootstrap_reps, seed)
@@ -100,11 +104,10 @@ def branching(
         name: _estimate(getattr(real, name), getattr(resampled, name), getattr(nulls[_PERM], name), len(events))
         for name in ("b_time", "b_depth", "b_tot")
     }
-    per_sequence = events.counts.sum(axis=(1, 2), dtype=np.int64)
     return BranchingEstimates(
         **ratios,
         b_tot_shift=_estimate(real.b_tot, resampled.b_tot, nulls[_SHIFT].b_tot, len(events)),
-        chi=_estimate(chi(per_sequence), chi(per_sequence, weights), np.zeros(0), len(events)),
+        chi=_susceptibility(events, weights),
         events=events,
         null_replicates=null_replicates,
     )
@@ -127,7 +130,7 @@ def multistep(
         DataError: as ``event_counts``, or max_lag is not below the length.
         ParamsError: ``along`` is neither word, or fewer than two replicates.
     """
-    _enough(bootstrap_reps=bootstrap_reps)
+    enough(bootstrap_reps=bootstrap_reps)
     if along not in (choices := {"tokens": along_tokens, "depth": along_depth}):
         raise ParamsError(f"along: {along!r} is none of {', '.join(choices)}")
     events = event_counts(x)
@@ -175,7 +178,7 @@ def null_test(
         DataError: as ``event_counts``.
         ParamsError: ``null`` is no null of rasters, or fewer than two replicates.
     """
-    _enough(replicates=replicates)
+    enough(replicates=replicates)
     events = event_counts(x)
     values = [
         float(statistic(null_replicate(events, null=null, replicate=number, seed=seed))) for number in range(replicates)
@@ -203,6 +206,13 @@ def _estimate(
     return _compared(found, compare(number, null)) if len(null) else found
 
 
+def _susceptibility(events: EventCounts, weights: npt.NDArray[np.int64]) -> Estimate:
+    if len(events) == 1:
+        return Estimate(NAN, reason="one sequence: no variance between sequences")
+    per_sequence = events.counts.sum(axis=(1, 2), dtype=np.int64)
+    return _estimate(chi(per_sequence), chi(per_sequence, weights), np.zeros(0), len(events))
+
+
 def _compared(found: Estimate, tested: NullComparison) -> Estimate:
     reason = "; ".join(why for why in (tested.reason, found.reason) if why)
     return replace(found, null=tested.null_mean, null_sd=tested.null_sd, p=tested.p_one_sided, reason=reason)
@@ -215,7 +225,8 @@ def _raster_null(given: str) -> NullId:
     return null_id
 
 
-def _enough(**replicates: int) -> None:
+def enough(**replicates: int) -> None:
+    """Raise ParamsError where fewer than two replicates are asked for, by the argument's name."""
     for name, number in replicates.items():
         if number < 2:
             raise ParamsError(f"{name}: {number} is too few; at least 2 are needed")

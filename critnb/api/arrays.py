@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from critnb.criticality.sample import Lattice
-from critnb.errors import DataError
+from critnb.errors import DataError, ParamsError
 from critnb.lattice import Raster
 
 _LARGEST = int(np.iinfo(np.uint16).max)
@@ -130,10 +130,14 @@ def population_activity(spikes: npt.ArrayLike, *, bin_size: int = 1, window: int
 
     Raises:
         DataError: as ``event_counts``, or where no window of at least two bins is left.
+        ParamsError: bin_size or window is no whole number from 1 on.
     """
+    for name, number in (("bin_size", bin_size), ("window", 1 if window is None else window)):
+        if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 1:
+            raise ParamsError(f"population activity: {name}: {number!r} is no whole number from 1 on")
     trains = event_counts(spikes)
     trials, units, time = trains.shape
-    bins = time // bin_size if bin_size >= 1 else 0
+    bins = time // bin_size
     length = bins if window is None else window
     if length < 2 or length > bins:
         raise DataError(

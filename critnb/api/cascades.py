@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from critnb.api.activity import null_replicate
+from critnb.api.activity import enough, null_replicate
 from critnb.api.arrays import EventCounts, EventsLike, event_counts
 from critnb.api.estimates import Estimate, Estimates, Shown, shown, under
 from critnb.api.words import identifier
@@ -22,8 +22,10 @@ from critnb.criticality import (
     label_sites,
     multinomial_weights,
 )
+from critnb.criticality import crackling as estimate_crackling
 from critnb.criticality import exponents as estimate_exponents
 from critnb.criticality.exponents import Estimate as Resampled
+from critnb.errors import ParamsError
 from critnb.lattice.conditions import COND_ID
 
 _CONST = CANON.CONST
@@ -71,8 +73,11 @@ class AvalancheSet(Shown):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row an avalanche: seq_id, avalanche_id, size, area, spans, extremes, touches_edge."""
-        frame = self.found.to_frame(0).drop(columns=COND_ID)
-        return frame.assign(l_min=frame["l_min"] - self._above, l_max=frame["l_max"] - self._above)
+        return self.on_lattice().to_frame(0).drop(columns=COND_ID)
+
+    def on_lattice(self) -> Avalanches:
+        """Return the avalanches with the layers of ``events``, where ``found`` may have an empty row above."""
+        return replace(self.found, l_min=self.found.l_min - self._above, l_max=self.found.l_max - self._above)
 
     def describe(self) -> pd.DataFrame:
         """Return mean, median and largest of size, area and spans."""
@@ -81,8 +86,8 @@ class AvalancheSet(Shown):
         return found.rename_axis("of").reset_index()
 
     @property
-    def _above(self) -> int:
-        return int(self.events.shape[1] == 1)
+    def _above(self) -> np.int32:
+        return np.int32(self.events.shape[1] == 1)
 
     def __len__(self) -> int:
         return len(self.found)
@@ -156,23 +161,26 @@ def avalanches(x: EventsLike, *, adjacency: str = Adjacency.ADJ_4N) -> Avalanche
 def crackling(
     x: EventsLike | AvalancheSet,
     *,
-    adjacency: str = Adjacency.ADJ_4N,
+    adjacency: str | None = None,
     bootstrap_reps: int = _CONST.BOOTSTRAP_REPS,
     seed: int = _CONST.BOOTSTRAP_SEED,
 ) -> CracklingEstimates:
     """Estimate how the mean size of avalanches grows with their duration, over durations CRACKLING_D_RANGE.
 
-    Noise has such a slope too, so look at the null. The interval resamples sequences. Raises as ``avalanches``.
+    Noise has such a slope too, so look at the null. The interval resamples sequences. adjacency and what is raised: as
+    ``exponents``.
     """
-    found = exponents(x, adjacency=adjacency, bootstrap_reps=bootstrap_reps, seed=seed)
-    real = found.real.crackling
-    return CracklingEstimates(found.gamma, real.r2, real.passed, real)
+    real, permuted, weights = _beside_null(x, adjacency, bootstrap_reps, seed)
+    of_real = estimate_crackling(real.sample(), weights)
+    of_null = estimate_crackling(permuted.sample(), weights, among=of_real.durations)
+    gamma = _slope(of_real, of_null, one=len(real.events) == 1)
+    return CracklingEstimates(gamma, of_real.r2, of_real.passed, of_real)
 
 
 def exponents(
     x: EventsLike | AvalancheSet,
     *,
-    adjacency: str = Adjacency.ADJ_4N,
+    adjacency: str | None = None,
     size_def: str = SizeDef.SIZE_EVENTS,
     bootstrap_reps: int = _CONST.BOOTSTRAP_REPS,
     seed: int = _CONST.BOOTSTRAP_SEED,
@@ -180,35 +188,63 @@ def exponents(
     """Estimate tau_S, alpha_D, gamma and the scaling relation, with intervals over resampled sequences.
 
     Supports start where the Kolmogorov-Smirnov distance is least and end at the largest value that the lattice allows.
-    What a sample does not support is NaN with its reason. Raises as ``avalanches``.
+    What a sample does not support is NaN with its reason. adjacency: ADJ_4N, or that of the ``AvalancheSet`` given.
+
+    Raises:
+        DataError: as ``avalanches``.
+        ParamsError: an unknown identifier, another adjacency than the avalanches given have, or fewer than two replicates.
     """
-    real = x if isinstance(x, AvalancheSet) else avalanches(x, adjacency=adjacency)
     kind = identifier(SizeDef, size_def, "size_def")
-    permuted = avalanches(null_replicate(real.events), adjacency=real.adjacency)
-    weights = multinomial_weights(len(real.events), bootstrap_reps, seed)
+    real, permuted, weights = _beside_null(x, adjacency, bootstrap_reps, seed)
     lattice = real.events.lattice
     of_real = estimate_exponents(real.sample(kind), weights, lattice=lattice, size_def=kind)
     of_null = estimate_exponents(permuted.sample(kind), weights, lattice=lattice, size_def=kind, like=of_real)
     one = len(real.events) == 1
     return ExponentEstimates(
-        tau_S=_resampled(of_real.tau_S, of_null.tau_S, of_real.size_scan.reason, one=one),
-        alpha_D=_resampled(of_real.alpha_D, of_null.alpha_D, of_real.duration_scan.reason, one=one),
+        tau_S=_resampled(of_real.tau_S, of_null.tau_S, of_real.size_scan.reason, of_null.size_scan.reason, one=one),
+        alpha_D=_resampled(
+            of_real.alpha_D, of_null.alpha_D, of_real.duration_scan.reason, of_null.duration_scan.reason, one=one
+        ),
         gamma=_slope(of_real.crackling, of_null.crackling, one=one),
         gamma_uncensored=_slope(of_real.gamma, of_null.gamma, one=one),
-        gamma_pred=_resampled(of_real.gamma_pred, of_null.gamma_pred, of_real.relation_reason, one=one),
-        dcc=_resampled(of_real.dcc, of_null.dcc, of_real.relation_reason, one=one),
+        gamma_pred=_resampled(
+            of_real.gamma_pred, of_null.gamma_pred, of_real.relation_reason, of_null.relation_reason, one=one
+        ),
+        dcc=_resampled(of_real.dcc, of_null.dcc, of_real.relation_reason, of_null.relation_reason, one=one),
         real=of_real,
         permuted=of_null,
     )
 
 
-def _resampled(real: Resampled, null: Resampled, reason: str, *, one: bool) -> Estimate:
-    why = reason if np.isnan(real.value) or np.isnan(real.interval[0]) else ""
+def _beside_null(
+    x: EventsLike | AvalancheSet, adjacency: str | None, bootstrap_reps: int, seed: int
+) -> tuple[AvalancheSet, AvalancheSet, Ints]:
+    """Return the avalanches, those of a permuted replicate, and the bootstrap's weights [R, N]."""
+    enough(bootstrap_reps=bootstrap_reps)
+    if isinstance(x, AvalancheSet):
+        if adjacency not in (None, x.adjacency):
+            raise ParamsError(
+                f"adjacency: these avalanches were found with {x.adjacency}; give the events to have {adjacency}"
+            )
+        real = x
+    else:
+        real = avalanches(x, adjacency=Adjacency.ADJ_4N if adjacency is None else adjacency)
+    permuted = avalanches(null_replicate(real.events), adjacency=real.adjacency)
+    return real, permuted, multinomial_weights(len(real.events), bootstrap_reps, seed)
+
+
+def _resampled(real: Resampled, null: Resampled, reason: str, null_reason: str, *, one: bool) -> Estimate:
+    why = reason if np.isnan(real.value) or np.isnan(real.interval[0]) else _of_null(null.value, null_reason)
     return _without_interval(Estimate(real.value, *real.interval, null.value, reason=why), one)
 
 
 def _slope(real: Crackling, null: Crackling, *, one: bool) -> Estimate:
-    return _without_interval(Estimate(real.gamma, real.ci_low, real.ci_high, null.gamma, reason=real.reason), one)
+    why = real.reason or _of_null(null.gamma, null.reason)
+    return _without_interval(Estimate(real.gamma, real.ci_low, real.ci_high, null.gamma, reason=why), one)
+
+
+def _of_null(value: float, reason: str) -> str:
+    return f"null: {reason}" if np.isnan(value) else ""
 
 
 def _without_interval(found: Estimate, one: bool) -> Estimate:

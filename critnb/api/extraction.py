@@ -13,7 +13,7 @@ from critnb.api.arrays import EventCounts
 from critnb.api.estimates import Shown
 from critnb.canon import CANON, Intervention, SpikeDef
 from critnb.errors import DataError, ParamsError
-from critnb.events import Calibration, RateTargets
+from critnb.events import Calibration
 
 _CONST = CANON.CONST
 Floats = npt.NDArray[np.float64]
@@ -35,15 +35,15 @@ class Extraction(Shown):
     """Events [N, L, T] of a text, with what they were measured against; every estimator takes it as it is.
 
     layers: one row a layer: tau, and the rate of v > tau on these windows; where rates were matched also the target, the
-    events wanted and found on the windows that tau was fitted to, and ties. held_out: those were other windows. tokens:
-    ids [N, T], None for arrays of one's own.
+    events wanted and found on the windows that tau was fitted to, and ties. from_reference: those were windows of a
+    reference that was given, not these. tokens: ids [N, T], None for arrays of one's own.
     """
 
     events: EventCounts
     layers: pd.DataFrame
     wanted: Wanted
     calibration: Calibration
-    held_out: bool
+    from_reference: bool
     tokens: npt.NDArray[np.int64] | None = None
     decode: Callable[[int], str] | None = field(default=None, repr=False)
 
@@ -66,11 +66,9 @@ class Extraction(Shown):
     def headline(self) -> str:
         """Return what was extracted and under which setting."""
         wanted = self.wanted
-        how = "given tau" if wanted.target_rate is None else f"rate {wanted.target_rate:g}"
-        where = (
-            "" if wanted.target_rate is None else (", tau from other windows" if self.held_out else ", tau from these")
-        )
-        setting = f"{wanted.spike_def}, {how}{where}, {wanted.intervention} gain {wanted.gain:g}"
+        source = "the reference" if self.from_reference else "these windows"
+        how = "given tau" if wanted.target_rate is None else f"rate {wanted.target_rate:g}, tau from {source}"
+        setting = f"{wanted.spike_def}, {how}, {wanted.intervention} gain {wanted.gain:g}"
         return f"{self.events!r}; {setting}"
 
     def to_frame(self) -> pd.DataFrame:
@@ -116,8 +114,7 @@ def extract_activations(
         layers, counts = matched(fitted, moments, wanted, tau0)
         if reference is not None:
             counts = thresholded(here, moments, wanted, layers["tau"].to_numpy())
-    held_out = reference is not None
-    return extraction(counts, layers, wanted, moments, n_units=here.shape[3], held_out=held_out)
+    return extraction(counts, layers, wanted, moments, n_units=here.shape[3], from_reference=reference is not None)
 
 
 def asked(
@@ -148,24 +145,6 @@ def asked(
     return Wanted(kind, target_rate, thresholds, identifier(Intervention, intervention, "intervention"), float(gain))
 
 
-def require_enough(targets: RateTargets, *, windows: int, tokens: int) -> None:
-    """Raise DataError where a layer has too few events for its rate to be matched, naming what would be enough."""
-    samples = tokens * targets.n_units
-    for spike_def, base in targets.base.items():
-        if len(silent := np.flatnonzero(base == 0)):
-            raise DataError(
-                f"layer {silent[0]} has no {spike_def} event above tau0 = {targets.tau0:g}: lower tau0, or calibrate on more"
-            )
-        for rate in targets.rates:
-            expected = targets.target(spike_def, rate) * samples
-            if (fewest := expected.min()) * windows < _CONST.RATE_MATCH_MIN_EVENTS:
-                enough = int(np.ceil(_CONST.RATE_MATCH_MIN_EVENTS / fewest))
-                raise DataError(
-                    f"target_rate: {rate:g} leaves layer {int(expected.argmin())} with {fewest * windows:.1f} expected events, "
-                    f"fewer than {_CONST.RATE_MATCH_MIN_EVENTS}\nraise it, or calibrate on {enough} sequences instead of {windows}"
-                )
-
-
 def extraction(
     counts: npt.NDArray[np.uint16],
     layers: pd.DataFrame,
@@ -173,7 +152,7 @@ def extraction(
     calibration: Calibration,
     *,
     n_units: int,
-    held_out: bool,
+    from_reference: bool,
     tokens: npt.NDArray[np.int64] | None = None,
     decode: Callable[[int], str] | None = None,
 ) -> Extraction:
@@ -181,7 +160,7 @@ def extraction(
     n, _, length = counts.shape
     rate = counts.sum(axis=(0, 2), dtype=np.int64) / (n * length * n_units)
     events = EventCounts(counts, n_units, np.arange(n, dtype=np.int32))
-    return Extraction(events, layers.assign(rate=rate), wanted, calibration, held_out, tokens, decode)
+    return Extraction(events, layers.assign(rate=rate), wanted, calibration, from_reference, tokens, decode)
 
 
 def fitted_layers(frame: pd.DataFrame) -> pd.DataFrame:

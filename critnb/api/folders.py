@@ -9,35 +9,43 @@ import pandas as pd
 
 from critnb.api.opened import OpenedRun
 from critnb.api.words import identifier
-from critnb.canon import CANON, PACK_ROOT, ModelRole, Stage
-from critnb.errors import DependencyError
-from critnb.runs import RunRecord, RunStore
+from critnb.canon import ModelRole, Stage
+from critnb.errors import DependencyError, ParamsError
+from critnb.runs import Run, RunRecord, RunStore, located, runs_folder
+from critnb.stages import StageSpec, spec_of
 
 
 def open_run(name: str | Path, *, runs_dir: str | Path | None = None, role: str | None = None) -> OpenedRun:
     """Open a complete run.
 
-    name: a run id, the path of a run, or a stage, which means its newest run (of the model ``role``, where it is given).
-    runs_dir: ``runs`` here, or the pack's where there is none here.
+    name: a run id, the path of a run, or a stage, which means its newest run. Where runs of several model roles are
+    there, ``role`` says which is meant. runs_dir: the pack's ``runs/``, where none is given.
 
     Raises:
         DependencyError: there is no such run, or it is not complete.
         IntegrityError: its record is broken.
-        ParamsError: an unknown model role.
+        ParamsError: an unknown model role, or none where runs of a stage are of several.
     """
-    path = Path(name)
-    if len(path.parts) > 1 or (runs_dir is None and path.is_dir()):
-        store = RunStore(path.resolve().parent)
-        return OpenedRun(store.open(path.name), store)
-    store = RunStore(_folder(runs_dir))
-    if str(name) not in Stage.__members__:
-        return OpenedRun(store.open(str(name)), store)
+    store = RunStore(runs_folder(runs_dir))
+    if str(name) in Stage.__members__:
+        return OpenedRun(_newest(store, spec_of(Stage(str(name))), role), store)
+    folder, run_id = located(str(name), store)
+    return OpenedRun(folder.open(run_id), folder)
+
+
+def _newest(store: RunStore, spec: StageSpec, role: str | None) -> Run:
     kind = None if role is None else identifier(ModelRole, role, "role")
-    runs = [run for run in store.runs(Stage(str(name))) if kind is None or str(kind) in run.roles]
+    runs = [run for run in store.runs(spec.id) if kind is None or str(kind) in run.roles]
     if not runs:
-        of = "" if kind is None else f" of {kind}"
-        raise DependencyError(f"{store.root} holds no complete run of {name}{of}; make it with: runner.py {name}")
-    return OpenedRun(runs[-1], store)
+        of, option = ("", "") if kind is None else (f" of {kind}", f" --role {kind}")
+        raise DependencyError(
+            f"{store.root} holds no complete run of {spec.id}{of}; make it with: runner.py {spec.command}{option}"
+        )
+    several = sorted({one for run in runs for one in run.roles})
+    if kind is None and len(several) > 1 and not spec.joins_roles:
+        choices = " or ".join(f'role="{one}"' for one in several)
+        raise ParamsError(f"{store.root} holds runs of {spec.id} of several model roles; give {choices}")
+    return runs[-1]
 
 
 def list_runs(runs_dir: str | Path | None = None) -> pd.DataFrame:
@@ -47,7 +55,7 @@ def list_runs(runs_dir: str | Path | None = None) -> pd.DataFrame:
             *(entry.run_id, str(entry.record.stage_id) if entry.record else "", _entry_role(entry.record)),
             *(str(entry.state), entry.record.created_utc if entry.record else "", str(entry.path)),
         )
-        for entry in RunStore(_folder(runs_dir)).entries()
+        for entry in RunStore(runs_folder(runs_dir)).entries()
     ]
     return pd.DataFrame(rows, columns=["run_id", "stage", "role", "state", "created", "path"])
 
@@ -77,12 +85,5 @@ def compare_runs(
     return RunComparison(tuple(told(compare(one.run, other.run))))
 
 
-def _folder(runs_dir: str | Path | None) -> Path:
-    if runs_dir is not None:
-        return Path(runs_dir).resolve()
-    here = Path.cwd() / CANON.PATH.RUNS_DIR
-    return here if here.is_dir() else PACK_ROOT / CANON.PATH.RUNS_DIR
-
-
 def _entry_role(record: RunRecord | None) -> str:
-    return ",".join(record.hash_inputs.roles) if record and record.hash_inputs else ""
+    return record.hash_inputs.who if record and record.hash_inputs else ""

@@ -16,7 +16,7 @@ from critnb.canon import CANON, Stage
 from critnb.errors import DataError, DependencyError
 from critnb.lattice import Raster
 from critnb.lattice.conditions import FIELDS
-from critnb.runs import Run, RunStore, verify
+from critnb.runs import Run, RunStore, ancestors, verify
 
 _OUT = CANON.OUTPUT
 _TABLES, _FIGURES = CANON.TABLE.model_dump(), CANON.FIGURE.model_dump()
@@ -46,8 +46,8 @@ class OpenedRun(Shown):
 
     @property
     def role(self) -> str:
-        """The model role; the roles, joined by a comma, of a run over several."""
-        return ",".join(self.run.roles)
+        """The model role; the roles, joined by ``+``, of a run over several."""
+        return self.run.inputs.who
 
     @property
     def params(self) -> dict[str, Any]:
@@ -139,11 +139,13 @@ class OpenedRun(Shown):
             DependencyError: this run was not made from that stage, the run is gone, or role is needed.
         """
         wanted = identifier(Stage, stage, "stage")
-        found = [run for run in self._ancestors() if run.stage is wanted and role in (None, *run.roles)]
+        above = ancestors(self.store, [self.run])
+        found = [run for run in above.runs if run.stage is wanted and role in (None, *run.roles)]
         if len(found) != 1:
-            made = ", ".join(run.run_id for run in self._ancestors()) or "no other run"
-            many = f"several runs of {wanted}: give role" if found else f"no run of {wanted}"
-            raise DependencyError(f"{self.run_id} was made from {many}; it was made from {made}")
+            made = ", ".join(run.run_id for run in above.runs) or "no other run"
+            many = f"several runs of {wanted}: give role" if found else f"no run of {wanted} that can be opened"
+            gone = "".join(f"\n{error}" for error in above.missing.values())
+            raise DependencyError(f"{self.run_id} was made from {many}; it was made from {made}{gone}")
         return OpenedRun(found[0], self.store)
 
     def verify(self) -> list[str]:
@@ -175,16 +177,6 @@ class OpenedRun(Shown):
 
     def _repr_html_(self) -> str:
         return under(self.headline(), self.gates(), wide=("condition", "reason"), verdicts=("verdict",))
-
-    def _ancestors(self) -> list[Run]:
-        found: dict[str, Run] = {}
-        waiting = [self.run]
-        while waiting:
-            for dependency in waiting.pop(0).record.dependencies:
-                if dependency.run_id not in found:
-                    found[dependency.run_id] = self.store.open(dependency.run_id)
-                    waiting.append(found[dependency.run_id])
-        return list(found.values())
 
     def _raster(self) -> Raster:
         from critnb.steps.artifacts import load_raster

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from critnb.api.extraction import Floats, Wanted, fitted_layers, require_enough
+from critnb.api.extraction import Floats, Wanted, fitted_layers
 from critnb.canon import SpikeDef
 from critnb.errors import DataError
 from critnb.events import Calibration, RateTargets
@@ -49,7 +49,7 @@ def matched(u: Activations, calibration: Calibration, wanted: Wanted, tau0: floa
     kind = wanted.spike_def
     base = np.array([np.mean(scores(u, layer, calibration, kind) > tau0) for layer in range(n_layers)])
     targets = RateTargets(tau0, n_units, {kind: base}, (wanted.target_rate,))
-    require_enough(targets, windows=n, tokens=tokens)
+    targets.check_feasible(windows=n, tokens=tokens)
     matching = Matching(targets, windows=n, tokens=tokens)
     sites = np.repeat(np.arange(n * tokens), n_units)
     for layer in range(n_layers):

@@ -19,6 +19,8 @@ _CHAPTERS: dict[str, tuple[str, ...]] = {
     "Runs": ("open_run", "list_runs", "compare_runs"),
     "Stages": ("begin",),
 }
+# what notebooks use besides, by the module that one imports it from
+_EXPLORE = ("critnb.explore", ("Explorer", "raster_view", "RasterView", "Facts"))
 _RESULTS = (
     ("critnb.api.arrays", "EventCounts"),
     ("critnb.api.estimates", "Estimate"),
@@ -37,11 +39,13 @@ _LINE = 100
 
 
 def reference_markdown() -> str:
-    """Return the whole reference as Markdown: every public name of ``critnb``, then what they return."""
+    """Return the whole reference as Markdown: every public name of ``critnb``, what they return, then the explorer."""
     parts = []
     for title, names in _CHAPTERS.items():
         parts += [f"## {title}", *(_described(f"critnb.{name}", getattr(critnb, name)) for name in names)]
     parts += ["## Results", *(_described(name, _result(module, name)) for module, name in _RESULTS)]
+    module, names = _EXPLORE
+    parts += ["## Explore", *(_described(f"{module}.{name}", _result(module, name)) for name in names)]
     return "\n\n".join(parts)
 
 

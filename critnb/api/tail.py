@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from critnb.api.activity import enough
 from critnb.api.cascades import AvalancheSet
 from critnb.api.estimates import NAN, Estimate, Shown
 from critnb.canon import CANON, SizeDef
 from critnb.criticality import Histogram, TailFit, XminScan, fit_tail, ks_p_value, scan_xmin
-from critnb.errors import DataError
+from critnb.errors import DataError, ParamsError
 
 _CONST = CANON.CONST
 _KEY = b"a sample of one's own"
+_OF = _SIZE, _DURATION = "size", "duration"
 _NORMAL_975 = 1.959963984540054
 
 
@@ -24,12 +26,14 @@ class TailEstimate(Shown):
     """A tail: its support xmin..xmax, the power law's exponent on it, and four laws on that same support.
 
     scan: how xmin was chosen, None where it was given; p_value: how often a power law lies as far from its own fit as
-    the sample does, small where the sample is not of that law.
+    the sample does, small where the sample is not of that law, NaN where it was not asked for; reason: what is not
+    available and why, in words, empty where everything that was asked for is.
     """
 
     fit: TailFit
-    scan: XminScan | None
-    p_value: float
+    scan: XminScan | None = None
+    p_value: float = NAN
+    reason: str = ""
 
     @property
     def alpha(self) -> Estimate:
@@ -42,10 +46,11 @@ class TailEstimate(Shown):
         """Return support, exponent and goodness of fit in words."""
         fit = self.fit
         if not fit.available:
-            return f"Tail not available: {fit.reason}"
+            return f"Tail not available: {self.reason}"
         end = "" if fit.xmax is None else fit.xmax
         p = "" if np.isnan(self.p_value) else f", p {self.p_value:.2g}"
-        return f"Tail of {fit.n_tail} values on {fit.xmin}..{end}: exponent {self.alpha!r}{p}"
+        why = f"; {self.reason}" if self.reason else ""
+        return f"Tail of {fit.n_tail} values on {fit.xmin}..{end}: exponent {self.alpha!r}{p}{why}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a law: parameters, log-likelihood (nats), and the power law's ratio to it with its p-value.
@@ -68,13 +73,14 @@ class TailEstimate(Shown):
                 *(fit.llr_powerlaw_vs_cutoff, fit.p_powerlaw_vs_cutoff),
             ),
         ]
-        return pd.DataFrame(rows, columns=["law", "parameters", "log_likelihood", "power_law_minus_it", "p"])
+        frame = pd.DataFrame(rows, columns=["law", "parameters", "log_likelihood", "power_law_minus_it", "p"])
+        return frame if fit.available else frame.assign(parameters="not available")
 
 
 def tail(
     x: AvalancheSet | npt.ArrayLike,
     *,
-    of: str = "size",
+    of: str = _SIZE,
     xmin: int | None = None,
     xmax: int | None = None,
     p_replicates: int = 0,
@@ -85,35 +91,43 @@ def tail(
     x: whole numbers from 1 on, or an ``AvalancheSet``, whose sizes (or durations: ``of="duration"``) of avalanches that
     touch no edge are taken, with the largest value that the lattice allows as xmax. Without ``xmin`` the one of least
     Kolmogorov-Smirnov distance is chosen (Clauset, Shalizi and Newman 2009). xmax None: no upper end. With
-    ``p_replicates`` the p-value repeats the scan in so many samples of the fitted law. A tail that is too small is not
-    available, with the reason.
+    ``p_replicates`` the p-value repeats that choice in so many samples of the fitted law. A tail that is too small is
+    not available, with the reason.
 
     Raises:
         DataError: a value is no whole number from 1 on, or lies above xmax; xmin below 1.
+        ParamsError: ``of`` is neither word; p_replicates together with xmin, which leaves no choice to repeat, or 1.
     """
+    if of not in _OF:
+        raise ParamsError(f"of: {of!r} is none of {', '.join(_OF)}")
+    if p_replicates:
+        enough(p_replicates=p_replicates)
+        if xmin is not None:
+            raise ParamsError("p_replicates: the p-value repeats the choice of xmin; leave out one of the two")
     values, largest = _values(x, of)
     bound = largest if xmax is None else xmax
     sample = Histogram.of(values)
     if xmin is not None:
-        return TailEstimate(fit_tail(sample, xmin=xmin, xmax=bound), None, NAN)
+        fit = fit_tail(sample, xmin=xmin, xmax=bound)
+        return TailEstimate(fit, reason=fit.reason)
     scan = scan_xmin(sample, xmax=bound)
     if not scan.available:
-        return TailEstimate(TailFit(scan.xmin, bound, 0, available=False, reason=scan.reason), scan, NAN)
-    p_value = NAN
-    if p_replicates:
-        p_value = ks_p_value(sample, scan, xmax=bound, replicates=p_replicates, seed=seed, key=_KEY)
-    return TailEstimate(fit_tail(sample, xmin=scan.xmin, xmax=bound), scan, p_value)
+        return TailEstimate(TailFit(scan.xmin, bound, 0, available=False, reason=scan.reason), scan, reason=scan.reason)
+    fit = fit_tail(sample, xmin=scan.xmin, xmax=bound)
+    if not p_replicates:
+        return TailEstimate(fit, scan, reason=fit.reason)
+    p_value = ks_p_value(sample, scan, xmax=bound, replicates=p_replicates, seed=seed, key=_KEY)
+    lost = "p: no sample of the fitted law has a tail of its own" if np.isnan(p_value) else ""
+    return TailEstimate(fit, scan, p_value, fit.reason or lost)
 
 
 def _values(x: AvalancheSet | npt.ArrayLike, of: str) -> tuple[npt.NDArray[np.int64], int | None]:
     if not isinstance(x, AvalancheSet):
         return _sample(np.asarray(x)), None
     inside, lattice = ~x.touches_edge, x.events.lattice
-    if of == "size":
-        return x.size[inside], lattice.largest_size(SizeDef.SIZE_EVENTS, inside=True)
-    if of == "duration":
+    if of == _DURATION:
         return x.duration[inside], lattice.longest_duration(inside=True)
-    raise DataError(f"of: {of!r} is neither size nor duration")
+    return x.size[inside], lattice.largest_size(SizeDef.SIZE_EVENTS, inside=True)
 
 
 def _sample(values: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -24,19 +25,8 @@ _CONST = CANON.CONST
 
 def windows_of(model: LanguageModel, text: Text, seq_len: int | None, burn_in_tokens: int) -> Tokens:
     """Return a text as windows of token ids [N, T]; raises as ``extract``."""
-    if isinstance(text, np.ndarray) and text.dtype.kind in "iu" and text.ndim == 2:
-        tokens: Tokens = text.astype(np.int64)
-    else:
-        stream = corpus_windows([text] if isinstance(text, str) else [str(one) for one in text], model.tokenizer, 1)[
-            :, 0
-        ]
-        length = seq_len or min(len(stream), _CONST.SEQ_LEN_TOKENS, model.context_length or len(stream))
-        whole = len(stream) // length * length if length else 0
-        tokens = stream[:whole].reshape(-1, max(1, length))
-        if not len(tokens):
-            raise DataError(
-                f"text: {len(stream)} tokens make no window of {length}; give more text or a smaller seq_len"
-            )
+    documents = _documents(text)
+    tokens = _token_ids(model, text, seq_len) if documents is None else _cut(model, documents, seq_len)
     if model.context_length is not None and tokens.shape[1] > model.context_length:
         raise ParamsError(
             f"seq_len: {tokens.shape[1]} is longer than the model's context of {model.context_length} tokens"
@@ -46,6 +36,45 @@ def windows_of(model: LanguageModel, text: Text, seq_len: int | None, burn_in_to
             f"burn_in_tokens: {burn_in_tokens} leaves fewer than 2 of the {tokens.shape[1]} tokens of a window"
         )
     return tokens
+
+
+def _documents(text: object) -> list[str] | None:
+    """Return the texts that were given; None where they may be token ids."""
+    given = list(text) if isinstance(text, Sequence) and not isinstance(text, str) else [text]
+    if paths := [one for one in given if isinstance(one, PurePath)]:
+        raise DataError(f"text: {str(paths[0])!r} is a path; give what stands there, such as path.read_text()")
+    documents = [one for one in given if isinstance(one, str)]
+    return documents if len(documents) == len(given) else None
+
+
+def _token_ids(model: LanguageModel, given: object, seq_len: int | None) -> Tokens:
+    try:
+        ids = np.asarray(given)
+    except ValueError:  # rows of several lengths
+        ids = np.empty(0)
+    if ids.ndim != 2 or ids.dtype.kind not in "iu" or 0 in ids.shape:
+        raise DataError(
+            f"text: {type(given).__name__} is no text; give a string, a list of strings, or whole token ids [N, T]: "
+            "rows of one length, one row for one window"
+        )
+    if seq_len not in (None, ids.shape[1]):
+        raise ParamsError(f"seq_len: token ids are windows already, of {ids.shape[1]} tokens; leave it out")
+    vocabulary = int(model.causal.config.vocab_size)
+    if ids.min() < 0 or ids.max() >= vocabulary:
+        raise DataError(f"text: token ids lie in {ids.min()}..{ids.max()}; the model's lie in 0..{vocabulary - 1}")
+    return ids.astype(np.int64)
+
+
+def _cut(model: LanguageModel, documents: list[str], seq_len: int | None) -> Tokens:
+    if seq_len is not None and seq_len < 2:
+        raise ParamsError(f"seq_len: {seq_len} is too short; a window has at least 2 tokens")
+    stream = corpus_windows(documents, model.tokenizer, 1)[:, 0]
+    longest = min(len(stream), _CONST.SEQ_LEN_TOKENS, model.context_length or len(stream))
+    length = max(2, longest) if seq_len is None else seq_len
+    whole = len(stream) // length * length
+    if not whole:
+        raise DataError(f"text: {len(stream)} tokens make no window of {length}; give more text or a smaller seq_len")
+    return stream[:whole].reshape(-1, length)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from critnb.api.extraction import Extraction, Floats, Wanted, asked, extraction, require_enough
+from critnb.api.extraction import Extraction, Floats, Wanted, asked, extraction
 from critnb.canon import CANON, Intervention, SpikeDef
 from critnb.errors import DataError
 from critnb.events import Calibration, RateTargets
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CONST = CANON.CONST
 Tokens = npt.NDArray[np.int64]
-Text: TypeAlias = str | Sequence[str] | Tokens
+Text: TypeAlias = str | Sequence[str] | Tokens | Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,7 +36,7 @@ class Reference:
         """Return the target rates of one label rate; raises DataError where a layer has too few events for it."""
         n_units = self.calibration.mu.shape[1]
         targets = RateTargets(self.tau0, n_units, {spike_def: self.base[spike_def]}, (rate,))
-        require_enough(targets, windows=len(self.tokens), tokens=self.tokens.shape[1] - self.burn_in_tokens)
+        targets.check_feasible(windows=len(self.tokens), tokens=self.tokens.shape[1] - self.burn_in_tokens)
         return targets
 
     def __repr__(self) -> str:
@@ -60,8 +60,8 @@ def calibrate(
     text, seq_len: as ``extract``. The reference serves any number of extractions, whatever their gain.
 
     Raises:
-        DataError: the text has no whole window.
-        ParamsError: windows longer than the model's context.
+        DataError: the text is none of the three, or has no whole window; token ids that are none of the model's.
+        ParamsError: windows longer than the model's context; a seq_len below 2, or one beside token ids.
     """
     from critnb.api.text_passes import Windows, windows_of
 
@@ -88,13 +88,16 @@ def extract(
 
     text: one text, several, or token ids [N, T]; texts follow each other, each opened as in training, and are cut into
     windows of ``seq_len`` tokens (SEQ_LEN_TOKENS, or less where the text or the model's context is shorter); a rest is
-    left out. reference: what ``calibrate`` returns, and then tau is matched on its windows under this gain and
-    intervention (held out); or only mu and sigma; without one the text is its own. target_rate: the rate of events that
+    left out. Token ids are windows already. reference: what ``calibrate`` returns, and then tau is matched on its windows
+    under this gain and intervention; or only mu and sigma; without one the text is its own. Events of a text that the
+    reference holds, too, are not held out. target_rate: the rate of events that
     each layer's exact tau gives, in the mean over layers; tau: one number, or [L].
 
     Raises:
-        DataError: the text has no whole window, or a layer too few events to match the rate.
-        ParamsError: not exactly one of target_rate and tau; an unknown identifier; windows longer than the context.
+        DataError: the text is none of the three, or has no whole window; token ids that are none of the model's; a layer
+            has too few events to match the rate.
+        ParamsError: not exactly one of target_rate and tau; an unknown identifier; windows longer than the context; a
+            seq_len below 2, or one beside token ids.
         NonFiniteError: activations are not finite under this gain.
     """
     from critnb.api.text_passes import Windows, windows_of
@@ -121,7 +124,7 @@ def extract(
         wanted,
         known.calibration,
         n_units=model.n_units,
-        held_out=known.tokens is not tokens,
+        from_reference=known is reference,
         tokens=tokens[:, burn_in_tokens:],
         decode=lambda token: str(model.tokenizer.decode([token])),
     )

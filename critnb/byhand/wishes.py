@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from critnb.canon import CANON, PACK_ROOT, ModelRole
+from critnb.canon import ModelRole
 from critnb.errors import ParamsError
 from critnb.params import Params
+from critnb.runs import runs_folder
 
 _WORDS = ("role", "runs_dir", "strict", "verbose")
 
@@ -20,7 +21,7 @@ class Wishes:
 
     overrides: Mapping[str, Any]
     role: ModelRole | None = None
-    runs_dir: Path = PACK_ROOT / CANON.PATH.RUNS_DIR
+    runs_dir: Path = field(default_factory=runs_folder)
     strict: bool = False
     verbose: bool = False  # whether the pack's own errors show their traceback
 
@@ -34,7 +35,7 @@ class Wishes:
         if "role" in options:
             options["role"] = _role(options["role"])
         if "runs_dir" in options:
-            options["runs_dir"] = Path(options["runs_dir"]).expanduser().resolve()
+            options["runs_dir"] = runs_folder(options["runs_dir"])
         return cls({key: value for key, value in overrides.items() if key not in _WORDS}, **options)
 
     def roles(self, params: Params) -> list[ModelRole]:

@@ -17,6 +17,21 @@ _MIN_EVENTS = CANON.CONST.RATE_MATCH_MIN_EVENTS
 
 
 @dataclass(frozen=True)
+class Rarest:
+    """Where a rate asks for the fewest events, and how many are expected there."""
+
+    events: float
+    spike_def: SpikeDef
+    rate: float
+    layer: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether they are RATE_MATCH_MIN_EVENTS, so that the rate can be matched."""
+        return self.events >= _MIN_EVENTS
+
+
+@dataclass(frozen=True)
 class RateTargets:
     """Base rates [L] of each spike definition at TAU0 and gain 1, and the label rates rho to be matched.
 
@@ -40,26 +55,32 @@ class RateTargets:
         """Return how many of ``n_samples`` values each layer's threshold has to let through, [L]."""
         return np.rint(self.target(spike_def, rate) * n_samples).astype(np.int64)
 
+    def rarest(self, n_samples: int) -> Rarest:
+        """Return where the fewest events are expected among ``n_samples`` values a layer."""
+        expected = [
+            Rarest(float(target.min() * n_samples), spike_def, rate, int(target.argmin()))
+            for spike_def in self.base
+            for rate in self.rates
+            for target in [self.target(spike_def, rate)]
+        ]
+        return min(expected, key=lambda one: one.events)
+
     def check_feasible(self, *, windows: int, tokens: int) -> None:
         """Raise DataError naming layer, rate and the windows needed where a layer expects too few events."""
-        samples = tokens * self.n_units
         for spike_def, base in self.base.items():
-            silent = np.flatnonzero(base == 0)
-            if len(silent):
+            if len(silent := np.flatnonzero(base == 0)):
                 raise DataError(
-                    f"layer {silent[0]} has no {spike_def} event above tau0 = {self.tau0:g}, so its rate cannot be matched; "
-                    "lower events.tau0 or give more calibration windows"
+                    f"layer {silent[0]} has no {spike_def} event above tau0 = {self.tau0:g}, so its rate cannot be matched\n"
+                    "lower tau0 (events.tau0 of a params file), or calibrate on more windows"
                 )
-            for rate in self.rates:
-                target = self.target(spike_def, rate)
-                layer = int(target.argmin())
-                if target[layer] * samples * windows < _MIN_EVENTS:
-                    enough = math.ceil(_MIN_EVENTS / (target[layer] * samples))
-                    raise DataError(
-                        f"events.target_rates: {rate:g} leaves layer {layer} with {target[layer] * samples * windows:.1f} expected "
-                        f"{spike_def} events, at least {_MIN_EVENTS} are needed\n"
-                        f"set windows.n_calibration to {enough} or more (it is {windows}), or leave out that rate"
-                    )
+        if not (rarest := self.rarest(windows * tokens * self.n_units)).enough:
+            needed = math.ceil(windows * _MIN_EVENTS / rarest.events)
+            raise DataError(
+                f"target rate {rarest.rate:g} leaves layer {rarest.layer} with {rarest.events:.1f} expected "
+                f"{rarest.spike_def} events, at least {_MIN_EVENTS} are needed\n"
+                f"calibrate on {needed} windows or more instead of {windows} (windows.n_calibration of a params file), or "
+                "raise that rate"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of rate_targets.json."""

@@ -35,9 +35,10 @@ class Chain:
 
     @property
     def label(self) -> str:
-        """The chain in a menu: role, model and the run that it ends with."""
+        """The chain in a menu: role, model, the run that it ends with and when that was made, all from records."""
         model = (self.runs[Stage.S03].record.model or {}).get("id", "")
-        return f"{self.role} · {model} · {self.end.run_id}"
+        made = self.end.record.created_utc[:16].replace("T", " ")
+        return f"{self.role} · {model} · {self.end.run_id} · {made} UTC"
 
     @cached_property
     def raster(self) -> Raster:
@@ -48,10 +49,10 @@ class Chain:
     def _kept_nulls(self) -> Raster:
         return load_null_raster(self.run(Stage.S04))
 
-    @cached_property
+    @property
     def role(self) -> ModelRole:
         """The model's role."""
-        return self.raster.conditions[0].model_role
+        return ModelRole(self.runs[Stage.S03].roles[0])
 
     @cached_property
     def params(self) -> Params:

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Intervention, NullId, SizeDef
-from critnb.criticality import find_avalanches
+from critnb.criticality import Branching, branching_sums, find_avalanches
 from critnb.criticality.tails import Histogram
 from critnb.errors import CritnbError, DependencyError
 from critnb.explore.state import ExplorerState
 
+_TAU_COLUMNS = ("tau_S", "tau_S_ci_low", "tau_S_ci_high", "xmin_S")
 _NO_NUMBERS = float("nan")
+_SHUFFLED = "opt_b_tot_token_shuffle"
 QUANTITIES = ("b_time", "b_depth", "b_tot")
 
 
@@ -22,12 +24,14 @@ QUANTITIES = ("b_time", "b_depth", "b_tot")
 class BranchingCurves:
     """One spike definition and rate: ``rows`` of T01 by gain (or of S03's metrics, which have no null and no intervals).
 
-    ``here`` is the selected condition's own branching, ``gain`` where it lies; ``missing`` says what is not available.
+    ``here`` is the selected condition's own branching and ``null_here`` that of its selected null, NaN where there is none,
+    ``gain`` where they lie; ``missing`` says what is not available.
     """
 
     rows: pd.DataFrame
     gain: float
     here: Mapping[str, float]
+    null_here: Mapping[str, float]
     gstar: float | None
     missing: str = ""
 
@@ -45,27 +49,61 @@ def branching_curves(state: ExplorerState) -> BranchingCurves:
     kept = rows["spike_def_id"].astype(str).eq(str(condition.spike_def_id)) & rows["target_rate"].eq(
         condition.target_rate
     )
-    ratios = state.branching
-    here = {name: float(getattr(ratios, name)) for name in QUANTITIES}
-    return BranchingCurves(rows[kept].sort_values("g"), condition.gain, here, state.gstar(), missing)
+    rows = rows[kept].sort_values("g")
+    return BranchingCurves(
+        rows, condition.gain, _ratios(state.branching), _null_here(state, rows), state.gstar(), missing
+    )
+
+
+def _null_here(state: ExplorerState, rows: pd.DataFrame) -> dict[str, float]:
+    """Return the selected null's branching from its raster; b_tot under shuffled tokens also from T01, where that is lost."""
+    try:
+        return _ratios(branching_sums(state.null_counts()).pooled())
+    except CritnbError:
+        # the raster beside it says so
+        found = dict.fromkeys(QUANTITIES, _NO_NUMBERS)
+    condition, null_id = state.selection.condition, state.selection.null_id
+    if null_id is NullId.NULL_TOKEN_SHUFFLE_INPUT and condition.intervention_id is Intervention.MLP_GLOBAL:
+        at_gain = rows[rows["g"] == condition.gain]
+        found["b_tot"] = float(at_gain.get(_SHUFFLED, pd.Series(dtype=float)).max())
+    return found
+
+
+def _ratios(branching: Branching) -> dict[str, float]:
+    return {name: float(getattr(branching, name)) for name in QUANTITIES}
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """An exponent with its interval, of the sizes from ``xmin`` on; NaN where it could not be estimated."""
+
+    value: float
+    low: float
+    high: float
+    xmin: float
 
 
 @dataclass(frozen=True, eq=False)
 class SizeCurves:
     """Sizes of all avalanches of a condition and of its null (None where there is none), and T04's row of fits.
 
-    ``tau`` are the uncensored avalanches' exponents with their intervals, real and permuted, of T09; ``missing`` says which
-    fits are not available.
+    ``tau`` are the uncensored avalanches' exponents of T09, real and permuted; ``missing`` says which fits are not available.
     """
 
     real: Histogram
     null: Histogram | None
     fit: Mapping[str, float] = field(default_factory=dict)
-    tau: Mapping[NullId, tuple[float, float, float]] = field(default_factory=dict)
+    tau: Mapping[NullId, Exponent] = field(default_factory=dict)
     missing: str = ""
 
     def __getitem__(self, name: str) -> float:
         return self.fit.get(name, _NO_NUMBERS)
+
+    @property
+    def alpha(self) -> Exponent:
+        """The power law's exponent of all avalanches, of T04."""
+        name = "alpha_powerlaw"
+        return Exponent(self[name], self[f"{name}_ci_low"], self[f"{name}_ci_high"], self["xmin"])
 
     @property
     def fitted(self) -> bool:
@@ -83,7 +121,7 @@ def size_curves(state: ExplorerState) -> SizeCurves:
         # the raster beside it says so
         null = None
     fit: Mapping[str, float] = {}
-    tau: Mapping[NullId, tuple[float, float, float]] = {}
+    tau: Mapping[NullId, Exponent] = {}
     if state.selection.condition.intervention_id is not Intervention.MLP_GLOBAL:
         missing.append(f"no fits: tails are fitted under {Intervention.MLP_GLOBAL}")
     else:
@@ -113,12 +151,11 @@ def _fit(state: ExplorerState) -> dict[str, float]:
     return {name.removeprefix("opt_"): value for name, value in numbers.items() if not name.startswith("opt_D_")}
 
 
-def _tau(state: ExplorerState) -> dict[NullId, tuple[float, float, float]]:
+def _tau(state: ExplorerState) -> dict[NullId, Exponent]:
     rows = _of_condition(state, state.chain.table(CANON.TABLE.T09_EXPONENTS))
     rows = rows[(rows["adjacency"] == str(state.chain.adjacency)) & (rows["size_def"] == str(SizeDef.SIZE_EVENTS))]
     return {
-        NullId(row["null_id"]): (float(row["tau_S"]), float(row["tau_S_ci_low"]), float(row["tau_S_ci_high"]))
-        for _, row in rows.iterrows()
+        NullId(row["null_id"]): Exponent(*(float(row[name]) for name in _TAU_COLUMNS)) for _, row in rows.iterrows()
     }
 
 

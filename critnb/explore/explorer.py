@@ -29,6 +29,7 @@ class Explorer:
     ) -> None:
         self.runs = runs_folder(runs)
         self._run = run
+        self._skipped: list[str] = []
         self._places = Places(None if params is None else Path(params))
 
     @cached_property
@@ -38,24 +39,44 @@ class Explorer:
 
     @cached_property
     def state(self) -> ExplorerState:
-        """What is looked at; raises DependencyError where there is nothing, IntegrityError for a damaged run."""
-        return ExplorerState(chain_of(self.chains, self._run), lambda chain: window_texts(chain, self._places))
+        """What is looked at: the chain that was asked for, else the newest whose rasters are whole.
+
+        Raises DependencyError where there is nothing, IntegrityError for a damaged run.
+        """
+        asked = self.chains if self._run is None else [chain_of(self.chains, self._run)]
+        errors: list[CritnbError] = []
+        for chain in asked:
+            try:
+                return ExplorerState(chain, lambda chain: window_texts(chain, self._places))
+            except CritnbError as error:
+                errors.append(error)
+                self._skipped.append(f"{chain.label} is not shown: {error}")
+        raise errors[0]
 
     @cached_property
     def _view(self) -> ExplorerView:
         return ExplorerView(self.state, self.chains)
 
+    @cached_property
+    def _live(self) -> LivePanel:
+        """The one panel, hence one model in memory, however often it is displayed."""
+        return LivePanel(self.state, self._places)
+
     def show(self) -> None:
         """Display the explorer in a notebook; where there is nothing to explore, a sentence says why."""
         try:
-            self._view.display()
+            view = self._view
         except CritnbError as error:
             display(sentence(str(error)))
+            return
+        for words in self._skipped:
+            display(sentence(words))
+        view.display()
 
     def live(self, text: str | None = None) -> None:
         """Display the live mode under the explorer's condition; with a text, the model is loaded and answers at once."""
         try:
-            panel = LivePanel(self.state, self._places)
+            panel = self._live
         except CritnbError as error:
             display(sentence(str(error)))
             return

@@ -1,7 +1,7 @@
 """The live mode's arithmetic: one text through the run's own model, at any gain, under the run's own thresholds.
 
-The one module of this room that imports torch, and only where it is used. Thresholds are never interpolated: a gain of
-the grid has the thresholds that were matched at it, any other gain those of the grid's gain nearest to it.
+The one module of this room that imports torch, and only where it is used. Thresholds are never interpolated: a gain at
+which they were matched has its own, any other gain those of the matched gain nearest to it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from critnb.canon import CANON, Stage
+from critnb.canon import CANON, Intervention, Stage
 from critnb.errors import DataError
 from critnb.explore.chain import Chain
 from critnb.explore.inputs import Places, model_files
@@ -42,7 +43,7 @@ class NextToken:
 class Answer:
     """What the model made of a text: its raster, and what it expects next at the gain and at gain 1.
 
-    ``tau_gain`` is the grid's gain whose thresholds were used; ``changed`` says how many of the places have another
+    ``tau_gain`` is the matched gain whose thresholds were used; ``changed`` says how many of the places have another
     likeliest next token than at gain 1; ``divergence`` (nats) is that of the last place's distribution at the gain from
     that at gain 1.
     """
@@ -54,6 +55,20 @@ class Answer:
     changed: int
     places: int
     divergence: float
+
+
+def nearest_matched(tau: pd.DataFrame, condition: Condition, gain: float) -> tuple[Intervention, float]:
+    """Return the intervention and the gain whose thresholds serve, of S03's table of thresholds ``tau``.
+
+    The nearest gain that was matched for the condition's spike definition and rate under its intervention, of two the one
+    nearer to gain 1. Gain 1 is no intervention, so that its thresholds under MLP_GLOBAL are those of every intervention.
+    """
+    of_pair = (tau["spike_def_id"] == str(condition.spike_def_id)) & (tau["target_rate"] == condition.target_rate)
+    own = tau[of_pair & (tau["intervention_id"] == str(condition.intervention_id))]
+    one = CANON.CONST.GAIN_BASELINE
+    matched = {one: Intervention.MLP_GLOBAL} | {float(known): condition.intervention_id for known in own["gain"]}
+    near = min(matched, key=lambda known: (round(abs(known - gain), 9), abs(known - one), known))
+    return matched[near], near
 
 
 class LiveModel:
@@ -89,12 +104,6 @@ class LiveModel:
         ids = [*opening_tokens(tokenizer), *tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]]
         return self._checked(np.array(ids, dtype=np.int64))
 
-    def tau_gain(self, condition: Condition, gain: float) -> float:
-        """Return the gain whose thresholds serve: of those matched under the condition's intervention, the nearest."""
-        rows = self._tau[self._tau["intervention_id"] == str(condition.intervention_id)]
-        matched = sorted(set(rows["gain"]))
-        return float(min(matched, key=lambda known: (round(abs(known - gain), 9), abs(known - 1.0), known)))
-
     def answer(self, ids: npt.NDArray[np.int64], condition: Condition, gain: float) -> Answer:
         """Run token ids [T] at a gain under the condition's intervention, spike definition and rate.
 
@@ -105,9 +114,9 @@ class LiveModel:
         from critnb.language.forward import Setting
 
         tokens = self._checked(ids)[None]
-        near = self.tau_gain(condition, gain)
+        matched_under, near = nearest_matched(self._tau, condition, gain)
         spike_defs, rates = [condition.spike_def_id], [condition.target_rate]
-        tau = tau_of(self._tau, condition.intervention_id, near, spike_defs, rates)
+        tau = tau_of(self._tau, matched_under, near, spike_defs, rates)
         setting = Setting(condition.intervention_id, gain)
         seen: list[_Expected] = []
         passes = self._passes()

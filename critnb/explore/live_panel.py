@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
 import numpy as np
 from IPython.display import display
 
-from critnb.canon import CANON
+from critnb.canon import CANON, Intervention
 from critnb.errors import CritnbError, DependencyError
 from critnb.explore import pictures
 from critnb.explore.inputs import Places
 from critnb.explore.live import Answer, LiveModel
-from critnb.explore.markup import described, twin_html
+from critnb.explore.markup import described
 from critnb.explore.raster import NOTHING, RasterWidget
 from critnb.explore.state import ExplorerState
+from critnb.explore.twin import Twin
 from critnb.report.figures.panels import SPIKE_WORDS, rate_label
 from critnb.report.style import OKABE_ITO
 
 _NOT_YET = "Nothing is loaded yet. Type a text and press <b>Run</b>: the run's own model is loaded once and then answers at once."
-_STILL = (
-    "The live mode runs a text of yours through the model of the run, at any gain, in a notebook with a kernel. "
-    "It had not been used when this page was made."
+_STILL = "The live mode runs a text of yours through the model of the run, at any gain, in a notebook with a kernel."
+_NOT_USED = "It had not been used when this page was made."
+_ELSEWHERE = (
+    "under this intervention thresholds were matched at its g* only; gain 1 is no intervention and has the MLP gain's"
 )
 _EXAMPLE = "The function returns the first item of the list that is not"
 _GAINS = (0.5, 1.5)
@@ -38,7 +41,8 @@ class LivePanel:
         self._places = places
         self._loaded: LiveModel | None = None
         self._answer: Answer | None = None
-        self._ids: Any = None
+        self._wanted: Callable[[LiveModel], Any] | None = None
+        self._under: tuple[Any, ...] = ()
         self._text = w.Textarea(_EXAMPLE, layout=w.Layout(width="100%", height="64px"), continuous_update=False)
         self._run = w.Button(description="Run", button_style="primary", tooltip="load the model, then run the text")
         self._window = w.Button(description="this window's text", tooltip="run the tokens of the selected window")
@@ -53,17 +57,17 @@ class LivePanel:
             layout=w.Layout(flex="1 1 auto"),
         )
         self.raster = RasterWidget(layout=w.Layout(display="none"))
-        self.raster.twin = str(self.raster.model_id)
+        self._twin = Twin(self.still)
+        self.raster.twin = self._twin.name
         self._facts, self._said, self._next = w.HTML(), w.HTML(_NOT_YET), w.HTML()
         for widget, name in ((self._text, "text"), (self._run, "run"), (self._gain, "gain"), (self._next, "next"),
                              (self._said, "said"), (self._window, "window"), (self.raster, "raster")):  # fmt: skip
             widget.add_class(f"critnb-live-{name}")
         self._run.on_click(lambda _: self.ask(self._text.value))
         self._window.on_click(lambda _: self.ask_window())
-        self._text.observe(lambda _: self.ask(self._text.value) if self._loaded else None, "value")
-        self._gain.observe(lambda _: self._again(), "value")
+        self._gain.observe(lambda _: self._again() if self._loaded else None, "value")
         self.raster.observe(lambda _: self._describe(), "picked")
-        state.observe(self._again)
+        state.observe(self._follow)
         controls = w.HBox([self._run, self._window, self._gain], layout=w.Layout(width="100%"))
         self.box = w.VBox([self._text, controls, self._said, self.raster, self._facts, self._next])
         self.box.add_class("critnb-live")
@@ -75,9 +79,8 @@ class LivePanel:
 
     def display(self) -> None:
         """Display the widgets, and their still twin."""
-        still = twin_html(self.raster.twin, self.still())
         display(self.box)
-        display(still)
+        self._twin.display()
 
     def ask(self, text: str) -> None:
         """Run a text; the model is loaded where it is not yet. What cannot be done is said in the panel."""
@@ -85,52 +88,61 @@ class LivePanel:
 
     def ask_window(self) -> None:
         """Run the tokens of the window that the explorer has selected."""
+        row = self.state.selection.row
 
         def ids(_: LiveModel) -> Any:
             texts = self.state.texts
             if texts.ids is None:
                 raise DependencyError(f"the window's tokens are not available: {texts.reason}")
-            return texts.ids[self.state.selection.row]
+            return texts.ids[min(row, len(texts.ids) - 1)]
 
         self._ask(ids)
 
     def still(self) -> str:
         """Return the last answer as HTML with a picture."""
         if self._answer is None:
-            return f'<p style="color:#666">{_STILL}</p>'
+            return f'<p style="color:#666">{_STILL} {_NOT_USED if self._wanted is None else self._said.value}</p>'
         data = pictures.png(pictures.raster_picture(self._answer.window, self._title(self._answer)))
         image = pictures.image(data, "live raster")
-        return f"<p>{self._said.value}</p>{image}{self._next.value}"
+        return f"<p>{self._said.value}</p>{image}<p>{self._facts.value}</p>{self._next.value}"
 
-    def _ask(self, ids: Any) -> None:
-        try:
-            model = self._model()
-            self._ids = ids(model)
-            self._show(model)
-        except CritnbError as error:
-            self._refuse(error)
+    def _ask(self, wanted: Callable[[LiveModel], Any]) -> None:
+        self._wanted = wanted
+        self._again()
+
+    def _follow(self) -> None:
+        """Answer anew where the selection changed in what an answer depends on."""
+        before, now = self._under, self._depends_on()
+        # a model that could not be loaded is not tried again for another condition of the same run
+        if before and before != now and (self._loaded is not None or before[0] is not now[0]):
+            self._again()
+
+    def _depends_on(self) -> tuple[Any, ...]:
+        condition = self.state.selection.condition
+        return self.state.chain, condition.spike_def_id, condition.target_rate, condition.intervention_id
 
     def _again(self) -> None:
-        if self._loaded is None or self._ids is None:
+        """Run what was asked last, whose token ids may be others with another model."""
+        if self._wanted is None:
             return
+        self._under = self._depends_on()
         try:
-            if self._loaded.chain is not self.state.chain:
-                # token ids mean nothing to another model
-                text, self._ids = self._text.value, None
-                self._ids = self._model().ids(text)
-            self._show(self._model())
+            model = self._model()
+            self._show(model.answer(self._wanted(model), self.state.selection.condition, self._gain.value))
         except CritnbError as error:
             self._refuse(error)
+        self._twin.renew()
 
     def _model(self) -> LiveModel:
         if self._loaded is None or self._loaded.chain is not self.state.chain:
             self._said.value = "Loading the model …"
+            # the one before makes room first
+            self._loaded = None
             self._loaded = LiveModel.load(self.state.chain, self._places)
         return self._loaded
 
-    def _show(self, model: LiveModel) -> None:
+    def _show(self, answer: Answer) -> None:
         condition = self.state.selection.condition
-        answer = model.answer(self._ids, condition, self._gain.value)
         self._answer = answer
         self.raster.layout.display = None
         self.raster.show(answer.window, self._title(answer))
@@ -138,6 +150,8 @@ class LivePanel:
         exact = "matched at this gain" if answer.tau_gain == answer.gain else (
             f"those of g = {answer.tau_gain:g}, the matched gain nearest to {answer.gain:g} (never interpolated)"
         )  # fmt: skip
+        if condition.intervention_id is not Intervention.MLP_GLOBAL:
+            exact += f"; {_ELSEWHERE}"
         self._said.value = (
             f"{html.escape(SPIKE_WORDS[condition.spike_def_id])} · {rate_label(condition.target_rate)} · "
             f"gain on {pictures.INTERVENTION_WORDS[condition.intervention_id]} · thresholds τ: {exact}"
@@ -151,8 +165,12 @@ class LivePanel:
         picked = self.raster.picked
         facts = None if self._answer is None or picked == NOTHING else self._answer.window.facts(picked)
         self._facts.value = "" if facts is None else described(facts)
+        self._twin.renew()
 
     def _refuse(self, error: CritnbError) -> None:
+        self._answer = None
+        self.raster.layout.display = "none"
+        self._facts.value = self._next.value = ""
         self._said.value = f'<span style="color:#a63d00">{html.escape(str(error))}</span>'
 
 

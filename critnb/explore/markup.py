@@ -20,11 +20,6 @@ def described(facts: Facts | None) -> str:
     return f'{words}<br><span style="font-family:monospace">{text}</span>'
 
 
-def twin_html(name: str, content: str) -> HTML:
-    """Return the still twin of a live view; it disappears while the view that has its name is alive."""
-    return HTML(f'<div class="critnb-twin" data-critnb-twin="{html.escape(name, quote=True)}">{content}</div>')
-
-
 def sentence(words: str) -> HTML:
     """Return what is wrong as a line for readers."""
     return HTML(

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from critnb.canon import CANON, Intervention, NullId
-from critnb.explore.curves import QUANTITIES, BranchingCurves, SizeCurves
+from critnb.explore.curves import QUANTITIES, BranchingCurves, Exponent, SizeCurves
+from critnb.explore.state import Selection
 from critnb.explore.window import Window
 from critnb.report.figures import panels
 from critnb.report.figures.f14_tails import LAWS, survival
@@ -25,6 +26,8 @@ _DPI = 120
 _FAST = {"compress_level": 3}
 _INK = OKABE_ITO[0]
 _MARK = OKABE_ITO[1]
+# no law of the sizes has this colour
+_PICKED = OKABE_ITO[4]
 _BACKGROUND = "#fbfbfb"
 _CELL_WIDTH = 0.092
 _CELL_HEIGHT = 0.13
@@ -104,22 +107,24 @@ def _sites(axes: Any, window: Window, picked: int | None) -> None:
     )
 
 
-def branching_picture(curves: BranchingCurves, intervention: Intervention) -> Figure:
-    """Draw b_time, b_depth and b_tot over the gain with their intervals and null, and where the selection stands."""
+def branching_picture(curves: BranchingCurves, selection: Selection) -> Figure:
+    """Draw b_time, b_depth and b_tot over the MLP's gain with intervals and nulls, and the selection with its own null."""
+    intervention = selection.condition.intervention_id
     with styled():
-        figure = Figure(figsize=(7.4, 2.55))
+        figure = Figure(figsize=(7.4, 2.65))
         grid = figure.subplots(1, 3)
-        figure.subplots_adjust(left=0.07, right=0.99, top=0.88, bottom=0.3, wspace=0.24)
+        figure.subplots_adjust(left=0.07, right=0.99, top=0.885, bottom=0.33, wspace=0.24)
         for axes, name in zip(grid, QUANTITIES, strict=True):
             axes.set_title(_TITLES[name])
             axes.set_xlabel(panels.GAIN_LABEL if name == "b_depth" else panels.SHORT_GAIN_LABEL)
-            _branching(axes, curves, name, intervention)
+            _branching(axes, curves, name)
+            _selected(axes, curves, name, intervention)
         grid[0].set_ylabel("successors/site")
-        figure.legend(handles=_branching_handles(curves, intervention), loc="lower center", ncols=6, columnspacing=1.2)
+        figure.legend(handles=_branching_handles(curves, selection), loc="lower center", ncols=4, columnspacing=1.2)
     return figure
 
 
-def _branching(axes: Any, curves: BranchingCurves, name: str, intervention: Intervention) -> None:
+def _branching(axes: Any, curves: BranchingCurves, name: str) -> None:
     rows = curves.rows
     gains, values = panels.column(rows, "g"), panels.column(rows, name)
     null, spread = panels.column(rows, f"{name}_perm"), 1.96 * panels.column(rows, f"opt_{name}_perm_sd")
@@ -132,9 +137,15 @@ def _branching(axes: Any, curves: BranchingCurves, name: str, intervention: Inte
     axes.plot(gains, values, color=_INK, marker="o", mew=0)
     if curves.gstar is not None:
         panels.ring(axes, gains, values, gains == curves.gstar)
+    panels.gain_axis(axes, [*gains, curves.gain])
+    axes.margins(y=0.15)
+
+
+def _selected(axes: Any, curves: BranchingCurves, name: str, intervention: Intervention) -> None:
     axes.axvline(curves.gain, color=_MARK, linewidth=1.0, alpha=0.5, zorder=0.6)
-    marker = "o" if intervention is Intervention.MLP_GLOBAL else "D"
-    axes.plot(curves.gain, curves.here[name], color=_MARK, marker=marker, markersize=5.5, mew=0, zorder=5)
+    axes.plot(curves.gain, curves.null_here[name], **_NULL_HERE, zorder=4.9)
+    axes.plot(curves.gain, curves.here[name], color=_MARK, marker=_here_marker(intervention), **_HERE, zorder=5)
+    gains = panels.column(curves.rows, "g")
     left = curves.gain > np.mean([gains.min(), gains.max()])
     axes.annotate(
         f"{curves.here[name]:.3f}",
@@ -146,29 +157,40 @@ def _branching(axes: Any, curves: BranchingCurves, name: str, intervention: Inte
         fontsize=7,
         zorder=6,
     )
-    panels.gain_axis(axes, [*gains, curves.gain])
-    axes.margins(y=0.15)
 
 
-def _branching_handles(curves: BranchingCurves, intervention: Intervention) -> list[Any]:
+def _here_marker(intervention: Intervention) -> str:
+    return "o" if intervention is Intervention.MLP_GLOBAL else "D"
+
+
+def _branching_handles(curves: BranchingCurves, selection: Selection) -> list[Any]:
+    intervention = selection.condition.intervention_id
     here = "selected" if intervention is Intervention.MLP_GLOBAL else f"selected: {INTERVENTION_WORDS[intervention]}"
     handles = [
         panels.line_handle("MLP gain", color=_INK, marker="o", mew=0),
-        panels.line_handle(here, color=_MARK, marker="o", linestyle="none", mew=0, markersize=5.5),
+        panels.line_handle(here, color=_MARK, marker=_here_marker(intervention), **_HERE),
         panels.line_handle("b_tot = 1", color=INK, linestyle=":", linewidth=0.8),
     ]
     if panels.has(curves.rows, "b_tot_perm"):
         handles += [
-            panels.line_handle("permuted", color=GREY, linestyle=panels.DASHES, linewidth=0.9),
-            panels.line_handle("shifted", color=GREY, linestyle=(0, (1, 1.5)), linewidth=0.9),
+            panels.line_handle("MLP gain, permuted", color=GREY, linestyle=panels.DASHES, linewidth=0.9),
+            panels.line_handle("MLP gain, shifted", color=GREY, linestyle=(0, (1, 1.5)), linewidth=0.9),
         ]
+    if np.isfinite(list(curves.null_here.values())).any():
+        handles.append(panels.line_handle(f"selected, {NULL_WORDS[selection.null_id]}", **_NULL_HERE))
     return [*handles, panels.ring_handle("g*")] if curves.gstar is not None else handles
+
+
+_HERE: dict[str, Any] = {"linestyle": "none", "mew": 0, "markersize": 5.5}
+_NULL_HERE: dict[str, Any] = {
+    "linestyle": "none", "color": _MARK, "marker": "s", "mew": 1.0, "markersize": 6.0, "mfc": "white",
+}  # fmt: skip
 
 
 def sizes_picture(curves: SizeCurves, null_id: NullId, *, picked_size: int | None = None) -> Figure:
     """Draw P(S ≥ s) of all windows, real and null, with the laws fitted to the real tail and the picked avalanche."""
     with styled():
-        figure = Figure(figsize=(4.6, 2.55))
+        figure = Figure(figsize=(4.6, 2.65))
         axes = figure.add_axes((0.12, 0.17, 0.48, 0.71))
         axes.set(xscale="log", yscale="log", xlabel="size s (events)", ylabel="P(S ≥ s)")
         axes.set_title("sizes of all windows' avalanches")
@@ -182,12 +204,13 @@ def sizes_picture(curves: SizeCurves, null_id: NullId, *, picked_size: int | Non
         handles += _laws(axes, curves)
         axes.plot(*survival(curves.real), **_REAL)
         if picked_size is not None:
-            axes.axvline(picked_size, color=_MARK, linewidth=1.0)
-            handles.append(panels.line_handle("picked", color=_MARK, linewidth=1.0))
-        axes.set_ylim(0.5 / curves.real.n, 1.6)
+            axes.axvline(picked_size, color=_PICKED, linewidth=1.2)
+            handles.append(panels.line_handle("picked", color=_PICKED, linewidth=1.2))
+        most = max(curves.real.n, curves.null.n if curves.null is not None else 0)
+        axes.set_ylim(0.5 / most, 1.6)
         axes.minorticks_off()
         figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.61, 0.93))
-        figure.text(0.625, 0.17, _size_words(curves, null_id), fontsize=6.5, va="bottom", color=INK, linespacing=1.3)
+        figure.text(0.625, 0.03, _size_words(curves, null_id), fontsize=6.5, va="bottom", color=INK, linespacing=1.3)
     return figure
 
 
@@ -218,9 +241,17 @@ def _laws(axes: Any, curves: SizeCurves) -> list[Any]:
 def _size_words(curves: SizeCurves, null_id: NullId) -> str:
     words = [f"null: {NULL_WORDS[null_id]}"] if curves.null is not None else []
     if curves.fitted:
-        words.append(f"α {curves['alpha_powerlaw']:.2f} from s ≥ {curves['xmin']:.0f}")
-    for which, (tau, low, high) in curves.tau.items():
-        name = "τ uncensored" if which is NullId.NULL_NONE else "τ permuted"
-        interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
-        words.append(f"{name} {tau:.2f}{interval}" if np.isfinite(tau) else f"{name}: not available")
+        words.append(_exponent_words("α, all avalanches", curves.alpha))
+    for which, tau in curves.tau.items():
+        words.append(
+            _exponent_words("τ, uncensored" if which is NullId.NULL_NONE else "τ, uncensored, of the permuted", tau)
+        )
     return "\n".join(words)
+
+
+def _exponent_words(name: str, exponent: Exponent) -> str:
+    if not np.isfinite(exponent.value):
+        return f"{name}: not available"
+    low, high = exponent.low, exponent.high
+    interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
+    return f"{name},\n   from s ≥ {exponent.xmin:.0f}: {exponent.value:.2f}{interval}"

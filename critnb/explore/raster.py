@@ -8,13 +8,13 @@ from typing import Any
 
 import anywidget
 import numpy as np
-import numpy.typing as npt
 import traitlets
 from IPython.display import HTML, display
 
+from critnb.api.arrays import EventsLike
 from critnb.canon import Adjacency
-from critnb.explore.markup import twin_html
 from critnb.explore.pictures import image, png, raster_picture
+from critnb.explore.twin import Twin
 from critnb.explore.window import Facts, Window
 
 _HERE = Path(__file__).parent
@@ -68,8 +68,10 @@ class RasterView:
         self.window = window
         self.title = title
         self.widget = RasterWidget()
-        self.widget.twin = str(self.widget.model_id)
+        self._twin = Twin(lambda: str(self.picture().data))
+        self.widget.twin = self._twin.name
         self.widget.show(window, title)
+        self.widget.observe(lambda _: self._twin.renew(), "picked")
 
     @property
     def picked(self) -> Facts | None:
@@ -88,18 +90,22 @@ class RasterView:
 
     def _ipython_display_(self) -> None:
         display(self.widget)
-        display(twin_html(self.widget.twin, self.picture().data))
+        self._twin.display()
 
 
 def raster_view(
-    array: npt.ArrayLike,
+    array: EventsLike,
     tokens: Sequence[str] | None = None,
     *,
-    adjacency: Adjacency = Adjacency.ADJ_4N,
+    adjacency: str = Adjacency.ADJ_4N,
     title: str = "raster",
 ) -> RasterView:
-    """Show one window [L, T] of anything: occupancy (bool) or counts of events (integers), with its avalanches coloured.
+    """Show one window [L, T] of anything that ``critnb.event_counts`` takes, with its avalanches coloured.
 
-    ``tokens`` label the T columns. Raises DataError for another kind of array.
+    ``tokens`` label the T columns. The avalanches are those of ``critnb.avalanches``.
+
+    Raises:
+        DataError: as ``event_counts``, several sequences, or another number of tokens than T.
+        ParamsError: an unknown adjacency.
     """
     return RasterView(Window.of(array, adjacency=adjacency, tokens=tokens), title)

@@ -43,20 +43,22 @@ class ExplorerState:
         self._observers: list[Callable[[], object]] = []
         self._texts_of = texts
         self._kept: dict[tuple[Any, ...], Any] = {}
+        self.selection = _first(chain)
         self.chain = chain
-        self.selection = self._first()
 
     def observe(self, callback: Callable[[], object]) -> None:
         """Have ``callback()`` called after every change."""
         self._observers.append(callback)
 
     def use(self, chain: Chain) -> None:
-        """Look at another chain: at the same condition and window where it has them, at its first otherwise."""
-        before = self.selection
-        self.chain = chain
+        """Look at another chain: at the same condition and window where it has them, at its first otherwise.
+
+        Raises IntegrityError for a chain whose rasters are damaged, and stays where it is.
+        """
+        before, first = self.selection, _first(chain)
+        self.chain, self.selection = chain, first
         self.__dict__.pop("texts", None)
         self._kept.clear()
-        self.selection = self._first()
         kept = replace(before.condition, model_role=chain.role)
         if kept in set(chain.raster.conditions):
             row = min(before.row, self.n_windows - 1)
@@ -156,15 +158,6 @@ class ExplorerState:
         ]
         return float(rows["gain"].iloc[0]) if len(rows) else None
 
-    def _first(self) -> Selection:
-        """The first spike definition's highest rate at gain 1, and the window with the median number of events."""
-        conditions = self.chain.raster.conditions
-        gain = _nearest(sorted({c.gain for c in conditions}), CANON.CONST.GAIN_BASELINE)
-        at_gain = [c for c in conditions if c.gain == gain and c.intervention_id is Intervention.MLP_GLOBAL]
-        first = max(at_gain, key=lambda c: (c.spike_def_id is at_gain[0].spike_def_id, c.target_rate))
-        events = self.chain.raster.counts[conditions.index(first)].sum(axis=(1, 2), dtype=np.int64)
-        return Selection(first, int(np.argsort(events, kind="stable")[(len(events) - 1) // 2]))
-
     def _condition(self, wanted: dict[str, Any]) -> Condition:
         before = self.selection.condition
         for key, value in wanted.items():
@@ -209,6 +202,16 @@ class ExplorerState:
     def _tell(self) -> None:
         for callback in self._observers:
             callback()
+
+
+def _first(chain: Chain) -> Selection:
+    """Return the first spike definition's highest rate at gain 1, and the window with the median number of events."""
+    conditions = chain.raster.conditions
+    gain = _nearest(sorted({c.gain for c in conditions}), CANON.CONST.GAIN_BASELINE)
+    at_gain = [c for c in conditions if c.gain == gain and c.intervention_id is Intervention.MLP_GLOBAL]
+    first = max(at_gain, key=lambda c: (c.spike_def_id is at_gain[0].spike_def_id, c.target_rate))
+    events = chain.raster.counts[conditions.index(first)].sum(axis=(1, 2), dtype=np.int64)
+    return Selection(first, int(np.argsort(events, kind="stable")[(len(events) - 1) // 2]))
 
 
 def _nearest(gains: Sequence[float], wanted: float) -> float:

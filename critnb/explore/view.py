@@ -14,9 +14,10 @@ from critnb.errors import CritnbError
 from critnb.explore import pictures
 from critnb.explore.chain import Chain
 from critnb.explore.curves import branching_curves, size_curves
-from critnb.explore.markup import described, sentence, twin_html
+from critnb.explore.markup import described, sentence
 from critnb.explore.raster import NOTHING, RasterWidget
 from critnb.explore.state import ExplorerState
+from critnb.explore.twin import Twin
 from critnb.explore.window import Facts
 from critnb.report.figures.panels import SPIKE_WORDS, rate_label
 
@@ -34,11 +35,14 @@ class ExplorerView:
         self._syncing = False
         self._controls = self._make_controls()
         self.real, self.null = RasterWidget(), RasterWidget()
-        self.real.twin = str(self.real.model_id)
+        self._twin = Twin(self.still)
+        self.real.twin = self._twin.name
         self._facts, self._message = w.HTML(), w.HTML()
+        self._curves = w.HBox(layout=w.Layout(flex_flow="row wrap", align_items="center"))
         self._branching, self._sizes = w.Image(format="png"), w.Image(format="png")
         for image, share in ((self._branching, "61%"), (self._sizes, "38%")):
             image.layout = w.Layout(width=share, min_width="380px", object_fit="contain")
+        self._curves.children = (self._branching, self._sizes)
         self._facts.add_class("critnb-facts")
         self._message.add_class("critnb-message")
         self._branching.add_class("critnb-branching")
@@ -48,14 +52,13 @@ class ExplorerView:
         self.real.observe(self._picked, "picked")
         self.null.observe(self._picked_in_null, "picked")
         self.box = self._arranged()
-        state.observe(self._follow)
+        state.observe(self.refresh)
         self.refresh()
 
     def display(self) -> None:
         """Display the widgets, and their still twin for a page in which they are not alive."""
-        still = twin_html(self.real.twin, self.still())
         display(self.box)
-        display(still)
+        self._twin.display()
 
     def still(self) -> str:
         """Return the selection as HTML with pictures."""
@@ -81,7 +84,7 @@ class ExplorerView:
         return "\n".join(parts)
 
     def refresh(self) -> None:
-        """Show the state as it is; raises what reading a run raises."""
+        """Show the state as it is; of a damaged run a sentence says what is wrong, and another can be chosen."""
         self._syncing = True
         try:
             self._show_choices()
@@ -89,14 +92,18 @@ class ExplorerView:
             self._facts.value = described(self._picked_facts())
             self._branching.value = self._branching_png()
             self._sizes.value = self._sizes_png()
-        finally:
-            self._syncing = False
-
-    def _follow(self) -> None:
-        try:
-            self.refresh()
+            self._set_visible(True, self.real, self._facts, self._curves)
         except CritnbError as error:
             self._message.value = sentence(str(error)).data
+            self._set_visible(False, self.real, self.null, self._facts, self._curves)
+        finally:
+            self._syncing = False
+        self._twin.renew()
+
+    @staticmethod
+    def _set_visible(visible: bool, *widgets: w.Widget) -> None:
+        for widget in widgets:
+            widget.layout.display = None if visible else "none"
 
     def _make_controls(self) -> dict[str, Any]:
         state = self.state
@@ -135,9 +142,8 @@ class ExplorerView:
             [c["gain"], c["null_id"]],
         )
         controls = [w.HBox(row, layout=w.Layout(flex_flow="row wrap")) for row in rows]
-        curves = w.HBox([self._branching, self._sizes], layout=w.Layout(flex_flow="row wrap", align_items="center"))
         box = w.VBox(
-            [*controls, self.real, self._facts, self.null, self._message, curves], layout=w.Layout(width="100%")
+            [*controls, self.real, self._facts, self.null, self._message, self._curves], layout=w.Layout(width="100%")
         )
         box.add_class("critnb-explorer")
         return box
@@ -153,7 +159,7 @@ class ExplorerView:
                 else:
                     self.state.choose(**{name: change["new"]})
             except CritnbError as error:
-                self._follow()
+                self.refresh()
                 self._message.value = sentence(str(error)).data
 
         return changed
@@ -191,9 +197,9 @@ class ExplorerView:
         notes = [f"The axis shows positions: {state.texts.reason}."] if state.texts.reason else []
         try:
             self.null.show(state.null_window, self._null_title(), wide=not state.texts.reason)
-            self.null.layout.display = None
+            self._set_visible(True, self.null)
         except CritnbError as error:
-            self.null.layout.display = "none"
+            self._set_visible(False, self.null)
             notes.append(f"No null raster here: {error}.")
         missing = (branching_curves(state).missing, size_curves(state).missing)
         notes += [f"{words[0].upper()}{words[1:]}." for words in missing if words]
@@ -219,8 +225,8 @@ class ExplorerView:
     def _branching_png(self) -> bytes:
         state, condition = self.state, self.state.selection.condition
         made: bytes = state.keep(
-            ("branching picture", condition),
-            lambda: pictures.png(pictures.branching_picture(branching_curves(state), condition.intervention_id)),
+            ("branching picture", condition, state.selection.null_id),
+            lambda: pictures.png(pictures.branching_picture(branching_curves(state), state.selection)),
         )
         return made
 

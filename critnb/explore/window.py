@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from critnb.canon import Adjacency
-from critnb.criticality import EMPTY_SITE, Avalanches, find_avalanches, label_sites
+from critnb.api.arrays import EventsLike, event_counts
+from critnb.api.cascades import avalanches
+from critnb.criticality import EMPTY_SITE, Avalanches
 from critnb.errors import DataError
 from critnb.report.style import OKABE_ITO
 
@@ -62,18 +62,19 @@ class Window:
     tokens: tuple[str, ...] | None
 
     @classmethod
-    def of(cls, array: npt.ArrayLike, *, adjacency: Adjacency, tokens: Sequence[str] | None = None) -> Window:
-        """Find the avalanches of an array [L, T]: occupancy (bool) or counts of events (integers from zero on).
+    def of(cls, array: EventsLike, *, adjacency: str, tokens: Sequence[str] | None = None) -> Window:
+        """Find the avalanches of one sequence [L, T] of event counts, as ``critnb.avalanches`` does.
 
-        Raises DataError for any other array, for another number of tokens than T, or as ``find_avalanches``.
+        Raises DataError and ParamsError as that, and DataError for several sequences or another number of tokens than T.
         """
-        counts = _counts(np.asarray(array))
+        events = event_counts(array)
+        if len(events) != 1:
+            raise DataError(f"a raster to view is one window [layers, tokens], not {len(events)} of them; take one")
+        counts = events.sequence(0)
         if tokens is not None and len(tokens) != counts.shape[1]:
             raise DataError(f"{len(tokens)} tokens for a raster of {counts.shape[1]}; give one a column, or None")
-        seq_id = np.zeros(1, dtype=np.int32)
-        labels = label_sites(counts[None], seq_id, adjacency)[0]
-        found = find_avalanches(counts[None], seq_id, adjacency)
-        return cls(counts, labels, found, None if tokens is None else tuple(tokens))
+        found = avalanches(events, adjacency=adjacency)
+        return cls(counts, found.labels()[0], found.on_lattice(), None if tokens is None else tuple(tokens))
 
     @property
     def n_events(self) -> int:
@@ -124,16 +125,3 @@ class Window:
             f"{_many(self.n_events, 'event')}, {_many(len(found), 'avalanche')}, {several} of more than one site, "
             f"the largest of {_many(int(found.size.max()), 'event')}"
         )
-
-
-def _counts(array: npt.NDArray[Any]) -> Counts:
-    if array.ndim != 2 or not array.size:
-        raise DataError(f"a raster to view is one window [layers, tokens], not an array of shape {array.shape}")
-    if not (np.issubdtype(array.dtype, np.integer) or array.dtype == np.bool_):
-        raise DataError(
-            f"a raster to view holds booleans or counts, not {array.dtype}; compare it with a threshold first"
-        )
-    largest = np.iinfo(np.uint16).max
-    if array.min() < 0 or array.max() > largest:
-        raise DataError(f"a raster to view holds counts from 0 to {largest}")
-    return array.astype(np.uint16)

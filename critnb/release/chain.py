@@ -55,7 +55,7 @@ def _short(value: str) -> str:
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     """What a run says of its model, slices and corpora, mostly digests, by what it is of."""
-    record, sections, role = run.record, run.inputs.sections, "+".join(run.roles)
+    record, sections, role = run.record, run.inputs.sections, run.inputs.who
     for facts in filter(None, (record.model, sections.get("model"))):
         yield from ((f"{key} of {role}", str(facts[key])) for key in _OF_A_MODEL if key in facts)
     for name, facts in record.datasets.items():

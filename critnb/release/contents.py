@@ -9,7 +9,7 @@ from critnb.canon import CANON, PACK_ROOT
 from critnb.errors import DependencyError, IntegrityError
 from critnb.plan import stage_files
 from critnb.release.archive import Source
-from critnb.runs import Run, RunStore, notebook_source, pack_files, verify
+from critnb.runs import Run, RunStore, ancestors, notebook_source, pack_files, verify
 from critnb.runs.files import read_regular, sha256_hex
 from critnb.runs.record import record_path
 from critnb.stages import spec_of
@@ -41,13 +41,7 @@ def run_folder(run_id: str) -> str:
 
 def closure(store: RunStore, roots: Sequence[Run]) -> list[Run]:
     """Return the runs and everything upstream of them, sorted by id; raises DependencyError for a run that is not there."""
-    found: dict[str, Run] = {}
-    waiting = list(roots)
-    while waiting:
-        run = waiting.pop()
-        if run.run_id not in found:
-            found[run.run_id] = run
-            waiting += [store.open(each.run_id) for each in run.record.dependencies]
+    found = {run.run_id: run for run in (*roots, *ancestors(store, roots).every())}
     return [found[run_id] for run_id in sorted(found)]
 
 

@@ -4,6 +4,7 @@
 ``HashInputs`` say what a run id stands for, ``verify`` whether a run is still what its record says.
 """
 
+from critnb.runs.ancestry import Ancestors, ancestors
 from critnb.runs.audit import Finding, FindingKind
 from critnb.runs.environment import code_facts, environment_facts, not_in_git, pack_version
 from critnb.runs.events import LOG_PATH, EventType
@@ -24,11 +25,12 @@ from critnb.runs.packfiles import pack_digests, pack_files
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
-from critnb.runs.store import Entry, RunState, RunStore, located
+from critnb.runs.store import Entry, RunState, RunStore, located, runs_folder
 from critnb.runs.verify import verify, verify_chain
 
 __all__ = [
     "LOG_PATH",
+    "Ancestors",
     "Artifact",
     "Dependency",
     "Entry",
@@ -41,6 +43,7 @@ __all__ = [
     "RunRecord",
     "RunState",
     "RunStore",
+    "ancestors",
     "code_facts",
     "environment_facts",
     "explain",
@@ -55,6 +58,7 @@ __all__ = [
     "package_sources",
     "phase_id",
     "run_id",
+    "runs_folder",
     "stage_hash",
     "stage_of",
     "upstream_key",

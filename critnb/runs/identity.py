@@ -41,6 +41,11 @@ class HashInputs:
         )
 
     @property
+    def who(self) -> str:
+        """The roles as one word."""
+        return "+".join(self.roles)
+
+    @property
     def joins_roles(self) -> bool:
         """Whether the run rests on the runs of several roles, or could."""
         return "roles" in self.sections

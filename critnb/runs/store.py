@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from critnb.canon import CANON, Stage
+from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError
 from critnb.runs.checkpoints import sweep_checkpoints
 from critnb.runs.events import EventType, mend_log
@@ -119,6 +119,11 @@ class RunStore:
             return Entry(run_id, path, state, read_record(path)[0])
         except IntegrityError:
             return Entry(run_id, path, state, None)
+
+
+def runs_folder(given: str | Path | None = None) -> Path:
+    """Return the folder of runs that a user means, absolute: the one given, seen from here, else ``runs/`` of the pack."""
+    return Path(given).expanduser().resolve() if given is not None else PACK_ROOT / CANON.PATH.RUNS_DIR
 
 
 def located(text: str, store: RunStore) -> tuple[RunStore, str]:

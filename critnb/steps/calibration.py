@@ -62,22 +62,15 @@ def layer_table(calibration: Calibration, targets: RateTargets) -> pd.DataFrame:
 
 def gates(calibration: Calibration, targets: RateTargets) -> list[Gate]:
     """Return the gates of S01: enough expected events, and units that vary at all."""
-    samples = calibration.n_samples * targets.n_units
-    expected = [
-        (float(targets.target(spike_def, rate).min() * samples), spike_def, rate)
-        for spike_def in targets.base
-        for rate in targets.rates
-    ]
-    fewest, spike_def, rate = min(expected)
-    least = CANON.CONST.RATE_MATCH_MIN_EVENTS
+    rarest = targets.rarest(calibration.n_samples * targets.n_units)
     clamped = int(calibration.clamped.sum())
     return [
         Gate.judge(
             "expected events",
-            passed=fewest >= least,
-            value=f"{fewest:.0f}",
-            condition=f"at least {least} in every layer, spike definition and rate",
-            reason=f"fewest: {spike_def} at {rate:g}, {calibration.n_samples} tokens",
+            passed=rarest.enough,
+            value=f"{rarest.events:.0f}",
+            condition=f"at least {CANON.CONST.RATE_MATCH_MIN_EVENTS} in every layer, spike definition and rate",
+            reason=f"fewest: {rarest.spike_def} at {rarest.rate:g}, {calibration.n_samples} tokens",
         ),
         Gate.judge(
             "units that vary",

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 import critnb
 from critnb.criticality.synthetic import toy_raster
-from critnb.errors import CritnbError
+from critnb.errors import CritnbError, DataError, ParamsError
 
 TOY = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]], dtype=bool)  # [L, T]
 
@@ -97,9 +97,16 @@ def test_a_recording_is_cut_into_windows_and_the_rest_left_out():
     assert events.n_units == 1 * 2 * 23  # units, steps of a bin, and the most that a step was seen to hold
     trials = critnb.population_activity(np.stack([spikes, spikes]), bin_size=2, window=3)
     np.testing.assert_array_equal(trials.counts, np.concatenate([events.counts, events.counts]))
-    for options in ({"bin_size": 20}, {"bin_size": 0}, {"window": 24}, {"window": 1}):
-        with pytest.raises(ValueError, match="population activity: 23 steps"):
+    for options in ({"bin_size": 20}, {"window": 24}, {"window": 1}):
+        with pytest.raises(DataError, match="population activity: 23 steps"):
             critnb.population_activity(spikes, **options)
+
+
+@pytest.mark.parametrize("name", ["bin_size", "window"])
+@pytest.mark.parametrize("number", [4.0, 0, -1, "4", True])
+def test_a_bin_or_window_that_is_no_whole_number_is_told_by_its_name(name, number):
+    with pytest.raises(ParamsError, match=f"{name}: {number!r} is no whole number"):
+        critnb.population_activity(np.ones((2, 40), dtype=int), **{name: number})
 
 
 def test_sites_are_the_occupied_ones():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import critnb
+from critnb.api import tail as api_tail
 from critnb.canon import Adjacency, NullId
 from critnb.criticality.synthetic import (
     bernoulli,
@@ -33,6 +34,9 @@ def test_one_sequence_has_no_interval_and_says_so():
     found = critnb.branching(TOY).b_tot
     assert np.isnan([found.ci_low, found.ci_high]).all()
     assert "one sequence" in found.reason
+    susceptibility = critnb.branching(TOY).chi
+    assert np.isnan(susceptibility.value)
+    assert "one sequence" in susceptibility.reason
 
 
 def test_independent_sites_branch_as_their_density_and_their_nulls():
@@ -117,8 +121,19 @@ def test_a_sample_that_is_none_is_refused(sample, words):
 
 def test_a_small_tail_is_not_available_with_its_reason():
     found = critnb.tail([1, 2, 3])
-    assert "3 values, fewer than 100" in repr(found)
+    assert "3 values, fewer than 100" in found.reason == found.alpha.reason
+    assert found.reason in repr(found)
+    assert found.reason in found._repr_html_()
+    assert "nan" not in repr(found).lower()
+    assert set(found.to_frame()["parameters"]) == {"not available"}
     assert np.isnan(found.alpha.value)
+
+
+def test_a_p_value_that_no_replicate_can_give_says_so(monkeypatch):
+    monkeypatch.setattr(api_tail, "ks_p_value", lambda *_, **__: float("nan"))
+    found = critnb.tail(discrete_power_law(2.5, 500, xmin=1, seed=6), p_replicates=2)
+    assert "p: no sample of the fitted law has a tail" in found.headline()
+    assert found.fit.available
 
 
 def test_multistep_regression_recovers_m_from_a_tenth_of_the_events():
@@ -140,7 +155,28 @@ def test_exponents_are_those_of_the_avalanches_that_touch_no_edge():
     assert critnb.tail(sizes, of="duration").alpha.value == pytest.approx(found.alpha_D.value)
     assert critnb.crackling(sizes, bootstrap_reps=50).gamma.value == pytest.approx(found.gamma.value, nan_ok=True)
     eight = critnb.exponents(x, adjacency="ADJ_8N", bootstrap_reps=50)
-    assert eight.real.n_avalanches == len(critnb.avalanches(x, adjacency=Adjacency.ADJ_8N)) < len(sizes)
+    others = critnb.avalanches(x, adjacency=Adjacency.ADJ_8N)
+    assert eight.real.n_avalanches == len(others) < len(sizes)
+    for given in (None, Adjacency.ADJ_8N):
+        assert critnb.exponents(others, adjacency=given, bootstrap_reps=2).real.n_avalanches == len(others)
+    for estimator in (critnb.exponents, critnb.crackling):
+        with pytest.raises(ParamsError, match="found with ADJ_8N; give the events to have ADJ_4N"):
+            estimator(others, adjacency="ADJ_4N")
+
+
+def test_crackling_alone_is_that_of_all_exponents():
+    x = bernoulli(0.38, (100, 8, 120), seed=9)
+    alone, among = critnb.crackling(x, bootstrap_reps=50), critnb.exponents(x, bootstrap_reps=50)
+    assert repr(alone.gamma) == repr(among.gamma)
+    assert alone.gamma.null == among.gamma.null != alone.gamma.value
+    assert alone.r2 == among.real.crackling.r2
+
+
+def test_a_null_that_is_not_available_says_why():
+    found = critnb.crackling(bernoulli(0.35, (30, 8, 120), seed=9), bootstrap_reps=50).gamma
+    assert np.isfinite(found.ci_low)
+    assert np.isnan(found.null)
+    assert "null: 7 of the real raster's durations have at least" in found.reason
 
 
 def test_real_and_permuted_exponents_stand_on_one_support():
@@ -163,6 +199,11 @@ def test_a_population_has_exponents_though_it_has_one_row():
         (lambda: critnb.null_replicate(TOY, null="NULL_TOKEN_SHUFFLE_INPUT"), "does not act on rasters"),
         (lambda: critnb.null_replicate(TOY, null="shuffle"), "null: 'shuffle' is none of"),
         (lambda: critnb.branching(TOY, null_replicates=1), "null_replicates: 1 is too few"),
+        (lambda: critnb.tail([1, 2, 3], of="nonsense"), "of: 'nonsense' is none of size, duration"),
+        (lambda: critnb.tail(critnb.avalanches(TOY), of="area"), "of: 'area' is none of"),
+        (lambda: critnb.tail([1, 2, 3], xmin=1, p_replicates=20), "the p-value repeats the choice of xmin"),
+        (lambda: critnb.tail([1, 2, 3], p_replicates=1), "p_replicates: 1 is too few"),
+        (lambda: critnb.crackling(TOY, bootstrap_reps=1), "bootstrap_reps: 1 is too few"),
         (lambda: critnb.multistep(TOY, along="space"), "along: 'space' is none of tokens, depth"),
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from models import loaded, save, tiny_llama
 
 import critnb
@@ -49,7 +52,7 @@ def test_thresholds_of_activations_equal_those_of_sorting_everything(spike_def, 
     np.testing.assert_array_equal(found.layers["fitted_events"], wanted)
     events = (score(u, fitted, spike_def) > np.array(tau)[:, None] * (1 + 1e-6)).sum(axis=-1).transpose(0, 2, 1)
     assert abs(found.counts.astype(int) - events).sum() <= 1  # mu and sigma are stored as float32
-    assert (found.held_out, found.events.n_units) == (held_out, 16)
+    assert (found.from_reference, found.events.n_units) == (held_out, 16)
     again = critnb.extract_activations(u, tau=found.tau, calibration=found.calibration, spike_def=spike_def)
     np.testing.assert_array_equal(again.counts, found.counts)
     np.testing.assert_allclose(again.layers["rate"], found.counts.mean(axis=(0, 2)) / 16)
@@ -74,7 +77,11 @@ def test_moments_given_are_the_moments_used():
         (np.full((2, 5, 3, 4), "a"), {"tau": 1}, "values are str"),
         (np.zeros((2, 5, 3, 4)), {"tau": 1, "reference": np.zeros((2, 5, 3, 5))}, "layers and units"),
         (np.zeros((2, 5, 3, 4)), {"target_rate": 0.1}, "layer 0 has no SPIKE_ONE_SIDED_POS event above tau0 = 2.5"),
-        (activations(4), {"target_rate": 0.001, "tau0": 1.5}, "expected events, fewer than 50"),
+        (
+            activations(4),
+            {"target_rate": 0.001, "tau0": 1.5},
+            "expected SPIKE_ONE_SIDED_POS events, at least 50 are needed",
+        ),
     ],
 )
 def test_activations_that_cannot_be_used_are_refused(u, options, words):
@@ -110,7 +117,7 @@ def test_a_text_gives_what_the_stages_passes_give(model):
     np.testing.assert_allclose(found.tau, thresholds.tau[0, 0], rtol=1e-4)
     counts = extract(passes, found.tokens, reference.calibration, found.tau[None, None], (ONE,), setting)
     np.testing.assert_array_equal(found.counts, counts[0, 0])
-    assert found.held_out
+    assert found.from_reference
     assert "gain 1.3" in repr(found)
     assert critnb.branching(found, null_replicates=5, bootstrap_reps=5).events is found.events
 
@@ -130,13 +137,47 @@ def test_a_text_can_be_its_own_reference(model):
     off = (alone.layers["target_events"] - alone.layers["fitted_events"]).to_numpy()
     assert ((off >= 0) & (off < alone.layers["ties"])).all()  # equal bytes tie in the first layers
     np.testing.assert_array_equal(alone.counts.sum(axis=(0, 2)), alone.layers["fitted_events"])
-    assert not alone.held_out
+    assert "tau from these windows" in alone.headline()
+    same = critnb.calibrate(model, TEXTS, seq_len=32)
+    by_reference = critnb.extract(model, TEXTS, target_rate=0.05, seq_len=32, gain=0.7, spike_def=TWO, reference=same)
+    np.testing.assert_array_equal(by_reference.counts, alone.counts)
+    assert "tau from the reference" in by_reference.headline()  # the windows are the same, so not "others"
     moments = critnb.extract(
         model, TEXTS, target_rate=0.05, seq_len=32, gain=0.7, spike_def=TWO, reference=alone.calibration
     )
     np.testing.assert_array_equal(moments.counts, alone.counts)
     ids = critnb.extract(model, alone.tokens, tau=alone.tau, reference=alone.calibration, gain=0.7, spike_def=TWO)
     np.testing.assert_array_equal(ids.counts, alone.counts)
+
+
+@pytest.mark.parametrize("form", [np.ndarray.tolist, torch.tensor, lambda ids: ids.astype(np.uint16), tuple])
+def test_token_ids_in_any_form_are_the_same_windows(model, form):
+    ids = critnb.extract(model, TEXTS, tau=2.0, seq_len=32).tokens
+    found = critnb.extract(model, form(ids), tau=2.0, seq_len=32)
+    np.testing.assert_array_equal(found.tokens, ids)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ([1, 2, 3], r"list is no text; give .* token ids \[N, T\]"),
+        (np.arange(5), "ndarray is no text"),
+        ([[1, 2, 3], [4, 5]], "rows of one length"),
+        (np.ones((2, 9)), "whole token ids"),
+        (np.ones((0, 9), dtype=int), "ndarray is no text"),
+        (["words", 3], "list is no text"),
+        (None, "NoneType is no text"),
+        (iter(TEXTS), "no text; give a string, a list of strings"),
+        ([[0, 99999]], "lie in 0..99999; the model's lie in 0..256"),
+        ([[0, -1]], "lie in -1..0"),
+        (Path("text") / "mine.txt", "'text/mine.txt' is a path; give what stands there"),
+        ([Path("mine.txt")], "'mine.txt' is a path"),
+    ],
+)
+def test_what_is_no_text_is_not_read_as_one(model, text, words):
+    for call in (lambda: critnb.calibrate(model, text), lambda: critnb.extract(model, text, tau=1.0)):
+        with pytest.raises(DataError, match=words):
+            call()
 
 
 def test_leading_tokens_can_be_left_out(model):
@@ -151,11 +192,16 @@ def test_leading_tokens_can_be_left_out(model):
     [
         ("short", {"tau": 1, "seq_len": 32}, DataError, "6 tokens make no window of 32"),
         ([], {"tau": 1}, DataError, "0 tokens make no window"),
+        ("", {"tau": 1}, DataError, "make no window of 2"),
+        (TEXTS, {"tau": 1, "seq_len": 0}, ParamsError, "seq_len: 0 is too short"),
+        (TEXTS, {"tau": 1, "seq_len": -8}, ParamsError, "seq_len: -8 is too short"),
+        (TEXTS, {"tau": 1, "seq_len": 1}, ParamsError, "seq_len: 1 is too short"),
+        ([[5, 6, 7, 8]], {"tau": 1, "seq_len": 2}, ParamsError, "windows already, of 4 tokens"),
         (TEXTS, {"tau": 1, "seq_len": 65}, ParamsError, "longer than the model's context of 64"),
         (TEXTS, {"tau": 1, "seq_len": 8, "burn_in_tokens": 7}, ParamsError, "leaves fewer than 2 of the 8"),
         (TEXTS, {"tau": 1, "gain": -1}, ParamsError, "gain: -1"),
         (TEXTS, {"tau": 1, "intervention": "MLP"}, ParamsError, "intervention: 'MLP' is none of"),
-        (TEXTS, {"target_rate": 1e-4}, DataError, "expected events|has no"),
+        (TEXTS, {"target_rate": 1e-4}, DataError, "at least 50 are needed|has no"),
     ],
 )
 def test_a_text_that_cannot_be_measured_is_refused(model, text, options, error, words):

@@ -60,6 +60,7 @@ def test_what_a_type_checker_reads_is_what_is_imported():
     assert declared == critnb._HOMES
 
 
+@pytest.mark.slow
 def test_the_readme_s_snippet_runs_as_it_stands():
     section = (PACK_ROOT / "README.md").read_text(encoding="utf-8").partition("\n## As a library\n")[2]
     snippet = re.findall(r"^```python\n(.*?)^```$", section.partition("\n## ")[0], flags=re.DOTALL | re.MULTILINE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +11,12 @@ from made import MODEL, made
 
 import critnb
 from critnb.canon import CANON, DatasetRole, Intervention, ModelRole, SpikeDef, Stage
+from critnb.cli import _parser
 from critnb.errors import DataError, DependencyError, IntegrityError, ParamsError
 from critnb.gates import Gate
 from critnb.lattice import Condition, ConditionTable, Raster
 from critnb.runs import RunStore
+from critnb.stages import named
 
 GATE = Gate.judge("a number", passed=True, value=2.0, condition="above one")
 OUT = CANON.OUTPUT
@@ -53,18 +57,35 @@ def run(store):
 
 def test_a_run_is_found_by_stage_id_and_path(store, run, monkeypatch):
     assert run.stage is Stage.S05
-    for name in (run.run_id, run.path, str(run.path)):
-        assert critnb.open_run(name, runs_dir=store.root if name == run.run_id else None).path == run.path
     monkeypatch.chdir(store.root.parent)
-    assert critnb.open_run(run.run_id).run_id == critnb.open_run("S05", role="BASE").run_id == run.run_id
-    assert critnb.list_runs()["stage"].tolist() == ["S01", "S03", "S05"]
+    relative = run.path.relative_to(store.root.parent)
+    for name in (run.path, str(run.path), relative):
+        assert critnb.open_run(name).path == run.path
+    for name in (run.run_id, "S05"):
+        assert critnb.open_run(name, runs_dir="runs").path == run.path
+    assert critnb.list_runs("runs")["stage"].tolist() == ["S01", "S03", "S05"]
 
 
-def test_the_newest_run_of_a_role_is_meant(store):
+def test_the_newest_run_of_a_stage_is_meant(store):
+    newer = made(store, Stage.S05, params={"events": {"tau0": 3.0}})
+    assert critnb.open_run("S05", runs_dir=store.root).run_id == newer.run_id
+
+
+def test_where_several_roles_have_run_one_has_to_be_named(store, run):
     other = made(store, Stage.S05, role="INSTRUCT", params={"events": {"tau0": 3.0}})
-    assert critnb.open_run("S05", runs_dir=store.root).run_id == other.run_id
-    assert critnb.open_run("S05", runs_dir=store.root, role="BASE").run_id != other.run_id
-    assert critnb.open_run("S05", runs_dir=store.root, role="INSTRUCT").role == "INSTRUCT"
+    with pytest.raises(ParamsError, match='several model roles; give role="BASE" or role="INSTRUCT"'):
+        critnb.open_run("S05", runs_dir=store.root)
+    assert critnb.open_run("S05", runs_dir=store.root, role="BASE").run_id == run.run_id
+    found = critnb.open_run("S05", runs_dir=store.root, role="INSTRUCT")
+    assert (found.run_id, found.role) == (other.run_id, "INSTRUCT")
+
+
+def test_a_run_over_all_roles_is_of_each_of_them(store, run):
+    other = made(store, Stage.S05, role="INSTRUCT", params={"events": {"tau0": 3.0}})
+    joined = made(store, Stage.S07, upstream=[run.run, other], roles=["BASE", "INSTRUCT"])
+    for role in (None, "BASE", "INSTRUCT"):
+        assert critnb.open_run("S07", runs_dir=store.root, role=role).run_id == joined.run_id
+    assert set(critnb.list_runs(store.root)["role"]) == {"BASE", "INSTRUCT", "BASE+INSTRUCT"}
 
 
 def test_tables_figures_and_gates(run):
@@ -83,8 +104,17 @@ def test_tables_figures_and_gates(run):
 
 def test_upstream_goes_as_far_as_the_chain(run):
     assert run.upstream("S03").upstream("S01").run_id == run.upstream("S01").run_id
-    with pytest.raises(DependencyError, match="was made from no run of S02; it was made from RUN_S03"):
+    with pytest.raises(
+        DependencyError, match="was made from no run of S02 that can be opened; it was made from RUN_S03"
+    ):
         run.upstream("S02")
+
+
+def test_a_run_that_is_gone_does_not_hide_the_others(run):
+    shutil.rmtree(run.upstream("S01").path)
+    assert run.upstream("S03").stage is Stage.S03
+    with pytest.raises(DependencyError, match=r"no run of S01 .*\nRUN_S01_\w+ in .* is absent"):
+        run.upstream("S01")
 
 
 def test_a_role_tells_joined_runs_apart(store):
@@ -128,7 +158,7 @@ def test_a_condition_that_is_none_or_many_is_told_with_the_choices(run):
         (lambda run: run.figure("F03", "svg"), "holds no F03 as .svg; it holds none"),
         (
             lambda run: critnb.open_run("S04", runs_dir=run.path.parent),
-            "no complete run of S04; make it with: runner.py S04",
+            "no complete run of S04; make it with: runner.py phase4_",
         ),
         (lambda run: critnb.open_run("RUN_S05_0123456789ab", runs_dir=run.path.parent), "is absent, not complete"),
         (lambda run: critnb.open_run("nonsense", runs_dir=run.path.parent), "'nonsense' is no run id"),
@@ -137,6 +167,16 @@ def test_a_condition_that_is_none_or_many_is_told_with_the_choices(run):
 def test_what_is_not_there_is_told_with_what_is(run, ask, words):
     with pytest.raises(DependencyError, match=words):
         ask(run)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("role", [None, "INSTRUCT"])
+def test_the_command_that_would_make_a_run_is_one(tmp_path, stage, role):
+    with pytest.raises(DependencyError) as caught:
+        critnb.open_run(stage, runs_dir=tmp_path, role=role)
+    asked = _parser().parse_args(str(caught.value).partition("runner.py ")[2].split())
+    assert stage in {spec.id for spec in named(asked.word)}
+    assert asked.role == role
 
 
 def test_an_unknown_role_is_refused(store):

@@ -64,13 +64,15 @@ def summary(metrics: pd.DataFrame) -> pd.DataFrame:
         rows[f"{name}_perm"] = rows[name] - 0.05
         rows[f"opt_{name}_perm_sd"] = 0.01
         rows[f"opt_{name}_ci_low"], rows[f"opt_{name}_ci_high"] = rows[name] - 0.02, rows[name] + 0.02
-    return rows.assign(opt_b_tot_shift=rows["b_tot"] - 0.03)
+    kept = rows["g"].isin((1.0, GSTAR))
+    return rows.assign(opt_b_tot_shift=rows["b_tot"] - 0.03, opt_b_tot_token_shuffle=(rows["b_tot"] - 0.07).where(kept))
 
 
 def fits(t01: pd.DataFrame) -> pd.DataFrame:
     keys = t01[["spike_def_id", "target_rate", "g"]]
     return keys.assign(
-        xmin=2.0, opt_xmax=80.0, alpha_powerlaw=2.0 + keys["g"], lambda_exponential=0.4, lognorm_mu=0.5, lognorm_sigma=1.0,
+        xmin=2.0, opt_xmax=80.0, alpha_powerlaw=2.0 + keys["g"], opt_alpha_powerlaw_ci_low=1.9 + keys["g"],
+        opt_alpha_powerlaw_ci_high=2.1 + keys["g"], lambda_exponential=0.4, lognorm_mu=0.5, lognorm_sigma=1.0,
         opt_cutoff_alpha=1.5, opt_cutoff_lambda=0.1, opt_D_cutoff_alpha=9.0,
     )  # fmt: skip
 
@@ -81,7 +83,8 @@ def exponents(t01: pd.DataFrame) -> pd.DataFrame:
     for i, (null_id, adjacency, size_def) in enumerate(itertools.product(nulls, Adjacency, SizeDef)):
         tau = keys["g"] + i
         names = {"null_id": str(null_id), "adjacency": str(adjacency), "size_def": str(size_def)}
-        parts.append(keys.assign(**names, tau_S=tau, tau_S_ci_low=tau - 0.1, tau_S_ci_high=tau + 0.1))
+        ends = {"tau_S_ci_low": tau - 0.1, "tau_S_ci_high": tau + 0.1}
+        parts.append(keys.assign(**names, tau_S=tau, **ends, xmin_S=3.0 + i))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -111,3 +114,12 @@ def make_s05(store: RunStore, raster: Raster, s03, s04):
     }
     analysis = config(analysis={"adjacency": str(Adjacency.ADJ_4N)})
     return made(store, Stage.S05, upstream=[s03, s04], files=files, config=analysis)
+
+
+def flip_a_byte(store: RunStore, artifact: str, run_id: str | None = None) -> None:
+    """Damage an artifact of a run, by default of the first."""
+    path = store.root / (run_id or store.ids()[0]) / artifact
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)

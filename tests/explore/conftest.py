@@ -3,6 +3,9 @@ from __future__ import annotations
 import pytest
 from explore import chains
 
+from critnb.explore.chain import find_chains
+from critnb.explore.state import ExplorerState
+from critnb.explore.tokens import WindowTexts
 from critnb.lattice import Raster
 from critnb.runs import RunStore
 
@@ -20,6 +23,12 @@ def whole_chain(raster, tmp_path_factory) -> RunStore:
     s04 = chains.make_s04(store, raster, s03)
     chains.make_s05(store, raster, s03, s04)
     return store
+
+
+@pytest.fixture
+def whole_state(whole_chain) -> ExplorerState:
+    """The first selection in that folder."""
+    return ExplorerState(find_chains(whole_chain.root)[0], lambda _: WindowTexts(reason="made of numbers"))
 
 
 @pytest.fixture

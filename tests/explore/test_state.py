@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from explore import chains
@@ -120,6 +122,30 @@ def test_curves_hold_the_rows_of_t01_and_the_selected_condition_its_own_branchin
     assert branching_curves(state).here["b_depth"] == float(branching_sums(counts).pooled().b_depth)
 
 
+def test_the_point_beside_the_selection_is_its_own_null_under_every_intervention(whole_chain):
+    state = state_of(whole_chain)
+    for intervention in (Intervention.MLP_GLOBAL, Intervention.ATTN_GLOBAL):
+        for null_id in RASTER_NULLS:
+            state.choose(intervention=intervention, gain=chains.GSTAR, null_id=null_id)
+            counts = state.chain.null(state.selection.condition, null_id).counts[0].astype(int) > 0
+            here = branching_curves(state).null_here
+            forward = (counts[:, :, :-1] & counts[:, :, 1:]).sum() / counts[:, :, :-1].sum()
+            upward = (counts[:, :-1] & counts[:, 1:]).sum() / counts[:, :-1].sum()
+            assert here == pytest.approx({"b_time": forward, "b_depth": upward, "b_tot": forward + upward})
+    state.choose(null_id=SHUFFLE)
+    assert np.isnan(list(branching_curves(state).null_here.values())).all()
+
+
+def test_shuffled_tokens_that_are_lost_still_have_their_b_tot_in_t01(raster, tmp_path):
+    state = state_of(chain_without_s04(raster, tmp_path))
+    state.choose(gain=chains.GSTAR, null_id=SHUFFLE)
+    curves = branching_curves(state)
+    assert curves.null_here["b_tot"] == pytest.approx(curves.here["b_tot"] - 0.07)
+    assert np.isnan(curves.null_here["b_time"])
+    state.choose(gain=0.8)
+    assert np.isnan(branching_curves(state).null_here["b_tot"])
+
+
 def test_sizes_are_of_all_windows_and_fits_those_of_t04_and_t09(whole_chain, raster):
     state = state_of(whole_chain)
     state.choose(gain=1.2)
@@ -129,7 +155,9 @@ def test_sizes_are_of_all_windows_and_fits_those_of_t04_and_t09(whole_chain, ras
     assert (curves.null.values * curves.null.counts).sum() == counts.sum()
     assert (curves["alpha_powerlaw"], curves["cutoff_alpha"], curves["xmax"]) == (3.2, 1.5, 80.0)
     real, permuted = curves.tau[NullId.NULL_NONE], curves.tau[RASTER_NULLS[0]]
-    assert (real, permuted) == (pytest.approx((1.2, 1.1, 1.3)), pytest.approx((5.2, 5.1, 5.3)))
+    assert astuple(real) == pytest.approx((1.2, 1.1, 1.3, 3.0))
+    assert astuple(permuted) == pytest.approx((5.2, 5.1, 5.3, 7.0))
+    assert astuple(curves.alpha) == pytest.approx((3.2, 3.1, 3.3, 2.0))
     state.choose(intervention=Intervention.ATTN_GLOBAL)
     assert not size_curves(state).fitted
     assert "no fits" in size_curves(state).missing
@@ -150,22 +178,22 @@ def test_rasters_alone_can_be_looked_at(rasters_only):
 
 
 def test_a_changed_artifact_is_named_not_shown(rasters_only):
-    path = rasters_only.root / rasters_only.ids()[0] / chains.result(CANON.OUTPUT.RASTER_NPZ_BASENAME)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(data)
+    chains.flip_a_byte(rasters_only, chains.result(CANON.OUTPUT.RASTER_NPZ_BASENAME))
     with pytest.raises(IntegrityError, match="is not the file that its record names"):
         state_of(rasters_only)
 
 
-def test_a_chain_that_lost_a_run_still_opens(raster, tmp_path):
+def chain_without_s04(raster, tmp_path):
     store = chains.RunStore(tmp_path / "runs")
     s03 = chains.make_s03(store, raster)
     s04 = chains.make_s04(store, raster, s03)
     chains.make_s05(store, raster, s03, s04)
     s04.path.rename(tmp_path / "gone")
-    (chain,) = find_chains(store.root)
+    return store
+
+
+def test_a_chain_that_lost_a_run_still_opens(raster, tmp_path):
+    (chain,) = find_chains(chain_without_s04(raster, tmp_path).root)
     assert set(chain.runs) == {Stage.S03, Stage.S05}
     with pytest.raises(CritnbError, match="no run of S04"):
         chain.null(raster.conditions[0], SHUFFLE)
@@ -176,3 +204,20 @@ def test_another_chain_keeps_what_it_can(whole_chain, rasters_only):
     state.choose(spike_def=TWO, row=3, picked=0)
     state.use(find_chains(rasters_only.root)[0])
     assert (state.selection.condition.spike_def_id, state.selection.row, state.selection.picked) == (TWO, 3, None)
+
+
+def test_a_menu_names_chains_by_records_alone_and_by_when_they_were_made(rasters_only):
+    chains.flip_a_byte(rasters_only, chains.result(CANON.OUTPUT.RASTER_NPZ_BASENAME))
+    (chain,) = find_chains(rasters_only.root)
+    made = chain.end.record.created_utc
+    assert chain.label == f"BASE · tiny · {chain.end.run_id} · {made[:10]} {made[11:16]} UTC"
+
+
+def test_a_damaged_chain_leaves_the_selection_where_it_is(whole_chain, rasters_only):
+    state = state_of(whole_chain)
+    before, told = (state.chain, state.selection), []
+    state.observe(lambda: told.append(1))
+    chains.flip_a_byte(rasters_only, chains.result(CANON.OUTPUT.RASTER_NPZ_BASENAME))
+    with pytest.raises(IntegrityError):
+        state.use(find_chains(rasters_only.root)[0])
+    assert ((state.chain, state.selection), told) == (before, [])

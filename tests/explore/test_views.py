@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 
+import nbformat
 import numpy as np
 import pytest
 from browser import CHROMIUM, REASON, Elements, look
@@ -18,26 +20,35 @@ from PIL import Image
 
 from critnb.canon import CANON, PACK_ROOT, Intervention, NullId
 from critnb.errors import DataError
-from critnb.explore import Explorer, explorer, live_panel, raster, raster_view, view
+from critnb.explore import Explorer, explorer, live_panel, raster, raster_view, twin, view
 from critnb.explore.inputs import Places
 from critnb.explore.pictures import NULL_WORDS
 from critnb.explore.raster import NOTHING
+from critnb.runs import RunStore
 
 NOTEBOOK = PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / "explore.ipynb"
 HEAVY = ("torch", "transformers", "datasets")
 
 
 @pytest.fixture
-def shown(monkeypatch):
+def updates(monkeypatch) -> list[str]:
+    """What displayed HTML became, in order."""
+    seen: list[str] = []
+    monkeypatch.setattr(twin, "update_display", lambda value, *, display_id: seen.append(value.data))
+    return seen
+
+
+@pytest.fixture
+def shown(monkeypatch, updates):
     """Call something that displays and return what it displayed, as bundles of media types."""
     seen: list[dict] = []
 
-    def display(value) -> None:
+    def display(value, *, display_id=None) -> None:
         bundle = {"text/html": value.data} if isinstance(value, HTML) else value._repr_mimebundle_()
         # anywidget returns the metadata too
         seen.append(bundle[0] if isinstance(bundle, tuple) else bundle)
 
-    for module in (explorer, live_panel, raster, view):
+    for module in (explorer, live_panel, raster, twin, view):
         monkeypatch.setattr(module, "display", display)
 
     def call(show, *words) -> list[dict]:
@@ -67,11 +78,12 @@ def test_exploring_needs_no_torch_until_somebody_asks_the_model(whole_chain):
 
 
 def test_the_explorer_displays_widgets_and_their_twin(whole_chain, shown):
-    widgets, twin = shown(Explorer(whole_chain.root).show)
+    looking = Explorer(whole_chain.root)
+    widgets, still = shown(looking.show)
     assert "application/vnd.jupyter.widget-view+json" in widgets
-    (attributes,) = Elements(twin["text/html"]).of_class("critnb-twin")
-    assert attributes["data-critnb-twin"]
-    assert len(pictures(twin["text/html"])) == 4
+    (attributes,) = Elements(still["text/html"]).of_class("critnb-twin")
+    assert attributes["data-critnb-twin"] == looking._view.real.twin != ""
+    assert len(pictures(still["text/html"])) == 4
 
 
 def test_controls_move_the_state_and_the_state_moves_what_is_shown(whole_chain):
@@ -117,8 +129,79 @@ def test_a_damaged_run_is_a_sentence_too(rasters_only, shown):
     path = rasters_only.root / run_id / chains.result(CANON.OUTPUT.METRICS_PARQUET_BASENAME)
     path.chmod(0o644)
     path.write_bytes(b"nothing")
-    (sentence,) = shown(Explorer(rasters_only.root).show)
+    damaged = Explorer(rasters_only.root)
+    _, still = shown(damaged.show)
+    for words in (still["text/html"], damaged._view._message.value):
+        assert "is not the file that its record names" in words
+    assert damaged._view.real.layout.display == "none"
+
+
+def two_models(raster, tmp_path, *, damage: str) -> tuple[RunStore, str]:
+    """A folder with the rasters of two models, and the run of the newer one, of which an artifact is damaged."""
+    store = RunStore(tmp_path / "runs")
+    chains.make_s03(store, raster)
+    newer = chains.make_s03(store, raster, params={"events": {"tau0": 9.0}})
+    chains.flip_a_byte(store, chains.result(damage), newer.run_id)
+    return store, newer.run_id
+
+
+def test_a_damaged_raster_does_not_hide_the_other_runs(raster, tmp_path, shown):
+    store, run_id = two_models(raster, tmp_path, damage=CANON.OUTPUT.RASTER_NPZ_BASENAME)
+    looking = Explorer(store.root)
+    sentence, widgets, still = shown(looking.show)
+    assert f"{run_id} · " in sentence["text/html"]
     assert "is not the file that its record names" in sentence["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in widgets
+    assert len(pictures(still["text/html"])) == 4
+    menu = looking._view._controls["chain"]
+    other = looking.state.chain
+    menu.value = next(chain for chain in looking.chains if chain is not other)
+    assert "is not the file that its record names" in looking._view._message.value
+    assert (menu.value, looking.state.chain) == (other, other)
+
+
+def test_from_a_run_with_damaged_numbers_one_can_go_to_another(raster, tmp_path):
+    store, run_id = two_models(raster, tmp_path, damage=CANON.OUTPUT.METRICS_PARQUET_BASENAME)
+    shows = Explorer(store.root, run=run_id)._view
+    assert shows.real.layout.display == "none"
+    menu = shows._controls["chain"]
+    menu.value = next(chain for chain in shows._chains if chain.end.run_id != run_id)
+    assert shows.real.layout.display is None
+    assert "is not the file" not in shows._message.value
+
+
+def test_a_page_shows_the_views_as_they_were_left(whole_chain, shown, updates):
+    looking = Explorer(whole_chain.root)
+    _, still = shown(looking.show)
+    assert updates == []
+    looking._view._controls["gain"].value = 0.8
+    assert "g = 0.8<" in updates[-1]
+    assert pictures(updates[-1])[0].tobytes() != pictures(still["text/html"])[0].tobytes()
+    looking._view.real.picked = 1
+    assert looking.state.window.facts(1).words() in updates[-1]
+    viewed = raster_view(np.eye(4, 6, dtype=bool))
+    (_, still) = shown(viewed._ipython_display_)
+    updates.clear()
+    viewed.widget.picked = 2
+    assert pictures(updates[-1])[0].tobytes() != pictures(still["text/html"])[0].tobytes()
+
+
+def test_in_a_kernel_many_changes_renew_the_picture_once(updates, shown, monkeypatch):
+    monkeypatch.setattr(twin, "_IDLE_SECONDS", 0.02)
+    now = ["first"]
+    still = twin.Twin(lambda: now[-1])
+
+    async def changes() -> list[int]:
+        shown(still.display)
+        for word in ("second", "third", "last"):
+            now.append(word)
+            still.renew()
+        early = len(updates)
+        await asyncio.sleep(0.2)
+        return [early, len(updates)]
+
+    assert asyncio.run(changes()) == [0, 1]
+    assert ">last<" in updates[0]
 
 
 def test_a_model_that_is_not_there_is_said_in_the_panel(whole_chain, shown):
@@ -126,15 +209,19 @@ def test_a_model_that_is_not_there_is_said_in_the_panel(whole_chain, shown):
     panel.ask("a text")
     assert "models.BASE.path: no directory" in panel._said.value
     assert panel.answer is None
-    _, twin = shown(Explorer(whole_chain.root).live, "a text")
-    assert "had not been used" in twin["text/html"]
+    unused = Explorer(whole_chain.root).live
+    _, still = shown(unused)
+    assert "had not been used" in still["text/html"]
+    _, still = shown(unused, "a text")
+    assert "had not been used" not in still["text/html"]
+    assert "models.BASE.path: no directory" in still["text/html"]
 
 
 def test_any_array_can_be_viewed_and_picked(shown):
     looked = raster_view(np.eye(4, 6, dtype=bool), tokens=list("abcdef"))
-    widget, twin = shown(looked._ipython_display_)
+    widget, still = shown(looked._ipython_display_)
     assert "application/vnd.jupyter.widget-view+json" in widget
-    assert len(pictures(twin["text/html"])) == 1
+    assert len(pictures(still["text/html"])) == 1
     heard = []
     looked.on_pick(heard.append)
     looked.widget.picked = 2
@@ -152,11 +239,16 @@ def test_text_of_tokens_cannot_become_markup_or_a_formula():
     assert len(pictures(page)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason=REASON)
 def test_the_exported_notebook_shows_pictures_without_network_and_kernel(whole_chain, tmp_path):
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    shutil.copy(NOTEBOOK, folder)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    # what is left changed by the last cell is what the page shows
+    last = "explorer.state.choose(gain=0.8, picked=None)"
+    notebook.cells.append(nbformat.v4.new_code_cell(last))
+    nbformat.write(notebook, folder / NOTEBOOK.name)
     shutil.copytree(whole_chain.root, tmp_path / "runs")
     command = [sys.executable, "-m", "nbconvert", "--to", "html", "--execute", str(folder / NOTEBOOK.name)]
     environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT), "JUPYTER_DATA_DIR": str(tmp_path / "jupyter")}
@@ -164,6 +256,7 @@ def test_the_exported_notebook_shows_pictures_without_network_and_kernel(whole_c
     page = folder / "explore.html"
     seen = look(page, tmp_path / "profile")
     assert len(Elements(seen.dom).of_class("critnb-twin")) == 3
+    assert "g = 0.8<" in seen.dom
     for picture in pictures(page.read_text(encoding="utf-8")):
         colours = picture.convert("RGB").getcolors(1 << 24)
         assert len(colours) > 20

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+import critnb
 from critnb.canon import Adjacency
-from critnb.errors import DataError
+from critnb.errors import DataError, ParamsError
+from critnb.explore import raster_view
 from critnb.explore.window import LARGEST, SINGLE, Window
 
 STRUCTURE = {Adjacency.ADJ_4N: np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]]), Adjacency.ADJ_8N: np.ones((3, 3))}
-windows = arrays(np.uint16, st.tuples(st.integers(1, 7), st.integers(1, 12)), elements=st.sampled_from([0, 0, 1, 3]))
+windows = arrays(np.uint16, st.tuples(st.integers(1, 7), st.integers(2, 12)), elements=st.sampled_from([0, 0, 1, 3]))
 
 # 1-based sites (2,2), (3,2), (3,3) of 4 tokens and 3 layers, as the science page has it
 TOY = np.zeros((3, 4), dtype=bool)
@@ -39,7 +41,8 @@ def test_the_avalanche_on_a_site_is_its_component(counts, adjacency):
         assert facts.layers == (at[0].min(), at[0].max())
         assert facts.tokens == (at[1].min(), at[1].max())
         border = np.ones(counts.shape, dtype=bool)
-        border[1:-1, 1:-1] = False
+        # a single row has no edge in depth
+        border[slice(None) if len(counts) == 1 else slice(1, -1), 1:-1] = False
         assert facts.censored == bool((component & border).any())
 
 
@@ -94,15 +97,31 @@ def test_an_empty_window_says_so():
     ("array", "says"),
     [
         (np.zeros((2, 3, 4), dtype=bool), "one window"),
-        (np.zeros((0, 4), dtype=bool), "one window"),
-        (np.zeros((3, 4)), "compare it with a threshold"),
-        (np.full((3, 4), -1), "from 0 to 65535"),
-        (np.full((3, 4), 65536), "from 0 to 65535"),
+        (np.zeros((0, 4), dtype=bool), "empty axis"),
+        (np.full((3, 4), 0.5), "fractional"),
+        (np.full((3, 4), -1), r"must lie in 0\.\.65535"),
+        (np.full((3, 4), 65536), r"must lie in 0\.\.65535"),
     ],
 )
 def test_other_arrays_are_refused(array, says):
     with pytest.raises(DataError, match=says):
         Window.of(array, adjacency=Adjacency.ADJ_4N)
+
+
+@given(windows, st.sampled_from(list(Adjacency)), st.sampled_from([np.float64, np.int64, np.uint8]))
+def test_a_view_and_the_library_see_the_same_in_the_same_array(counts, adjacency, dtype):
+    window = raster_view(counts.astype(dtype), adjacency=str(adjacency)).window
+    found = critnb.avalanches(counts.astype(dtype), adjacency=str(adjacency))
+    np.testing.assert_array_equal(window.labels, found.labels()[0])
+    frame = found.to_frame()
+    facts = [window.facts(i) for i in range(len(found))]
+    assert [one.censored for one in facts] == list(frame["touches_edge"])
+    assert [one.layers for one in facts] == list(zip(frame["l_min"], frame["l_max"], strict=True))
+
+
+def test_an_unknown_adjacency_is_the_library_s_error():
+    with pytest.raises(ParamsError, match="adjacency: 'diagonal' is none of ADJ_4N, ADJ_8N"):
+        raster_view(TOY, adjacency="diagonal")
 
 
 def test_tokens_and_ids_that_do_not_fit_are_refused():

@@ -44,7 +44,7 @@ def sound(model, tokens) -> None:
 
 
 def test_no_type_stands_in_two_rows():
-    assert len(known_model_types()) == len(set(known_model_types())) >= 50
+    assert len(known_model_types()) == len(set(known_model_types()))
 
 
 def test_every_row_is_tried():

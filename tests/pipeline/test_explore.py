@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,16 +100,14 @@ def test_what_comes_next_is_the_model_s_own_expectation(chain, live):
     assert [token.at_one for token in strong.next_tokens] != [token.at_gain for token in strong.next_tokens]
 
 
-@pytest.mark.parametrize(("gain", "near"), [(0.5, 0.8), (0.9, 1.0), (0.89, 0.8), (1.1, 1.0), (1.11, 1.2), (9.0, 1.2)])
-def test_thresholds_between_gains_are_those_of_the_nearest(chain, live, gain, near):
-    assert live.tau_gain(chain.raster.conditions[0], gain) == near
-
-
-def test_thresholds_of_another_intervention_are_its_own(chain, live):
-    other = next(c for c in chain.raster.conditions if c.intervention_id is Intervention.ATTN_GLOBAL)
-    matched = {c.gain for c in chain.raster.conditions if c.intervention_id is other.intervention_id}
-    assert live.tau_gain(other, 1.07) in matched
-    assert live.tau_gain(other, other.gain) == other.gain
+def test_every_intervention_answers_at_every_gain_and_at_gain_one_as_none(chain, live):
+    ids = live.ids(SENTENCE)
+    for condition in chain.raster.conditions:
+        if condition.intervention_id is not Intervention.MLP_GLOBAL:
+            baseline = live.answer(ids, replace(condition, intervention_id=Intervention.MLP_GLOBAL), 1.0)
+            answers = [live.answer(ids, condition, gain) for gain in (0.5, 1.0, 1.5)]
+            assert {answer.tau_gain for answer in answers} <= {1.0, condition.gain}
+            np.testing.assert_array_equal(answers[1].window.counts, baseline.window.counts)
 
 
 @pytest.mark.parametrize(("text", "says"), [("", "2 are the least"), ("word " * 100, "the model reads 64")])
@@ -175,6 +175,7 @@ def click_avalanche(notebook: Notebook, avalanche: int) -> None:
     notebook.page.mouse.click(x, y)
 
 
+@pytest.mark.slow
 @needs_lab
 def test_explore_by_hand(site, tmp_path):
     state = ExplorerState(find_chains(site.parent / "runs")[0], lambda chain: window_texts(chain, Places()))
@@ -215,6 +216,11 @@ def test_explore_by_hand(site, tmp_path):
         assert page.locator(f"{REAL} .critnb-picked").get_attribute("data-avalanche") == str(largest)
         assert picture(notebook, ".critnb-sizes") != sizes
         notebook.screenshot(tmp_path / "explorer.png")
+        # the picture that an exported page will show has followed, though nobody sees it here
+        page.wait_for_function(
+            "words => document.querySelector('.critnb-twin').textContent.includes(words)", arg=words, timeout=20_000
+        )
+        assert words in json.dumps(notebook.outputs(), ensure_ascii=False)
 
         page.locator(".critnb-live-text textarea").fill(SENTENCE)
         page.locator("button.critnb-live-run").click()

@@ -118,7 +118,7 @@ def test_fewer_windows_than_asked_for(ask, tmp_path):
 
 
 def test_too_few_expected_events_name_the_layer_the_rate_and_the_windows_needed(ask, tmp_path):
-    refused(ask(events__target_rates=[1e-4]), Exit.BAD_INPUT, "0.0001", "layer", "n_calibration to")
+    refused(ask(events__target_rates=[1e-4]), Exit.BAD_INPUT, "0.0001", "layer", "windows or more", "n_calibration")
     assert not leftovers(tmp_path)
 
 

@@ -109,7 +109,9 @@ def forge_table(folder: Path, name: str) -> tuple[str, str]:
 def test_a_forged_table_is_found_by_computing_it_again(name, altered):
     forged = []
     findings = found(altered(lambda folder: forged.append(forge_table(folder, name))))
-    assert set(findings) == {"paper", "recomputed"}
+    # the paper cites some of the tables by their digest
+    assert "recomputed" in findings
+    assert set(findings) <= {"paper", "recomputed"}
     path, column = forged[0]
     assert [line for line in findings["recomputed"] if line.startswith(f"{path}: computed again, {column} at ")]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, GCondition, Intervention
-from critnb.report.claims.evidence import Row, Sourced
+from critnb.report.claims.evidence import Row, Sourced, plain
 from critnb.report.claims.gather import RoleEvidence
 from critnb.report.claims.verdict import Judged
 
 _LEVEL = CANON.CONST.SIGNIFICANCE_LEVEL
+_CLOSE = CANON.CONST.BRANCHING_PROXIMITY_MAX
 _BASELINE = CANON.CONST.GAIN_BASELINE
+_KEY = ["spike_def_id", "target_rate"]
 _PAIRED = "opt_delta_b_tot_vs_g1"
 _PS = ("opt_delta_b_tot_p", "opt_delta_b_tot_shift_p")
 
@@ -18,9 +21,11 @@ STATEMENT = "Branching varies with the gain beyond its nulls."
 RULE = (
     "For every spike definition and rate whose g* is not g1: at g*, b_tot exceeds both raster nulls "
     f"(p < {_LEVEL:g} each, T01), and the paired 95 % interval of delta_b_tot(g*) - delta_b_tot(g1) on A_raster leaves out zero "
-    "(T06, g* on all MLPs). delta_b_tot has the null of the same counts subtracted, so a change of density alone does not "
-    "count. One contrast per condition, fixed before A_raster was looked at; all must hold (an intersection-union test), which "
-    "keeps the level without a correction. Where g* is g1 there is no contrast; without any contrast, not available."
+    "(T06, g* on all MLPs). The nulls keep the counts at each gain, but an excess scales with the density, too: thinning events "
+    "at random shrinks delta_b_tot. Held-out rates are not matched, so a change of density is part of the contrast; the change "
+    "of occupancy is shown beside it. One contrast per condition, fixed before A_raster was looked at; all must hold (an "
+    "intersection-union test), which keeps the level without a correction. One that fails decides; else one that lacks a number "
+    "makes the claim not available, as does having no contrast. The direction is not part of the rule and is counted."
 )
 
 
@@ -28,38 +33,63 @@ def judge(evidence: RoleEvidence) -> Judged:
     """Return the verdict on C2 in one role."""
     t01, t06 = evidence.tables[CANON.TABLE.T01_SUMMARY], evidence.tables[CANON.TABLE.T06_ABLATIONS]
     chosen = t06.where(g_condition=GCondition.gstar, intervention_id=Intervention.MLP_GLOBAL)
-    contrasts = chosen[chosen["g"] != _BASELINE]
-    if contrasts.empty:
-        return Judged.missing("g* is g1 in every condition: there is no contrast", t06.rows(chosen, "g"))
-    at_gstar = t01.where(opt_is_gstar=True).set_index(["spike_def_id", "target_rate"])
-    beyond = {place: _beyond_nulls(at_gstar, row) for place, row in contrasts.iterrows()}
-    varies = (contrasts[f"{_PAIRED}_ci_low"] > 0) | (contrasts[f"{_PAIRED}_ci_high"] < 0)
-    unknown = contrasts[f"{_PAIRED}_ci_low"].isna() | pd.Series(
-        {place: found is None for place, found in beyond.items()}
-    )
-    both = int((varies & pd.Series({place: bool(found) for place, found in beyond.items()})).sum())
-    rows = (*_shown(t06, contrasts), *_nulls(t01))
-    if unknown.any():
-        return Judged.missing(f"{int(unknown.sum())} of {len(contrasts)} contrasts lack an interval or a null", rows)
+    found = _contrasts(t01, t06, chosen)
+    holds, fails = found["beyond"].eq(1) & found["varies"].eq(1), found["beyond"].eq(0) | found["varies"].eq(0)
+    unknown = int((~holds & ~fails).sum())
+    rises = found[_PAIRED] * (found["g"] - _BASELINE) > 0
+    numbers = {
+        "contrasts": len(found),
+        "hold": int(holds.sum()),
+        "unknown": unknown,
+        "rise": int((holds & rises).sum()),
+        "fall": int((holds & ~rises).sum()),
+        "occupancy_low": plain(found["occupancy"].min()),
+        "occupancy_high": plain(found["occupancy"].max()),
+        "near_one_at_g1": _near_one(t01.where(opt_is_g1=True)),
+    }
+    rows = (*_shown(t06, found), *_nulls(t01))
     reason = (
-        f"{both} of {len(contrasts)} conditions with g* other than g1 change beyond their nulls; in "
-        f"{sum(map(bool, beyond.values()))} b_tot(g*) exceeds both nulls, in {int(varies.sum())} the paired interval leaves out "
-        f"zero; {len(chosen) - len(contrasts)} have g* = g1 and no contrast"
+        f"{numbers['hold']} of {len(found)} conditions with g* other than g1 change beyond their nulls: with the gain "
+        f"delta_b_tot rises in {numbers['rise']} and falls in {numbers['fall']}; {int(fails.sum())} do not, {unknown} lack an "
+        f"interval or a null; g* is g1, without a contrast, in {len(chosen) - len(found)}"
     )
-    return Judged.of(both == len(contrasts), reason, rows)
+    return Judged.of(reason, rows, numbers, failing=int(fails.sum()), missing=unknown or found.empty)
 
 
-def _beyond_nulls(at_gstar: pd.DataFrame, row: pd.Series) -> bool | None:
-    """Tell whether b_tot(g*) exceeds both nulls; None where a p-value is missing."""
-    found = at_gstar.loc[(row["spike_def_id"], row["target_rate"])]
-    ps = [found[name] for name in _PS]
-    if any(pd.isna(p) for p in ps):
-        return None
-    return bool(found["delta_b_tot"] > 0 and all(p < _LEVEL for p in ps))
+def _contrasts(t01: Sourced, t06: Sourced, chosen: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of T06 whose g* is not g1 with each clause as 1, 0 or NaN, and the occupancy minus that at g1."""
+    found = chosen[chosen["g"] != _BASELINE]
+    low, high = found[f"{_PAIRED}_ci_low"], found[f"{_PAIRED}_ci_high"]
+    by_condition = found.set_index(_KEY).index
+    at_gstar = t01.where(opt_is_gstar=True).set_index(_KEY).reindex(by_condition)
+    baseline = t06.where(g_condition=GCondition.g1).set_index(_KEY)["opt_occupancy"].reindex(by_condition)
+    return found.assign(
+        varies=((low > 0) | (high < 0)).astype(float).where(low.notna() & high.notna()),
+        beyond=_beyond_nulls(at_gstar).to_numpy(),
+        occupancy=found["opt_occupancy"] - baseline.to_numpy(),
+    )
+
+
+def _beyond_nulls(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return 1 where b_tot exceeds both nulls, 0 where it does not exceed one of them, else NaN: a number is missing."""
+    clauses = pd.DataFrame(
+        {
+            "excess": (rows["delta_b_tot"] > 0).astype(float).where(rows["delta_b_tot"].notna()),
+            **{name: (rows[name] < _LEVEL).astype(float).where(rows[name].notna()) for name in _PS},
+        }
+    )
+    return clauses.min(axis=1).where(clauses.eq(0).any(axis=1) | clauses.notna().all(axis=1), np.nan)
+
+
+def _near_one(rows: pd.DataFrame) -> int:
+    """Return in how many rows b_tot meets what S1 asks: close to one, and beyond both nulls."""
+    return int((((rows["b_tot"] - 1).abs() <= _CLOSE) & (_beyond_nulls(rows) == 1)).sum())
 
 
 def _shown(t06: Sourced, contrasts: pd.DataFrame) -> tuple[Row, ...]:
-    return t06.rows(contrasts, "g", "delta_b_tot", _PAIRED, f"{_PAIRED}_ci_low", f"{_PAIRED}_ci_high")
+    cells = ("g", "opt_occupancy", "delta_b_tot", _PAIRED, f"{_PAIRED}_ci_low", f"{_PAIRED}_ci_high")
+    baseline = t06.where(g_condition=GCondition.g1)
+    return (*t06.rows(contrasts, *cells), *t06.rows(baseline, "g", "opt_occupancy", "delta_b_tot"))
 
 
 def _nulls(t01: Sourced) -> tuple[Row, ...]:

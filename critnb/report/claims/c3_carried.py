@@ -1,4 +1,4 @@
-"""C3: g* is chosen mechanically on A_cal and carried over unchanged, with its thresholds."""
+"""C3, on provenance: g* follows mechanically from A_cal, and the artifacts carry it over unchanged, with its thresholds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, GCondition, Intervention, NullId, Stage
+from critnb.canon import CANON, GCondition, Intervention, Stage
+from critnb.report.claims.coverage import CONDITION, grid_rows, uncovered
 from critnb.report.claims.evidence import Row, Sourced
 from critnb.report.claims.gather import RoleEvidence
 from critnb.report.claims.verdict import Judged
@@ -18,27 +19,37 @@ _BASELINE = CANON.CONST.GAIN_BASELINE
 # the tie of criticality.gstar: far above rounding, far below any difference that means something
 _TIE = 1e-12
 
-STATEMENT = "g* is chosen mechanically on A_cal and carried over unchanged."
+STATEMENT = "g* follows from A_cal by a fixed rule, and every artifact carries it and its thresholds unchanged."
 RULE = (
     f"{_OUT.GSTAR_JSON_BASENAME} names the digests of the metrics and raster of A_cal as their run's record has them; argmin "
     "over the grid of |b_tot - 1|, ties to the gain closest to one and then to the smaller, taken again from those metrics, "
-    "gives the same g*; T01, T02, T03, T06 and T08 carry that g* in every row at g*; the thresholds that were used on dataset B "
-    "and those that were checked again equal the ones fitted on A_cal bit for bit; and A_cal and A_raster share no window. Each "
-    "part is a comparison of stored bytes or numbers, so nothing is tested statistically."
+    "gives the same g*; T01, T02, T03, T06 and T08 carry that g* in every row at g*, for every definition and rate; the "
+    "thresholds stored with dataset B and with the nulls are complete (every layer of every condition) and equal the ones fitted "
+    "on A_cal bit for bit; and A_cal and A_raster share no window. Each part compares stored bytes or numbers, so nothing is "
+    "tested statistically. It is a statement on artifacts: which thresholds a pass over the model used is known from the code of "
+    "that digest, not from its tables."
 )
 
 
 def judge(evidence: RoleEvidence) -> Judged:
     """Return the verdict on C3 in one role: the first part that does not hold decides."""
-    if evidence.choices.frame.empty:
-        return Judged.missing("no g* was chosen")
+    choices = evidence.choices.frame
+    numbers = {
+        "choices": len(choices),
+        **{
+            name: int(choices[name].sum()) if len(choices) else 0
+            for name in ("identified", "at_grid_edge", "crosses_one")
+        },
+    }
+    if choices.empty:
+        return Judged.of("no g* was chosen", (), numbers, failing=0, missing=1)
     broken = next(_broken(evidence), None)
-    rows = evidence.choices.rows(evidence.choices.frame, "gstar", "b_tot_at_gstar", "identified", "at_grid_edge")
+    rows = evidence.choices.rows(choices, "gstar", "b_tot_at_gstar", "identified", "at_grid_edge")
     reason = broken or (
-        f"all {len(rows)} choices follow from the metrics they name and stand unchanged in five tables; thresholds are equal "
-        "bit for bit; no window is shared"
+        f"all {len(rows)} choices follow from the metrics they name and stand unchanged in five tables; thresholds are complete "
+        "and equal bit for bit; no window is shared"
     )
-    return Judged.of(broken is None, reason, (*rows, *_digests(evidence)))
+    return Judged.of(reason, (*rows, *_digests(evidence)), numbers, failing=broken is not None)
 
 
 def _digests(evidence: RoleEvidence) -> tuple[Row, ...]:
@@ -59,12 +70,26 @@ def _broken(evidence: RoleEvidence) -> Iterator[str]:
             found["min"].equals(found["max"]) and found["min"].sort_index().equals(chosen.sort_index().rename("min"))
         ):
             yield f"{name} has another g* than {_OUT.GSTAR_JSON_BASENAME}"
+    for stage, conditions in _asked(evidence).items():
+        if absent := uncovered(evidence, stage, conditions):
+            yield f"{absent} thresholds are absent in {evidence.thresholds[stage].run_id}"
     fitted = evidence.thresholds[Stage.S02]
     for stage in (Stage.S04, Stage.S06B):
         if not same_thresholds(fitted, evidence.thresholds[stage]):
             yield f"thresholds of {evidence.thresholds[stage].run_id} differ from those fitted on A_cal"
     if np.intersect1d(evidence.windows[Stage.S02], evidence.windows[Stage.S03]).size:
         yield "A_cal and A_raster share windows"
+
+
+def _asked(evidence: RoleEvidence) -> dict[Stage, pd.DataFrame]:
+    """Return the conditions that each table of thresholds is to have: the whole grid, or g1 and g* on dataset B."""
+    grid = grid_rows(evidence.grid)
+    at_gstar = evidence.choices.frame.rename(columns={"gstar": "gain"})[CONDITION]
+    return {
+        Stage.S02: grid,
+        Stage.S04: grid,
+        Stage.S06B: pd.concat([at_gstar, at_gstar.assign(gain=_BASELINE)]),
+    }
 
 
 def _origin(evidence: RoleEvidence) -> Iterator[str]:
@@ -79,7 +104,7 @@ def _origin(evidence: RoleEvidence) -> Iterator[str]:
 
 def recomputed(grid: Sourced) -> pd.Series[float]:
     """Return g* by (spike_def_id, target_rate) from the stored metrics of the grid: the criterion, read from its words."""
-    rows = grid.where(intervention_id=Intervention.MLP_GLOBAL, null_id=NullId.NULL_NONE)
+    rows = grid_rows(grid)
     distance = (rows["b_tot"] - 1).abs()
     best = distance.groupby([rows[name] for name in _KEY]).transform("min")
     tied = rows[distance <= best + _TIE]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from critnb.canon import Claim, ModelRole
 from critnb.report.claims.evidence import Row
+
+Number = int | float
 
 
 class ClaimVerdict(StrEnum):
@@ -19,25 +21,39 @@ class ClaimVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim in one model role; ``reason`` says in words which rows decided."""
+    """A claim in one model role.
+
+    ``reason`` says in words which rows decided; ``numbers`` are the counts and ends of ranges that the rule went by, by name,
+    the same names whatever the verdict: None where there is none.
+    """
 
     verdict: ClaimVerdict
     reason: str
     rows: tuple[Row, ...] = ()
+    numbers: Mapping[str, Number | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, holds: bool, reason: str, rows: Iterable[Row]) -> Judged:
-        """Return supported where the rule holds, else not supported."""
-        return cls(ClaimVerdict.SUPPORTED if holds else ClaimVerdict.NOT_SUPPORTED, reason, tuple(rows))
-
-    @classmethod
-    def missing(cls, reason: str, rows: Iterable[Row] = ()) -> Judged:
-        """Return not available with its reason."""
-        return cls(ClaimVerdict.NOT_AVAILABLE, reason, tuple(rows))
+    def of(
+        cls,
+        reason: str,
+        rows: Iterable[Row],
+        numbers: Mapping[str, Number | None],
+        *,
+        failing: int | bool,
+        missing: int | bool = 0,
+    ) -> Judged:
+        """Return not supported where any part fails; else not available where any is missing; else supported."""
+        unmet = ClaimVerdict.NOT_AVAILABLE if missing else ClaimVerdict.SUPPORTED
+        return cls(ClaimVerdict.NOT_SUPPORTED if failing else unmet, reason, tuple(rows), numbers)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them."""
-        return {"verdict": str(self.verdict), "reason": self.reason, "rows": [row.as_dict() for row in self.rows]}
+        return {
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+            "numbers": dict(self.numbers),
+            "rows": [row.as_dict() for row in self.rows],
+        }
 
 
 @dataclass(frozen=True)
@@ -51,7 +67,7 @@ class Claimed:
 
     @property
     def verdict(self) -> ClaimVerdict:
-        """Over all roles: supported where it is in each, not supported where it is not in any one, else not available."""
+        """Over all roles: supported where it is in each; not supported where it is not in at least one; else not available."""
         verdicts = {judged.verdict for judged in self.by_role.values()}
         if ClaimVerdict.NOT_SUPPORTED in verdicts:
             return ClaimVerdict.NOT_SUPPORTED

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from critnb.canon import CANON, SpikeDef, Stage
+from critnb.canon import CANON, Criterion, ModelRole, Stage
 from critnb.errors import PaperError
-from critnb.report.claims import Claimed, RoleEvidence, Sourced
+from critnb.report.claims import Claimed, Judged, RoleEvidence, Row, Sourced
 from critnb.report.claims.evidence import plain
 from critnb.report.paper.cells import Cell, Kind, Origin, bare
 from critnb.runs import Run
@@ -112,11 +112,11 @@ def _plain(where: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class RoleView:
-    """One model role: its tables as attributes T01 to T09 and ``gstar``, its runs' records, and its name."""
+    """One model role: its tables as attributes T01 to T09 and ``gstar``, its runs' records, its verdicts, and its name."""
 
-    def __init__(self, evidence: RoleEvidence) -> None:
+    def __init__(self, evidence: RoleEvidence, claims: Mapping[str, ClaimView]) -> None:
         self.name = str(evidence.role)
-        self._evidence = evidence
+        self._evidence, self._claims = evidence, claims
         tables = {short: evidence.tables[name] for short, name in _TABLES.items() if name in evidence.tables}
         self._tables = {**tables, _GSTAR: evidence.choices}
 
@@ -124,6 +124,10 @@ class RoleView:
         if name.startswith("_") or name not in self._tables:
             raise AttributeError(f"role {self.name} has no table {name}")
         return TableView(self._tables[name])
+
+    def claim(self, short: str) -> JudgedView:
+        """Return what came of a claim (``C1``) in this role."""
+        return self._claims[short].of(self.name)
 
     def record(self, stage: str, dotted: str) -> Cell:
         """Return a field of the record of the role's run of a stage."""
@@ -151,26 +155,45 @@ def record_file(run: Run) -> File:
     return File(name, run.run_id, name, str(run.record.stage_hash), run.record.to_dict())
 
 
+class JudgedView:
+    """A claim in one role: its verdict in words; reason and numbers are fields of claims.json."""
+
+    def __init__(self, role: str, judged: Judged, file: File, place: str) -> None:
+        self.name, self.verdict = role, str(judged.verdict)
+        self._judged, self._file, self._place = judged, file, place
+
+    @property
+    def reason(self) -> Cell:
+        """Why the verdict is what it is."""
+        return self._file.field(f"{self._place}.reason")
+
+    def number(self, name: str) -> Cell:
+        """Return a number that the rule went by; raises PaperError where the claim has none of that name."""
+        return self._file.field(f"{self._place}.numbers.{name}")
+
+    @property
+    def sources(self) -> list[Row]:
+        """One row of each file that the verdict rests on."""
+        return list({(row.run_id, row.artifact): row for row in self._judged.rows}.values())
+
+
 class ClaimView:
-    """One claim; its roles' reasons are fields of claims.json."""
+    """One claim: what it says, its verdict over all roles, and what came of it in each."""
 
     def __init__(self, claimed: Claimed, file: File, place: int) -> None:
         self._claimed, self._file, self._place = claimed, file, place
         self.id = str(claimed.id).partition("_")[0]
-        self.statement, self.rule, self.verdict = claimed.statement, claimed.rule, str(claimed.verdict)
+        self.statement, self.verdict = claimed.statement, str(claimed.verdict)
 
     @property
-    def roles(self) -> Iterator[Mapping[str, Any]]:
-        """Yield each role's name, verdict, reason, and one row of each file that says so."""
-        for role, judged in self._claimed.by_role.items():
-            reason = self._file.field(f"{self._place}.roles.{role}.reason")
-            sources = {(row.run_id, row.artifact): row for row in judged.rows}
-            yield {
-                "name": str(role),
-                "verdict": str(judged.verdict),
-                "reason": reason,
-                "sources": list(sources.values()),
-            }
+    def roles(self) -> list[JudgedView]:
+        """The claim in each role."""
+        return [self.of(role) for role in self._claimed.by_role]
+
+    def of(self, role: str) -> JudgedView:
+        """Return the claim in one role."""
+        judged = self._claimed.by_role[ModelRole(role)]
+        return JudgedView(str(role), judged, self._file, f"{self._place}.roles.{role}")
 
     def rule_cell(self) -> Cell:
         """Return the rule as it stands in claims.json."""
@@ -195,17 +218,20 @@ class Facts:
 
     def names(self) -> dict[str, Any]:
         """Return the variables of the templates."""
-        views = [RoleView(each) for each in self.roles]
+        claims = [ClaimView(each, self.claims_file, place) for place, each in enumerate(self.claims)]
+        by_id = {view.id: view for view in claims}
+        views = [RoleView(each, by_id) for each in self.roles]
         return {
             "authors": list(self.authors),
             "version": self.version,
             "roles": views,
             "first": views[0],
             "both": len(views) > 1,
-            "claims": [ClaimView(each, self.claims_file, i) for i, each in enumerate(self.claims)],
-            "claim": {view.id: view for view in (ClaimView(c, self.claims_file, i) for i, c in enumerate(self.claims))},
+            "claims": claims,
+            "claim": by_id,
             "T07": TableView(self.replication) if self.replication else None,
             "replication_reason": self.replication_reason,
-            "one_sided": str(SpikeDef.SPIKE_ONE_SIDED_POS),
+            "signatures": [str(each) for each in Criterion if each.startswith("S")],
+            "falsifiers": [str(each) for each in Criterion if each.startswith("X")],
             "anchors": {name: short for short, name in _TABLES.items()},
         }

@@ -38,7 +38,7 @@ def conditions() -> list[tuple[SpikeDef, float]]:
 
 def choices() -> dict[str, Any]:
     rows = [
-        {"spike_def_id": str(kind), "target_rate": rate, "gstar": g, "b_tot_at_gstar": 0.99, "identified": rate < 3e-5,
+        {"spike_def_id": str(kind), "target_rate": rate, "gstar": g, "b_tot_at_gstar": 0.99, "identified": True,
          "at_grid_edge": False, "crosses_one": True}
         for (kind, rate), g in frames.gstar().items()
     ]  # fmt: skip
@@ -62,7 +62,8 @@ def thresholds() -> pd.DataFrame:
     rows = [
         {"intervention_id": str(Intervention.MLP_GLOBAL), "gain": g, "spike_def_id": str(kind), "target_rate": rate,
          "layer": layer, "tau": 3 + layer + g / 7, "target_events": 4000, "events": 4000 - layer, "ties": 1,
-         "achieved_rate": rate}
+         "achieved_rate": rate, "target_layer_rate": rate * (0.7 + layer / 5), "events_raster": 9000,
+         "achieved_rate_raster": rate * (0.7 + layer / 5) * (1.07 + layer / 10)}
         for (kind, rate), g, layer in product(conditions(), frames.GAINS, range(N_LAYERS))
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -89,7 +90,8 @@ def t02(role: ModelRole) -> pd.DataFrame:
              "opt_delta_b_tot_ci_low": 0.1, "opt_delta_b_tot_ci_high": 0.123, "ppl": 21.5 + (which == "gstar"),
              "g": chosen[kind, rate] if which is GCondition.gstar else 1.0, "opt_achieved_rate_mean": rate * 1.3,
              "opt_delta_b_tot_vs_g1": -0.004, "opt_delta_b_tot_vs_g1_ci_low": -0.009,
-             "opt_delta_b_tot_vs_g1_ci_high": 0.002}
+             "opt_delta_b_tot_vs_g1_ci_high": 0.002, "opt_nll_mean_vs_g1": 0.03, "opt_nll_mean_vs_g1_ci_low": 0.02,
+             "opt_nll_mean_vs_g1_ci_high": 0.05}
             for (kind, rate), which in product(conditions(), GCondition)
         ]
     )  # fmt: skip
@@ -99,7 +101,12 @@ def t02(role: ModelRole) -> pd.DataFrame:
 def t06(role: ModelRole) -> pd.DataFrame:
     table = frames.t06()
     lower, upper = (table["opt_delta_b_tot_vs_g1"] + side * 0.004 for side in (-1, 1))
-    return table.assign(model_role=str(role), opt_delta_b_tot_vs_g1_ci_low=lower, opt_delta_b_tot_vs_g1_ci_high=upper)
+    return table.assign(
+        model_role=str(role),
+        opt_delta_b_tot_vs_g1_ci_low=lower,
+        opt_delta_b_tot_vs_g1_ci_high=upper,
+        opt_occupancy=0.05 + table["g"] / 100,
+    )
 
 
 def t08(role: ModelRole) -> pd.DataFrame:
@@ -189,7 +196,7 @@ def make_runs(store: RunStore, role: ModelRole, *, windows: str = "a" * 64, left
         words = {"role": str(role), "params": _PARAMS, "constants": _CONSTANTS, "files": kept}
         return made.made(store, stage, upstream=upstream, **words, **sections)
 
-    model = {**made.MODEL, "id": f"tiny_{role.lower()}#1", "role": str(role)}
+    model = {**made.MODEL, "n_layers": N_LAYERS, "id": f"tiny_{role.lower()}#1", "role": str(role)}
     tau = results(TAU_RATE_MATCHED_PARQUET_BASENAME=thresholds())
     fitted = {**results(METRICS_PARQUET_BASENAME=grid(role), RASTER_NPZ_BASENAME=raster(0, 2)), **tau}
     s02 = publish(Stage.S02, [], fitted, model=model, datasets=slices(windows, A_cal=24))

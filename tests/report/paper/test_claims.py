@@ -47,20 +47,55 @@ def test_a_study_that_meets_every_rule_supports_every_claim_and_shows_rows(base,
         assert run.artifacts[row.artifact].sha256 == row.sha256
 
 
+def with_thresholds(evidence, stage, change):
+    table = evidence.thresholds[stage]
+    changed = {**evidence.thresholds, stage: replace(table, frame=change(table.frame.copy()))}
+    return replace(evidence, thresholds=changed)
+
+
+def c1_of(evidence, *changes):
+    for change in changes:
+        evidence = with_thresholds(evidence, Stage.S04, change)
+    return judged(evidence, Claim.C1_RATES_MATCH)
+
+
 def test_c1_one_threshold_beyond_the_gate_decides_and_is_the_row_shown(base):
-    frame = base.thresholds[Stage.S04].frame.copy()
-    frame.loc[37, "events"] = frame.loc[37, "target_events"] - 5  # the gate is max(1, 4000 / 1000) = 4
-    broken = replace(base, thresholds={**base.thresholds, Stage.S04: replace(base.thresholds[Stage.S04], frame=frame)})
-    found = judged(broken, Claim.C1_RATES_MATCH)
+    # the gate is max(1, 4000 / 1000) = 4
+    found = c1_of(base, edited("events", 3995, lambda _: [37]))
     assert found.verdict is NOT_SUPPORTED
     assert found.rows[0].values["events"] == 3995
-    frame.loc[37, "events"] = 3996
-    assert judged(broken, Claim.C1_RATES_MATCH).verdict is SUPPORTED
+    assert c1_of(base, edited("events", 3996, lambda _: [37])).verdict is SUPPORTED
 
 
-def test_c1_a_held_out_rate_beyond_the_wide_bound_decides(base):
-    broken = with_table(base, TABLE.T01_SUMMARY, edited("achieved_rate_max_abs_err", 6e-4))
-    assert judged(broken, Claim.C1_RATES_MATCH).verdict is NOT_SUPPORTED
+def test_c1_held_out_rates_are_said_and_do_not_decide(base):
+    drifted = edited("achieved_rate_raster", 5e-5, lambda f: [0])  # the first layer's target is 0.7e-5
+    found = c1_of(base, drifted)
+    assert found.verdict is SUPPORTED
+    assert found.numbers["held_out_low"] == pytest.approx(1.07)
+    assert found.numbers["held_out_high"] == pytest.approx(5 / 0.7)
+    assert "7.14 times their targets" in found.reason
+
+
+def first_condition(frame: pd.DataFrame) -> pd.Index:
+    return frame.index[(frame["gain"] == 1.1) & (frame["target_rate"] == 1e-5) & (frame.index < frame.index.max() / 2)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ([edited("events_raster", 0, lambda f: f.index)], NOT_SUPPORTED),  # no event at all on A_raster
+        ([edited("events_raster", 0, first_condition)], NOT_SUPPORTED),  # none in one condition
+        ([edited("events_raster", 0, lambda f: first_condition(f)[1:])], SUPPORTED),  # one layer of it still has some
+        ([edited("events", np.nan)], NOT_AVAILABLE),
+        ([edited("achieved_rate_raster", np.nan)], NOT_AVAILABLE),
+        ([edited("events", np.nan), edited("events", 0, lambda _: [37])], NOT_SUPPORTED),  # what fails goes before
+        ([lambda f: f[:1]], NOT_AVAILABLE),  # the rest cannot be known
+        ([lambda f: f[:0]], NOT_AVAILABLE),
+        ([lambda f: f.drop(index=40)], NOT_AVAILABLE),
+    ],
+)
+def test_c1_without_events_or_numbers_is_not_supported_or_not_available(base, changes, verdict):
+    assert c1_of(base, *changes).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -87,9 +122,64 @@ def test_c2_one_condition_that_lacks_a_clause_decides(base, table, column, value
 def test_c2_where_g_star_is_g1_there_is_no_contrast(base):
     six = judged(base, Claim.C2_BRANCHING_VARIES)
     assert "6 of 6 conditions" in six.reason  # g* is 1 in two of the eight
-    assert "2 have g* = g1" in six.reason
+    assert "g* is g1, without a contrast, in 2" in six.reason
+    assert six.numbers["contrasts"] == six.numbers["hold"] == 6
     none = judged(with_table(base, TABLE.T06_ABLATIONS, lambda frame: frame.assign(g=1.0)), Claim.C2_BRANCHING_VARIES)
     assert none.verdict is NOT_AVAILABLE
+
+
+def at_gstar_alone(frame: pd.DataFrame) -> pd.Index:
+    chosen = (frame["g_condition"] == GCondition.gstar) & (frame["intervention_id"] == Intervention.MLP_GLOBAL)
+    return frame.index[chosen & (frame["g"] != 1)]
+
+
+def c2_of(evidence, **intervals):
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        for place, (low, high) in zip(at_gstar_alone(frame), intervals["ends"], strict=False):
+            middle = (low + high) / 2
+            frame.loc[place, [f"opt_delta_b_tot_vs_g1{end}" for end in ("_ci_low", "", "_ci_high")]] = low, middle, high
+        return frame
+
+    return judged(with_table(evidence, TABLE.T06_ABLATIONS, change), Claim.C2_BRANCHING_VARIES)
+
+
+def test_c2_a_condition_that_fails_decides_before_one_that_lacks_a_number(base):
+    found = c2_of(base, ends=[(np.nan, 1.0), *[(-1.0, 1.0)] * 5])
+    assert found.verdict is NOT_SUPPORTED
+    assert found.numbers["hold"] == 0
+    assert "5 do not, 1 lack" in found.reason
+
+
+def test_c2_counts_directions_with_the_gain(base):
+    frame = base.tables[TABLE.T06_ABLATIONS].frame
+    gains = frame.loc[at_gstar_alone(frame), "g"]
+    rises = [(0.1, 0.2) if g > 1 else (-0.2, -0.1) for g in gains]
+    found = c2_of(base, ends=rises)
+    assert (found.verdict, found.numbers["rise"], found.numbers["fall"]) == (SUPPORTED, 6, 0)
+    one_other = c2_of(base, ends=[(-high, -low) if i == 0 else (low, high) for i, (low, high) in enumerate(rises)])
+    assert (one_other.numbers["rise"], one_other.numbers["fall"]) == (5, 1)
+    assert "rises in 5 and falls in 1" in one_other.reason
+
+
+def test_c2_shows_how_the_occupancy_changes(base):
+    found = judged(base, Claim.C2_BRANCHING_VARIES)
+    # the made occupancy is 0.05 + g / 100, and g* goes from 0.85 to 1.1
+    assert found.numbers["occupancy_low"] == pytest.approx(-0.0015)
+    assert found.numbers["occupancy_high"] == pytest.approx(0.001)
+    at_g1 = [row.values["opt_occupancy"] for row in found.rows if row.key.get("g_condition") == GCondition.g1]
+    assert at_g1 == pytest.approx([0.06] * 8)
+
+
+def test_c2_says_where_branching_is_near_one_at_g1_already(base):
+    def near(frame: pd.DataFrame) -> pd.DataFrame:
+        at_g1 = frame.index[frame["opt_is_g1"]]
+        frame.loc[at_g1, "b_tot"] = 0.5
+        frame.loc[at_g1[:3], "b_tot"] = [0.96, 1.04, 1.06]
+        frame.loc[at_g1[1], "opt_delta_b_tot_p"] = 0.2  # close to one, and so is its null
+        return frame
+
+    found = judged(with_table(base, TABLE.T01_SUMMARY, near), Claim.C2_BRANCHING_VARIES)
+    assert found.numbers["near_one_at_g1"] == 1
 
 
 def a_grid(gains: list[float], b_tot: list[float]) -> Sourced:
@@ -136,6 +226,22 @@ def _other_g(table):
     )
 
 
+def _fewer(stage):
+    """One layer of g* less."""
+    return lambda e: with_thresholds(e, stage, lambda f: f.drop(index=first_condition(f)[-1]))
+
+
+def _no_tau(evidence):
+    """NaN in the fit and where it was used: equal bit for bit, and no threshold."""
+    for stage in evidence.thresholds:
+        evidence = with_thresholds(evidence, stage, edited("tau", np.nan, lambda f: first_condition(f)[:1]))
+    return evidence
+
+
+def _no_rows_of_a_rate(table):
+    return lambda e: with_table(e, table, lambda f: f[f["target_rate"] > 1e-5])
+
+
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
@@ -149,6 +255,9 @@ def _other_g(table):
         (lambda e: with_table(e, TABLE.T01_SUMMARY, lambda f: f.assign(opt_is_gstar=f["g"] == 1.3)), TABLE.T01_SUMMARY),
         (_one_ulp(Stage.S06B), "differ from those fitted"),
         (_one_ulp(Stage.S04), "differ from those fitted"),
+        *((_fewer(stage), "thresholds are absent") for stage in (Stage.S02, Stage.S04, Stage.S06B)),
+        (_no_tau, "thresholds are absent"),
+        *((_no_rows_of_a_rate(table), table) for table in (TABLE.T02_GENERALIZATION, TABLE.T03_ARC, TABLE.T08_SIGNATURES)),
         (lambda e: replace(e, windows={**e.windows, Stage.S03: np.array([0, 1], np.int32)}), "share windows"),
     ],
 )  # fmt: skip
@@ -181,6 +290,47 @@ def _verdict(criterion, value, n=1):
 )  # fmt: skip
 def test_c4_verdicts_of_t08_decide(base, harm, verdict):
     assert judged(harm(base), Claim.C4_ROBUST_TO_SPIKE_DEF).verdict is verdict
+
+
+def _identified(*flags: bool):
+    """Whether g* is identified, from the first choice on."""
+
+    def change(evidence):
+        frame = evidence.choices.frame.copy()
+        frame.loc[frame.index[: len(flags)], "identified"] = flags
+        return replace(evidence, choices=replace(evidence.choices, frame=frame))
+
+    return change
+
+
+def test_c4_where_g_star_is_not_identified_its_distance_says_nothing(base):
+    apart = _verdict(Criterion.X5_DEPENDS_ON_SPIKE_DEF, "fail", 8)(base)
+    assert judged(apart, Claim.C4_ROBUST_TO_SPIKE_DEF).numbers["disagree"] == 4
+    found = judged(_identified(*[False] * 4)(apart), Claim.C4_ROBUST_TO_SPIKE_DEF)
+    assert found.verdict is NOT_AVAILABLE
+    assert found.numbers == {"rates": 4, "agree": 0, "disagree": 0, "unknown": 4}
+
+
+def test_c4_one_definition_without_an_identified_g_star_suffices(base):
+    found = judged(_identified(False)(base), Claim.C4_ROBUST_TO_SPIKE_DEF)
+    assert found.verdict is NOT_AVAILABLE
+    assert found.reason.startswith("g* and the nulls' verdict agree at 3 of 4 rates")
+    unlike = _verdict(Criterion.X1_NULL_EXPLAINS_BRANCHING, "fail")(_identified(False)(base))
+    assert judged(unlike, Claim.C4_ROBUST_TO_SPIKE_DEF).verdict is NOT_SUPPORTED
+
+
+@pytest.mark.parametrize("claim", Claim)
+def test_numbers_have_the_same_names_whatever_the_verdict(base, claim):
+    empty = {name: replace(table, frame=table.frame[:0]) for name, table in base.tables.items()}
+    nothing = replace(
+        base,
+        tables=empty,
+        choices=replace(base.choices, frame=base.choices.frame[:0]),
+        thresholds={stage: replace(each, frame=each.frame[:0]) for stage, each in base.thresholds.items()},
+    )
+    found = judged(nothing, claim)
+    assert found.verdict is NOT_AVAILABLE
+    assert set(found.numbers) == set(judged(base, claim).numbers)
 
 
 @pytest.mark.parametrize(
