@@ -251,7 +251,7 @@ def _size_words(curves: SizeCurves, null_id: NullId) -> str:
 
 def _exponent_words(name: str, exponent: Exponent) -> str:
     if not np.isfinite(exponent.value):
-        return f"{name}: not available"
+        return f"{name},\n   not available"
     low, high = exponent.low, exponent.high
     interval = f" [{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
     return f"{name},\n   from s ≥ {exponent.xmin:.0f}: {exponent.value:.2f}{interval}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from explore import chains
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from critnb.canon import Intervention, NullId, SpikeDef
@@ -38,8 +39,10 @@ def test_each_exponent_says_of_which_avalanches_and_sizes_it_is():
     (words,) = [text.get_text() for text in figure.texts]
     assert " ".join(words.split()) == (
         "α, all avalanches, from s ≥ 2: 2.18 [2.13, 2.24] τ, uncensored, from s ≥ 13: 4.08 [3.70, 4.70] "
-        "τ, uncensored, of the permuted: not available"
+        "τ, uncensored, of the permuted, not available"
     )
+    right = figure.texts[0].get_window_extent(FigureCanvasAgg(figure).get_renderer()).x1
+    assert right <= figure.bbox.x1
 
 
 def test_the_picked_size_has_no_law_s_colour():
