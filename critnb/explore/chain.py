@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,10 @@ import pandas as pd
 import yaml
 
 from critnb.canon import CANON, Adjacency, ModelRole, NullId, Stage
-from critnb.errors import CritnbError, DependencyError
+from critnb.errors import DependencyError
 from critnb.lattice import RASTER_NULLS, Condition, Raster, null_raster
 from critnb.params import Params, validate
-from critnb.runs import Run, RunStore
+from critnb.runs import Run, RunStore, ancestors
 from critnb.steps.artifacts import load_null_raster, load_raster
 
 _TABLES = (CANON.RUN_SUBDIR.TABLES, CANON.RUN_SUBDIR.TABLES_APPENDIX)
@@ -124,23 +124,9 @@ def find_chains(root: Path) -> list[Chain]:
 
 
 def _chain(store: RunStore, end: Run) -> Chain | None:
-    runs = {end.stage: end}
-    waiting = [end]
-    while waiting:
-        for run in _upstream(store, waiting.pop()):
-            if run.stage not in runs:
-                runs[run.stage] = run
-                waiting.append(run)
+    # a run that was deleted or broken: what needs it says so when it is asked for
+    runs = {run.stage: run for run in reversed([end, *ancestors(store, [end]).runs])}
     return Chain(runs) if Stage.S03 in runs else None
-
-
-def _upstream(store: RunStore, run: Run) -> Iterator[Run]:
-    for dependency in run.record.dependencies:
-        try:
-            yield store.open(dependency.run_id)
-        except CritnbError:
-            # a run that was deleted or broken: what needs it says so when it is asked for
-            continue
 
 
 def chain_of(chains: Sequence[Chain], run_id: str | None) -> Chain:
