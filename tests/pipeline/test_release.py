@@ -185,28 +185,30 @@ def test_forged_nulls_are_found_though_all_conclusions_follow_from_them(altered)
     assert {line.partition(": computed again, ")[0] for line in findings["recomputed"]} == set(forged)
 
 
-@pytest.mark.parametrize(
-    ("stage", "basename", "column"),
-    [
-        (Stage.S02, OUT.METRICS_PARQUET_BASENAME, "b_time"),
-        (Stage.S02, OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, "target_layer_rate"),
-        (Stage.S03, OUT.METRICS_PARQUET_BASENAME, "chi"),
-        (Stage.S03, OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, "achieved_rate_raster"),
-        (Stage.S04, OUT.METRICS_PARQUET_BASENAME, "b_depth"),
-        (Stage.S06B, OUT.NULL_REPLICATES_PARQUET_BASENAME, "b_depth"),
-    ],
-)
-def test_forged_numbers_of_a_raster_are_found(stage, basename, column, altered):
+OF_RASTERS = [
+    (Stage.S02, OUT.METRICS_PARQUET_BASENAME, "b_time"),
+    (Stage.S02, OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, "target_layer_rate"),
+    (Stage.S03, OUT.METRICS_PARQUET_BASENAME, "chi"),
+    (Stage.S03, OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, "achieved_rate_raster"),
+    (Stage.S04, OUT.METRICS_PARQUET_BASENAME, "b_depth"),
+    (Stage.S06B, OUT.NULL_REPLICATES_PARQUET_BASENAME, "b_depth"),
+]
+
+
+def test_forged_numbers_of_rasters_are_found(altered):
     forged = []
 
     def change(folder: Path) -> None:
-        run = run_of(folder, stage)
-        path = run.result(basename)
-        table = run.parquet(path)
-        forged.append(write_again(run, path, parquet_bytes(table.assign(**{column: table[column] * (1 - 1e-6)}))))
+        # later ones by more, since the largest difference of a file is the one that is told
+        for number, (stage, basename, column) in enumerate(OF_RASTERS, start=1):
+            run = run_of(folder, stage)
+            path = run.result(basename)
+            table = run.parquet(path)
+            moved = table.assign(**{column: table[column] * (1 - number * 1e-6)})
+            forged.append(f"{write_again(run, path, parquet_bytes(moved))}: computed again, {column} at ")
 
     lines = found(altered(change))["recomputed"]
-    assert [line for line in lines if line.startswith(f"{forged[0]}: computed again, {column} at ")]
+    assert [start for start in forged if not any(line.startswith(start) for line in lines)] == []
 
 
 def test_another_pdf_is_found(altered):
@@ -220,12 +222,10 @@ def test_another_pdf_is_found(altered):
     assert f"/{OUT.PAPER_PDF_BASENAME}: computed again, its bytes are others" in line
 
 
-@pytest.mark.parametrize("field", ["n_layers", "dtype"])
-def test_a_record_that_says_something_else_of_the_model_than_the_paper_is_found(field, altered):
+def test_a_record_that_says_something_else_of_the_model_than_the_paper_is_found(altered):
     def change(folder: Path) -> None:
         run = run_of(folder, Stage.S03)
-        other = {"n_layers": 99, "dtype": "float64"}[field]
-        write_record(run.path, replace(run.record, model={**run.record.model, field: other}))
+        write_record(run.path, replace(run.record, model={**run.record.model, "dtype": "float64"}))
 
     lines = found(altered(change))["recomputed"]
     assert any("/paper/" in line and line.endswith("is not the text that claims and tables give") for line in lines)
