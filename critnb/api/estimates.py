@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from html import escape
 from typing import ClassVar
@@ -47,16 +48,16 @@ class Estimate:
         return f"{self.value:.4g}" + (f" ({words})" if words else "")
 
 
-class Shown:
+class Shown(ABC):
     """A result that is a table: it prints as one, and a notebook shows it as one."""
 
+    @abstractmethod
     def to_frame(self) -> pd.DataFrame:
         """Return the result as a table."""
-        raise NotImplementedError
 
+    @abstractmethod
     def headline(self) -> str:
         """Return the line above the table."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{self.headline()}\n{shown(self.to_frame().dropna(axis=1, how='all'))}"

@@ -91,13 +91,6 @@ def pick(role: SliceRole, corpus: NDArray[np.int64], windows: Windows) -> Slice:
     return Slice(role, chosen.astype(np.int32), corpus[chosen])
 
 
-def check_disjoint(first: Slice, second: Slice) -> None:
-    """Raise DataError if two slices of one corpus share a window."""
-    shared = np.intersect1d(first.window_id, second.window_id)
-    if len(shared):
-        raise DataError(f"slices {first.role} and {second.role} share {len(shared)} windows, the first is {shared[0]}")
-
-
 def check_context(windows: Windows, context_length: int | None) -> None:
     """Raise ParamsError if a window is longer than the model's context."""
     if context_length is not None and windows.seq_len > context_length:
