@@ -17,7 +17,7 @@ from typing import Any
 import nbformat
 import yaml
 
-from critnb.canon import CANON, PACK_ROOT, Exit, Stage
+from critnb.canon import CANON, CODE_ROOT, PACK_ROOT, Exit, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError, by_name
 from critnb.follow import following
 from critnb.local import Local
@@ -208,7 +208,7 @@ def _kernel_environment(scratch: Path, local: Local) -> Iterator[None]:
     (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "critnb", "language": "python"}))
     changes = {
         "JUPYTER_PATH": _joined(str(scratch / "jupyter"), os.environ.get("JUPYTER_PATH")),
-        "PYTHONPATH": _joined(str(PACK_ROOT), os.environ.get("PYTHONPATH")),
+        "PYTHONPATH": _joined(str(CODE_ROOT), os.environ.get("PYTHONPATH")),
         "PYTHONHASHSEED": "0",
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         "TOKENIZERS_PARALLELISM": "false",
@@ -229,7 +229,7 @@ def _joined(first: str, rest: str | None) -> str:
 
 def keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
     """Write an executed notebook into the run, cleaned, as .ipynb and .html; raises the errors of ``write_bytes``."""
-    cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT])
+    cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT, CODE_ROOT])
     page, source = (path.relative_to(run.path).as_posix() for path in kept_notebooks(spec, run.path))
     run.write_bytes(source, to_ipynb(cleaned))
     run.write_bytes(page, to_html(cleaned))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from critnb import questions, sources
-from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage
+from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage, pack_path
 from critnb.declared import project
 from critnb.errors import CritnbError, DependencyError
 from critnb.params import Loaded
@@ -92,7 +92,7 @@ def named_constants(paths: Iterable[str]) -> dict[str, Any]:
 
 def constant_names(paths: Iterable[str], *, root: Path = PACK_ROOT) -> list[str]:
     """Return, sorted, the names of the registry's constants that sources of the pack at ``root`` name."""
-    texts = [(root / path).read_text(encoding="utf-8") for path in paths]
+    texts = [pack_path(path, root).read_text(encoding="utf-8") for path in paths]
     return sorted({name for text in texts for name in _CONSTANT.findall(text)})
 
 

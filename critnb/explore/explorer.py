@@ -7,7 +7,7 @@ from pathlib import Path
 
 from IPython.display import HTML, display
 
-from critnb.canon import CANON, PACK_ROOT
+from critnb.canon import CANON, WORK_DIR
 from critnb.errors import CritnbError
 from critnb.explore.chain import Chain, chain_of, find_chains
 from critnb.explore.inputs import Places
@@ -91,6 +91,6 @@ class Explorer:
 
 def runs_folder(given: str | Path | None) -> Path:
     """Return the folder of runs: as given from here, else of that name in the pack; by default the pack's own."""
-    path = Path(given) if given is not None else PACK_ROOT / CANON.PATH.RUNS_DIR
-    beside = PACK_ROOT / path
+    path = Path(given) if given is not None else WORK_DIR / CANON.PATH.RUNS_DIR
+    beside = WORK_DIR / path
     return (beside if not path.is_dir() and beside.is_dir() else path).resolve()

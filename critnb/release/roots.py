@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from critnb import questions, sources
-from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole
+from critnb.canon import CANON, CODE_ROOT, DatasetRole, ModelRole
 from critnb.embedded import weights_directory
 from critnb.params import Loaded, validate
 from critnb.release.opened import Opened
@@ -55,7 +55,7 @@ def _weights(run: Run, root: Path) -> Iterator[Root]:
         if source != _EMBEDDED:
             yield Root(label, (), _KNOWN)
             continue
-        folder = weights_directory(role).relative_to(PACK_ROOT).as_posix()
+        folder = weights_directory(role).relative_to(CODE_ROOT).as_posix()
         carried = _model_files(root, role, folder).identity()
         wrong = [key for key, value in run.inputs.sections["model"].items() if carried.get(key) != value]
         findings = tuple(f"{folder}: {key} is not what {run.run_id} was made from" for key in wrong)

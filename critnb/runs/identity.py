@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.canon import CANON, PACK_ROOT, Stage, pack_path
 from critnb.errors import DataError, DependencyError
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
@@ -135,12 +135,12 @@ def package_sources(names: Sequence[str], *, root: Path = PACK_ROOT) -> dict[str
     Paths are POSIX and relative to ``root``, the pack's; line ends are hashed as LF. Raises ValueError for an unknown name.
     """
     files = {path for name in names for path in _python_files(name, root)}
-    by_path = {path.relative_to(root).as_posix(): path for path in files}
+    by_path = {path.relative_to(pack_path("critnb", root).parent).as_posix(): path for path in files}
     return {key: sha256_hex(by_path[key].read_bytes().replace(b"\r\n", b"\n")) for key in sorted(by_path)}
 
 
 def _python_files(name: str, root: Path) -> Iterator[Path]:
-    base = (root / "critnb").joinpath(*name.split("."))
+    base = pack_path("critnb", root).joinpath(*name.split("."))
     if base.is_dir():
         yield from (path for path in base.rglob("*.py") if not _is_hidden(path.relative_to(base)))
     elif base.with_suffix(".py").is_file():

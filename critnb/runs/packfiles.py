@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from critnb.canon import PACK_ROOT
+from critnb.canon import CARRIED, PACK_ROOT, pack_path
 from critnb.errors import IntegrityError
 from critnb.runs.files import sha256_file
 
-_CACHE = "__pycache__"
+_NOT_OURS = frozenset({"__pycache__", CARRIED})
 # Python imports these before, or in place of, the source of the same name
 _COMPILED = frozenset({".pyc", ".pyo", ".so", ".pyd"})
 
@@ -20,8 +20,13 @@ def pack_files(names: Sequence[str], *, root: Path = PACK_ROOT) -> dict[str, Pat
     Hidden files, caches and compiled code inside a folder are left out, so that a clone and a working copy list the same;
     a hidden file that is named itself is in. A name that is not there is left out too. Raises IntegrityError for a symbolic link.
     """
-    found = {path.relative_to(root).as_posix(): path for name in names for path in _below(root / name)}
+    tops = {name: pack_path(name, root) for name in names}
+    found = {_named(name, path, top): path for name, top in tops.items() for path in _below(top)}
     return dict(sorted(found.items()))
+
+
+def _named(name: str, path: Path, top: Path) -> str:
+    return (PurePosixPath(name) / path.relative_to(top)).as_posix()
 
 
 def pack_digests(names: Sequence[str], *, root: Path = PACK_ROOT) -> dict[str, str]:
@@ -38,5 +43,5 @@ def _below(path: Path) -> Iterator[Path]:
         yield path
     elif path.is_dir():
         for entry in path.iterdir():
-            if not entry.name.startswith(".") and entry.name != _CACHE and entry.suffix.lower() not in _COMPILED:
+            if not entry.name.startswith(".") and entry.name not in _NOT_OURS and entry.suffix.lower() not in _COMPILED:
                 yield from _below(entry)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.canon import CANON, WORK_DIR, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError
 from critnb.runs.checkpoints import sweep_checkpoints
 from critnb.runs.events import EventType, mend_log
@@ -122,8 +122,11 @@ class RunStore:
 
 
 def runs_folder(given: str | Path | None = None) -> Path:
-    """Return the folder of runs that a user means, absolute: the one given, seen from here, else ``runs/`` of the pack."""
-    return Path(given).expanduser().resolve() if given is not None else PACK_ROOT / CANON.PATH.RUNS_DIR
+    """Return the folder of runs that a user means, absolute: the one given, seen from here, else ``runs/``.
+
+    That is the pack's own, and of the current folder where the package is installed.
+    """
+    return Path(given).expanduser().resolve() if given is not None else WORK_DIR / CANON.PATH.RUNS_DIR
 
 
 def located(text: str, store: RunStore) -> tuple[RunStore, str]:

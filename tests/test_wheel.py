@@ -1,0 +1,84 @@
+"""The pack as a wheel: the library, the plan of runs and a stage, without the source tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from critnb.canon import PACK_ROOT
+
+SMALL = ("--set", "windows.n_calibration=24", "--set", "windows.seq_len=64")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds what an installer would unpack, and nothing of the source tree."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(folder),
+        str(PACK_ROOT),
+    ]
+    subprocess.run([sys.executable, *build], check=True, capture_output=True, cwd=folder)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(folder / "site")
+    return folder / "site"
+
+
+def run(site: Path, *words: str, cwd: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(
+        [sys.executable, *words], env=environment, cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_lies_in_one_folder_beside_its_metadata(site: Path) -> None:
+    top = {path.name for path in site.iterdir()}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"critnb"}
+    assert not list(site.rglob("__pycache__"))
+
+
+def test_the_library_works(site: Path, tmp_path: Path) -> None:
+    script = (
+        "import critnb, json; found = critnb.branching([[0, 1, 1], [1, 0, 1]], null_replicates=5, bootstrap_reps=5);"
+        "print(json.dumps([critnb.__file__, found.to_frame().set_index('name')['value'].to_dict()]))"
+    )
+    file, values = json.loads(run(site, "-c", script, cwd=tmp_path))
+    assert Path(file).is_relative_to(site)
+    # of three occupied sites with a next token one is followed, of two with a next layer one
+    assert values["b_time"] == pytest.approx(1 / 2)
+    assert values["b_depth"] == pytest.approx(1 / 2)
+
+
+def test_it_plans_the_runs_that_the_source_tree_plans(site: Path, tmp_path: Path) -> None:
+    plan = ("all", "--params", "base.yaml", "--dry-run")
+    installed = run(site, "-m", "critnb", *plan, cwd=tmp_path).splitlines()
+    runner = str(PACK_ROOT / "runner.py")
+    tree = run(PACK_ROOT, runner, *plan, "--runs-dir", str(tmp_path / "runs"), cwd=tmp_path).splitlines()
+    # a release holds the pack's tests and benchmarks where there are any, so its id alone differs
+    assert [line for line in installed if "S08" not in line] == [line for line in tree if "S08" not in line]
+    assert sum("RUN_" in line for line in installed) == 20
+
+
+@pytest.mark.slow
+def test_it_runs_a_stage_into_the_current_folder(site: Path, tmp_path: Path) -> None:
+    run(site, "-m", "critnb", "phase1", *SMALL, cwd=tmp_path)
+    (made,) = (tmp_path / "runs").glob("RUN_S01_*")
+    sources = json.loads((made / "run_record.json").read_text())["hash_inputs"]["sources"]
+    assert {name.partition("/")[0] for name in sources} == {"critnb"}
+    run(site, "-m", "critnb", "verify", cwd=tmp_path)
