@@ -12,6 +12,7 @@ from critnb.release import integrity, tables
 from critnb.release.again import made_again
 from critnb.release.chain import chain
 from critnb.release.finding import Check, Result
+from critnb.release.notebooks import notebooks
 from critnb.release.opened import Opened
 from critnb.release.reading import DamagedError, unpack
 from critnb.release.references import references
@@ -28,6 +29,7 @@ _CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
     ("paper", references),
     ("added", made_again),
     ("tables", tables.same_rows),
+    ("notebooks", notebooks),
 )
 _RECOMPUTED = ("recomputed", tables.recomputed)
 
