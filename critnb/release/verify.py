@@ -11,6 +11,7 @@ from critnb.errors import CritnbError, DependencyError
 from critnb.release import integrity, tables
 from critnb.release.again import made_again
 from critnb.release.chain import chain
+from critnb.release.facts import facts
 from critnb.release.finding import Check, Result
 from critnb.release.notebooks import notebooks
 from critnb.release.opened import Opened
@@ -25,6 +26,7 @@ _CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
     ("records", integrity.records),
     ("params", integrity.params),
     ("chain", chain),
+    ("facts", facts),
     ("code", integrity.code),
     ("paper", references),
     ("added", made_again),
