@@ -80,6 +80,11 @@ class StageSession:
         return self._run
 
     @property
+    def own(self) -> Run:
+        """What this run holds so far, each file checked against its record when it is read: what gates are judged from."""
+        return Run(self._run.path, self._run.record, "")
+
+    @property
     def params(self) -> Params:
         """The parameters that the stage table lets this stage read."""
         return declared(self._loaded.params, self.spec.reads, self.spec.id)

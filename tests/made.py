@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,8 @@ def begun(
 
 def _write(run: PartialRun, path: str, content: Any) -> None:
     match content:
+        case Callable():
+            run.write_bytes(path, content(run))
         case bytes():
             run.write_bytes(path, content)
         case pd.DataFrame():

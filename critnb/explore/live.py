@@ -76,11 +76,11 @@ class LiveModel:
 
     def __init__(self, chain: Chain, model: LanguageModel) -> None:
         """Read calibration and thresholds of the chain; raises DependencyError where it has no run of S01."""
-        from critnb.steps import calibration
+        from critnb.steps import calibration_table
 
         self.chain = chain
         self.model = model
-        self._calibration, _ = calibration.load(chain.run(Stage.S01))
+        self._calibration, _ = calibration_table.load(chain.run(Stage.S01))
         run = chain.run(Stage.S03)
         self._tau = run.parquet(run.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
 

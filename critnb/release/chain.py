@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from critnb.canon import CANON, Stage
 from critnb.release import roots
+from critnb.release.contents import run_folder
 from critnb.release.finding import Result
 from critnb.release.opened import Opened
 from critnb.runs import Run
-from critnb.runs.record import record_path
 from critnb.stages import STAGES
 
-_OF_A_MODEL = ("weights_sha256", "tokenizer_sha256", "class", "n_layers", "d_ff")
+# the stages of a chain may run on different machines, and text that the pack carries may be the same in two Pythons
+_MAY_DIFFER_OF_A_MODEL, _MAY_DIFFER_OF_TEXT = frozenset({"device"}), frozenset({"revision"})
 _SHOWN = 12
 _NOT_UPSTREAM = (Stage.S07, Stage.S08)
 
@@ -22,7 +23,7 @@ def chain(release: Opened) -> Result:
     known = roots.of(release)
     wrong = [
         *missing(release.runs, release.paper.roles),
-        *_disagreements(release),
+        *disagreements(release.runs),
         *(finding for root in known for finding in root.findings),
     ]
     told = "; ".join(f"{root.name} ({root.said})" for root in known)
@@ -38,15 +39,15 @@ def missing(runs: Sequence[Run], roles: Sequence[str]) -> list[str]:
     ]
 
 
-def _disagreements(release: Opened) -> Iterator[str]:
+def disagreements(runs: Sequence[Run]) -> Iterator[str]:
     """Name each run that says something else than another of what must be one thing along the chain."""
     first_said: dict[str, tuple[str, Run]] = {}
-    for run in release.runs:
+    for run in runs:
         for what, found in _facts(run):
             said, by = first_said.setdefault(what, (found, run))
             if found != said:
-                record = record_path(run.path).relative_to(release.folder)
-                yield f"{record.as_posix()}: {what} is {_short(found)}, in {by.run_id} it is {_short(said)}"
+                record = f"{run_folder(run.run_id)}/{CANON.OUTPUT.RUN_RECORD_JSON}"
+                yield f"{record}: {what} is {_short(found)}, in {by.run_id} it is {_short(said)}"
 
 
 def _short(value: str) -> str:
@@ -54,11 +55,17 @@ def _short(value: str) -> str:
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    """What a run says of its model, slices and corpora, mostly digests, by what it is of."""
+    """What a run says of its model, slices and corpora, by what it is of."""
     record, sections, role = run.record, run.inputs.sections, run.inputs.who
     for facts in filter(None, (record.model, sections.get("model"))):
-        yield from ((f"{key} of {role}", str(facts[key])) for key in _OF_A_MODEL if key in facts)
+        yield from (
+            (f"{key} of {role}", str(value)) for key, value in facts.items() if key not in _MAY_DIFFER_OF_A_MODEL
+        )
     for name, facts in record.datasets.items():
-        yield f"text of {name} as {role} reads it", str(facts["slice_sha256"])
+        yield from (
+            (f"{key} of {name} as {role} reads it", str(value))
+            for key, value in facts.items()
+            if key not in _MAY_DIFFER_OF_TEXT
+        )
     for name, identity in sections.get("data", {}).items():
         yield f"corpus {name}", str(identity["content_sha256"])

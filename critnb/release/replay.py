@@ -1,4 +1,4 @@
-"""Do the work of a finished stage again, from the artifacts that lie beside it, and keep what it would have written.
+"""Do the work of a finished stage again, from the artifacts that lie beside it, and keep what it would have left.
 
 A replayed stage has the same session as ever; only its run is a stand-in that writes nothing to disk. Nothing of the
 kind needs a model: what is replayed are the stages and parts of stages that read artifacts only.
@@ -6,60 +6,90 @@ kind needs a model: what is replayed are the stages and parts of stages that rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pandas as pd
 from numpy.typing import NDArray
 
 from critnb.canon import Stage
+from critnb.gates import Gate
 from critnb.local import Local
-from critnb.runs import PartialRun, Run, RunRecord
+from critnb.runs import PartialRun, Run
 from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
 from critnb.session import StageSession
 from critnb.stages import spec_of
 
 Work = Callable[[StageSession, Run], object]
+Gates = Callable[[StageSession], list[Gate]]
 
 
-def replay(run: Run, work: Work) -> dict[str, bytes]:
-    """Return path -> bytes of what the work of a stage writes when it is done again beside the run; raises as the work."""
+@dataclass(frozen=True)
+class Again:
+    """What of a stage can be done again: its work, and its gates, by the function that its notebook calls."""
+
+    work: Work
+    gates: Gates
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a finished stage would leave when its work is done again beside it.
+
+    ``files``: bytes by path. ``metrics`` with gates, ``conditions``: what its record would say. ``shown``: its gates as
+    its notebook shows them.
+    """
+
+    files: Mapping[str, bytes]
+    metrics: Mapping[str, Any]
+    conditions: Sequence[Mapping[str, Any]]
+    shown: str
+
+
+def replay(run: Run, again: Again) -> Replayed:
+    """Do the work of a stage again beside its run, and judge its gates again; raises as the work."""
     stand_in = _StandIn(run)
     session = StageSession(spec_of(run.stage), cast(PartialRun, stand_in), Local(run.path))
-    work(session, run)
-    return stand_in.written
+    again.work(session, run)
+    shown = session.judge(*again.gates(session)).data
+    return Replayed(stand_in.written, stand_in.record.metrics, stand_in.record.conditions, shown)
 
 
-def works() -> Mapping[Stage, Work]:
-    """Return what can be done again, by stage."""
+def works() -> Mapping[Stage, Again]:
+    """Return what can be done again, by stage: of every stage in a release, its gates among it."""
     from critnb.steps import (
         analysis,
         arc_table,
+        calibration_table,
         gain_grid_table,
         generalization_table,
         nulls_table,
         paper,
         rasters_table,
         selection,
+        validation_table,
     )
 
     return {
-        Stage.S02: gain_grid_table.retabulate,
-        Stage.S02B: lambda stage, _: selection.choose(stage),
-        Stage.S03: rasters_table.retabulate,
-        Stage.S04: nulls_table.retabulate,
-        Stage.S05: lambda stage, _: analysis.analyse(stage),
-        Stage.S06B: generalization_table.retabulate,
-        Stage.S06ARC: arc_table.retabulate,
-        Stage.S07: lambda stage, _: paper.write(stage, paper.judge(stage)),
+        Stage.S00: Again(validation_table.retabulate, validation_table.gates),
+        Stage.S01: Again(calibration_table.retabulate, calibration_table.gates),
+        Stage.S02: Again(gain_grid_table.retabulate, gain_grid_table.gates),
+        Stage.S02B: Again(lambda stage, _: selection.choose(stage), selection.gates),
+        Stage.S03: Again(rasters_table.retabulate, rasters_table.gates),
+        Stage.S04: Again(nulls_table.retabulate, nulls_table.gates),
+        Stage.S05: Again(lambda stage, _: analysis.analyse(stage), analysis.gates),
+        Stage.S06B: Again(generalization_table.retabulate, generalization_table.gates),
+        Stage.S06ARC: Again(arc_table.retabulate, arc_table.gates),
+        Stage.S07: Again(lambda stage, _: paper.write(stage, paper.judge(stage)), paper.gates),
     }
 
 
 # what takes a model, or is shown and not concluded from
 NOT_REPLAYED = (
-    f"forward passes ({Stage.S01}, rasters of {Stage.S02}, {Stage.S03} and {Stage.S06B}, scores of {Stage.S06ARC}, "
-    f"shuffled tokens of {Stage.S04}), {Stage.S00}, figures, notebooks, gates"
+    f"forward passes (deviations of {Stage.S00}, mu, sigma and base rates of {Stage.S01}, rasters of {Stage.S02}, "
+    f"{Stage.S03} and {Stage.S06B}, scores of {Stage.S06ARC}, shuffled tokens of {Stage.S04}), figures, tables in notebooks"
 )
 
 
@@ -68,7 +98,7 @@ class _StandIn:
 
     def __init__(self, run: Run) -> None:
         self.run_id, self.path, self.stage = run.run_id, run.path, run.stage
-        self.record: RunRecord = run.record
+        self.record = replace(run.record, metrics={}, conditions=())
         self.written: dict[str, bytes] = {}
 
     def write_bytes(self, relative: str, data: bytes, _: str | None = None) -> None:
@@ -90,8 +120,8 @@ class _StandIn:
     def timing(self, _: str) -> Iterator[None]:
         yield
 
-    def update(self, **_: Any) -> None:
-        """The record is finished."""
+    def update(self, **sections: Any) -> None:
+        self.record = self.record.with_sections(sections)
 
     def log(self, *_: Any, **__: Any) -> None:
         """There is no log."""

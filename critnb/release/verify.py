@@ -11,7 +11,9 @@ from critnb.errors import CritnbError, DependencyError
 from critnb.release import integrity, tables
 from critnb.release.again import made_again
 from critnb.release.chain import chain
+from critnb.release.facts import facts
 from critnb.release.finding import Check, Result
+from critnb.release.notebooks import notebooks
 from critnb.release.opened import Opened
 from critnb.release.reading import DamagedError, unpack
 from critnb.release.references import references
@@ -24,10 +26,12 @@ _CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
     ("records", integrity.records),
     ("params", integrity.params),
     ("chain", chain),
+    ("facts", facts),
     ("code", integrity.code),
     ("paper", references),
     ("added", made_again),
     ("tables", tables.same_rows),
+    ("notebooks", notebooks),
 )
 _RECOMPUTED = ("recomputed", tables.recomputed)
 

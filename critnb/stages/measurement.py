@@ -37,6 +37,7 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "report.figures.panels",
             "steps.known_answers",
             "steps.validation",
+            "steps.validation_table",
         ),
         outputs=(
             *results(_OUT.MODEL_CHECKS_PARQUET_BASENAME, _OUT.KNOWN_ANSWERS_PARQUET_BASENAME),
@@ -55,7 +56,7 @@ MEASUREMENT: tuple[StageSpec, ...] = (
         uses_model=True,
         data=(DatasetRole.A,),
         reads=(*FORWARD, *CALIBRATION_SLICE, *EVENTS),
-        code=("language", "events", "steps.calibration"),
+        code=("language", "events", "steps.calibration", "steps.calibration_table"),
         outputs=results(_OUT.CALIBRATION_STATS_NPZ_BASENAME, _OUT.RATE_TARGETS_JSON_BASENAME),
     ),
     StageSpec(
@@ -76,6 +77,7 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "steps.gain_grid_table",
             "steps.conditions",
             "steps.calibration",
+            "steps.calibration_table",
         ),
         outputs=results(
             _OUT.METRICS_PARQUET_BASENAME, _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.RASTER_NPZ_BASENAME
@@ -123,6 +125,7 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "steps.gain_grid",
             "steps.gain_grid_table",
             "steps.calibration",
+            "steps.calibration_table",
             "steps.selection",
             "criticality.bootstrap",
             "criticality.gstar",
@@ -154,6 +157,7 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "steps.gain_grid",
             "steps.gain_grid_table",
             "steps.calibration",
+            "steps.calibration_table",
         ),
         outputs=results(_OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.NULL_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME),
     ),

@@ -115,6 +115,7 @@ REPORTING: tuple[StageSpec, ...] = (
             "steps.null_replicates",
             "steps.conditions",
             "steps.calibration",
+            "steps.calibration_table",
             "steps.selection",
         ),
         outputs=(
@@ -122,6 +123,7 @@ REPORTING: tuple[StageSpec, ...] = (
                 _OUT.RASTER_NPZ_BASENAME,
                 _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME,
                 _OUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME,
+                _OUT.VOCABULARY_JSON_BASENAME,
                 _OUT.NULL_REPLICATES_PARQUET_BASENAME,
                 _OUT.METRICS_PARQUET_BASENAME,
             ),

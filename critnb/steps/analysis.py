@@ -28,7 +28,7 @@ from critnb.lattice import RASTER_NULLS, Raster, marginals_exact, null_raster
 from critnb.report.assembly import finished, per_condition, t01, t06
 from critnb.report.provenance import Provenance
 from critnb.report.schema import T04, T05, T08, T09
-from critnb.report.tables import write_table
+from critnb.report.tables import load_table, write_table
 from critnb.session import StageSession
 from critnb.steps import selection
 from critnb.steps.artifacts import load_null_raster, load_raster, load_samples
@@ -48,7 +48,6 @@ class Analysis:
     raster: Raster
     permuted: Raster
     tau: pd.DataFrame
-    null_replicates: int
     choices: list[dict[str, Any]]
     gstar: Gstar
     provenance: Provenance
@@ -113,8 +112,7 @@ def analyse(stage: StageSession) -> Analysis:
     stage.conditions(raster.conditions.to_frame())
     for name, table in tables.items():
         write_table(stage.run, name, table)
-    replicates = samples[_PERM].pooled.b_tot.shape[1]
-    return Analysis(tables, summary.avalanches, raster, nulls[_PERM], tau, replicates, choices, gstar, provenance)
+    return Analysis(tables, summary.avalanches, raster, nulls[_PERM], tau, choices, gstar, provenance)
 
 
 def _sizes(stage: StageSession, raster: Raster, permuted: Raster, *, n_units: int) -> dict[int, SizeAnalysis]:
@@ -203,12 +201,13 @@ def _by_condition(table: pd.DataFrame) -> dict[tuple[str, float, float], dict[st
     return {(row["spike_def_id"], row["target_rate"], row["g"]): row for row in rows}
 
 
-def gates(analysis: Analysis) -> list[Gate]:
-    """Return the gates of S05: held marginals, and the Monte Carlo null against its closed form."""
-    table = analysis.t01
+def gates(stage: StageSession) -> list[Gate]:
+    """Return the gates of S05: held marginals, the Monte Carlo null against its closed form, and avalanches to analyse."""
+    table = load_table(stage.own, CANON.TABLE.T01_SUMMARY)
+    replicates = load_samples(stage.upstream(Stage.S04))[_PERM].pooled.b_tot.shape[1]
     kept = table["opt_perm_null_marginals_exact"] & table["opt_shift_null_marginals_exact"]
     errors = (table["b_tot_perm"] - table["opt_b_tot_perm_expected"]).abs() / (
-        table["opt_b_tot_perm_sd"] / np.sqrt(analysis.null_replicates)
+        table["opt_b_tot_perm_sd"] / np.sqrt(replicates)
     )
     return [
         Gate.judge(

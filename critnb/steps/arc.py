@@ -10,7 +10,6 @@ import pandas as pd
 
 from critnb.canon import CANON, Stage
 from critnb.criticality.answers import Answers
-from critnb.gates import Gate
 from critnb.language.choices import ChoiceScorer, EncodedQuestion, Reuse, encode, prompt_reuse
 from critnb.questions import Question
 from critnb.report.figures.f07_arc import arc_mcq
@@ -65,12 +64,11 @@ def evaluate(stage: StageSession) -> Evaluation:
     stage.save_parquet(CANON.OUTPUT.ARC_SCORES_PARQUET_BASENAME, scores)
     provenance = Provenance.of(stage.run, stage.run.record.model)
     tabulated = tabulate(stage, scores, provenance)
-    found = Evaluation(
+    stage.summary(prompt_reuse={"used": reuse.allowed, "reason": reuse.reason})
+    return Evaluation(
         tabulated.table, scores, tabulated.statistics, tabulated.chance, tabulated.n_questions, tabulated.n_skipped,
         stage.model.context_length, reuse, provenance,
     )  # fmt: skip
-    _summarise(stage, found)
-    return found
 
 
 def _ask(stage: StageSession) -> _Asked:
@@ -131,44 +129,6 @@ def _rows(asked: _Asked, gain: float, answers: Answers) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _summarise(stage: StageSession, found: Evaluation) -> None:
-    stage.summary(
-        n_questions=found.n_questions,
-        n_skipped=found.n_skipped,
-        chance=_jsonable(found.chance),
-        prompt_reuse={"used": found.reuse.allowed, "reason": found.reuse.reason},
-        by_gain={
-            f"{gain:g}": {name: _jsonable(value) for name, (value, _, _) in each.items()}
-            for gain, each in found.statistics.items()
-        },
-    )
-
-
-def _jsonable(value: float) -> float | None:
-    return None if np.isnan(value) else value
-
-
 def figure(stage: StageSession, found: Evaluation) -> Rendered:
     """Draw and write F07."""
     return save_figure(stage.run, CANON.FIGURE.F07_ARC_MCQ, arc_mcq(found.table), found.provenance)
-
-
-def gates(found: Evaluation) -> list[Gate]:
-    """Return the gates of S06ARC: every question fits the context, and the unchanged model knows more than chance."""
-    value, low, high = found.statistics[_BASELINE][ACCURACY]
-    return [
-        Gate.judge(
-            "questions within the context",
-            passed=not found.n_skipped,
-            value=f"{found.n_questions - found.n_skipped} of {found.n_questions}",
-            condition="every prompt with its longest choice fits the model's context",
-            reason=f"{found.n_skipped} are left out of every accuracy" if found.n_skipped else "",
-        ),
-        Gate.judge(
-            "accuracy by letter at g1 above chance",
-            passed=None if np.isnan(low) else low > found.chance,
-            value=value,
-            condition=f"the interval's lower end is above chance, {found.chance:.3f}",
-            reason=f"95 % interval {low:.3f} to {high:.3f}; where it is not, the answers say little about any gain",
-        ),
-    ]

@@ -1,4 +1,4 @@
-"""T03 from the stored scores of every choice and nothing else: what S06ARC writes, and what anyone can compute again."""
+"""T03 and gates from the stored scores of every choice and nothing else: what anyone can compute again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pandas as pd
 
 from critnb.canon import CANON, DatasetRole, GCondition, Stage
 from critnb.criticality.answers import Answers, with_intervals
+from critnb.gates import Gate
 from critnb.report.assembly import finished
 from critnb.report.provenance import Provenance
 from critnb.report.schema import T03
-from critnb.report.tables import write_table
+from critnb.report.tables import load_table, write_table
 from critnb.runs import Run
 from critnb.session import StageSession
 from critnb.steps import selection
@@ -49,7 +50,25 @@ def tabulate(stage: StageSession, scores: pd.DataFrame, provenance: Provenance) 
     counts = {"n_questions": n_questions - n_skipped, "opt_n_skipped": n_skipped, "opt_chance": chance}
     table = finished(_rows(stage, gstar, statistics).assign(**counts), T03, provenance)
     write_table(stage.run, CANON.TABLE.T03_ARC, table)
-    return Tabulated(table, statistics, chance, n_questions, n_skipped)
+    found = Tabulated(table, statistics, chance, n_questions, n_skipped)
+    _summarise(stage, found)
+    return found
+
+
+def _summarise(stage: StageSession, found: Tabulated) -> None:
+    stage.summary(
+        n_questions=found.n_questions,
+        n_skipped=found.n_skipped,
+        chance=_jsonable(found.chance),
+        by_gain={
+            f"{gain:g}": {name: _jsonable(value) for name, (value, _, _) in each.items()}
+            for gain, each in found.statistics.items()
+        },
+    )
+
+
+def _jsonable(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def retabulate(stage: StageSession, run: Run) -> None:
@@ -116,3 +135,27 @@ def _rows(
                     row[column if column in _REQUIRED else f"opt_{column}"] = np.nan if is_reference else value
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def gates(stage: StageSession) -> list[Gate]:
+    """Return the gates of S06ARC: every question fits the context, and the unchanged model knows more than chance."""
+    table = load_table(stage.own, CANON.TABLE.T03_ARC)
+    row = table[table["g_condition"] == str(GCondition.g1)].iloc[0]
+    answered, skipped, chance = int(row["n_questions"]), int(row["opt_n_skipped"]), float(row["opt_chance"])
+    value, low, high = (float(row[f"{ACCURACY}{end}"]) for end in ("", "_ci_low", "_ci_high"))
+    return [
+        Gate.judge(
+            "questions within the context",
+            passed=not skipped,
+            value=f"{answered} of {answered + skipped}",
+            condition="every prompt with its longest choice fits the model's context",
+            reason=f"{skipped} are left out of every accuracy" if skipped else "",
+        ),
+        Gate.judge(
+            "accuracy by letter at g1 above chance",
+            passed=None if np.isnan(low) else low > chance,
+            value=value,
+            condition=f"the interval's lower end is above chance, {chance:.3f}",
+            reason=f"95 % interval {low:.3f} to {high:.3f}; where it is not, the answers say little about any gain",
+        ),
+    ]

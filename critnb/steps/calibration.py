@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, SliceRole, Stage
+from critnb.canon import SliceRole, Stage
 from critnb.events import Calibration, RateTargets, base_rates, calibrate
-from critnb.gates import Gate
-from critnb.runs import Run
 from critnb.session import StageSession
+from critnb.steps.calibration_table import load, save
 
 
 def measure(stage: StageSession) -> tuple[Calibration, RateTargets]:
@@ -27,17 +26,8 @@ def measure(stage: StageSession) -> tuple[Calibration, RateTargets]:
     targets = RateTargets(params.events.tau0, stage.model.n_units, base, tuple(params.events.target_rates))
     length = params.windows.seq_len - params.windows.burn_in_tokens
     targets.check_feasible(windows=len(windows.tokens), tokens=length)
-    stage.save_npz(CANON.OUTPUT.CALIBRATION_STATS_NPZ_BASENAME, calibration.arrays())
-    stage.save_json(CANON.OUTPUT.RATE_TARGETS_JSON_BASENAME, targets.as_dict())
-    stage.summary(clamped_units=int(calibration.clamped.sum()))
+    save(stage, calibration, targets)
     return calibration, targets
-
-
-def load(run: Run) -> tuple[Calibration, RateTargets]:
-    """Return what S01 wrote."""
-    arrays = run.npz(run.result(CANON.OUTPUT.CALIBRATION_STATS_NPZ_BASENAME))
-    content = run.json(run.result(CANON.OUTPUT.RATE_TARGETS_JSON_BASENAME))
-    return Calibration.from_arrays(arrays), RateTargets.from_dict(content)
 
 
 def from_upstream(stage: StageSession) -> tuple[Calibration, RateTargets]:
@@ -58,25 +48,3 @@ def layer_table(calibration: Calibration, targets: RateTargets) -> pd.DataFrame:
         for rate in (targets.rates[0], targets.rates[-1]):
             columns[f"target at {rate:g}, {short}"] = targets.target(spike_def, rate)
     return pd.DataFrame(columns)
-
-
-def gates(calibration: Calibration, targets: RateTargets) -> list[Gate]:
-    """Return the gates of S01: enough expected events, and units that vary at all."""
-    rarest = targets.rarest(calibration.n_samples * targets.n_units)
-    clamped = int(calibration.clamped.sum())
-    return [
-        Gate.judge(
-            "expected events",
-            passed=rarest.enough,
-            value=f"{rarest.events:.0f}",
-            condition=f"at least {CANON.CONST.RATE_MATCH_MIN_EVENTS} in every layer, spike definition and rate",
-            reason=f"fewest: {rarest.spike_def} at {rarest.rate:g}, {calibration.n_samples} tokens",
-        ),
-        Gate.judge(
-            "units that vary",
-            passed=clamped < calibration.clamped.size,
-            value=f"{calibration.clamped.size - clamped} of {calibration.clamped.size}",
-            condition="sigma of a unit is at least EPS",
-            reason=f"{clamped} units are below and counted in the record" if clamped else "",
-        ),
-    ]

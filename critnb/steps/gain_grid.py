@@ -9,8 +9,6 @@ import pandas as pd
 from critnb.canon import CANON, Intervention, SliceRole
 from critnb.criticality.metrics import condition_metrics
 from critnb.events import RateTargets, Thresholds, match_rates
-from critnb.events.thresholds import gate
-from critnb.gates import Gate
 from critnb.language.forward import ForwardPasses, Setting
 from critnb.language.windows import Slice
 from critnb.lattice import Raster
@@ -62,24 +60,6 @@ def measure(stage: StageSession) -> Matched:
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, matched.thresholds)
     tabulate(stage, matched.raster)
     return matched
-
-
-def rate_gates(thresholds: pd.DataFrame) -> list[Gate]:
-    """Return one gate a spike definition and rate: its worst layer over all settings."""
-    judged = gate(thresholds)
-    gates = []
-    for (spike_def, rate), rows in judged.groupby(["spike_def_id", "target_rate"]):
-        worst = rows.iloc[int((rows["off"] - rows["tolerance"]).argmax())]
-        gates.append(
-            Gate.judge(
-                f"rate match, {spike_def}, {rate:g}",
-                passed=bool(rows["passed"].all()),
-                value=f"{worst['off']:g} of {worst['target_events']} events off",
-                condition=f"at most max(1, {CANON.CONST.RATE_MATCH_TOL_REL:g} of the target) in every layer and setting",
-                reason=f"worst: layer {worst['layer']} at gain {worst['gain']:g}, {worst['ties']} ties at tau",
-            )
-        )
-    return gates
 
 
 def curve(raster: Raster) -> pd.DataFrame:

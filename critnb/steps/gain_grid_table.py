@@ -1,12 +1,15 @@
-"""What S02 tells of the raster that it extracted: metrics, and how many events each threshold lets through. No model, no torch."""
+"""What S02 tells of its raster: metrics, how many events each threshold lets through, and gates. No model, no torch."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from critnb.canon import CANON, SpikeDef, Stage
 from critnb.criticality.metrics import condition_metrics
 from critnb.events import RateTargets
+from critnb.events.thresholds import gate
+from critnb.gates import Gate
 from critnb.lattice import Raster
 from critnb.runs import Run
 from critnb.session import StageSession
@@ -36,3 +39,26 @@ def retabulate(stage: StageSession, run: Run) -> None:
     fitted = stored[[name for name in stored if name in keys or name not in rates]]
     again = fitted.merge(rates, on=keys, how="right", validate="1:1")[list(stored)]
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, again)
+
+
+def gates(stage: StageSession) -> list[Gate]:
+    """Return the gates of S02: every rate is met."""
+    return rate_gates(stage.own.parquet(stage.own.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME)))
+
+
+def rate_gates(thresholds: pd.DataFrame) -> list[Gate]:
+    """Return one gate a spike definition and rate: its worst layer over all settings."""
+    judged = gate(thresholds)
+    gates = []
+    for (spike_def, rate), rows in judged.groupby(["spike_def_id", "target_rate"]):
+        worst = rows.iloc[int((rows["off"] - rows["tolerance"]).argmax())]
+        gates.append(
+            Gate.judge(
+                f"rate match, {spike_def}, {rate:g}",
+                passed=bool(rows["passed"].all()),
+                value=f"{worst['off']:g} of {worst['target_events']} events off",
+                condition=f"at most max(1, {CANON.CONST.RATE_MATCH_TOL_REL:g} of the target) in every layer and setting",
+                reason=f"worst: layer {worst['layer']} at gain {worst['gain']:g}, {worst['ties']} ties at tau",
+            )
+        )
+    return gates

@@ -1,28 +1,31 @@
-"""T02 from what S06B stores of its forward passes: rasters and likelihoods. No model, no torch."""
+"""T02 and gates from what S06B stores of its forward passes: rasters and likelihoods. No model, no torch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from critnb.canon import CANON, Stage
+from critnb.canon import CANON, GCondition, SliceRole, Stage
 from critnb.criticality.bootstrap import multinomial_weights
 from critnb.criticality.carried import Gstar, carried_over, paired_rows
+from critnb.gates import Gate
 from critnb.lattice import Raster
 from critnb.report.assembly import finished
 from critnb.report.provenance import Provenance
 from critnb.report.schema import T02
-from critnb.report.tables import write_table
+from critnb.report.tables import load_table, write_table
 from critnb.runs import Run
 from critnb.session import StageSession
 from critnb.steps import selection
 from critnb.steps.artifacts import NullSamples, load_raster
-from critnb.steps.conditions import EVENT_KEYS, layer_rates, mark
+from critnb.steps.conditions import EVENT_KEYS, events_gate, layer_rates, mark
 from critnb.steps.null_replicates import draw_replicates
 
+_MONTE_CARLO_ERRORS = 5.0
 Likelihoods = Mapping[float, NDArray[np.float64]]
 
 
@@ -74,3 +77,33 @@ def carried_rates(thresholds: pd.DataFrame) -> pd.DataFrame:
     )
     over_layers = {name: "max" if "_max_" in name else "mean" for name in layers.columns.difference(EVENT_KEYS)}
     return layers.groupby(EVENT_KEYS, as_index=False).agg(over_layers)
+
+
+def save_vocabulary(stage: StageSession, size: int) -> None:
+    """Write over how many tokens the model spreads its predictions."""
+    stage.save_json(CANON.OUTPUT.VOCABULARY_JSON_BASENAME, {"size": size})
+
+
+def gates(stage: StageSession) -> list[Gate]:
+    """Return the gates of S06B: events everywhere, the Monte Carlo null against its closed form, and that the model reads B."""
+    own = stage.own
+    table = load_table(own, CANON.TABLE.T02_GENERALIZATION)
+    spread = table["opt_b_tot_perm_sd"] / np.sqrt(stage.params.nulls.replicates)
+    errors = (table["opt_b_tot_perm"] - table["opt_b_tot_perm_expected"]).abs() / spread
+    baseline = float(table.loc[table["g_condition"] == str(GCondition.g1), "nll_mean"].iloc[0])
+    chance = math.log(own.json(own.result(CANON.OUTPUT.VOCABULARY_JSON_BASENAME))["size"])
+    return [
+        events_gate(load_raster(own), SliceRole.B_eval),
+        Gate.judge(
+            "permutation null against its closed form",
+            passed=bool(errors.max() <= _MONTE_CARLO_ERRORS),
+            value=float(errors.max()),
+            condition=f"mean over replicates within {_MONTE_CARLO_ERRORS:g} standard errors of the expectation everywhere",
+        ),
+        Gate.judge(
+            "text that the model can read",
+            passed=baseline < chance,
+            value=f"{baseline:.3f} nats/token at g1",
+            condition=f"below the {chance:.3f} of a model that finds all tokens equally likely",
+        ),
+    ]

@@ -9,14 +9,12 @@ from numpy.typing import NDArray
 from critnb.canon import CANON, Intervention, NullId, SliceRole, Stage
 from critnb.events import extract
 from critnb.events.thresholds import tau_of
-from critnb.gates import Gate
 from critnb.language.forward import Setting
 from critnb.lattice import RASTER_NULLS, Raster, token_shuffle_order
 from critnb.session import StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps.artifacts import NullSamples
 from critnb.steps.conditions import conditions_of, raster_of
-from critnb.steps.gain_grid import rate_gates
 from critnb.steps.nulls_table import NullRasters, keep
 
 
@@ -86,19 +84,3 @@ def comparison_table(stage: StageSession, samples: NullSamples) -> pd.DataFrame:
     }
     shown = ["spike_def_id", "target_rate", "intervention_id", "gain", "occupancy", "b_tot", *columns]
     return real.assign(**columns).loc[real["is_g1"] | real["is_gstar"], shown].reset_index(drop=True)
-
-
-def gates(thresholds: pd.DataFrame, kept: NullRasters) -> list[Gate]:
-    """Return the gates of S04: rates once more, and that the raster nulls kept what they must keep."""
-    return [
-        *rate_gates(thresholds),
-        *(
-            Gate.judge(
-                f"marginals kept, {null_id}",
-                passed=exact,
-                value="exact" if exact else "not exact",
-                condition="every row of the null holds the counts of the real row",
-            )
-            for null_id, exact in kept.marginals_exact.items()
-        ),
-    ]

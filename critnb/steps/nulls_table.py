@@ -1,4 +1,5 @@
-"""What S04 tells of rasters alone: thresholds counted again, replicates of both raster nulls, and those that are kept.
+"""What S04 tells of rasters alone: thresholds counted again, replicates of both raster nulls, those that are kept, and
+gates.
 
 No model, no torch.
 """
@@ -14,11 +15,13 @@ import pandas as pd
 from critnb.canon import CANON, Intervention, NullId, Stage
 from critnb.criticality.metrics import condition_metrics
 from critnb.errors import IntegrityError
+from critnb.gates import Gate
 from critnb.lattice import RASTER_NULLS, Raster, concatenate, marginals_exact, null_raster
 from critnb.runs import Run
 from critnb.session import StageSession
 from critnb.steps.artifacts import NullSamples, load_null_raster, load_raster, save_null_raster
 from critnb.steps.conditions import EVENT_KEYS
+from critnb.steps.gain_grid_table import rate_gates
 from critnb.steps.null_replicates import draw_replicates
 
 
@@ -59,11 +62,10 @@ def replicate(stage: StageSession) -> NullSamples:
 
 @dataclass(frozen=True)
 class NullRasters:
-    """One replicate of each null for the conditions at g1 and g*, their metrics, and whether marginals are exact."""
+    """One replicate of each null for the conditions at g1 and g*, and their metrics."""
 
     raster: Raster
     metrics: pd.DataFrame
-    marginals_exact: dict[NullId, bool]
 
 
 def keep(stage: StageSession, shuffled_input: Callable[[Raster], Raster]) -> NullRasters:
@@ -78,12 +80,11 @@ def keep(stage: StageSession, shuffled_input: Callable[[Raster], Raster]) -> Nul
     kept = load_raster(run).take(wanted.tolist())
     seed = stage.params.nulls.seed
     shuffled = {null_id: null_raster(kept, null_id, seed=seed) for null_id in RASTER_NULLS}
-    exact = {null_id: bool(marginals_exact(kept, raster).all()) for null_id, raster in shuffled.items()}
     everything = concatenate([*shuffled.values(), shuffled_input(kept)])
     metrics = condition_metrics(everything)
     save_null_raster(stage, everything)
     stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, metrics)
-    return NullRasters(everything, metrics, exact)
+    return NullRasters(everything, metrics)
 
 
 def retabulate(stage: StageSession, run: Run) -> None:
@@ -93,3 +94,23 @@ def retabulate(stage: StageSession, run: Run) -> None:
     check_thresholds(stage)
     replicate(stage)
     keep(stage, lambda _: shuffled)
+
+
+def gates(stage: StageSession) -> list[Gate]:
+    """Return the gates of S04: rates once more, and that the raster nulls kept what they must keep."""
+    thresholds = stage.own.parquet(stage.own.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
+    real, nulls = load_raster(stage.upstream(Stage.S03)), load_null_raster(stage.own)
+    return [*rate_gates(thresholds), *(_marginals_gate(real, nulls, null_id) for null_id in RASTER_NULLS)]
+
+
+def _marginals_gate(real: Raster, nulls: Raster, null_id: NullId) -> Gate:
+    null = nulls.take(nulls.conditions.where(null_id=null_id))
+    conditions = list(real.conditions)
+    of_real = real.take([conditions.index(each.with_null(NullId.NULL_NONE)) for each in null.conditions])
+    exact = bool(marginals_exact(of_real, null).all())
+    return Gate.judge(
+        f"marginals kept, {null_id}",
+        passed=exact,
+        value="exact" if exact else "not exact",
+        condition="every row of the null holds the counts of the real row",
+    )

@@ -102,7 +102,12 @@ def _replicated(stage: StageSession, table: pd.DataFrame | None) -> Sourced | No
     return Sourced(T07.name, table, T07.key, stage.run.run_id, path, sha256_hex(parquet_bytes(table)))
 
 
-def gates(study: Study) -> list[Gate]:
+def gates(stage: StageSession) -> list[Gate]:
+    """Return the gates of S07 from what it rests on; raises as ``judge``."""
+    return study_gates(judge(stage))
+
+
+def study_gates(study: Study) -> list[Gate]:
     """Return the gates of S07: every claim names rows, and both roles stand side by side.
 
     Templates that do not hold together end the stage before it writes; no gate is left to say so.

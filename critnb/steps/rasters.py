@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from critnb.canon import Intervention, SliceRole, Stage
 from critnb.events import extract
 from critnb.events.thresholds import tau_of
-from critnb.gates import Gate
 from critnb.language.forward import Setting
 from critnb.lattice import Condition, Raster
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
 from critnb.steps import selection
-from critnb.steps.conditions import conditions_of, events_gate, raster_of
+from critnb.steps.conditions import conditions_of, raster_of
 from critnb.steps.gain_grid import match_settings
 from critnb.steps.rasters_table import fitted_before, tabulate
 
@@ -80,8 +79,3 @@ def held_out_table(thresholds: pd.DataFrame) -> pd.DataFrame:
     grouped = thresholds.assign(ratio=ratio).groupby(["spike_def_id", "target_rate"])["ratio"]
     summary = grouped.agg(["min", "median", "max"]).reset_index()
     return summary.rename(columns={name: f"{name} of held-out / target rate" for name in ("min", "median", "max")})
-
-
-def gates(raster: Raster) -> list[Gate]:
-    """Return the gate of S03: every condition has events to analyse."""
-    return [events_gate(raster, SliceRole.A_raster)]

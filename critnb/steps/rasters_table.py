@@ -1,4 +1,4 @@
-"""What S03 tells of the raster that it extracted: metrics, and the thresholds with their held-out rates. No model, no torch."""
+"""What S03 tells of its raster: metrics, the thresholds with their held-out rates, and gates. No model, no torch."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from critnb.canon import CANON, Intervention, Stage
+from critnb.canon import CANON, Intervention, SliceRole, Stage
 from critnb.criticality.metrics import condition_metrics
+from critnb.gates import Gate
 from critnb.lattice import Raster
 from critnb.runs import Run
 from critnb.session import StageSession
 from critnb.steps import selection
 from critnb.steps.artifacts import load_raster, save_raster
-from critnb.steps.conditions import EVENT_KEYS, layer_rates, mark
+from critnb.steps.conditions import EVENT_KEYS, events_gate, layer_rates, mark
 
 _TAU = CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME
 
@@ -50,3 +51,8 @@ def retabulate(stage: StageSession, run: Run) -> None:
         thresholds = pd.concat([thresholds, others], ignore_index=True)
     gstar = selection.load(stage.upstream(Stage.S02B))
     tabulate(stage, load_raster(run), thresholds, gstar, n_units=int((run.record.model or {})["d_ff"]))
+
+
+def gates(stage: StageSession) -> list[Gate]:
+    """Return the gate of S03: every condition has events to analyse."""
+    return [events_gate(load_raster(stage.own), SliceRole.A_raster)]

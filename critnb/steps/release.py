@@ -11,7 +11,7 @@ from critnb.canon import CANON, Stage
 from critnb.errors import DependencyError
 from critnb.gates import Gate
 from critnb.release.build import Release, assemble
-from critnb.release.chain import missing
+from critnb.release.chain import disagreements, missing
 from critnb.release.contents import check_runs, closure
 from critnb.release.manifest import GENERATED, from_text
 from critnb.release.metadata import Metadata
@@ -124,7 +124,7 @@ def gates(stage: StageSession, released: Released) -> list[Gate]:
     sound = [each for each in found if not each.problem and listed.get(each.name) == each.sha256]
     again = HashingSink()
     assemble(made.runs, stage.store, made.about).write(again)
-    absent = missing(made.runs, released.paper.roles)
+    apart = [*missing(made.runs, released.paper.roles), *disagreements(made.runs)]
     warned = [f"{run.run_id}: {run.record.warnings[0]}" for run in made.runs if run.record.warnings]
     return [
         _under_version_control(),
@@ -142,10 +142,10 @@ def gates(stage: StageSession, released: Released) -> list[Gate]:
         ),
         Gate.judge(
             "the chain is whole",
-            passed=not absent,
+            passed=not apart,
             value=f"{len(made.runs)} runs",
-            condition="every stage has a run for every role of the paper, each as recorded and made by the released code",
-            reason=absent[0] if absent else "",
+            condition="every stage has a run for every role of the paper, of one model and one text, made by the released code",
+            reason=apart[0] if apart else "",
         ),
         Gate.judge(
             "runs without a warning",

@@ -94,11 +94,12 @@ def share_table(choices: list[Choice]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def gates(choices: list[Choice]) -> list[Gate]:
+def gates(stage: StageSession) -> list[Gate]:
     """Return the gates of S02B: how many choices are identified, and how many lie inside the grid."""
-    identified = sum(choice.identified for _, _, choice in choices)
-    inside = sum(not choice.at_grid_edge for _, _, choice in choices)
-    crossing = sum(choice.crosses_one for _, _, choice in choices)
+    choices = stage.own.json(stage.own.result(CANON.OUTPUT.GSTAR_JSON_BASENAME))["choices"]
+    identified = sum(choice["identified"] for choice in choices)
+    inside = sum(not choice["at_grid_edge"] for choice in choices)
+    crossing = sum(choice["crosses_one"] for choice in choices)
     return [
         Gate.judge(
             "g* identified",

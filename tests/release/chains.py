@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import nbformat
 import yaml
 from made import MODEL, PARAMS, made
 
@@ -15,7 +16,8 @@ from critnb.release.archive import Packed, Source, write_zip
 from critnb.release.build import assemble
 from critnb.release.contents import closure
 from critnb.release.metadata import Metadata
-from critnb.runs import Run, RunStore, notebook_source
+from critnb.report.notebook import clean, to_ipynb
+from critnb.runs import PartialRun, Run, RunStore, notebook_source
 from critnb.stages import STAGES, spec_of
 
 ROLES = ("BASE", "INSTRUCT")
@@ -36,8 +38,26 @@ def made_stage(
     about = {"roles": list(words["roles"])} if "roles" in words else {"role": role, "models": {role: source}}
     words.setdefault("config", yaml.safe_dump({**PARAMS, **about}).encode())
     notebook = notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec_of(stage).notebook)
-    files = {"results/numbers.json": {"stage": stage}, "notebook/n.html": b"<p>" + stage.encode(), **(more or {})}
+    files = {
+        "results/numbers.json": {"stage": stage},
+        "notebook/n.html": b"<p>" + stage.encode(),
+        f"notebook/{spec_of(stage).notebook}": executed,
+        **(more or {}),
+    }
     return made(store, stage, upstream=upstream, notebook=notebook, files=files, **words)
+
+
+def executed(run: PartialRun, gates: str = "") -> bytes:
+    """The pack's notebook of a run's stage with what its last cells show: ``gates``, HTML, if any, and how it ended."""
+    verdicts = [gate["verdict"] for gate in run.record.metrics.get("gates", [])]
+    said = f"{run.run_id}: 2 artifacts written, {verdicts.count('pass')} of {len(verdicts)} gates passed"
+    notebook = nbformat.read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec_of(run.stage).notebook, as_version=4)
+    for cell in notebook.cells:
+        if "stage.judge(" in cell.source:
+            cell.outputs = [nbformat.v4.new_output("execute_result", {"text/html": gates, "text/plain": "<HTML>"})]
+        if "stage.finish()" in cell.source:
+            cell.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": repr(said)})]
+    return to_ipynb(clean(notebook, roots=[]))
 
 
 def chain(

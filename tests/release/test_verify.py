@@ -22,6 +22,7 @@ from critnb.params import load
 from critnb.release import tables
 from critnb.release.manifest import from_text, to_text
 from critnb.release.reading import unpack
+from critnb.release.replay import Again
 from critnb.release.verify import verify_release
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes
@@ -30,6 +31,20 @@ from critnb.runs.record import write_record
 from critnb.session import StageSession
 
 NUMBERS = "results/numbers.json"
+CHECKS = [
+    "zip",
+    "pack",
+    "manifest",
+    "records",
+    "params",
+    "chain",
+    "facts",
+    "code",
+    "paper",
+    "added",
+    "tables",
+    "notebooks",
+]
 
 
 def found(path: Path) -> dict[str, list[str]]:
@@ -47,10 +62,7 @@ def test_a_release_is_sound(zip_file, capsys):
     assert found(zip_file) == {}
     assert main(["verify", "--release", str(zip_file), "--no-recompute"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[:-2]] == [
-        ["ok", name]
-        for name in ("zip", "pack", "manifest", "records", "params", "chain", "code", "paper", "added", "tables")
-    ]
+    assert [line.split()[:2] for line in lines[:-2]] == [["ok", name] for name in CHECKS]
     assert lines[-2:] == ["not computed again: anything", f"ok: {zip_file}"]
 
 
@@ -128,7 +140,10 @@ def test_a_record_that_was_edited_shows_in_the_runs_that_were_made_from_it(alter
     assert all("its record changed after this run was made from it" in line for line in findings["records"])
 
 
-@pytest.mark.parametrize(("field", "value"), [("weights_sha256", "9" * 64), ("n_layers", 99), ("class", "Other")])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("weights_sha256", "9" * 64), ("n_layers", 99), ("class", "Other"), ("dtype", "float64"), ("id", "another")],
+)
 def test_a_model_that_changed_along_the_chain_is_named(field, value, altered):
     def change(folder: Path) -> None:
         run = run_of(folder, Stage.S04)
@@ -147,7 +162,7 @@ def test_other_weights_in_the_zip_than_the_runs_were_made_from_are_named(tmp_pat
     chain(
         store,
         roles=["BASE"],
-        model={**MODEL, **identity_of_record(identity)},
+        model={**MODEL, "id": "critnb-embedded-base", **identity_of_record(identity)},
         source={"source": "embedded"},
         identity={"model": identity},
     )
@@ -169,14 +184,22 @@ def identity_of_record(identity: dict[str, str]) -> dict[str, str]:
 
 def test_text_that_differs_along_the_chain_is_named(tmp_path):
     store = RunStore(tmp_path / "runs")
-    facts = {"source": "x", "revision": None, "split": None, "n_windows": 1, "seq_len": 2, "slice_sha256": "a" * 64}
+    facts = {
+        "source": "x",
+        "revision": None,
+        "split": None,
+        "n_windows": None,
+        "seq_len": 128,
+        "slice_sha256": "a" * 64,
+    }
     chain(store, roles=["BASE"], datasets={"A_cal": facts})
     assert found(release_of(store.root, tmp_path / "r.zip")) == {}
     run = store.runs(Stage.S02)[0]
     write_record(run.path, replace(run.record, datasets={"A_cal": {**facts, "slice_sha256": "b" * 64}}))
     link_again(tmp_path)
     assert [
-        "text of A_cal as BASE reads it" in line for line in found(release_of(store.root, tmp_path / "s.zip"))["chain"]
+        "slice_sha256 of A_cal as BASE reads it" in line
+        for line in found(release_of(store.root, tmp_path / "s.zip"))["chain"]
     ] == [True]
 
 
@@ -321,6 +344,7 @@ def test_a_file_comes_out_the_same_or_near_or_is_a_finding(tmp_path, monkeypatch
     stored = {name: encode[Path(name).suffix](1.0 + off) for name, off in WORKED.items()} | {"paper.pdf": b"%PDF 1"}
     again = {name: encode[Path(name).suffix](1.0) for name in WORKED} | {"paper.pdf": b"%PDF 2"}
     files = {f"results/{name}": content for name, content in stored.items()}
+    files["notebook/phase5_analyze_and_export.html"] = b"<p>"
     store = RunStore(tmp_path / "runs")
     run = made_stage(store, Stage.S05, [], more=files)
 
@@ -328,10 +352,16 @@ def test_a_file_comes_out_the_same_or_near_or_is_a_finding(tmp_path, monkeypatch
         for name, content in again.items():
             stage.run.write_bytes(f"results/{name}", content)
 
-    monkeypatch.setattr(tables, "works", lambda: {Stage.S05: work})
+    monkeypatch.setattr(tables, "works", lambda: {Stage.S05: Again(work, lambda _: [])})
     result = tables.recomputed(SimpleNamespace(runs=[run]))
     names = sorted(line.partition(":")[0].rpartition("/")[2] for line in result.findings)
-    assert names == ["far.csv", "far.npz", "paper.pdf"]
+    assert names == [
+        "far.csv",
+        "far.npz",
+        "paper.pdf",
+        "phase5_analyze_and_export.html",
+        "phase5_analyze_and_export.ipynb",
+    ]
     assert result.said == "1 files came out with the same bytes, 3 within 1e-09"
 
 
