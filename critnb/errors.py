@@ -30,7 +30,7 @@ class IntegrityError(CritnbError, ValueError):
 
 
 class StorageError(CritnbError, OSError):
-    """The runs folder cannot be written."""
+    """A folder or a file cannot be written, or not be read now."""
 
     exit_code = Exit.BAD_INPUT
 

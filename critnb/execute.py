@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import sys
-import tempfile
+import logging
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,8 @@ import yaml
 from critnb.canon import CANON, CODE_ROOT, PACK_ROOT, Exit, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError, by_name
 from critnb.follow import following
+from critnb.kernel import KERNEL, START_SECONDS, KernelNotStartedError, kernel_manager
+from critnb.limits import too_few_files
 from critnb.local import Local
 from critnb.params import Loaded
 from critnb.plan import PlannedRun, Planner, stage_files
@@ -27,10 +25,12 @@ from critnb.release.manifest import lay_at_root
 from critnb.report.index import refresh_index
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
+from critnb.runs.scratch import Scratch
 from critnb.stages import StageSpec
 
-_KERNEL = "critnb"
 _LINES_SHOWN = 10
+# how papermill calls an error that the kernel could not describe
+_NO_NAME = "CellExecutionError"
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,9 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
             else:
                 _say_where(error, failure, kept_notebooks(planned.spec, run.path))
             raise error from failure
+        except KernelNotStartedError:
+            run.discard()
+            raise
         except Exception as error:
             run.fail(f"{type(error).__name__}: {error}")
             raise
@@ -148,6 +151,8 @@ class _CellFailedError(Exception):
         if kind is not None:
             return kind(self._message)
         first = next(iter(self._message.splitlines()), "")
+        if self._name == _NO_NAME and not first:
+            first = "the kernel could not say why; it may have run out of memory"
         return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}")
 
 
@@ -164,28 +169,38 @@ def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.No
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    # its words on a kernel that does not start are said in ours
+    logging.getLogger("papermill").addHandler(logging.NullHandler())
+    if (too_few := too_few_files()) is not None:
+        raise KernelNotStartedError(f"{spec.id}: {too_few}")
     source = PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook
-    with tempfile.TemporaryDirectory(prefix="critnb-") as scratch, _kernel_environment(Path(scratch), local):
-        output = Path(scratch) / spec.notebook
+    with Scratch() as scratch:
+        output = scratch / spec.notebook
+        manager, fate = kernel_manager(scratch, local.environment())
         try:
             papermill.execute_notebook(
                 str(source),
                 str(output),
                 parameters={"params": CANON.OUTPUT.CONFIG_RESOLVED_YAML, "overrides": {}, "run_dir": "."},
-                kernel_name=_KERNEL,
+                kernel_name=KERNEL,
+                language="python",
                 cwd=str(run.path),
                 progress_bar=False,
+                start_timeout=START_SECONDS,
+                kernel_manager_class=manager,
+                on_notebook_start=fate.begin,
             )
         except PapermillExecutionError as error:
             raise _CellFailedError(
                 _read(output), spec.id, error.ename, error.evalue, error.source, str(error)
             ) from None
         except Exception as error:
-            if type(error).__name__ != "DeadKernelError":
-                raise
-            text = "the notebook's kernel died; it may have run out of memory"
-            kept = _read(output)
-            raise _CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
+            if type(error).__name__ == "DeadKernelError":
+                kept, text = _read(output), f"the notebook's kernel {fate.words()}"
+                raise _CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
+            if (why := fate.why_not_started(error)) is not None:
+                raise KernelNotStartedError(f"{spec.id}: {why}") from error
+            raise
         return _read(output)
 
 
@@ -197,34 +212,6 @@ def _running_cell(notebook: nbformat.NotebookNode) -> str:
 
 def _read(path: Path) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
-
-
-@contextmanager
-def _kernel_environment(scratch: Path, local: Local) -> Iterator[None]:
-    """Make the kernel of the notebooks this very interpreter, whatever kernels the user has installed."""
-    spec = scratch / "jupyter" / "kernels" / _KERNEL
-    spec.mkdir(parents=True)
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
-    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "critnb", "language": "python"}))
-    changes = {
-        "JUPYTER_PATH": _joined(str(scratch / "jupyter"), os.environ.get("JUPYTER_PATH")),
-        "PYTHONPATH": _joined(str(CODE_ROOT), os.environ.get("PYTHONPATH")),
-        "PYTHONHASHSEED": "0",
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-        "TOKENIZERS_PARALLELISM": "false",
-        **local.environment(),
-    }
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
-
-
-def _joined(first: str, rest: str | None) -> str:
-    return os.pathsep.join([first, rest]) if rest else first
 
 
 def keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:

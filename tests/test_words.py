@@ -14,9 +14,11 @@ import pytest
 import yaml
 
 from critnb import params
+from critnb.byhand.defaults import NUMERIC_VARIABLES
 from critnb.canon import CANON, DOCS_DIR, PACK_ROOT, SPEC_DIR, Exit
 from critnb.cli import _parser
 from critnb.errors import DataError
+from critnb.kernel import PASSED
 from critnb.language.architectures import known_model_types
 from critnb.pages import GENERATED, Generated, params_markdown
 from critnb.report.schema import SCHEMAS
@@ -138,6 +140,7 @@ def test_params_keys_exist(page):
 def test_identifiers_are_the_registry_s(page):
     enums = {value for values in CANON.ENUM.values() for value in values}
     known = {*enums, *type(CANON.CONST).model_fields, *CANON.FIGURE.model_dump(), *CANON.TABLE.model_dump(), "RUN_ID"}
+    known |= {name.rstrip("*") for name in (*PASSED, *NUMERIC_VARIABLES)}
     for name in re.findall(r"(?<!\w)[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?!\w)", TEXT[page]):
         assert name in known, name
 

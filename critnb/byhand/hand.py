@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from critnb.byhand.defaults import numeric_variables, restore_defaults
 from critnb.byhand.kept import strange_cells, with_outputs
 from critnb.byhand.recorder import Recorder
 from critnb.byhand.shown import Line, shorten_errors
@@ -25,6 +24,7 @@ from critnb.plan import PlannedRun, Planner
 from critnb.release.manifest import lay_at_root
 from critnb.report.index import refresh_index
 from critnb.runs import PartialRun, RunState, RunStore
+from critnb.runs.scratch import Scratch
 from critnb.stages import StageSpec
 
 _NOT_COMPARED = (CANON.RUN_SUBDIR.NOTEBOOK, CANON.RUN_SUBDIR.LOGS)
@@ -45,6 +45,7 @@ def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> Hand:
     left. Raises the errors of the params, the planner, the run store, and of upstream stages.
     """
     _leave_open()
+    restore_defaults()
     shorten_errors(verbose=overrides.get("verbose") is True)
     wishes = Wishes.of(overrides)
     loaded = load(params, wishes.overrides)
@@ -79,7 +80,7 @@ class Hand:
         self.said: str | None = None
         self._planned = planned
         self._arguments = arguments
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch: Scratch | None = None
         self.run = self._made(options)
         self._notebook = nbformat.read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / planned.spec.notebook, as_version=4)
         self._recorder = Recorder.of_this_kernel()
@@ -90,9 +91,9 @@ class Hand:
             run = prepare(self._planned, self.store, options)
             Line(f"{run_id}: {'goes on' if state is RunState.partial else 'begun'} in {run.path}")
             return run
-        self._scratch = tempfile.TemporaryDirectory(prefix="critnb-")
+        self._scratch = Scratch()
         Line(f"{run_id} is complete; it is computed again in a scratch folder and compared")
-        return prepare(self._planned, self.store, options, place=RunStore(Path(self._scratch.name)))
+        return prepare(self._planned, self.store, options, place=RunStore(self._scratch.path))
 
     def finish(self, line: str) -> str:
         """End the run and return what the notebook shows last: ``line``, or how the run compares with the one there was.
@@ -122,6 +123,7 @@ class Hand:
         check_outputs(spec, self.run)
         check_code(self._planned)
         kept, note, warnings = self._seen(line)
+        warnings += [f"run by hand with {each}, which chooses other arithmetic" for each in numeric_variables()]
         record = self.run.record
         self.run.update(notes=[*record.notes, note], warnings=[*record.warnings, *warnings])
         keep_notebook(spec, self.run, kept)
@@ -157,7 +159,7 @@ class Hand:
         if self._recorder is not None:
             self._recorder.close()
         if self._scratch is not None:
-            self._scratch.cleanup()
+            self._scratch.close()
 
 
 def _digests(artifacts: Sequence[Any]) -> dict[str, str]:

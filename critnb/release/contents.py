@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from critnb.canon import CANON, PACK_ROOT
-from critnb.errors import DependencyError, IntegrityError
+from critnb.errors import DependencyError, IntegrityError, StorageError
 from critnb.plan import stage_files
 from critnb.release.archive import Source
-from critnb.runs import Run, RunStore, ancestors, notebook_source, pack_files, verify
+from critnb.runs import FindingKind, Run, RunStore, ancestors, notebook_source, pack_files, verify
 from critnb.runs.files import read_regular, sha256_hex
 from critnb.runs.record import record_path
 from critnb.stages import spec_of
@@ -48,10 +48,13 @@ def closure(store: RunStore, roots: Sequence[Run]) -> list[Run]:
 def check_runs(runs: Sequence[Run], root: Path = PACK_ROOT) -> None:
     """Hash every file of the runs again and hold their code against the pack's.
 
-    Raises IntegrityError for a run that is not what its record says, DependencyError for one made by other code.
+    Raises IntegrityError for a run that is not what its record says, StorageError for one that cannot be read now,
+    DependencyError for one made by other code.
     """
     for run in runs:
         if findings := verify(run.path):
+            if all(finding.kind is FindingKind.unread for finding in findings):
+                raise StorageError(f"{run.run_id}: {findings[0]}")
             raise IntegrityError(
                 f"{run.run_id} is not what its record says: {findings[0]}\n"
                 f"delete the run and make it again; runner.py verify {run.run_id} shows everything"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from critnb.release.opened import Opened
 from critnb.release.reading import DamagedError, unpack
 from critnb.release.references import references
 from critnb.runs.files import storage
+from critnb.runs.scratch import Scratch
 
 _CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
     ("zip", integrity.zip_bytes),
@@ -43,11 +43,12 @@ def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bo
     """
     if not path.is_file() or path.is_symlink():
         raise DependencyError(f"{path}: no such file; give the path of a release's zip")
-    with tempfile.TemporaryDirectory(prefix="critnb-release-") as folder:
-        started = time.monotonic()
+    with Scratch() as scratch:
+        started, folder = time.monotonic(), scratch / "release"
         try:
-            with storage(Path(folder)):
-                release = Opened(Path(folder), tuple(unpack(path, Path(folder))))
+            with storage(folder, advice="make room there, or name another folder in TMPDIR"):
+                folder.mkdir()
+                release = Opened(folder, tuple(unpack(path, folder)))
         except DamagedError as error:
             check = Check("zip", Result([f"{path.name}: {error}"]), time.monotonic() - started)
             show(check)

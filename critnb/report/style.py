@@ -1,13 +1,15 @@
 """One look for every figure, and its bytes: paper sizes, colour-blind-safe inks, provenance, no clock time in files.
 
-The look lives in rc contexts only; importing or drawing leaves matplotlib's global settings as they were.
+The look lives in rc contexts only, which start from matplotlib's own defaults: a user's matplotlibrc changes no figure, and
+importing or drawing leaves matplotlib's global settings as they were.
 """
 
 from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,9 +117,13 @@ class Rendered:
     caption: str
 
 
-def styled() -> Any:
-    """Return the context in which figures are made and saved; on leaving it, every global setting is as before."""
-    return mpl.rc_context(STYLE)
+@contextmanager
+def styled() -> Iterator[None]:
+    """The context in which figures are made and saved; on leaving it, every global setting is as before."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
 
 
 def inks(values: Iterable[float]) -> dict[float, Ink]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from critnb.canon import CANON, Status
 from critnb.errors import IntegrityError
-from critnb.runs.files import relative_path, sha256_file, symlink_within
+from critnb.runs.files import may_be_sound, relative_path, sha256_file, symlink_within
 from critnb.runs.identity import hash_of, stage_of
 from critnb.runs.record import Artifact, RunRecord
 
@@ -23,6 +24,7 @@ class FindingKind(StrEnum):
     symlink = "symlink"
     escape = "escape"
     record = "record"
+    unread = "unread"
     dependency = "dependency"
 
 
@@ -71,9 +73,9 @@ def _hash_contradictions(record: RunRecord) -> Iterator[str]:
 
 
 def audit_files(root: Path, artifacts: Sequence[Artifact], *, ignored: Collection[str] = ()) -> list[Finding]:
-    """Compare the files below root with an index: changed, missing, extra, symlink, escape.
+    """Compare what lies below root with an index: changed, missing, extra, symlink, escape, unread.
 
-    ``ignored`` names files or top folders to leave out; the record itself always is. Raises OSError.
+    ``ignored`` names files or top folders to leave out; the record itself always is.
     """
     expected = [artifact for artifact in artifacts if artifact.path not in ignored]
     indexed = [finding for artifact in expected if (finding := _artifact_finding(root, artifact)) is not None]
@@ -86,18 +88,24 @@ def _artifact_finding(root: Path, artifact: Artifact) -> Finding | None:
         path = relative_path(artifact.path)
     except IntegrityError:
         return Finding(FindingKind.escape, artifact.path, "the index names a path that is not plainly inside the run")
-    if symlink_within(root, path) is not None:
-        return Finding(FindingKind.symlink, artifact.path, "is a symbolic link or lies behind one")
-    if not (root / path).exists():
-        return Finding(FindingKind.missing, artifact.path, "is in the index but not on disk")
-    return _content_finding(root / path, artifact)
-
-
-def _content_finding(path: Path, artifact: Artifact) -> Finding | None:
     try:
-        digest, size = sha256_file(path)
+        if symlink_within(root, path) is not None:
+            return Finding(FindingKind.symlink, artifact.path, "is a symbolic link or lies behind one")
+        digest, size = sha256_file(root / path)
     except OSError as error:
-        return Finding(FindingKind.changed, artifact.path, f"cannot be read as a file: {error.strerror}")
+        return _no_content(artifact.path, error)
+    return _content_finding(artifact, digest, size)
+
+
+def _no_content(path: str, error: OSError) -> Finding:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return Finding(FindingKind.missing, path, "is in the index but not on disk")
+    if may_be_sound(error):
+        return Finding(FindingKind.unread, path, f"cannot be read now: {error.strerror}; it may be sound, try again")
+    return Finding(FindingKind.changed, path, f"cannot be read as a file: {error.strerror}")
+
+
+def _content_finding(artifact: Artifact, digest: str, size: int) -> Finding | None:
     if size != artifact.bytes:
         return Finding(FindingKind.changed, artifact.path, f"has {size} bytes, the record says {artifact.bytes}")
     if digest != artifact.sha256:
@@ -107,20 +115,31 @@ def _content_finding(path: Path, artifact: Artifact) -> Finding | None:
 
 
 def _stray_findings(root: Path, known: Collection[str]) -> Iterator[Finding]:
-    for path in _entries(root):
+    unlisted: list[OSError] = []
+    for path in _entries(root, unlisted):
         relative = path.relative_to(root).as_posix()
         if relative in known or relative.partition("/")[0] in known:
             continue
         if path.is_symlink():
             yield Finding(FindingKind.symlink, relative, "is a symbolic link")
+        elif path.is_dir():
+            yield Finding(FindingKind.extra, relative, "is an empty folder, and a run has none")
         else:
             yield Finding(FindingKind.extra, relative, "is on disk but not in the index")
+    for error in unlisted:
+        folder = Path(error.filename).relative_to(root).as_posix()
+        yield Finding(FindingKind.unread, folder, f"cannot be listed now: {error.strerror}; try again")
 
 
-def _entries(root: Path) -> Iterator[Path]:
-    """Every entry below root that is not a real folder, sorted; folders behind symbolic links are not entered."""
-    for folder, folders, files in os.walk(root):
+def _entries(root: Path, unlisted: list[OSError]) -> Iterator[Path]:
+    """Every entry below root that is no real folder with something in it, sorted; links are not followed.
+
+    What stood in the way of listing a folder is added to ``unlisted``.
+    """
+    for folder, folders, files in os.walk(root, onerror=unlisted.append):
         folders.sort()
+        if not folders and not files and Path(folder) != root:
+            yield Path(folder)
         names = sorted([*files, *(name for name in folders if (Path(folder) / name).is_symlink())])
         yield from (Path(folder) / name for name in names)
 

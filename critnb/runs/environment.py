@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 from critnb import __version__
 from critnb.canon import PACK_ROOT
+from critnb.errors import DependencyError
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
 
@@ -35,19 +37,58 @@ PACKAGES = (
     "transformers",
 )
 _GIT_SECONDS = 10
+_THREADS = frozenset(
+    {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"}
+    | {"NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"}
+)
 
 
 def environment_facts() -> dict[str, Any]:
-    """Return interpreter, platform, processor and installed package versions (None: not installed)."""
+    """Return interpreter, platform, processor, what sets the number of threads, and package versions (None: not installed).
+
+    Raises DependencyError where a package would be imported from another place than the one whose version is told.
+    """
+    require_installed(PACKAGES)
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
         "cpu": _cpu_name(),
         "cpu_count": os.cpu_count() or 1,
+        "cpus_allowed": _cpus_allowed(),
+        "threads": {name: value for name, value in sorted(os.environ.items()) if name in _THREADS},
         "gpu": None,
         "packages": {name: _installed(name) for name in PACKAGES},
     }
+
+
+def require_installed(names: Iterable[str]) -> None:
+    """Raise DependencyError where a folder of PYTHONPATH, or the working folder, stands before an installed package."""
+    for name in names:
+        found, installed = _found(name), _installed_file(name)
+        if found is not None and installed is not None and not found.samefile(installed):
+            raise DependencyError(
+                f"{name} would be imported from {found}, not from {installed}, where it is installed\n"
+                "take that folder off PYTHONPATH"
+            )
+
+
+def _found(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin) if spec is not None and spec.origin is not None and Path(spec.origin).is_file() else None
+
+
+def _installed_file(name: str) -> Path | None:
+    """Return the file of a package where it is installed; None for one that is not, or is installed as a link to its sources."""
+    try:
+        file = Path(str(metadata.distribution(name).locate_file(f"{name}/__init__.py")))
+    except metadata.PackageNotFoundError:
+        return None
+    return file if file.is_file() else None
+
+
+def _cpus_allowed() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def code_facts(sources: Mapping[str, str]) -> dict[str, Any]:

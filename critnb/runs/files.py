@@ -15,12 +15,25 @@ from typing import BinaryIO
 from critnb.errors import CritnbError, IntegrityError, StorageError
 
 TEMPORARY_SUFFIX = ".tmp"
+# What the operating system says of a path that holds no regular file; all else it says may have passed by the next try.
+_NO_FILE = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.EINVAL,
+        errno.ENXIO,
+        errno.ENODEV,
+        errno.ENAMETOOLONG,
+    }
+)
 _CHUNK = 1 << 20
 
 
 @contextmanager
-def storage(path: Path) -> Iterator[None]:
-    """Turn an operating system's refusal (full, read-only, not a folder) into one line that names path and cause.
+def storage(path: Path, *, advice: str = "make room and leave to write, or use another --runs-dir") -> Iterator[None]:
+    """Turn an operating system's refusal (full, read-only, not a folder) into one line that names path, cause and advice.
 
     Raises StorageError for any OSError of the block that is not one of the pack's own errors.
     """
@@ -31,7 +44,20 @@ def storage(path: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or path
         cause = error.strerror or str(error)
-        raise StorageError(f"{where}: {cause}; make room and leave to write, or use another --runs-dir") from error
+        raise StorageError(f"{where}: {cause}; {advice}") from error
+
+
+def may_be_sound(error: OSError) -> bool:
+    """Whether a file that could not be read may be as it should: the disk, the network or a limit stood in the way."""
+    return error.errno not in _NO_FILE
+
+
+def unread(path: Path | str, error: OSError) -> StorageError:
+    """Return the error about a file that ``may_be_sound`` and could not be read."""
+    cause = error.strerror or str(error)
+    return StorageError(
+        f"{path}: cannot be read now ({cause}); it may be sound, so keep it, put that right and try again"
+    )
 
 
 def sha256_hex(data: bytes) -> str:

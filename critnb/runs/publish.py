@@ -25,6 +25,7 @@ def seal(partial: Path, run_id: str) -> None:
     Raises IntegrityError, before anything is changed, for files that differ from the index and for a record that is
     not fit to be complete; OSError.
     """
+    _remove_empty_folders(partial)
     record, _ = read_record(partial)
     outcome = {"stage_status": Status.complete, "finished_utc": utc_now(), "error": None}
     complete = record.with_sections(outcome)
@@ -35,6 +36,13 @@ def seal(partial: Path, run_id: str) -> None:
     append_event(partial, run_id, EventType.end, {"status": Status.complete})
     write_record(partial, complete.with_artifact(_log_artifact(partial)))
     _protect(partial, complete)
+
+
+def _remove_empty_folders(partial: Path) -> None:
+    """A folder whose first file was never finished is no reason to refuse a run."""
+    for folder, _, _ in os.walk(partial, topdown=False):
+        if not any(Path(folder).iterdir()):
+            Path(folder).rmdir()
 
 
 def move(partial: Path) -> Path:

@@ -13,7 +13,7 @@ from critnb.canon import CANON, Stage, Status
 from critnb.errors import IntegrityError
 from critnb.runs.encoding import json_bytes
 from critnb.runs.environment import pack_version
-from critnb.runs.files import atomic_write, read_regular, sha256_hex
+from critnb.runs.files import atomic_write, may_be_sound, read_regular, sha256_hex, unread
 from critnb.runs.identity import HashInputs, phase_id, stage_of
 from critnb.runs.schema import schema_problem
 
@@ -168,14 +168,19 @@ def record_path(run: Path) -> Path:
 
 
 def read_record(run: Path) -> tuple[RunRecord, str]:
-    """Return (record, sha256 of its bytes) of a run directory; raises IntegrityError naming file and reason."""
+    """Return (record, sha256 of its bytes) of a run directory.
+
+    Raises IntegrityError naming file and reason for what is no record, StorageError where it could not be read.
+    """
     path = record_path(run)
     try:
         data = read_regular(path)
         return RunRecord.from_dict(json.loads(data)), sha256_hex(data)
     except IntegrityError as error:
         raise IntegrityError(f"{path}: {error}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, OSError) and may_be_sound(error):
+            raise unread(path, error) from error
         cause = error.strerror if isinstance(error, OSError) else f"no JSON ({error})"
         raise IntegrityError(f"{path}: {cause}; the run cannot be trusted, delete it and make it again") from error
 

@@ -14,7 +14,7 @@ import pandas as pd
 from critnb.canon import CANON, Stage, Status
 from critnb.errors import DependencyError, IntegrityError
 from critnb.runs.encoding import npz_arrays, parquet_frame
-from critnb.runs.files import inside, read_regular, sha256_hex
+from critnb.runs.files import inside, may_be_sound, read_regular, sha256_hex, unread
 from critnb.runs.identity import HashInputs
 from critnb.runs.record import Artifact, Dependency, RunRecord, read_record
 
@@ -29,7 +29,7 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> Run:
-        """Read a run's record; raises IntegrityError where it is unreadable, not complete, or another run's."""
+        """Read a run's record; raises as ``read_record``, and IntegrityError where it is not complete or another run's."""
         record, digest = read_record(path)
         if record.stage_status != Status.complete or record.run_id != path.name:
             found = f"a {record.stage_status} {record.run_id}"
@@ -71,13 +71,15 @@ class Run:
         """Return an artifact's bytes, checked against size and sha256 of the record on every call.
 
         Raises DependencyError for a path that the index does not hold, IntegrityError for a file that is missing,
-        changed, or reached through a symbolic link.
+        changed, or reached through a symbolic link, StorageError for one that could not be read now.
         """
         artifact = self._artifact(relative)
         path = inside(self.path, relative)
         try:
             data = read_regular(path)
         except OSError as error:
+            if may_be_sound(error):
+                raise unread(path, error) from error
             raise IntegrityError(f"{self.run_id}: {relative} cannot be read ({error.strerror}); {_ADVICE}") from error
         if len(data) != artifact.bytes or sha256_hex(data) != artifact.sha256:
             raise IntegrityError(f"{self.run_id}: {relative} is not the file that its record names; {_ADVICE}")

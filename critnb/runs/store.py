@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from critnb.canon import CANON, WORK_DIR, Stage
-from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError
+from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError, StorageError
 from critnb.runs.checkpoints import sweep_checkpoints
 from critnb.runs.events import EventType, mend_log
 from critnb.runs.files import storage, sync_folder
@@ -117,7 +117,7 @@ class RunStore:
         path = self.path(run_id) if state is RunState.complete else self.partial_path(run_id)
         try:
             return Entry(run_id, path, state, read_record(path)[0])
-        except IntegrityError:
+        except (IntegrityError, StorageError):
             return Entry(run_id, path, state, None)
 
 

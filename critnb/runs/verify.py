@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from critnb.canon import CANON
-from critnb.errors import DependencyError, IntegrityError
+from critnb.errors import DependencyError, IntegrityError, StorageError
 from critnb.runs.audit import Finding, FindingKind, audit_files, record_finding, record_findings
 from critnb.runs.record import Dependency, read_record, record_path
 from critnb.runs.store import RunStore
@@ -26,6 +26,8 @@ def verify(run_dir: Path) -> list[Finding]:
         record.check()
     except IntegrityError as error:
         return [record_finding(str(error))]
+    except StorageError as error:
+        return [Finding(FindingKind.unread, CANON.OUTPUT.RUN_RECORD_JSON, str(error))]
     return [
         *record_findings(record, run_id=run_dir.name),
         *audit_files(run_dir, record.artifact_index),
@@ -51,13 +53,16 @@ def verify_chain(store: RunStore, run_id: str) -> dict[str, list[Finding]]:
 def _upstream(run_dir: Path) -> list[str]:
     try:
         return [dependency.run_id for dependency in read_record(run_dir)[0].dependencies]
-    except IntegrityError:
+    except (IntegrityError, StorageError):
         return []
 
 
 def _dependency_findings(store: Path, dependency: Dependency) -> Iterator[Finding]:
     try:
         record, digest = read_record(store / dependency.run_id)
+    except StorageError as error:
+        yield Finding(FindingKind.unread, dependency.run_id, str(error))
+        return
     except IntegrityError as error:
         yield Finding(FindingKind.dependency, dependency.run_id, f"upstream run is missing or unreadable ({error})")
         return

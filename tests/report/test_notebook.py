@@ -186,6 +186,17 @@ def test_the_page_loads_nothing(cleaned) -> None:
     assert 'href="https://example.org"' in page
 
 
+def test_templates_of_a_user_change_nothing(cleaned, tmp_path, monkeypatch) -> None:
+    """nbconvert looks for its templates in the working folder and in the user's Jupyter folders first."""
+    before = to_html(cleaned[0])
+    for folder in (tmp_path / "classic", tmp_path / "nbconvert" / "templates" / "classic"):
+        folder.mkdir(parents=True)
+        (folder / "base.html.j2").write_text("{%- block body -%}mine{%- endblock body -%}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    assert to_html(cleaned[0]) == before
+
+
 def test_the_page_reads_in_order_with_its_code_folded(cleaned) -> None:
     page = to_html(cleaned[0]).decode()
     assert "<title>S05 · What is seen?</title>" in page

@@ -63,6 +63,29 @@ def test_bytes_are_the_same_in_another_process_at_another_time(provenance) -> No
     assert there.stdout.strip() == hashlib.sha256(here.pdf + here.png).hexdigest()
 
 
+def test_a_users_matplotlibrc_changes_no_figure(provenance, tmp_path) -> None:
+    """Its settings would change colours, fonts and margins, and text.usetex needs a program that may not be there."""
+    here = render(sketch(), NAME, provenance)
+    settings = (
+        "text.usetex: True\nfont.family: cursive\naxes.facecolor: black\naxes.xmargin: 0.4\nsavefig.bbox: tight\n"
+    )
+    (tmp_path / "matplotlibrc").write_text(
+        settings + "savefig.facecolor: pink\npath.sketch: 1, 100, 2\nfigure.dpi: 30\n"
+    )
+    environment = os.environ | {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc")}
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, os.path.dirname(__file__)]  # noqa: PTH120
+    there = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == hashlib.sha256(here.pdf + here.png).hexdigest()
+
+
+def test_settings_of_a_notebook_change_no_figure_and_come_back(provenance) -> None:
+    here = render(sketch(), NAME, provenance)
+    mine = {"lines.linewidth": 9, "axes.facecolor": "black", "axes.xmargin": 0.4, "image.cmap": "gray"}
+    with mpl.rc_context(mine):
+        assert render(sketch(), NAME, provenance) == here
+        assert {name: mpl.rcParams[name] for name in mine} == mine
+
+
 def test_pdf_has_no_date(provenance) -> None:
     pdf = render(sketch(), NAME, provenance).pdf
     assert b"CreationDate" not in pdf

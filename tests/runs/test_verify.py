@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import shutil
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from critnb.canon import Exit, Stage, Status
-from critnb.errors import DependencyError, IntegrityError
+from critnb.cli import main
+from critnb.errors import DependencyError, IntegrityError, StorageError
 from critnb.runs import FindingKind, Run, RunStore, verify, verify_chain
 from critnb.runs.record import RunRecord, write_record
 
@@ -58,6 +63,39 @@ def _add_a_link(run: Path) -> None:
 def _pipe(run: Path) -> None:
     (run / RASTER).unlink()
     os.mkfifo(run / RASTER)
+
+
+def _socket(run: Path) -> None:
+    with contextlib.chdir(run), socket.socket(socket.AF_UNIX) as plug:
+        plug.bind("plug")
+
+
+def _add_a_pipe(run: Path) -> None:
+    os.mkfifo(run / "results" / "pipe")
+
+
+def _empty_folder(run: Path) -> None:
+    (run / "figs").mkdir()
+
+
+def _empty_folders(run: Path) -> None:
+    (run / "figs" / "appendix").mkdir(parents=True)
+    (run / "results" / ".hidden").mkdir()
+
+
+def _folder_for_a_file(run: Path) -> None:
+    (run / RASTER).unlink()
+    (run / RASTER).mkdir()
+
+
+def _file_for_a_folder(run: Path) -> None:
+    shutil.rmtree(run / "notebook")
+    (run / "notebook").write_bytes(b"")
+
+
+def _folder_for_the_record(run: Path) -> None:
+    (run / "run_record.json").unlink()
+    (run / "run_record.json").mkdir()
 
 
 def _link_the_record(run: Path) -> None:
@@ -116,6 +154,13 @@ HARMS: list[tuple[Callable[[Path], None], list[tuple[FindingKind, str]]]] = [
     (_pipe, [(FindingKind.changed, RASTER)]),
     (_lose, [(FindingKind.missing, RASTER)]),
     (_add, [(FindingKind.extra, "figs/x.png")]),
+    (_socket, [(FindingKind.extra, "plug")]),
+    (_add_a_pipe, [(FindingKind.extra, "results/pipe")]),
+    (_empty_folder, [(FindingKind.extra, "figs")]),
+    (_empty_folders, [(FindingKind.extra, "figs/appendix"), (FindingKind.extra, "results/.hidden")]),
+    (_folder_for_a_file, [(FindingKind.changed, RASTER)]),
+    (_file_for_a_folder, [(FindingKind.missing, "notebook/phase2.ipynb"), (FindingKind.extra, "notebook")]),
+    (_folder_for_the_record, [(FindingKind.record, "run_record.json")]),
     (_link_to_a_copy, [(FindingKind.symlink, RASTER)]),
     (_link_the_folder, [(FindingKind.symlink, "notebook/phase2.ipynb"), (FindingKind.symlink, "notebook")]),
     (_add_a_link, [(FindingKind.symlink, "figs")]),
@@ -164,6 +209,65 @@ def test_an_artifact_behind_an_escaping_index_is_refused(run: Run) -> None:
 def test_an_artifact_that_was_never_there_is_a_missing_dependency(run: Run) -> None:
     with pytest.raises(DependencyError, match=r"holds no results/x\.npz; it holds config_resolved\.yaml"):
         run.npz("results/x.npz")
+
+
+@pytest.fixture
+def failing(monkeypatch) -> Callable[[str, int], None]:
+    """Have the operating system refuse to open files of a name, as a bad disk or a limit does."""
+
+    def fail(name: str, code: int) -> None:
+        real = os.open
+
+        def refuse(path, *more, **options):
+            if os.fspath(path).endswith(f"/{name}"):
+                raise OSError(code, os.strerror(code), str(path))
+            return real(path, *more, **options)
+
+        monkeypatch.setattr("critnb.runs.files.os.open", refuse)
+
+    return fail
+
+
+PASSING = [errno.EIO, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM]
+
+
+@pytest.mark.parametrize("code", PASSING, ids=errno.errorcode.get)
+def test_what_cannot_be_read_now_is_not_called_wrong(run: Run, store: RunStore, failing, capsys, code: int) -> None:
+    """Nobody may be told to delete a run because a disk, a network or a limit stood in the way for a moment."""
+    failing(Path(RASTER).name, code)
+    (finding,) = verify(run.path)
+    assert (finding.kind, finding.path) == (FindingKind.unread, RASTER)
+    with pytest.raises(StorageError, match=re.escape(os.strerror(code))) as caught:
+        run.npz(RASTER)
+    said = [str(caught.value), str(finding)]
+    failing("run_record.json", code)
+    with pytest.raises(StorageError, match=re.escape(os.strerror(code))) as caught:
+        store.open(run.run_id)
+    said += [str(caught.value), *map(str, verify(run.path))]
+    assert [finding.kind for finding in verify(run.path)] == [FindingKind.unread]
+    assert main(["verify", "--runs-dir", str(store.root)]) == Exit.BAD_INPUT
+    shown = capsys.readouterr()
+    assert shown.err == "error: 1 of 1 runs cannot be read now; they may be sound, try again\n"
+    for text in (*said, shown.out):
+        assert "try again" in text
+        assert "delete" not in text
+        assert "trusted" not in text
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES], ids=errno.errorcode.get)
+def test_an_upstream_record_or_a_folder_that_cannot_be_read_now(chain: list[Run], failing, monkeypatch, code) -> None:
+    real = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "results":
+            raise OSError(code, os.strerror(code), str(path))
+        return real(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        assert [(each.kind, each.path) for each in verify(chain[1].path)] == [(FindingKind.unread, "results")]
+    failing(f"{chain[0].run_id}/run_record.json", code)
+    assert [(each.kind, each.path) for each in verify(chain[1].path)] == [(FindingKind.unread, chain[0].run_id)]
 
 
 def test_verify_of_nothing(store: RunStore) -> None:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import nbformat
 from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
 
+_TEMPLATE = "nbconvert/templates/classic/base.html.j2"
 # Outputs that need scripts have no place in a page without scripts; nbconvert would also give them random ids.
 _BODY = """
 {%- extends 'classic/base.html.j2' -%}
@@ -72,13 +76,7 @@ def to_html(notebook: Mapping[str, Any]) -> bytes:
 
     The title is the notebook's own, or its first heading of the first level.
     """
-    # Imported here because it costs more time than all else that the command line needs.
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(
-        raw_template=_BODY, exclude_input_prompt=True, exclude_output_prompt=True, exclude_anchor_links=True
-    )
-    body, _ = exporter.from_notebook_node(nbformat.from_dict(notebook))
+    body, _ = _exporter().from_notebook_node(nbformat.from_dict(notebook))
     head = (
         f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -86,6 +84,32 @@ def to_html(notebook: Mapping[str, Any]) -> bytes:
     )
     page = f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n'
     return page.encode("utf-8")
+
+
+def _exporter() -> Any:
+    """Return nbconvert's exporter with its own templates: it would also look in the working folder and in the user's."""
+    # Imported here because it costs more time than all else that the command line needs.
+    from nbconvert import HTMLExporter
+
+    class Exporter(HTMLExporter):  # type: ignore[misc]
+        def get_prefix_root_dirs(self) -> list[str]:
+            return [str(_share())]
+
+    return Exporter(
+        raw_template=_BODY,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+        extra_template_basedirs=[],
+        template_data_paths=[],
+    )
+
+
+def _share() -> Path:
+    """Return the folder below which nbconvert was installed with its templates."""
+    of_the_template = (each for each in metadata.files("nbconvert") or () if each.as_posix().endswith(_TEMPLATE))
+    found = next((Path(str(each.locate())).resolve() for each in of_the_template), None)
+    return Path(sys.prefix, "share", "jupyter") if found is None else found.parents[_TEMPLATE.count("/")]
 
 
 def title_of(notebook: Mapping[str, Any]) -> str:

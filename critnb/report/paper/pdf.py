@@ -6,9 +6,7 @@ clock time and no font of the machine enters: the same paper, the same bytes.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import typst
 from markdown_it.token import Token
@@ -16,6 +14,7 @@ from markdown_it.token import Token
 from critnb.errors import PaperError
 from critnb.report.paper.markup import ANCHOR_TOKEN, CITE_TOKEN, FIGURES_TOKEN, REFERENCE_TOKEN, VALUE_TOKEN
 from critnb.report.paper.setting import Setting
+from critnb.runs.scratch import Scratch
 
 _MAIN = "main.typ"
 _KEPT_WHOLE = 16
@@ -56,8 +55,7 @@ _PREAMBLE = """
 
 def compiled(sections: Sequence[Sequence[Token]], setting: Setting) -> bytes:
     """Return the PDF; raises PaperError where Typst cannot read what was written, which its message then says."""
-    with tempfile.TemporaryDirectory(prefix="critnb-") as scratch:
-        folder = Path(scratch)
+    with Scratch() as folder:
         for (figure, role), picture in setting.pictures.items():
             (folder / f"{figure}_{role}.pdf").write_bytes(picture.pdf)
         (folder / _MAIN).write_text(source(sections, setting), encoding="utf-8", newline="\n")
