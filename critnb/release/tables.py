@@ -6,7 +6,6 @@ A file comes out with the same bytes, or near (numbers of JSON, Parquet and NPZ 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -23,7 +22,8 @@ from critnb.report.schema import SCHEMAS
 from critnb.report.schema.columns import PROVENANCE
 from critnb.report.tables import load_table, table_path
 from critnb.runs import Run
-from critnb.runs.encoding import csv_bytes, npz_arrays, parquet_frame
+from critnb.runs.decoding import json_value, npz_arrays, parquet_frame
+from critnb.runs.encoding import csv_bytes
 
 # what other versions of numpy and other processors may change in the last bits, and nothing that a reader would see
 _TOLERANCE = 1e-9
@@ -78,7 +78,7 @@ def _apart(path: str, stored: bytes, made: bytes) -> Iterator[str]:
     """Say in which way a file is not what its artifacts give; nothing where only last bits differ."""
     match PurePosixPath(path).suffix:
         case ".json":
-            yield from _told(json_differ(json.loads(stored), json.loads(made)))
+            yield from _told(json_differ(json_value(stored), json_value(made)))
         case ".csv":
             yield from _frames_apart(path, *(pd.read_csv(io.BytesIO(data)) for data in (stored, made)))
         case ".parquet":
