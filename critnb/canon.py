@@ -171,6 +171,7 @@ class _Project(_Section):
     ID: str
     TITLE: str
     RECORD_SCHEMA_VERSION: str
+    SIGNATURE_NAMESPACE: str
 
 
 class _Command(_Section):
@@ -198,6 +199,7 @@ class _Path(_Section):
     RUNS_DIR: str
     RUN_DIR_PREFIX: str
     PARTIAL_SUFFIX: str
+    SIGNATURE_SUFFIX: str
 
 
 class _RunSubdir(_Section):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from critnb.canon import Exit, ModelRole
-from critnb.errors import CritnbError
+from critnb.errors import CritnbError, ParamsError
 from critnb.limits import limit_reached
 from critnb.params import Params, dump_yaml, load
 from critnb.stages import STAGES
@@ -87,6 +87,17 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
     verify.add_argument("--release", type=Path, metavar="FILE", help="check a release's zip from scratch instead")
     verify.add_argument("--no-recompute", action="store_true", help="of a release, do not compute the tables again")
+    verify.add_argument(
+        "--signer", type=Path, metavar="FILE", help="demand a release signed by a public key or one of a list"
+    )
+    release = _add(commands, "release", _release, "sign a release with an SSH key", runs=True)
+    release.add_argument(
+        "--sign", type=Path, metavar="KEY", required=True, help="private key, or public one of the agent"
+    )
+    release.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where the zip and its signature go; here if not given"
+    )
+    release.add_argument("zip", type=Path, metavar="ZIP", nargs="?", help="the newest release of the runs if not given")
     diff = _add(commands, "diff", _diff, "say what differs between two runs of a stage", runs=True)
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
@@ -177,8 +188,19 @@ def _verify(arguments: argparse.Namespace) -> int:
     from critnb.cli_verify import verify_release, verify_runs
 
     if arguments.release is not None:
-        return verify_release(arguments.release, recompute=not arguments.no_recompute)
+        return verify_release(arguments.release, recompute=not arguments.no_recompute, signer=arguments.signer)
+    if arguments.signer is not None:
+        raise ParamsError("--signer is for verify --release FILE")
     return verify_runs(_store(arguments), arguments.run)
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    from critnb.release.handing import hand_out, newest_zip
+    from critnb.release.signature import signature_path
+
+    zip_file, key = hand_out(arguments.zip or newest_zip(_store(arguments)), arguments.sign, arguments.to)
+    print(f"{zip_file}\n{signature_path(zip_file)}  {key}")
+    return int(Exit.DONE)
 
 
 def _diff(arguments: argparse.Namespace) -> int:

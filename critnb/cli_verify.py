@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from critnb.canon import Exit
 from critnb.errors import DependencyError
+from critnb.release.given import given_file
 
-_LONGEST = 600
+# characters of a finding, and findings of a check, that are shown
+_LONGEST, _MOST = 600, 500
 
 if TYPE_CHECKING:
     from critnb.release.finding import Check
@@ -47,8 +51,12 @@ def verify_runs(store: RunStore, names: Sequence[str]) -> int:
     return int(Exit.DONE)
 
 
-def verify_release(path: Path, *, recompute: bool) -> int:
-    """Check a release's zip from scratch, a line a check; raises as ``release.verify.verify_release``."""
+def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -> int:
+    """Check who signed a release's zip, then check it from scratch, a line a check; raises as ``release.verify``.
+
+    With a ``signer`` a release is refused, before anything of it is read, that is not signed by them: SignatureError for a
+    signature that is another's or of something else, DependencyError for none.
+    """
     from critnb.release.replay import NOT_REPLAYED
     from critnb.release.verify import verify_release
 
@@ -58,24 +66,51 @@ def verify_release(path: Path, *, recompute: bool) -> int:
         checks.append(check)
         _print(check)
 
-    findings = verify_release(path, show, recompute=recompute)
+    zip_file = given_file(path)
+    _print(_signature(path, zip_file, signer))
+    findings = verify_release(zip_file, show, recompute=recompute)
+    named = _plain(f"{path}, which is {zip_file}" if path.is_symlink() else str(path))
     print(f"not computed again: {NOT_REPLAYED if recompute else 'anything'}")
     if not findings:
-        print(f"ok: {path}")
+        print(f"ok: {named}")
         return int(Exit.DONE)
-    found = f"{path} is not a sound release: {len(findings)} findings"
+    found = f"{named} is not a sound release: {len(findings)} findings"
     if any(check.result.aside for check in checks):
         found += "\nthey may be the doing of this pack, which is not the zip's; unpack it and check it with its own"
     print(f"error: {found}", file=sys.stderr)
     return int(Exit.BAD_INPUT)
 
 
+def _signature(path: Path, zip_file: Path, signer: Path | None) -> Check:
+    """Say who signed the zip, by the signature beside it or beside the file that it is a link to."""
+    from critnb.release import signature
+    from critnb.release.finding import Check, Result
+
+    started = time.monotonic()
+    beside = [signature.signature_path(each) for each in (path, zip_file)]
+    found = next((each for each in beside if os.path.lexists(each)), None)
+    if found is None:
+        if signer is not None:
+            raise DependencyError(f"{path} is unsigned: no {beside[0].name} lies beside it")
+        said = "unsigned: nothing says who made it"
+    elif signer is not None:
+        said = signature.signed_by(zip_file, signature.read_short(found), signer)
+    elif not signature.available():
+        said = f"not looked at: {found.name} lies beside it, and there is no ssh-keygen here; nothing says who made it"
+    else:
+        key = signature.signed_with(zip_file, signature.read_short(found))
+        said = f"signed with {key}; nothing says whose that is, which --signer would"
+    return Check("signature", Result([], said, aside=signer is None), time.monotonic() - started)
+
+
 def _print(check: Check) -> None:
     verdict = "FAIL" if not check.passed else "note" if check.result.aside else "ok  "
     said = check.result.said if check.passed else f"{len(check.result.findings)} findings"
     print(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {_plain(said)}", flush=True)
-    for finding in check.result.findings:
+    for finding in check.result.findings[:_MOST]:
         print(f"  {_plain(finding)}", flush=True)
+    if len(check.result.findings) > _MOST:
+        print(f"  and {len(check.result.findings) - _MOST} more", flush=True)
 
 
 def _plain(text: str) -> str:

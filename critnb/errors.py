@@ -29,6 +29,12 @@ class IntegrityError(CritnbError, ValueError):
     exit_code = Exit.BAD_INPUT
 
 
+class SignatureError(CritnbError, ValueError):
+    """A signature is not that of the file or of the signer, or a key cannot sign."""
+
+    exit_code = Exit.BAD_INPUT
+
+
 class StorageError(CritnbError, OSError):
     """A folder or a file cannot be written, or not be read now."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -93,7 +93,11 @@ class OpenedRun(Shown):
     def result(self, basename: str) -> Any:
         """Return a file under results/ as what it holds: a frame, a dict of arrays, or JSON's value."""
         path = self.run.result(basename)
-        readers = {".parquet": self.run.parquet, ".npz": self.run.npz, ".json": self.run.json}
+        readers: dict[str, Callable[[str], Any]] = {
+            ".parquet": self.run.parquet,
+            ".npz": self.run.npz,
+            ".json": self.run.json,
+        }
         return readers.get(PurePosixPath(path).suffix, self.run.read_bytes)(path)
 
     def results(self) -> list[str]:

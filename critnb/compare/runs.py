@@ -12,7 +12,7 @@ from critnb.compare.files import frames_differ, json_differ, npz_differ
 from critnb.compare.values import Difference
 from critnb.errors import IntegrityError, ParamsError
 from critnb.runs import LOG_PATH, HashInputs, Run, RunStore, flatten, located
-from critnb.runs.encoding import npz_arrays, parquet_frame
+from critnb.runs.decoding import npz_arrays, parquet_frame
 
 _CONTENT = ("model", "data")
 # Made of the same values as what is compared as numbers; they name their run, so those of two runs always differ.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from critnb.canon import CANON
 from critnb.params import Release
 from critnb.release.build import generated
@@ -11,6 +9,7 @@ from critnb.release.finding import Result
 from critnb.release.manifest import GENERATED
 from critnb.release.metadata import Metadata
 from critnb.release.opened import Opened
+from critnb.runs.decoding import json_value
 from critnb.runs.files import read_regular
 
 
@@ -32,6 +31,6 @@ def made_again(release: Opened) -> Result:
 
 def _about(release: Opened) -> Metadata:
     """Title and authors are the publisher's to choose; all else the pack gives."""
-    said = json.loads(read_regular(release.folder / CANON.OUTPUT.ZENODO_JSON_BASENAME))
+    said = json_value(read_regular(release.folder / CANON.OUTPUT.ZENODO_JSON_BASENAME))
     names = [str(each["name"]) for each in said["creators"]]
     return Metadata.of(Release(title=str(said["title"]), authors=names), release.folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from critnb.errors import IntegrityError
+from critnb.release import limits
 from critnb.release.layout import Member, central_header, local_header, tail
 from critnb.runs.files import open_regular
 
@@ -69,12 +70,15 @@ def is_script(head: bytes) -> bool:
 def write_zip(sink: Sink, files: Sequence[Packed]) -> None:
     """Write the zip of the files, in the order of their names.
 
-    Raises IntegrityError for two files of one name and for a file whose bytes are no longer those that were read.
+    Raises IntegrityError for two files of one name, for more than a release has, and for a file whose bytes are no longer
+    those that were read.
     """
     ordered = sorted(files, key=lambda packed: packed.member.name.encode())
     names = [packed.member.name for packed in ordered]
     if len(set(names)) < len(names):
         raise IntegrityError("a release cannot hold two files of one name")
+    if wrong := limits.problem([packed.member for packed in ordered]):
+        raise IntegrityError(f"no release can be made of this: {wrong}")
     offset, central = 0, bytearray()
     for packed in ordered:
         head = local_header(packed.member)

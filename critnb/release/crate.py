@@ -35,6 +35,7 @@ Files = Mapping[str, tuple[int, str]]
 
 def crate_json(about: Metadata, date: str, files: Files, runs: Sequence[Run]) -> bytes:
     """Return the crate of a release's files, path -> (bytes, sha256), without itself and the manifest."""
+    loose, held = _placed(files, runs)
     graph = [
         {
             "@id": CANON.OUTPUT.RO_CRATE_JSON_BASENAME,
@@ -42,14 +43,23 @@ def crate_json(about: Metadata, date: str, files: Files, runs: Sequence[Run]) ->
             "about": _ref("./"),
             "conformsTo": [_ref(_CRATE), _ref(_WORKFLOW_CRATE)],
         },
-        _root(about, date, files, runs),
+        _root(about, date, loose, runs),
         *_context(about),
-        *(_folder(run, files) for run in runs),
+        *(_folder(run, held[run_folder(run.run_id)]) for run in runs),
         *(_file(path, size, digest, about) for path, (size, digest) in sorted(files.items())),
         _whole(runs),
         *(_action(run) for run in runs),
     ]
     return json_bytes({"@context": _CONTEXT, "@graph": graph})
+
+
+def _placed(files: Files, runs: Sequence[Run]) -> tuple[list[str], Mapping[str, list[str]]]:
+    """Return the files that lie in no run, and those of each run by its folder, sorted."""
+    loose: list[str] = []
+    held: dict[str, list[str]] = {run_folder(run.run_id): [] for run in runs}
+    for path in sorted(files):
+        held.get("/".join(path.split("/")[:2]), loose).append(path)
+    return loose, held
 
 
 def _ref(name: str) -> Node:
@@ -60,8 +70,7 @@ def _run_id(run_id: str) -> str:
     return f"{run_folder(run_id)}/"
 
 
-def _root(about: Metadata, date: str, files: Files, runs: Sequence[Run]) -> Node:
-    loose = [path for path in sorted(files) if not any(path.startswith(_run_id(run.run_id)) for run in runs)]
+def _root(about: Metadata, date: str, loose: Sequence[str], runs: Sequence[Run]) -> Node:
     return {
         "@id": "./",
         "@type": "Dataset",
@@ -97,13 +106,12 @@ def _context(about: Metadata) -> Iterator[Node]:
         yield {"@id": _author_id(place), "@type": kind, "name": name}
 
 
-def _folder(run: Run, files: Files) -> Node:
-    folder = _run_id(run.run_id)
+def _folder(run: Run, held: Sequence[str]) -> Node:
     return {
-        "@id": folder,
+        "@id": _run_id(run.run_id),
         "@type": "Dataset",
         "name": f"{run.run_id}: {spec_of(run.stage).asks}",
-        "hasPart": [_ref(path) for path in sorted(files) if path.startswith(folder)],
+        "hasPart": [*map(_ref, held)],
     }
 
 

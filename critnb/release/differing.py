@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -12,7 +11,7 @@ import pandas as pd
 from critnb.compare.files import frames_differ, json_differ, npz_differ
 from critnb.compare.values import Difference
 from critnb.report.schema.columns import PROVENANCE
-from critnb.runs.encoding import npz_arrays, parquet_frame
+from critnb.runs.decoding import json_value, npz_arrays, parquet_frame
 
 # what other versions of numpy and other processors may change in the last bits, and nothing that a reader would see
 TOLERANCE = 1e-9
@@ -27,7 +26,7 @@ def _apart(path: str, stored: bytes, made: bytes) -> Iterator[str]:
     """Say in which way a file is not what its artifacts give; nothing where only last bits differ."""
     match PurePosixPath(path).suffix:
         case ".json":
-            yield from told(json_differ(json.loads(stored), json.loads(made)))
+            yield from told(json_differ(json_value(stored), json_value(made)))
         case ".csv":
             yield from _frames_apart(path, *(pd.read_csv(io.BytesIO(data)) for data in (stored, made)))
         case ".parquet":

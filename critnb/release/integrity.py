@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from critnb.canon import CANON, PACK_ROOT, REGISTRY_FILE
 from critnb.compare.values import listed
 from critnb.plan import constant_names, stage_sources
@@ -16,6 +14,7 @@ from critnb.release.manifest import GENERATED, from_text
 from critnb.release.opened import Opened
 from critnb.release.roots import config_of
 from critnb.runs import Run, pack_digests, pack_files, verify
+from critnb.runs.decoding import yaml_value
 from critnb.runs.files import read_regular
 from critnb.stages import spec_of
 
@@ -105,7 +104,7 @@ def code(release: Opened) -> Result:
 
 
 def _constants(release: Opened) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = yaml.safe_load(read_regular(release.folder / _REGISTRY))["CONST"]
+    found: Mapping[str, Any] = yaml_value(read_regular(release.folder / _REGISTRY))["CONST"]
     return found
 
 

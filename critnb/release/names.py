@@ -11,7 +11,7 @@ from critnb.errors import IntegrityError
 from critnb.runs.files import relative_path
 
 # of bytes in a folder's or file's name, and in a whole path, which is unpacked below some other
-_LONGEST_PART, _LONGEST = 255, 1024
+_LONGEST_PART, LONGEST = 255, 1024
 _DEEPEST = 32
 _FORBIDDEN = frozenset('<>"|?*')
 # a device on Windows, whatever follows the first dot, and git's own folder under the names that file systems know it by
@@ -33,7 +33,7 @@ def _problems(names: Sequence[str]) -> Iterator[str]:
 
 
 def _of_one(name: str) -> Iterator[str]:
-    if len(name.encode()) > _LONGEST or name.count("/") >= _DEEPEST:
+    if len(name.encode()) > LONGEST or name.count("/") >= _DEEPEST:
         yield f"{name[:_LONGEST_PART]}... is longer or deeper than a path may be"
         return
     try:
@@ -49,10 +49,20 @@ def _of_one(name: str) -> Iterator[str]:
 
 def _collisions(names: Sequence[str]) -> Iterator[str]:
     """Say of names that one file system or another takes for the same, and of files that are folders of others."""
-    seen: dict[str, str] = {}
-    folders = {"/".join(name.split("/")[:depth]) for name in names for depth in range(1, name.count("/") + 1)}
-    for name in [*names, *sorted(folders)]:
-        folded = unicodedata.normalize("NFC", name).casefold()
-        if folded in seen:
-            yield f"{name} and {seen[folded]} are one name on some file systems"
-        seen[folded] = name
+    # number of a folder and name in it -> the name as it was first spelled, and its own number if it is a folder
+    seen: dict[tuple[int, str], tuple[str, int]] = {}
+    for name in names:
+        *folders, last = name.split("/")
+        inside = 0
+        for part in folders:
+            spelled, number = seen.setdefault((inside, _folded(part)), (part, len(seen) + 1))
+            if spelled != part or not number:
+                yield f"{part} of {name} and {spelled} are one name on some file systems"
+            inside = number
+        if (inside, _folded(last)) in seen:
+            yield f"{name} and {seen[inside, _folded(last)][0]} beside it are one name on some file systems"
+        seen[inside, _folded(last)] = (last, 0)
+
+
+def _folded(part: str) -> str:
+    return unicodedata.normalize("NFC", part).casefold()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import stat
 import zlib
 from collections.abc import Iterator
@@ -13,13 +15,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from critnb.errors import IntegrityError
-from critnb.release import layout, names
+from critnb.release import layout, limits, names
 from critnb.release.archive import is_script
 from critnb.release.layout import Member
 from critnb.runs.files import open_regular
 
 _PIECE = 1 << 20
 _ENCRYPTED = 0x0001
+# of the central directory: a name, and three values of 64 bits
+_LONGEST_RECORD = layout.CENTRAL_FIXED.size + names.LONGEST + 28
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,20 @@ def unpack(path: Path, folder: Path | None) -> list[Unpacked]:
     """Say of each file of the zip what it is, and write it below an empty folder, if one is given; nothing else is written.
 
     Raises DamagedError for a zip whose structure is not that of a release: unsafe, repeated or colliding names, links,
-    compressed or encrypted files, sizes that do not add up, bytes that belong to nothing. Raises OSError.
+    compressed or encrypted files, more than a release has, sizes that do not add up, bytes that belong to nothing. Raises
+    OSError, before anything is written where there is no room for all.
     """
     with open_regular(path) as zip_file:
         size = os.fstat(zip_file.fileno()).st_size
         files, end = _directory(zip_file, size)
-        if wrong := names.problem([each.member.name for each in files]):
+        members = [each.member for each in files]
+        if wrong := names.problem([each.name for each in members]):
             raise DamagedError(wrong)
         _check_places(files, end)
+        if wrong := limits.problem(members):
+            raise DamagedError(wrong)
+        if folder is not None:
+            _check_room(folder, size)
         return [_take(zip_file, each, folder) for each in files]
 
 
@@ -66,6 +76,8 @@ def _directory(zip_file: BinaryIO, size: int) -> tuple[list[Located], int]:
         raise DamagedError(
             f"{abs(last - offset - length)} bytes stand where a release has none, before or behind its files"
         )
+    if count > limits.FILES or length > count * _LONGEST_RECORD:
+        raise DamagedError(f"it names {count} files in {length} bytes, a release at most {limits.FILES}")
     data = _read(zip_file, offset, length)
     files: list[Located] = []
     at = 0
@@ -111,9 +123,9 @@ def _central(data: bytes, at: int) -> tuple[Located, int]:
         data, at
     )
     begin = at + fixed.size
-    name, extra = data[begin : begin + n_name].decode("utf-8"), data[begin + n_name : begin + n_name + n_extra]
     if signature != layout.CENTRAL:
         raise ValueError("no record of a file is there")
+    name, extra = data[begin : begin + n_name].decode("utf-8"), data[begin + n_name : begin + n_name + n_extra]
     _refuse_kind(name, flags, method, attributes >> 16)
     size, offset = _widened(name, extra, size, offset)
     member = Member(name, crc, size, executable=attributes >> 16 == layout.EXECUTABLE)
@@ -153,6 +165,11 @@ def _check_places(files: list[Located], end: int) -> None:
         expected += len(layout.local_header(each.member)) + each.member.size
     if expected != end:
         raise DamagedError(f"its files end at byte {expected}, its central directory begins at {end}")
+
+
+def _check_room(folder: Path, size: int) -> None:
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, f"no room for the {size} bytes of the zip", str(folder))
 
 
 def _take(zip_file: BinaryIO, located: Located, folder: Path | None) -> Unpacked:

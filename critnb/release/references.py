@@ -10,6 +10,7 @@ from critnb.errors import CritnbError
 from critnb.release.contents import run_folder
 from critnb.release.finding import Result
 from critnb.release.opened import Opened
+from critnb.runs import Run
 
 _RUN, _ARTIFACT, _DIGEST, _FILES = "run_id", "artifact", "sha256", "files"
 Reference = tuple[str, str, str]
@@ -23,10 +24,11 @@ def references(release: Opened) -> Result:
         path = paper.result(basename)
         found = set(_named(paper.json(path)))
         looked_at |= found
+        runs = {run_id: _run(release, run_id) for run_id in {run_id for run_id, _, _ in found}}
         wrong += [
             f"{run_folder(paper.run_id)}/{path}: names {artifact} of {run_id}, {problem}"
             for run_id, artifact, digest in sorted(found)
-            if (problem := _problem(release, run_id, artifact, digest))
+            if (problem := _problem(runs[run_id], artifact, digest))
         ]
     return Result(wrong, f"{len(looked_at)} files that the paper's claims and numbers name, each there")
 
@@ -44,10 +46,15 @@ def _named(node: Any) -> Iterator[Reference]:
         yield from _named(value)
 
 
-def _problem(release: Opened, run_id: str, artifact: str, digest: str) -> str:
+def _run(release: Opened, run_id: str) -> Run | None:
     try:
-        run = release.store.open(run_id)
+        return release.store.open(run_id)
     except CritnbError:
+        return None
+
+
+def _problem(run: Run | None, artifact: str, digest: str) -> str:
+    if run is None:
         return "which is not in the release"
     if artifact == CANON.OUTPUT.RUN_RECORD_JSON:
         return "" if run.record.stage_hash == digest else "whose stage hash is another"

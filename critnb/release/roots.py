@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from critnb import questions, sources
 from critnb.canon import CANON, CODE_ROOT, DatasetRole, ModelRole
 from critnb.embedded import weights_directory
@@ -44,7 +42,7 @@ def of_run(run: Run, folder: Path) -> list[Root]:
 
 def config_of(run: Run) -> Mapping[str, Any]:
     """Return the resolved params of a run, with its role, and the sources of its model and text."""
-    found: Mapping[str, Any] = yaml.safe_load(run.read_bytes(CANON.OUTPUT.CONFIG_RESOLVED_YAML))
+    found: Mapping[str, Any] = run.yaml(CANON.OUTPUT.CONFIG_RESOLVED_YAML)
     return found
 
 

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from critnb.errors import CritnbError, DependencyError
+from critnb.errors import CritnbError
 from critnb.release import integrity, tables
 from critnb.release.again import made_again
 from critnb.release.chain import chain
 from critnb.release.facts import facts
 from critnb.release.finding import Check, Result
+from critnb.release.given import given_file
 from critnb.release.notebooks import notebooks
 from critnb.release.opened import Opened
 from critnb.release.reading import DamagedError, unpack
@@ -41,8 +42,7 @@ def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bo
 
     Raises DependencyError where there is no such file, StorageError where no room is left to unpack it.
     """
-    if not path.is_file() or path.is_symlink():
-        raise DependencyError(f"{path}: no such file; give the path of a release's zip")
+    path = given_file(path)
     with Scratch() as scratch:
         started, folder = time.monotonic(), scratch / "release"
         try:

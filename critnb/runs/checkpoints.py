@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from critnb.canon import CANON
-from critnb.runs.encoding import npz_arrays, npz_bytes
+from critnb.errors import DataError
+from critnb.runs.decoding import npz_arrays
+from critnb.runs.encoding import npz_bytes
 from critnb.runs.files import TEMPORARY_SUFFIX, atomic_write, read_regular, sha256_hex
 
 _LOG = logging.getLogger(__name__)
@@ -36,10 +38,13 @@ def load_checkpoint(run: Path, name: str) -> dict[str, np.ndarray[Any, Any]] | N
         digest, _, data = read_regular(path).partition(b"\n")
     except FileNotFoundError:
         return None
-    if digest.decode("ascii", errors="replace") != sha256_hex(data):
-        _LOG.warning("checkpoint %s is damaged; its step is done again", path)
-        return None
-    return npz_arrays(data)
+    try:
+        if digest.decode("ascii", errors="replace") == sha256_hex(data):
+            return npz_arrays(data)
+    except DataError:
+        pass
+    _LOG.warning("checkpoint %s is damaged; its step is done again", path)
+    return None
 
 
 def has_checkpoints(run: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Values to bytes and back, with no clock, no machine and no chance in the bytes: the same value, the same file."""
+"""Values to bytes, with no clock, no machine and no chance in the bytes: the same value, the same file."""
 
 from __future__ import annotations
 
@@ -68,12 +68,6 @@ def npz_bytes(arrays: Mapping[str, np.ndarray[Any, Any]], *, compress: bool = Tr
     return buffer.getvalue()
 
 
-def npz_arrays(data: bytes) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the arrays of an NPZ file by name; raises ValueError or zipfile.BadZipFile for other bytes."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
 def _member(name: str, *, compress: bool) -> zipfile.ZipInfo:
     member = zipfile.ZipInfo(name, date_time=_ZIP_EPOCH)
     member.compress_type = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
@@ -98,11 +92,6 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", version="2.6", row_group_size=1 << 20)
     return bytes(sink.getvalue().to_pybytes())
-
-
-def parquet_frame(data: bytes) -> pd.DataFrame:
-    """Return the frame of a Parquet file, with the dtypes it was written with; raises pyarrow.ArrowInvalid."""
-    return pd.read_parquet(io.BytesIO(data), engine="pyarrow")
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:

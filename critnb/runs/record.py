@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -10,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from critnb.canon import CANON, Stage, Status
-from critnb.errors import IntegrityError
+from critnb.errors import DataError, IntegrityError
+from critnb.runs.decoding import json_value
 from critnb.runs.encoding import json_bytes
 from critnb.runs.environment import pack_version
-from critnb.runs.files import atomic_write, may_be_sound, read_regular, sha256_hex, unread
+from critnb.runs.files import atomic_write, may_be_sound, open_regular, sha256_hex, unread
 from critnb.runs.identity import HashInputs, phase_id, stage_of
 from critnb.runs.schema import schema_problem
+
+# of a run's record; those of the demo come to a thousandth of that
+_LONGEST = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -174,15 +179,22 @@ def read_record(run: Path) -> tuple[RunRecord, str]:
     """
     path = record_path(run)
     try:
-        data = read_regular(path)
-        return RunRecord.from_dict(json.loads(data)), sha256_hex(data)
+        data = _bytes(path)
+        return RunRecord.from_dict(json_value(data)), sha256_hex(data)
     except IntegrityError as error:
         raise IntegrityError(f"{path}: {error}") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         if isinstance(error, OSError) and may_be_sound(error):
             raise unread(path, error) from error
-        cause = error.strerror if isinstance(error, OSError) else f"no JSON ({error})"
+        cause = error.strerror if isinstance(error, OSError) else str(error)
         raise IntegrityError(f"{path}: {cause}; the run cannot be trusted, delete it and make it again") from error
+
+
+def _bytes(path: Path) -> bytes:
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > _LONGEST:
+            raise DataError(f"longer than {_LONGEST} bytes")
+        return file.read()
 
 
 def write_record(run: Path, record: RunRecord) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Stage, Status
-from critnb.errors import DependencyError, IntegrityError
-from critnb.runs.encoding import npz_arrays, parquet_frame
-from critnb.runs.files import inside, may_be_sound, read_regular, sha256_hex, unread
+from critnb.errors import DataError, DependencyError, IntegrityError
+from critnb.runs.decoding import json_value, npz_arrays, parquet_frame, yaml_value
+from critnb.runs.files import inside, may_be_sound, open_regular, sha256_hex, unread
 from critnb.runs.identity import HashInputs
 from critnb.runs.record import Artifact, Dependency, RunRecord, read_record
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -76,26 +79,38 @@ class Run:
         artifact = self._artifact(relative)
         path = inside(self.path, relative)
         try:
-            data = read_regular(path)
+            with open_regular(path) as file:
+                # a file of another length is not read: it may be longer than memory
+                data = file.read() if os.fstat(file.fileno()).st_size == artifact.bytes else None
         except OSError as error:
             if may_be_sound(error):
                 raise unread(path, error) from error
             raise IntegrityError(f"{self.run_id}: {relative} cannot be read ({error.strerror}); {_ADVICE}") from error
-        if len(data) != artifact.bytes or sha256_hex(data) != artifact.sha256:
+        if data is None or len(data) != artifact.bytes or sha256_hex(data) != artifact.sha256:
             raise IntegrityError(f"{self.run_id}: {relative} is not the file that its record names; {_ADVICE}")
         return data
 
-    def npz(self, relative: str) -> dict[str, np.ndarray[Any, Any]]:
-        """Return the arrays of an NPZ artifact by name; raises as ``read_bytes``."""
-        return npz_arrays(self.read_bytes(relative))
+    def npz(self, relative: str, names: Collection[str] | None = None) -> dict[str, np.ndarray[Any, Any]]:
+        """Return the arrays of an NPZ artifact by name, all or those of the names; raises as ``read_bytes``."""
+        return self._decoded(relative, lambda data: npz_arrays(data, names))
 
     def parquet(self, relative: str) -> pd.DataFrame:
         """Return the frame of a Parquet artifact; raises as ``read_bytes``."""
-        return parquet_frame(self.read_bytes(relative))
+        return self._decoded(relative, parquet_frame)
 
     def json(self, relative: str) -> Any:
         """Return the value of a JSON artifact; raises as ``read_bytes``."""
-        return json.loads(self.read_bytes(relative))
+        return self._decoded(relative, json_value)
+
+    def yaml(self, relative: str) -> Any:
+        """Return the value of a YAML artifact; raises as ``read_bytes``."""
+        return self._decoded(relative, yaml_value)
+
+    def _decoded(self, relative: str, decode: Callable[[bytes], _Value]) -> _Value:
+        try:
+            return decode(self.read_bytes(relative))
+        except DataError as error:
+            raise IntegrityError(f"{self.run_id}: {relative} is {error}") from error
 
     def dependency(self) -> Dependency:
         """Return how a downstream record names this run; raises IntegrityError for a record without a stage hash."""

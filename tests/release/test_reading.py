@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import stat
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from release.chains import zipped
@@ -216,3 +219,75 @@ def test_a_zip_of_another_program_is_refused(tmp_path):
     (tmp_path / "x.zip").write_bytes(buffer.getvalue())
     with pytest.raises(DamagedError):
         unpack(tmp_path / "x.zip", None)
+
+
+def listed(path: Path, count: int, name: Callable[[int], bytes]) -> Path:
+    """A zip that Python itself would read: files without content, as many and of such names as one likes."""
+    local, central = bytearray(), bytearray()
+    for number in range(count):
+        text = name(number)
+        central += layout.CENTRAL_FIXED.pack(
+            layout.CENTRAL, 0x314, 20, layout.UTF8_NAMES, 0, 0, 33, 0, 0, 0, len(text), 0, 0, 0, 0, 0o100644 << 16, len(local)
+        ) + text  # fmt: skip
+        local += layout.LOCAL_FIXED.pack(layout.LOCAL, 20, layout.UTF8_NAMES, 0, 0, 33, 0, 0, 0, len(text), 0) + text
+    path.write_bytes(bytes(local) + bytes(central) + layout.tail(count, len(local), len(central)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "said"),
+    [
+        (150_000, b"%07d".__mod__, "names 150000 files in .* bytes, a release at most 20000"),
+        (20_001, b"%07d".__mod__, "names 20001 files"),
+        (500, lambda number: b"%065535d" % number, "names 500 files in 32790500 bytes"),
+        (20_000, lambda number: b"a/" * 31 + b"%05d" % number + b"b" * 200 + b"/" + b"c" * 255 + b"/" + b"d" * 255, "deeper"),
+        (1, lambda _: b"\xff\xfe", "central directory, behind its beginning"),
+    ],
+    ids=["many", "one too many", "long names", "deep paths", "no UTF-8"],
+)  # fmt: skip
+def test_more_than_a_release_has_is_refused_at_once(count, name, said, tmp_path):
+    path = listed(tmp_path / "x.zip", count, name)
+    started = time.process_time()
+    with pytest.raises(DamagedError, match=said):
+        unpack(path, tmp_path / "out")
+    assert time.process_time() - started < 3
+    assert not (tmp_path / "out").exists()
+
+
+def test_as_many_names_as_allowed_in_as_many_folders_take_no_time(tmp_path):
+    path = listed(tmp_path / "x.zip", 20_000, lambda number: b"%05d/" % number + b"/".join([b"a"] * 30))
+    started = time.process_time()
+    assert len(unpack(path, None)) == 20_000
+    assert time.process_time() - started < 20
+
+
+def test_more_runs_than_a_release_has_are_refused(tmp_path):
+    path = listed(tmp_path / "x.zip", 300, lambda number: b"runs/RUN_S00_%012d/a" % number)
+    with pytest.raises(DamagedError, match="300 runs, a release at most 200"):
+        unpack(path, None)
+
+
+def holes(path: Path, member: layout.Member) -> Path:
+    """A zip of one file, all zeros, which costs no room on the disk."""
+    head, central = layout.local_header(member), layout.central_header(member, 0)
+    with path.open("wb") as file:
+        file.write(head)
+        file.seek(member.size, 1)
+        file.write(central + layout.tail(1, len(head) + member.size, len(central)))
+    return path
+
+
+def test_a_text_longer_than_memory_is_refused_by_its_size(tmp_path):
+    path = holes(tmp_path / "x.zip", layout.Member("runs/a/run_record.json", 0, 10 << 30, False))
+    with pytest.raises(
+        DamagedError, match=r"run_record\.json has 10737418240 bytes, files of its kind at most 268435456"
+    ):
+        unpack(path, None)
+
+
+def test_what_the_disk_has_no_room_for_is_not_begun(good, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=good.stat().st_size - 1))
+    with pytest.raises(OSError, match="no room for the"):
+        unpack(good, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []

@@ -62,7 +62,9 @@ def test_a_release_is_sound(zip_file, capsys):
     assert found(zip_file) == {}
     assert main(["verify", "--release", str(zip_file), "--no-recompute"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[:-2]] == [["ok", name] for name in CHECKS]
+    assert lines[0].startswith("note  signature")
+    assert lines[0].endswith("unsigned: nothing says who made it")
+    assert [line.split()[:2] for line in lines[1:-2]] == [["ok", name] for name in CHECKS]
     assert lines[-2:] == ["not computed again: anything", f"ok: {zip_file}"]
 
 
@@ -168,6 +170,7 @@ def test_other_weights_in_the_zip_than_the_runs_were_made_from_are_named(tmp_pat
     )
     sound, folder = release_of(store.root, tmp_path / "r.zip"), tmp_path / "unpacked"
     assert found(sound) == {}
+    folder.mkdir()
     unpack(sound, folder)
     with (folder / "critnb/embedded/weights/base/model.safetensors").open("r+b") as file:
         file.seek(-1, 2)
@@ -306,10 +309,23 @@ def test_another_pack_that_checks_says_so_before_it_finds_anything(altered, caps
 
     assert main(["verify", "--release", str(altered(change)), "--no-recompute"]) == 2
     told = capsys.readouterr()
-    first = next(line for line in told.out.splitlines() if not line.startswith("ok"))
+    first = next(line for line in told.out.splitlines()[1:] if not line.startswith("ok"))
     assert first.startswith("note  pack")
     assert "by another pack than the zip's: 2 files differ, such as README.md" in first
     assert "they may be the doing of this pack, which is not the zip's" in told.err
+
+
+def test_findings_without_end_are_counted(altered, capsys):
+    def change(folder: Path) -> None:
+        for number in range(600):
+            (folder / f"{number:03}").touch()
+        list_again(folder)
+
+    assert main(["verify", "--release", str(altered(change)), "--no-recompute"]) == 2
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) < 550
+    assert "  and 100 more" in told.out
+    assert "600 findings" in told.err
 
 
 def test_nothing_of_a_stranger_steers_the_terminal(altered, capsys):
@@ -407,6 +423,10 @@ def test_two_papers_or_none_are_no_release(altered):
         lambda run: (run / "run_record.json").write_text("[" * 100000),
         lambda run: (run / "run_record.json").write_text(json.dumps({"run_id": 7})),
         lambda run: (run / "run_record.json").unlink(),
+        lambda run: (run / "run_record.json").write_text('{"a":' * 500 + "1" + "}" * 500),
+        lambda run: (run / "run_record.json").write_text("1" * 5000),
+        lambda run: (run / "config_resolved.yaml").write_text("a: &a [1]\nb: *a\n"),
+        lambda run: (run / "config_resolved.yaml").write_text("[" * 3000),
         lambda run: (run / "config_resolved.yaml").write_text("!!python/object:os.system {}"),
     ],
 )

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from critnb.errors import DataError
+from critnb.runs.decoding import npz_arrays, parquet_frame
 from critnb.runs.encoding import (
     canonical_json,
     csv_bytes,
     json_bytes,
-    npz_arrays,
     npz_bytes,
     parquet_bytes,
-    parquet_frame,
 )
 
 dtypes = st.sampled_from([np.uint8, np.uint16, np.int32, np.int64, np.float32, np.float64, np.bool_])

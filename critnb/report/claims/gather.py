@@ -6,7 +6,6 @@ records: a run that was made again since is refused.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -125,6 +124,4 @@ def _choices(run: Run) -> tuple[Sourced, Mapping[str, str]]:
 
 def _windows(run: Run) -> Windows:
     # a raster of a large model holds gigabytes; its window ids are one small member
-    with np.load(io.BytesIO(run.read_bytes(run.result(_OUT.RASTER_NPZ_BASENAME))), allow_pickle=False) as archive:
-        windows: Windows = archive["seq_id"]
-    return windows
+    return run.npz(run.result(_OUT.RASTER_NPZ_BASENAME), ["seq_id"])["seq_id"]

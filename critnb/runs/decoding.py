@@ -1,0 +1,186 @@
+"""Bytes of anyone's making to values: what they claim to hold is held against what they are before memory is asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import yaml
+
+from critnb.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+# rasters come to 9 times their file, constant arrays of some gigabytes to more
+_ALWAYS, _TIMES = 1 << 30, 64
+_DEEPEST = 100
+_LONGEST_JSON, _LONGEST_YAML = 1 << 28, 1 << 20
+# deflate makes at most 1032 bytes of one: 258 of two bits
+_DEFLATE_TIMES = 1032
+_ENCRYPTED = 0x0001
+_KINDS = frozenset("biufcSU")
+_HEADER = 10_000
+_COLUMNS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string)
+
+
+def json_value(data: bytes) -> Any:
+    """Return the value of JSON text; raises DataError, one line, for other bytes and for lists in lists without end."""
+    if len(data) > _LONGEST_JSON:
+        raise DataError(f"JSON longer than {_LONGEST_JSON} bytes")
+    try:
+        value = json.loads(data)
+    except RecursionError:
+        raise DataError(f"JSON nested deeper than {_DEEPEST} levels") from None
+    except ValueError as error:
+        raise DataError(f"no JSON ({error})") from error
+    _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [item for node in level for item in _items(node)]
+        if not level:
+            return
+    raise DataError(f"JSON nested deeper than {_DEEPEST} levels")
+
+
+def _items(node: Any) -> Collection[Any]:
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+
+
+def yaml_value(data: bytes) -> Any:
+    """Return the value of YAML that the pack writes; raises DataError, one line, for other bytes and for aliases.
+
+    A few lines of aliases stand for more values than any memory holds.
+    """
+    if len(data) > _LONGEST_YAML:
+        raise DataError(f"YAML longer than {_LONGEST_YAML} bytes")
+    with _reading("YAML"):
+        return yaml.load(data, Loader=_WithoutAliases)
+
+
+class _WithoutAliases(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise DataError("it holds an alias")
+        return super().compose_node(parent, index)
+
+
+@contextmanager
+def _reading(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        # readers of formats raise whatever the bytes of a stranger lead them to
+        cause = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"no {kind} that a run writes: {cause}") from error
+
+
+def npz_arrays(data: bytes, names: Collection[str] | None = None) -> dict[str, Array]:
+    """Return the arrays of an NPZ file by name, all or those of the names.
+
+    Raises DataError, one line, for other bytes: members that are no arrays or hold Python objects, whose header asks for
+    another size than the member has, whose size their compressed bytes cannot give, or that come to more than a file of
+    this length may hold.
+    """
+    with _reading("NPZ"), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        _check_members(members, len(data))
+        wanted = [each for each in members if names is None or _name(each) in names]
+        return {_name(each): _array(archive, each) for each in wanted}
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    return member.filename.removesuffix(".npy")
+
+
+def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
+    for each in members:
+        if not each.filename.endswith(".npy") or each.flag_bits & _ENCRYPTED:
+            raise DataError(f"member {each.filename[:99]!r} is no array")
+        times = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_TIMES}.get(each.compress_type, 0)
+        if each.file_size > times * each.compress_size:
+            raise DataError(f"member {each.filename[:99]!r} cannot come to {each.file_size} bytes")
+    if len({each.filename for each in members}) < len(members):
+        raise DataError("two members have one name")
+    _check_room(sum(each.file_size for each in members), size)
+
+
+def _check_room(unpacked: int, size: int) -> None:
+    if unpacked > max(_ALWAYS, _TIMES * size):
+        raise DataError(f"its {size} bytes ask for {unpacked} bytes of memory, more than data of a run come to")
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    with archive.open(member) as file:
+        held = _held(file, member.filename)
+    if held != member.file_size:
+        raise DataError(f"the header of {member.filename[:99]!r} asks for {held} bytes, it has {member.file_size}")
+    with archive.open(member) as file:
+        array: Array = np.lib.format.read_array(file, allow_pickle=False, max_header_size=_HEADER)
+    return array
+
+
+def _held(file: IO[bytes], name: str) -> int:
+    """Return how many bytes an NPY file of this header has; raises DataError for a header that no run writes."""
+    try:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise DataError(f"NPY version {version}")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_HEADER)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        raise DataError(f"the header of {name[:99]!r} cannot be read ({error})") from error
+    if dtype.kind not in _KINDS or min(shape, default=0) < 0:
+        raise DataError(f"{name[:99]!r} of shape {shape} holds {dtype}, not numbers or text")
+    return file.tell() + math.prod(shape) * dtype.itemsize
+
+
+def parquet_frame(data: bytes) -> pd.DataFrame:
+    """Return the frame of a Parquet file, with the dtypes it was written with.
+
+    Raises DataError, one line, for other bytes, and for a file whose columns come to more than one of this length may.
+    """
+    with _reading("Parquet"):
+        _check_columns(data)
+        return pd.read_parquet(pa.BufferReader(data), engine="pyarrow")
+
+
+def _open(data: bytes, **options: Any) -> pq.ParquetFile:
+    # a buffer of Arrow's own: its threads may still read when a refusal has ended all else
+    return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False, **options)
+
+
+def _check_columns(data: bytes) -> None:
+    """Refuse kinds of columns that no table has, and what comes to too much memory."""
+    with _open(data) as file:
+        schema, metadata = file.schema_arrow, file.metadata
+    if strange := [field for field in schema if not any(kind(field.type) for kind in _COLUMNS)]:
+        raise DataError(f"column {strange[0].name[:99]!r} holds {str(strange[0].type)[:99]}")
+    if len(set(schema.names)) < len(schema):
+        raise DataError("two columns have one name")
+    packed = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    _check_room(packed + 8 * metadata.num_rows * len(schema), len(data))
+    # text that is said often is short in the file and long in memory, unless it is read as entries of a dictionary
+    text = [field.name for field in schema if pa.types.is_string(field.type)]
+    with _open(data, read_dictionary=text) as file:
+        table = file.read(text, use_threads=False)
+    _check_room(sum(_spelled_out(chunk) for column in table.columns for chunk in column.chunks), len(data))
+
+
+def _spelled_out(entries: pa.DictionaryArray) -> int:
+    """Return how many bytes entries of a dictionary have as text."""
+    return pc.sum(pc.binary_length(entries.dictionary).take(entries.indices)).as_py() or 0
