@@ -11,7 +11,7 @@ import pandas as pd
 
 from critnb.api.arrays import EventCounts, EventsLike, event_counts
 from critnb.api.estimates import NAN, Estimate, Estimates
-from critnb.api.words import identifier
+from critnb.api.words import identifier, whole
 from critnb.canon import CANON, NullId
 from critnb.criticality import (
     Branching,
@@ -95,6 +95,7 @@ def branching(
         ParamsError: fewer than two replicates.
     """
     enough(null_replicates=null_replicates, bootstrap_reps=bootstrap_reps)
+    whole(seed, "seed", least=None)
     events = event_counts(x)
     sums = branching_sums(events.counts)
     weights = multinomial_weights(len(events), bootstrap_reps, seed)
@@ -128,11 +129,14 @@ def multistep(
 
     Raises:
         DataError: as ``event_counts``, or max_lag is not below the length.
-        ParamsError: ``along`` is neither word, or fewer than two replicates.
+        ParamsError: ``along`` is neither word, max_lag no whole number, or fewer than two replicates.
     """
     enough(bootstrap_reps=bootstrap_reps)
+    whole(seed, "seed", least=None)
     if along not in (choices := {"tokens": along_tokens, "depth": along_depth}):
         raise ParamsError(f"along: {along!r} is none of {', '.join(choices)}")
+    if max_lag is not None:
+        whole(max_lag, "max_lag", least=0)
     events = event_counts(x)
     weights = multinomial_weights(len(events), bootstrap_reps, seed)
     real, null = (
@@ -156,6 +160,8 @@ def null_replicate(
         ParamsError: ``null`` is no null of rasters.
     """
     events, null_id = event_counts(x), _raster_null(null)
+    whole(seed, "seed", least=None)
+    whole(replicate, "replicate", least=0)
     draw = _DRAWS[null_id]
     drawn = draw(events.counts, events.seq_id, seed=seed, condition_key=events.key, replicates=[replicate])
     return events.with_counts(drawn[0])
@@ -226,7 +232,7 @@ def _raster_null(given: str) -> NullId:
 
 
 def enough(**replicates: int) -> None:
-    """Raise ParamsError where fewer than two replicates are asked for, by the argument's name."""
+    """Raise ParamsError where fewer than two replicates are asked for, or no whole number of them, by the argument's name."""
     for name, number in replicates.items():
-        if number < 2:
+        if whole(number, name, least=0) < 2:
             raise ParamsError(f"{name}: {number} is too few; at least 2 are needed")

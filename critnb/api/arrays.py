@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from critnb.api.numbers import numbers, told
+from critnb.api.words import whole
 from critnb.criticality.sample import Lattice
-from critnb.errors import DataError, ParamsError
+from critnb.errors import DataError
 from critnb.lattice import Raster
 
 _LARGEST = int(np.iinfo(np.uint16).max)
 _OWN = b"an array of one's own"
 # A single row has no depth to leave by; three rows, two of them empty, say so to whatever asks for edges.
 _CLOSED = ((0, 0), (1, 1), (0, 0))
+_REMEDY = "leave out the sequences that hold them, or fill them with what was measured"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,7 +106,9 @@ def event_counts(x: EventsLike, *, n_units: int | None = None) -> EventCounts:
     ``critnb.extract`` returns. Without ``n_units`` the largest count is taken as the most that a site can hold.
 
     Raises:
-        DataError: other axes, an empty one or a single token; negative, fractional, NaN or too large values; text.
+        DataError: other axes, an empty one or a single token; missing values (masked, NaN, None, NA); negative, fractional,
+            infinite or too large ones; text.
+        ParamsError: n_units is no whole number from 1 on.
     """
     if isinstance(x, HasEvents) and isinstance(x.events, EventCounts):  # a frame may have a column of that name
         x = x.events
@@ -111,7 +116,7 @@ def event_counts(x: EventsLike, *, n_units: int | None = None) -> EventCounts:
         return x if n_units is None else replace(x, n_units=_bound(x.counts, n_units))
     if isinstance(x, Raster):
         return _of_raster(x, n_units)
-    counts = _whole(np.asarray(x))
+    counts = _whole(numbers(x, "event counts", remedy=_REMEDY))
     if counts.ndim == 2:
         counts = counts[None]
     if counts.ndim != 3:
@@ -133,8 +138,7 @@ def population_activity(spikes: npt.ArrayLike, *, bin_size: int = 1, window: int
         ParamsError: bin_size or window is no whole number from 1 on.
     """
     for name, number in (("bin_size", bin_size), ("window", 1 if window is None else window)):
-        if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < 1:
-            raise ParamsError(f"population activity: {name}: {number!r} is no whole number from 1 on")
+        whole(number, f"population activity: {name}")
     trains = event_counts(spikes)
     trials, units, time = trains.shape
     bins = time // bin_size
@@ -157,20 +161,19 @@ def _of_raster(raster: Raster, n_units: int | None) -> EventCounts:
 
 
 def _whole(values: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    if values.dtype.kind not in "buif":
-        raise DataError(f"event counts: values are {values.dtype.name}; give booleans or whole numbers")
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.floor(values)).all()):
-        found = "NaN or infinite" if not np.isfinite(values).all() else "fractional"
+        found = "infinite" if not np.isfinite(values).all() else "fractional"
         raise DataError(f"event counts: there are {found} values; give booleans or whole numbers")
     if values.size and (values.min() < 0 or values.max() > _LARGEST):
-        raise DataError(
-            f"event counts: values lie in {values.min():g}..{values.max():g}; they must lie in 0..{_LARGEST}"
-        )
+        ends = f"{told(values.min())}..{told(values.max())}"
+        raise DataError(f"event counts: values lie in {ends}; they must lie in 0..{_LARGEST}")
     return values.astype(np.uint16)
 
 
 def _bound(counts: npt.NDArray[np.uint16], n_units: int | None) -> int:
     largest = max(1, int(counts.max(initial=0)))
-    if n_units is not None and n_units < largest:
-        raise DataError(f"event counts: a site holds {largest} events, more than n_units = {n_units}")
-    return largest if n_units is None else int(n_units)
+    if n_units is None:
+        return largest
+    if (bound := whole(n_units, "event counts: n_units")) < largest:
+        raise DataError(f"event counts: a site holds {largest} events, more than n_units = {bound}")
+    return bound

@@ -11,7 +11,7 @@ import pandas as pd
 from critnb.api.activity import enough, null_replicate
 from critnb.api.arrays import EventCounts, EventsLike, event_counts
 from critnb.api.estimates import Estimate, Estimates, Shown, shown, under
-from critnb.api.words import identifier
+from critnb.api.words import identifier, whole
 from critnb.canon import CANON, Adjacency, SizeDef
 from critnb.criticality import (
     Avalanches,
@@ -221,6 +221,7 @@ def _beside_null(
 ) -> tuple[AvalancheSet, AvalancheSet, Ints]:
     """Return the avalanches, those of a permuted replicate, and the bootstrap's weights [R, N]."""
     enough(bootstrap_reps=bootstrap_reps)
+    whole(seed, "seed", least=None)
     if isinstance(x, AvalancheSet):
         if adjacency not in (None, x.adjacency):
             raise ParamsError(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from critnb.api.arrays import EventCounts
 from critnb.api.estimates import Shown
+from critnb.api.numbers import numbers
 from critnb.canon import CANON, Intervention, SpikeDef
 from critnb.errors import DataError, ParamsError
 from critnb.events import Calibration
@@ -94,7 +95,8 @@ def extract_activations(
     layers keep the proportions of their base rates above tau0. With ``tau`` (a number or [L]) it is that. No torch.
 
     Raises:
-        DataError: other axes, values that are not finite, or too few events in a layer to match a rate.
+        DataError: other axes; values that are missing (masked, NaN, None) or infinite; too few events in a layer to match a
+            rate, or more than 65535 of them on a site.
         ParamsError: not exactly one of target_rate and tau, or an unknown spike definition.
     """
     from critnb.api.own_activations import as_activations, calibrated, matched, thresholded
@@ -135,8 +137,9 @@ def asked(
         raise ParamsError(f"target_rate: {target_rate:g} is no share of events in 0..1")
     thresholds = None
     if tau is not None:
-        given = np.asarray(tau, dtype=np.float64)
-        if given.shape not in ((), (n_layers,)) or np.isnan(given).any():
+        scalar = getattr(tau, "shape", () if not isinstance(tau, list | tuple) else None) == ()
+        given = numbers([tau] if scalar else tau, "tau", remedy="give a number for each layer").astype(np.float64)
+        if given.shape != ((1,) if scalar else (n_layers,)):
             raise ParamsError(f"tau: give one number, or one for each of the {n_layers} layers")
         thresholds = np.broadcast_to(given, (n_layers,)).copy()
     if not (np.isfinite(gain) and gain >= 0):

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from critnb.api.extraction import Floats, Wanted, fitted_layers
+from critnb.api.numbers import numbers
 from critnb.canon import SpikeDef
 from critnb.errors import DataError
 from critnb.events import Calibration, RateTargets
@@ -17,17 +18,19 @@ Activations = npt.NDArray[np.floating]
 
 
 def as_activations(u: npt.ArrayLike, name: str) -> Activations:
-    """Return u as floats [N, T, L, F]; raises DataError for other axes, empty ones, or values that are not finite."""
-    values = np.asarray(u)
-    if values.dtype.kind not in "fiu":
+    """Return u as floats [N, T, L, F]; raises DataError for other axes, empty ones, missing or infinite values."""
+    values = numbers(u, name, remedy="leave out the sequences that hold them")
+    if values.dtype.kind == "b":
         raise DataError(f"{name}: values are {values.dtype.name}; give numbers")
+    if values.dtype.kind != "f" or values.dtype.itemsize > np.dtype(np.float64).itemsize:
+        values = values.astype(np.float64)
     if values.ndim == 3:
         values = values[None]
     if values.ndim != 4 or 0 in values.shape or values.shape[1] < 2:
         raise DataError(f"{name}: shape {values.shape}; give [N, T, L, F], or [T, L, F], of at least 2 tokens")
     if not np.isfinite(values).all():
-        raise DataError(f"{name}: there are NaN or infinite values")
-    return values.astype(np.float64) if values.dtype.kind in "iu" else values
+        raise DataError(f"{name}: there are infinite values")
+    return values
 
 
 def calibrated(u: Activations) -> Calibration:

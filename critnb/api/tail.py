@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,11 @@ import pandas as pd
 from critnb.api.activity import enough
 from critnb.api.cascades import AvalancheSet
 from critnb.api.estimates import NAN, Estimate, Shown
+from critnb.api.numbers import numbers, told
+from critnb.api.words import whole
 from critnb.canon import CANON, SizeDef
-from critnb.criticality import Histogram, TailFit, XminScan, fit_tail, ks_p_value, scan_xmin
+from critnb.criticality.tails import Excluded, Histogram, TailFit, XminScan, excluded, fit_tail, ks_p_value, scan_xmin
+from critnb.criticality.tails.histogram import LARGEST
 from critnb.errors import DataError, ParamsError
 
 _CONST = CANON.CONST
@@ -27,13 +31,15 @@ class TailEstimate(Shown):
 
     scan: how xmin was chosen, None where it was given; p_value: how often a power law lies as far from its own fit as
     the sample does, small where the sample is not of that law, NaN where it was not asked for; reason: what is not
-    available and why, in words, empty where everything that was asked for is.
+    available and why, in words, empty where everything that was asked for is; excluded: the values that were no candidates
+    for xmin since their tails are too small, None where xmin was given.
     """
 
     fit: TailFit
     scan: XminScan | None = None
     p_value: float = NAN
     reason: str = ""
+    excluded: Excluded | None = None
 
     @property
     def alpha(self) -> Estimate:
@@ -46,11 +52,26 @@ class TailEstimate(Shown):
         """Return support, exponent and goodness of fit in words."""
         fit = self.fit
         if not fit.available:
-            return f"Tail not available: {self.reason}"
+            return f"Tail not available: {self.reason}{self._left_out()}"
         end = "" if fit.xmax is None else fit.xmax
         p = "" if np.isnan(self.p_value) else f", p {self.p_value:.2g}"
         why = f"; {self.reason}" if self.reason else ""
-        return f"Tail of {fit.n_tail} values on {fit.xmin}..{end}: exponent {self.alpha!r}{p}{why}"
+        return f"Tail of {fit.n_tail} values on {fit.xmin}..{end}: exponent {self.alpha!r}{p}{why}{self._left_out()}"
+
+    def _left_out(self) -> str:
+        """Say which candidates for xmin were left out, and whether one of them lies nearer than the one chosen."""
+        left_out, scan = self.excluded, self.scan
+        if left_out is None or scan is None or not left_out.n:
+            return ""
+        nearest = left_out.nearest
+        said = f"; {left_out.n} values were no candidates for xmin, their tails hold fewer than {left_out.min_tail}"
+        if scan.available and nearest.distance >= scan.distance:
+            return f"{said}, none of smaller distance"
+        beside = f" against {scan.distance:.3g}" if scan.available else ""
+        return (
+            f"{said}; the nearest, {nearest.xmin}, has exponent {nearest.alpha:.4g} and distance {nearest.distance:.3g}{beside} "
+            f"(min_tail={nearest.n_tail} lets it in)"
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a law: parameters, log-likelihood (nats), and the power law's ratio to it with its p-value.
@@ -83,6 +104,7 @@ def tail(
     of: str = _SIZE,
     xmin: int | None = None,
     xmax: int | None = None,
+    min_tail: int = _CONST.TAIL_FIT_MIN_TAIL_SAMPLES,
     p_replicates: int = 0,
     seed: int = _CONST.BOOTSTRAP_SEED,
 ) -> TailEstimate:
@@ -90,13 +112,14 @@ def tail(
 
     x: whole numbers from 1 on, or an ``AvalancheSet``, whose sizes (or durations: ``of="duration"``) of avalanches that
     touch no edge are taken, with the largest value that the lattice allows as xmax. Without ``xmin`` the one of least
-    Kolmogorov-Smirnov distance is chosen (Clauset, Shalizi and Newman 2009). xmax None: no upper end. With
-    ``p_replicates`` the p-value repeats that choice in so many samples of the fitted law. A tail that is too small is
-    not available, with the reason.
+    Kolmogorov-Smirnov distance is chosen among those whose tail keeps ``min_tail`` values (Clauset, Shalizi and Newman
+    2009); what that leaves out is said. xmax None: no upper end. With ``p_replicates`` the p-value repeats that choice in
+    so many samples of the fitted law. A tail of fewer than ``min_tail`` values is not available, with the reason.
 
     Raises:
-        DataError: a value is no whole number from 1 on, or lies above xmax; xmin below 1.
-        ParamsError: ``of`` is neither word; p_replicates together with xmin, which leaves no choice to repeat, or 1.
+        DataError: a value is missing (masked, NaN, None), is no whole number in 1..2^53, or lies above xmax.
+        ParamsError: ``of`` is neither word; xmin, xmax or min_tail is no whole number, or xmin lies above xmax; p_replicates
+            together with xmin, which leaves no choice to repeat, or 1.
     """
     if of not in _OF:
         raise ParamsError(f"of: {of!r} is none of {', '.join(_OF)}")
@@ -104,38 +127,58 @@ def tail(
         enough(p_replicates=p_replicates)
         if xmin is not None:
             raise ParamsError("p_replicates: the p-value repeats the choice of xmin; leave out one of the two")
+    whole(seed, "seed", least=None)
+    (lowest, end), least = _ends(xmin, xmax), whole(min_tail, "tail: min_tail", least=2)
     values, largest = _values(x, of)
-    bound = largest if xmax is None else xmax
+    bound = largest if end is None else end
     sample = Histogram.of(values)
-    if xmin is not None:
-        fit = fit_tail(sample, xmin=xmin, xmax=bound)
+    if lowest is not None:
+        fit = fit_tail(sample, xmin=lowest, xmax=bound, min_tail=least)
         return TailEstimate(fit, reason=fit.reason)
-    scan = scan_xmin(sample, xmax=bound)
+    scan, left_out = scan_xmin(sample, xmax=bound, min_tail=least), excluded(sample, xmax=bound, min_tail=least)
     if not scan.available:
-        return TailEstimate(TailFit(scan.xmin, bound, 0, available=False, reason=scan.reason), scan, reason=scan.reason)
-    fit = fit_tail(sample, xmin=scan.xmin, xmax=bound)
+        fit = TailFit(scan.xmin, bound, 0, available=False, reason=scan.reason)
+        return TailEstimate(fit, scan, reason=scan.reason, excluded=left_out)
+    fit = fit_tail(sample, xmin=scan.xmin, xmax=bound, min_tail=least)
     if not p_replicates:
-        return TailEstimate(fit, scan, reason=fit.reason)
-    p_value = ks_p_value(sample, scan, xmax=bound, replicates=p_replicates, seed=seed, key=_KEY)
+        return TailEstimate(fit, scan, reason=fit.reason, excluded=left_out)
+    p_value = ks_p_value(sample, scan, xmax=bound, replicates=p_replicates, seed=seed, key=_KEY, min_tail=least)
     lost = "p: no sample of the fitted law has a tail of its own" if np.isnan(p_value) else ""
-    return TailEstimate(fit, scan, p_value, fit.reason or lost)
+    return TailEstimate(fit, scan, p_value, fit.reason or lost, left_out)
 
 
-def _values(x: AvalancheSet | npt.ArrayLike, of: str) -> tuple[npt.NDArray[np.int64], int | None]:
+def _ends(xmin: object, xmax: object) -> tuple[int | None, int | None]:
+    """Return the ends that were given as whole numbers; raises ParamsError naming the one that is none."""
+    low, high = (
+        None if given is None else whole(given, f"tail: {name}", point=True)
+        for name, given in (("xmin", xmin), ("xmax", xmax))
+    )
+    if low is not None and high is not None and low > high:
+        raise ParamsError(f"tail: xmin: {low} is above xmax {high}; there is no size between them")
+    return low, high
+
+
+def _values(x: AvalancheSet | npt.ArrayLike, of: str) -> tuple[npt.NDArray[np.integer[Any]], int | None]:
     if not isinstance(x, AvalancheSet):
-        return _sample(np.asarray(x)), None
+        return _sample(x), None
     inside, lattice = ~x.touches_edge, x.events.lattice
     if of == _DURATION:
         return x.duration[inside], lattice.longest_duration(inside=True)
     return x.size[inside], lattice.largest_size(SizeDef.SIZE_EVENTS, inside=True)
 
 
-def _sample(values: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
-    if values.ndim != 1 or values.dtype.kind not in "uif":
+def _sample(x: object) -> npt.NDArray[np.integer[Any]]:
+    values = numbers(x, "tail", remedy="leave them out of the list")
+    if values.ndim != 1 or values.dtype.kind == "b":
         raise DataError(f"tail: a sample is a list of whole numbers, not {values.dtype.name} with {values.ndim} axes")
-    numbers = values.astype(np.float64)
-    if not (np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all()):
+    if values.dtype.kind in "iu":
+        return values
+    if strange := values[~np.isfinite(values) | (values != np.floor(values))].tolist():
         raise DataError(
-            "tail: the sample has fractional, NaN or infinite values; sizes and durations are whole numbers"
+            f"tail: the sample has {len(strange)} fractional or infinite values, such as {strange[0]}; sizes and durations are "
+            "whole numbers"
         )
+    # before the conversion, which would make another number of a value beyond int64
+    if (outside := values[(values < 1) | (values > LARGEST)]).size:
+        raise DataError(f"tail: the sample has a value {told(outside[0])}; sizes and durations lie in 1..2^53")
     return values.astype(np.int64)

@@ -11,7 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from critnb.api.extraction import Wanted, fitted_layers
+from critnb.api.numbers import MissingError, numbers
 from critnb.api.texts import Reference, Text, Tokens
+from critnb.api.words import whole
 from critnb.canon import CANON, SpikeDef
 from critnb.errors import DataError, ParamsError
 from critnb.events import Calibration
@@ -25,6 +27,8 @@ _CONST = CANON.CONST
 
 def windows_of(model: LanguageModel, text: Text, seq_len: int | None, burn_in_tokens: int) -> Tokens:
     """Return a text as windows of token ids [N, T]; raises as ``extract``."""
+    for name, given in (("seq_len", 2 if seq_len is None else seq_len), ("burn_in_tokens", burn_in_tokens)):
+        whole(given, name, least=None)
     documents = _documents(text)
     tokens = _token_ids(model, text, seq_len) if documents is None else _cut(model, documents, seq_len)
     if model.context_length is not None and tokens.shape[1] > model.context_length:
@@ -48,15 +52,15 @@ def _documents(text: object) -> list[str] | None:
 
 
 def _token_ids(model: LanguageModel, given: object, seq_len: int | None) -> Tokens:
+    wanted = "give a string, a list of strings, or whole token ids [N, T]: rows of one length, one row for one window"
     try:
-        ids = np.asarray(given)
-    except ValueError:  # rows of several lengths
+        ids = numbers(given, "text", remedy=wanted)
+    except MissingError:
+        raise
+    except DataError:
         ids = np.empty(0)
     if ids.ndim != 2 or ids.dtype.kind not in "iu" or 0 in ids.shape:
-        raise DataError(
-            f"text: {type(given).__name__} is no text; give a string, a list of strings, or whole token ids [N, T]: "
-            "rows of one length, one row for one window"
-        )
+        raise DataError(f"text: {type(given).__name__} is no text; {wanted}")
     if seq_len not in (None, ids.shape[1]):
         raise ParamsError(f"seq_len: token ids are windows already, of {ids.shape[1]} tokens; leave it out")
     vocabulary = int(model.causal.config.vocab_size)
@@ -85,6 +89,9 @@ class Windows:
     tokens: Tokens
     batch_tokens: int
     burn_in_tokens: int
+
+    def __post_init__(self) -> None:
+        whole(self.batch_tokens, "batch_tokens")
 
     def as_reference(
         self, calibration: Calibration | None, spike_defs: Sequence[SpikeDef], tau0: float = _CONST.TAU0_BASELINE

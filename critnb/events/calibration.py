@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from critnb.canon import CANON
+from critnb.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,12 +21,22 @@ _EPS = CANON.CONST.EPS
 class Calibration:
     """mu, sigma float32 [L, F] of u on A_cal at gain 1, over ``n_samples`` tokens.
 
-    ``clamped`` bool [L, F] marks the units whose sigma is below EPS: their z is set by EPS, not by their spread.
+    ``clamped`` bool [L, F] marks the units whose sigma is below EPS: their z is set by EPS, not by their spread. Raises
+    DataError where mu or sigma has missing or infinite values, or they do not fit each other.
     """
 
     mu: NDArray[np.float32]
     sigma: NDArray[np.float32]
     n_samples: int
+
+    def __post_init__(self) -> None:
+        for name, values in (("mu", self.mu), ("sigma", self.sigma)):
+            if np.ma.is_masked(values) or not np.isfinite(values).all():
+                raise DataError(f"calibration: {name} has missing or infinite values; each unit needs its own")
+        if self.mu.ndim != 2 or self.mu.shape != self.sigma.shape or (self.sigma < 0).any():
+            raise DataError(
+                f"calibration: mu {self.mu.shape} and sigma {self.sigma.shape} must be [L, F], sigma not negative"
+            )
 
     @property
     def clamped(self) -> NDArray[np.bool_]:

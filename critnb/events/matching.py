@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from critnb.canon import Intervention
+from critnb.errors import DataError
 from critnb.events.targets import RateTargets
 from critnb.events.thresholds import Thresholds
 from critnb.events.top import Top
@@ -54,6 +55,8 @@ class Matching:
 
 
 def per_site(sites: NDArray[np.int64], windows: int, length: int) -> Counts:
-    """Return how often each site n * T + t occurs, as uint16 [N, T]."""
-    # a site holds at most F events, and F beyond uint16 does not occur in any known model
-    return np.bincount(sites, minlength=windows * length).reshape(windows, length).astype(np.uint16)
+    """Return how often each site n * T + t occurs, as uint16 [N, T]; raises DataError where one has too many for it."""
+    counts = np.bincount(sites, minlength=windows * length)
+    if (most := counts.max(initial=0)) > np.iinfo(np.uint16).max:
+        raise DataError(f"a site has {most} events, more than a raster can hold (65535); ask for a lower rate")
+    return counts.reshape(windows, length).astype(np.uint16)

@@ -78,12 +78,32 @@ def tau_of(
         raise DependencyError(f"no thresholds for {intervention} at gain {gain:g}: {error.args[0]}") from None
 
 
+def judged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table of thresholds with the gate's columns off, tolerance, tied, by_ties and passed.
+
+    ``off`` is |events - k|, k the target. ``tied``: the miss is ties at the cut and nothing else. tau is the (k+1)-th
+    largest value exactly where at most k values lie above it and more than k at or above it, events <= k < events + ties.
+    Where events < k, the values of ranks events + 1 to k + 1 then all equal tau: the exact threshold misses, and the
+    next lower value would let all of the ties pass. ``by_ties``: tied, and off by more than the tolerance. ``passed``:
+    off is within the tolerance, or tied.
+    """
+    target, events = frame["target_events"], frame["events"]
+    off, tolerance = (events - target).abs(), gate_tolerance(target.to_numpy())
+    tied = (events < target) & (target < events + frame["ties"])
+    within = off <= tolerance
+    return frame.assign(off=off, tolerance=tolerance, tied=tied, by_ties=tied & ~within, passed=within | tied)
+
+
 def gate(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return, per setting, spike definition and rate, the layer farthest from its target and whether the gate holds."""
-    off = (frame["events"] - frame["target_events"]).abs()
-    tolerance = gate_tolerance(frame["target_events"].to_numpy())
-    judged = frame[[*_KEYS, "layer", "target_events", "events", "ties"]].assign(
-        off=off, tolerance=tolerance, excess=off - tolerance
-    )
-    worst = judged.loc[judged.groupby(_KEYS, sort=True)["excess"].idxmax()].reset_index(drop=True)
-    return worst.assign(passed=worst["excess"] <= 0).drop(columns="excess")
+    """Return, per setting, spike definition and rate, the layer farthest from its target and whether the gate holds.
+
+    A layer that fails comes before one that misses by ties alone, however far. ``by_ties`` counts the layers of the group
+    that miss by more than the tolerance and pass since the miss is ties.
+    """
+    rows = judged(frame[[*_KEYS, "layer", "target_events", "events", "ties"]])
+    # a row without a number has not passed, and leads its group
+    excess = (rows["off"] - rows["tolerance"]).fillna(np.inf)
+    order = rows.assign(excess=excess).sort_values(["passed", "excess"], ascending=[True, False], kind="stable")
+    worst = order.groupby(_KEYS, sort=False).head(1).sort_values(by=_KEYS, ignore_index=True)
+    by_ties = rows.groupby(_KEYS, sort=True)["by_ties"].sum().to_numpy()
+    return worst.drop(columns="excess").assign(by_ties=by_ties)

@@ -31,6 +31,7 @@ REPORTING: tuple[StageSpec, ...] = (
             "lattice",
             "criticality",
             "engine",
+            "events.thresholds",
             *_FIGURES_AND_TABLES,
             "report.words",
             "steps.analysis",
@@ -180,6 +181,7 @@ REPORTING: tuple[StageSpec, ...] = (
         joins_roles=True,
         reads=("release",),
         code=(
+            "events.thresholds",
             "report.schema",
             "report.tables",
             "report.assembly",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import critnb
@@ -104,14 +107,76 @@ def test_a_power_law_is_found_from_its_own_start():
     assert found.p_value > 0.05
 
 
+@pytest.mark.parametrize("end", ["xmin", "xmax", "min_tail"])
+@pytest.mark.parametrize("given", [5.5, np.nan, np.inf, True, "5", 0, -3, np.float32(7.25), np.array([5]), pd.NA])
+def test_an_end_that_is_no_whole_number_is_told_by_its_name_and_value(end, given):
+    with pytest.raises(ParamsError, match=re.escape(f"tail: {end}: {given!r} is no whole number")):
+        critnb.tail(np.arange(1, 200), **{end: given})
+
+
+def test_ends_that_are_whole_are_taken_and_must_not_cross():
+    sample = discrete_power_law(2.2, 3000, xmin=1, xmax=5000, seed=11)
+    plain = critnb.tail(sample, xmin=5, xmax=5000)
+    for low, high in ((5.0, 5000.0), (np.int8(5), np.uint16(5000)), (np.float64(5), np.int64(5000))):
+        assert critnb.tail(sample, xmin=low, xmax=high).fit == plain.fit
+    with pytest.raises(ParamsError, match="xmin: 7 is above xmax 6"):
+        critnb.tail([1, 2, 3], xmin=7, xmax=6)
+
+
+def test_a_small_sample_says_which_xmin_was_left_out_and_min_tail_lets_it_in():
+    # 90 values of a power law from 40 on over 200 that rise towards 39: its start is no candidate by default
+    body = np.repeat(np.arange(1, 40), np.arange(1, 40))[-200:]
+    sample = np.concatenate([body, discrete_power_law(2.5, 90, xmin=40, seed=0)])
+    by_default = critnb.tail(sample)
+    assert by_default.scan.xmin < 40
+    left_out = by_default.excluded
+    distinct = np.unique(sample)
+    kept = [int((sample >= value).sum()) for value in distinct]
+    assert left_out.n == sum(n < 100 for n in kept) - 1  # the largest value alone has no exponent
+    let_in = critnb.tail(sample, min_tail=80)
+    assert (let_in.scan.xmin, let_in.scan.distance) == (left_out.nearest.xmin, left_out.nearest.distance)
+    assert left_out.nearest.xmin == 40
+    assert left_out.nearest.distance < by_default.scan.distance
+    for shown in (repr(by_default), by_default._repr_html_()):
+        assert f"the nearest, {left_out.nearest.xmin}, has exponent" in shown
+        assert f"(min_tail={left_out.nearest.n_tail} lets it in)" in shown
+    assert "none of smaller distance" in repr(let_in)
+    assert critnb.tail(sample, xmin=40).excluded is None
+    assert critnb.tail(sample, xmin=40, min_tail=90).fit.n_tail == 90
+
+
+def test_a_sample_without_a_candidate_says_what_a_smaller_tail_would_give():
+    found = critnb.tail([1, 1, 2, 3, 5, 8])
+    assert not found.fit.available
+    assert "6 values, fewer than 100; 4 values were no candidates for xmin" in found.headline()
+    assert critnb.tail([]).excluded.n == critnb.tail([7]).excluded.n == 0
+
+
+def test_a_p_value_repeats_the_scan_with_the_same_least_tail():
+    sample = discrete_power_law(2.5, 60, xmin=1, seed=6)
+    assert np.isnan(critnb.tail(sample, p_replicates=20).p_value)
+    assert 0 < critnb.tail(sample, p_replicates=20, min_tail=20).p_value <= 1
+
+
 @pytest.mark.parametrize(
     ("sample", "words"),
     [
         ([1, 2, 0], "the sample has a value 0"),
-        ([1.5, 2], "fractional"),
-        ([np.nan, 2], "NaN"),
+        ([1.5, 2], "1 fractional or infinite values, such as 1.5"),
+        ([np.inf, 2], "1 fractional or infinite values, such as inf"),
+        ([np.nan, 2], "1 of 2 values are missing .*; leave them out of the list"),
+        ([1, None, 2], "1 of 3 values are missing"),
+        (np.ma.masked_array([1, 2, 3], mask=[0, 1, 0]), "1 of 3 values are missing"),
+        (pd.Series([1, None, None], dtype="Int64"), "2 of 3 values are missing"),
+        ([2, 1e19], r"the sample has a value 1e\+19; sizes"),
+        ([2, -1e19], r"the sample has a value -1e\+19; sizes"),
+        ([2, 2.0**53 + 2], "the sample has a value 9007199254740994; sizes"),
+        (np.array([2, 2**64 - 1], dtype=np.uint64), "the sample has a value 18446744073709551615; sizes"),
+        ([2, 10**30], "a value 1000000000000000000000000000000, beyond 64 bits"),
+        ([True, True], "not bool"),
         ([[1, 2]], "a list of whole numbers"),
-        (["a"], "a list of whole numbers"),
+        (["a"], "values are str32; give numbers"),
+        (np.array([1, 2], dtype="m8[s]"), "values are timedelta"),
     ],
 )
 def test_a_sample_that_is_none_is_refused(sample, words):
@@ -192,9 +257,21 @@ def test_a_population_has_exponents_though_it_has_one_row():
     assert found.tau_S.ci_low < found.tau_S.value < found.tau_S.ci_high
 
 
+@pytest.mark.parametrize("seed", [1.5, np.nan, "3", None, True])
+def test_a_seed_that_is_no_whole_number_is_told(seed):
+    for call in (critnb.branching, critnb.multistep, critnb.crackling, critnb.exponents, critnb.null_replicate):
+        with pytest.raises(ParamsError, match=f"seed: {seed!r} is no whole number"):
+            call(TOY, seed=seed)
+    with pytest.raises(ParamsError, match=f"seed: {seed!r} is no whole number"):
+        critnb.tail([1, 2, 3], seed=seed)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
+        (lambda: critnb.null_replicate(TOY, replicate=0.5), "replicate: 0.5 is no whole number from 0 on"),
+        (lambda: critnb.branching(TOY, null_replicates=10.5), "null_replicates: 10.5 is no whole number"),
+        (lambda: critnb.multistep(TOY, max_lag=1.5), "max_lag: 1.5 is no whole number"),
         (lambda: critnb.avalanches(TOY, adjacency="ADJ_6N"), "adjacency: 'ADJ_6N' is none of ADJ_4N, ADJ_8N"),
         (lambda: critnb.null_replicate(TOY, null="NULL_TOKEN_SHUFFLE_INPUT"), "does not act on rasters"),
         (lambda: critnb.null_replicate(TOY, null="shuffle"), "null: 'shuffle' is none of"),

@@ -58,6 +58,36 @@ def test_thresholds_of_activations_equal_those_of_sorting_everything(spike_def, 
     np.testing.assert_allclose(again.layers["rate"], found.counts.mean(axis=(0, 2)) / 16)
 
 
+@pytest.mark.parametrize(
+    ("tau", "words"),
+    [
+        (np.ma.masked_array([1.0, 2, 3], mask=[0, 1, 0]), "tau: 1 of 3 values are missing"),
+        ([1.0, None, 2], "tau: 1 of 3 values are missing"),
+        (np.nan, "tau: 1 of 1 values are missing"),
+        ("high", "tau: values are str"),
+        ([1.0, 2.0], "tau: give one number"),
+    ],
+)
+def test_thresholds_that_are_none_are_refused(tau, words):
+    with pytest.raises(ValueError, match=words):
+        critnb.extract_activations(activations(3), tau=tau)
+
+
+@pytest.mark.parametrize(
+    "mu", [np.full((3, 16), np.nan), np.ma.masked_array(np.zeros((3, 16)), mask=np.eye(3, 16)), np.zeros((3, 15))]
+)
+def test_moments_that_are_none_are_refused(mu):
+    with pytest.raises(DataError, match=r"^calibration: mu"):
+        critnb.Calibration(mu=mu, sigma=np.ones((3, 16)), n_samples=1)
+
+
+def test_a_site_with_more_events_than_a_raster_holds_is_refused():
+    u = np.zeros((1, 2, 1, 65_536), dtype=np.float32)
+    with pytest.raises(DataError, match="a site has 65536 events, more than a raster can hold"):
+        critnb.extract_activations(u, tau=-1.0)
+    assert critnb.extract_activations(u[..., 1:], tau=-1.0).counts.max() == 65_535
+
+
 def test_moments_given_are_the_moments_used():
     u = activations(3)
     mu, sigma = np.zeros((3, 16), np.float32), np.ones((3, 16), np.float32)
@@ -73,7 +103,8 @@ def test_moments_given_are_the_moments_used():
     ("u", "options", "words"),
     [
         (np.zeros((3, 4)), {"tau": 1}, r"shape \(3, 4\); give \[N, T, L, F\]"),
-        (np.full((2, 5, 3, 4), np.nan), {"tau": 1}, "NaN or infinite"),
+        (np.full((2, 5, 3, 4), np.nan), {"tau": 1}, "120 of 120 values are missing"),
+        (np.full((2, 5, 3, 4), np.inf), {"tau": 1}, "there are infinite values"),
         (np.full((2, 5, 3, 4), "a"), {"tau": 1}, "values are str"),
         (np.zeros((2, 5, 3, 4)), {"tau": 1, "reference": np.zeros((2, 5, 3, 5))}, "layers and units"),
         (np.zeros((2, 5, 3, 4)), {"target_rate": 0.1}, "layer 0 has no SPIKE_ONE_SIDED_POS event above tau0 = 2.5"),
@@ -166,6 +197,8 @@ def test_token_ids_in_any_form_are_the_same_windows(model, form):
         (np.ones((2, 9)), "whole token ids"),
         (np.ones((0, 9), dtype=int), "ndarray is no text"),
         (["words", 3], "list is no text"),
+        (np.ma.masked_array(np.ones((2, 9), dtype=int), mask=np.eye(2, 9)), "2 of 18 values are missing"),
+        ([[1, None], [3, 4]], "1 of 4 values are missing"),
         (None, "NoneType is no text"),
         (iter(TEXTS), "no text; give a string, a list of strings"),
         ([[0, 99999]], "lie in 0..99999; the model's lie in 0..256"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import zeta
 
+import critnb
 from critnb.criticality.known import borel_pmf
 from critnb.criticality.synthetic.samples import (
     discrete_exponential,
@@ -29,6 +30,21 @@ def read(shared: Path, name: str) -> Histogram:
 
 def published(shared: Path, name: str):
     return json.loads((shared / "data" / "powerlaw" / "published_fits.json").read_text())["fits"][name]
+
+
+@pytest.mark.shared
+def test_blackouts_has_its_published_start_where_small_tails_are_let_in(shared):
+    """211 outages: xmin 230 thousand people, exponent 2.273, distance 0.061 (Alstott, Bullmore and Plenz 2014)."""
+    people = np.loadtxt(shared / "data" / "powerlaw" / "blackouts.txt").astype(np.int64)
+    found = critnb.tail(people, min_tail=50)
+    assert found.fit.xmin == 230_000
+    assert found.alpha.value == pytest.approx(2.273, abs=5e-4)
+    assert found.scan.distance == pytest.approx(0.061, abs=5e-4)
+    assert found.fit.llr_powerlaw_vs_exponential == pytest.approx(12.755, abs=5e-3)
+    assert found.fit.p_powerlaw_vs_exponential == pytest.approx(0.152, abs=5e-4)
+    by_default = critnb.tail(people)
+    assert by_default.excluded.nearest == found.scan
+    assert by_default.fit.xmin < 230_000
 
 
 @pytest.mark.shared

@@ -8,6 +8,16 @@ from critnb.criticality.tails.exponent import mle_exponent
 from critnb.criticality.tails.fit import TailFit, fit_tail
 from critnb.criticality.tails.histogram import Histogram
 from critnb.criticality.tails.pvalue import ks_p_value
-from critnb.criticality.tails.scan import XminScan, scan_xmin
+from critnb.criticality.tails.scan import Excluded, XminScan, excluded, scan_xmin
 
-__all__ = ["Histogram", "TailFit", "XminScan", "fit_tail", "ks_p_value", "mle_exponent", "scan_xmin"]
+__all__ = [
+    "Excluded",
+    "Histogram",
+    "TailFit",
+    "XminScan",
+    "excluded",
+    "fit_tail",
+    "ks_p_value",
+    "mle_exponent",
+    "scan_xmin",
+]

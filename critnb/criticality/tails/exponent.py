@@ -21,8 +21,8 @@ def mle_exponent(mean_log: npt.ArrayLike, *, xmin: npt.ArrayLike, xmax: npt.Arra
     The likelihood's maximum is where the law's mean of ln k equals the sample's (an exponential family), found by
     Newton's method inside a bracket. All arguments broadcast and the result has their common shape. xmax None: no upper
     end, and alpha > 1; else alpha is any real number. NaN where the mean is at or outside the ends of the support, where
-    there is no support (xmin below 1 or above xmax), and on supports longer than 64 integers where alpha would be below
-    -xmax/2 (nearly all values at xmax).
+    there is no support (xmin below 1 or above xmax, or one of them no whole number), and on supports longer than 64
+    integers where alpha would be below -xmax/2 (nearly all values at xmax).
     """
     ends = (mean_log, xmin) if xmax is None else (mean_log, xmin, xmax)
     arrays = np.broadcast_arrays(*(np.asarray(one, dtype=np.float64) for one in ends))
@@ -37,10 +37,11 @@ def mle_exponent(mean_log: npt.ArrayLike, *, xmin: npt.ArrayLike, xmax: npt.Arra
 
 def _inside(mean: Floats, xmin: Floats, xmax: Floats | None) -> npt.NDArray[np.bool_]:
     slack = _ROUNDING * np.maximum(1.0, np.abs(mean))
-    above = (xmin >= 1) & (mean - np.log(np.maximum(xmin, 1)) > slack)
-    if xmax is None:
-        return above & np.isfinite(mean)
-    return above & (np.log(np.maximum(xmax, 1)) - mean > slack)
+    whole = np.isfinite(mean) & (xmin == np.floor(xmin))
+    above: npt.NDArray[np.bool_] = whole & (xmin >= 1) & (mean - np.log(np.maximum(xmin, 1)) > slack)
+    if xmax is not None:
+        above &= (xmax == np.floor(xmax)) & (np.log(np.maximum(xmax, 1)) - mean > slack)
+    return above
 
 
 def _solve(mean: Floats, xmin: Floats, xmax: Floats | None) -> Floats:

@@ -10,7 +10,7 @@ from scipy.stats import chi2
 
 from critnb.canon import CANON
 from critnb.criticality.tails.cutoff import fit_cutoff
-from critnb.criticality.tails.histogram import Histogram
+from critnb.criticality.tails.histogram import Histogram, check_end
 from critnb.criticality.tails.laws import Fitted, fit_exponential, fit_power_law
 from critnb.criticality.tails.lognormal import fit_lognormal
 from critnb.criticality.tails.scan import too_few
@@ -67,11 +67,12 @@ def fit_tail(
     """Fit all four laws to the sample's values from xmin on, each normalised over xmin..xmax (None: no upper end).
 
     Not available, with the reason: fewer than min_tail values from xmin on, all of them equal, or nearly all at xmax.
-    Raises DataError where a value lies above xmax or xmin is below one.
+    Raises DataError where a value lies above xmax, and where xmin or xmax is no whole number from one on or they are crossed.
     """
     sample.check_bound(xmax)
-    if xmin < 1:
-        raise DataError(f"tails: xmin {xmin} is below one; sizes and durations start at 1")
+    check_end(xmin, "xmin")
+    if xmax is not None and xmin > xmax:
+        raise DataError(f"tails: xmin {xmin} is above xmax {xmax}; there is no size between them")
     tail = sample.tail(xmin)
     if reason := _obstacle(tail, min_tail):
         return TailFit(xmin, xmax, tail.n, available=False, reason=reason)

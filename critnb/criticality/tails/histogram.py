@@ -29,6 +29,8 @@ class Histogram:
         Raises:
             DataError: a value is not an integer, below one, or too large for float64 to hold exactly.
         """
+        if np.ma.is_masked(sample):
+            raise DataError("tails: the sample has masked values; leave them out")
         values, counts = np.unique(np.asarray(sample), return_counts=True)
         if values.size and not np.issubdtype(values.dtype, np.integer):
             raise DataError(f"tails: a sample holds integers, not {values.dtype}")
@@ -63,8 +65,21 @@ class Histogram:
         return int(self.values[np.searchsorted(np.cumsum(self.counts), rank, side="right")])
 
     def check_bound(self, xmax: int | None) -> None:
-        """Raise DataError where a value lies above xmax: such a sample cannot come from a law that ends there."""
+        """Raise DataError where a value lies above xmax, so that no law that ends there can have given it, or xmax is no bound."""
+        check_end(xmax, "xmax")
         if xmax is not None and self.values.size and self.values[-1] > xmax:
             raise DataError(
                 f"tails: the sample has a value {self.values[-1]}, above xmax {xmax}; raise xmax or cut the sample"
             )
+
+
+def check_end(end: object, name: str) -> None:
+    """Raise DataError where an end of a support is no whole number in 1..2^53; xmax None is no upper end."""
+    if end is None and name == "xmax":
+        return
+    if not isinstance(end, int | np.integer) or isinstance(end, bool):
+        raise DataError(f"tails: {name} {end} is no whole number; sizes and durations are")
+    if end < 1:
+        raise DataError(f"tails: {name} {end} is below one; sizes and durations start at 1")
+    if end > LARGEST:
+        raise DataError(f"tails: {name} {end} is above 2^53; xmax None has no upper end")

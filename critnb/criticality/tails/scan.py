@@ -97,6 +97,28 @@ def scan_xmin(
     return closest(candidates, mle_exponent(candidates.mean_log, xmin=candidates.xmin, xmax=xmax))
 
 
+@dataclass(frozen=True)
+class Excluded:
+    """The distinct values that were no candidates since their tails keep fewer than ``min_tail`` values.
+
+    ``n`` counts those that a power law can be fitted from; ``nearest`` is the one of least distance among them.
+    """
+
+    n: int
+    min_tail: int
+    nearest: XminScan
+
+
+def excluded(sample: Histogram, *, xmax: int | None, min_tail: int) -> Excluded:
+    """Return what a scan with the same xmax and min_tail left out; raises DataError where a value lies above xmax."""
+    first = Candidates.of(sample, xmax=xmax, min_tail=min_tail).size
+    if first == len(sample.values):
+        return Excluded(0, min_tail, unavailable("nothing was left out"))
+    rest = Candidates.of(sample.tail(int(sample.values[first])), xmax=xmax, min_tail=1)
+    alpha = mle_exponent(rest.mean_log, xmin=rest.xmin, xmax=xmax)
+    return Excluded(int(np.isfinite(alpha).sum()), min_tail, closest(rest, alpha))
+
+
 def closest(candidates: Candidates, alpha: Floats) -> XminScan:
     """Return the best of the candidates, whose exponents are alpha float64 [C].
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Intervention, SliceRole
+from critnb.events.thresholds import judged
 from critnb.report.figures import panels
 from critnb.report.figures.panels import Floats
 from critnb.report.style import FAINT, GREY, INK, Drawing, Ink, canvas, inks, styled
@@ -43,7 +44,13 @@ def rate_match(tau: pd.DataFrame) -> Drawing:
         for axes, label in zip(grid[-1], labels, strict=True):
             axes.set_xlabel(label)
         panels.legend_below(body, [*panels.rate_handles(looks), *_handles()], columns=4)
-    return Drawing(figure, _CAPTION, panels.scope_of(rows, SliceRole.A_raster))
+    return Drawing(figure, _CAPTION + _of_ties(rows), panels.scope_of(rows, SliceRole.A_raster))
+
+
+def _of_ties(rows: pd.DataFrame) -> str:
+    """Say how many points lie outside the gate and pass."""
+    beyond = int(judged(rows)["by_ties"].sum())
+    return f" {beyond} points outside the gate pass: their miss is all values equal to the threshold." if beyond else ""
 
 
 def _row(axes_row: Any, rows: pd.DataFrame, looks: dict[float, Ink]) -> None:

@@ -110,3 +110,9 @@ def test_one_root_at_a_time_by_bisection():
     for mean in (1.5, 2.2, 4.0, 6.0, 6.75):
         twin = brentq(lambda alpha, mean=mean: mean_log(alpha, xmin, xmax) - mean, -400, 80, xtol=1e-13)
         assert mle_exponent(mean, xmin=xmin, xmax=xmax) == pytest.approx(twin, abs=1e-9, rel=1e-9)
+
+
+def test_a_support_between_integers_has_no_exponent():
+    found = mle_exponent(np.log(8.0), xmin=[5, 5.5, 5], xmax=[100, 100, 100.5])
+    assert np.isfinite(found).tolist() == [True, False, False]
+    assert np.isnan(mle_exponent(np.log(8.0), xmin=5.5))

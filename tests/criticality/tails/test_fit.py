@@ -92,6 +92,23 @@ def test_an_upper_end_matters_to_every_law():
 
 
 @pytest.mark.parametrize(
+    ("xmin", "xmax", "words"),
+    [
+        (2.5, 9, "xmin 2.5 is no whole number"),
+        (2, 9.5, "xmax 9.5 is no whole number"),
+        (np.nan, 9, "xmin nan is no whole number"),
+        (True, 9, "xmin True is no whole number"),
+        (0, 9, "xmin 0 is below one"),
+        (2, 2**53 + 1, r"xmax 9007199254740993 is above 2\^53"),
+        (8, 7, "xmin 8 is above xmax 7"),
+    ],
+)
+def test_a_support_has_whole_ends_in_order(xmin, xmax, words):
+    with pytest.raises(DataError, match=words):
+        fit([3, 4, 5, 6], xmin, xmax)
+
+
+@pytest.mark.parametrize(
     ("sample", "xmin", "xmax", "reason"),
     [
         ([], 1, 50, "0 values, fewer than 100"),

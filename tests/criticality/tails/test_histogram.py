@@ -51,6 +51,7 @@ def test_an_empty_sample_is_no_error():
         (np.array([-2, 3]), "a value -2"),
         (np.array([1, 2**53 + 2]), "a value 9007199254740994"),
         (np.array([1.5, 2.0]), "not float64"),
+        (np.ma.masked_array([1, 2, 3], mask=[0, 0, 1]), "masked values"),
     ],
 )
 def test_what_is_no_size_is_named(sample, words):

@@ -76,6 +76,39 @@ def test_c1_held_out_rates_are_said_and_do_not_decide(base):
     assert "7.14 times their targets" in found.reason
 
 
+def test_c1_misses_that_are_all_ties_pass_and_are_counted(base):
+    # 3900 of 4000 lie above; the value at the cut occurs 200 times, so it is the exact threshold
+    found = c1_of(base, edited("events", 3900, lambda _: [37, 41]), edited("ties", 200, lambda _: [37, 41]))
+    assert found.verdict is SUPPORTED
+    assert "2 lie beyond its tolerance by ties alone, by at most 100 events (of 4000)" in found.reason
+    assert (found.numbers["missed_by_ties"], found.numbers["largest_miss_by_ties"]) == (2, 100)
+    assert found.rows[0].values["ties"] == 200
+    broken = c1_of(base, edited("events", 3900, lambda _: [37, 41]), edited("ties", 200, lambda _: [37]))
+    assert broken.verdict is NOT_SUPPORTED
+    assert "1 of" in broken.reason
+    assert broken.rows[0].values["ties"] == 1
+    assert c1_of(base).numbers["largest_miss_by_ties"] is None
+
+
+def test_c1_speaks_of_mlp_global_and_reports_the_others(base):
+    def with_attention(ties):
+        def change(frame: pd.DataFrame) -> pd.DataFrame:
+            other = frame[frame["gain"] == 1.1].assign(
+                intervention_id=str(Intervention.ATTN_GLOBAL), events=3900, ties=ties, achieved_rate_raster=9.0
+            )
+            return pd.concat([frame, other], ignore_index=True)
+
+        return change
+
+    alone = c1_of(base)
+    for ties, missed, tied in ((200, 0, 32), (1, 32, 0)):
+        found = c1_of(base, with_attention(ties))
+        assert found.verdict is SUPPORTED
+        beyond = f"{missed} miss the gate and {tied} lie beyond its tolerance by ties alone"
+        assert found.reason == f"{alone.reason}; of 32 thresholds of other interventions, {beyond}"
+        assert found.numbers == {**alone.numbers, "missed_by_ties_elsewhere": tied}
+
+
 def first_condition(frame: pd.DataFrame) -> pd.Index:
     return frame.index[(frame["gain"] == 1.1) & (frame["target_rate"] == 1e-5) & (frame.index < frame.index.max() / 2)]
 
