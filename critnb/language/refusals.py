@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
-from transformers import MODEL_FOR_MASKED_LM_MAPPING
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
 from critnb.errors import ModelError
 from critnb.language.architectures import architecture_of
@@ -33,6 +33,8 @@ def refuse_unsuitable(config: Any) -> None:
     row = architecture_of(config.model_type)
     if row is None and type(config) in MODEL_FOR_MASKED_LM_MAPPING:
         raise ModelError(f"{name} is an encoder, trained to fill masked tokens\nuse a decoder-only language model")
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(f"{name} is no causal language model of transformers\nuse a decoder-only language model")
     for key, value in _experts(config.to_dict()):
         raise ModelError(
             f"{name} is a mixture of experts ({key} = {value}): {_WHY_NO_EXPERTS}\nuse a model with one MLP a layer"
