@@ -30,7 +30,7 @@ def only_hashed(files: ModelFiles) -> Iterator[Path]:
     config cannot be read.
     """
     try:
-        temporary = tempfile.TemporaryDirectory(prefix="critnb-")
+        temporary = tempfile.TemporaryDirectory(prefix="critnb-", ignore_cleanup_errors=True)
     except OSError as error:
         raise DependencyError(f"no temporary folder can be made ({error.strerror}); set TMPDIR to a folder") from None
     with temporary as name:

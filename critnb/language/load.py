@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import platform
 import re
@@ -24,11 +25,12 @@ from critnb.language.refusals import refuse_random, refuse_unsuitable
 from critnb.language.weights import load_weights
 from critnb.params import Compute
 from critnb.sources import ModelFiles
+from critnb.sources.checkpoint import printable
 
 # n_positions and others are mapped to the first by their configs; MPT has the second, older remote ones the rest
 _CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "n_ctx", "seq_length")
 _LONGEST_REASON = 240
-_NO_MEMORY = re.compile(r"(not enough|out of|cannot allocate|can't allocate) memory", re.IGNORECASE)
+_NO_MEMORY = re.compile(r"(not enough|out of|cannot allocate|can't allocate) memory|failed to map", re.IGNORECASE)
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -91,20 +93,26 @@ def _in_one_line(files: ModelFiles, folder: Path, part: str) -> Iterator[None]:
     except (CritnbError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        # a panic of a library in Rust is no Exception
-        if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
-            size = sum(path.stat().st_size for path in files.files.weights) / 1e9
-            raise ModelError(
-                f"{name}: too little memory to load {part}; the weights alone take {size:.1f} GB\n"
-                "free memory, use a smaller model, or store the weights in bfloat16"
-            ) from error
-        # many kinds, and all mean that this directory is not a loadable causal model
-        said = " ".join(str(error).replace(str(folder), str(files.directory)).split())
-        reason = f"{type(error).__name__}: {said}"[:_LONGEST_REASON]
+        # a panic of a library in Rust is no Exception; many kinds mean that this directory is no causal model to load
+        said = printable(" ".join(str(error).replace(str(folder), str(files.directory)).split()))
         raise ModelError(
-            f"{name}: not loadable as a causal language model: {part}: {reason}\n"
+            _too_little(files, part, error)
+            or f"{name}: not loadable as a causal language model: {part}: {type(error).__name__}: {said[:_LONGEST_REASON]}\n"
             "fetch the model anew, or use one of those that spec/06_ARCHITECTURES.md lists"
         ) from error
+
+
+def _too_little(files: ModelFiles, part: str, error: BaseException) -> str:
+    """Return what to say where memory or file handles ended, which is not the model's fault; nothing for other errors."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{files.id}: too few file handles to load {part}\nallow more (ulimit -n), or close other programs"
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        size = sum(path.stat().st_size for path in files.files.weights) / 1e9
+        return (
+            f"{files.id}: too little memory to load {part}; the weights alone take {size:.2g} GB\n"
+            "free memory, use a smaller model, or store the weights in bfloat16"
+        )
+    return ""
 
 
 def context_length(config: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -86,4 +87,5 @@ def _builds_none(config: Mapping[str, Any]) -> bool:
         not config.get("is_moe", True)
         or config.get("moe_layers", True) == []
         or (isinstance(kinds, list) and set(kinds) == {"dense"})
+        or config.get("first_k_dense_replace", 0) >= config.get("num_hidden_layers", math.inf)
     )

@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM
 
 from critnb.errors import ModelError
 from critnb.sources import ModelFiles
+from critnb.sources.checkpoint import printable
 
 # masks and positions that older versions of transformers computed and stored; no architecture learns any of that name
 _COMPUTED = re.compile(r"(^|\.)(self_)?(attn|attention)(\.attention)?\.((masked_)?bias|causal_mask|embed_positions)$")
@@ -63,7 +64,7 @@ def _from_pretrained(folder: str, options: dict[str, Any]) -> Any:
 
 def _refuse(name: str, what: str, keys: Collection[str]) -> None:
     if keys:
-        named = ", ".join(sorted(keys)[:_SHOWN])
+        named = printable(", ".join(sorted(keys)[:_SHOWN]))
         more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
         raise ModelError(f"{name}: the weights {what} ({len(keys)}): {named}{more}\n{_ANEW}")
 

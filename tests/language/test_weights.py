@@ -90,6 +90,11 @@ def test_tensors_that_the_model_has_not(copy, name):
     assert refusal(copy).endswith(f"hold tensors that the model has not (1): {name}")
 
 
+def test_names_of_tensors_cannot_forge_a_line(copy):
+    rewrite(copy, lambda tensors: {**tensors, "x\nS00 done\x1b[2J": torch.zeros(3)})
+    assert refusal(copy).endswith(r"the model has not (1): x\nS00 done\x1b[2J")
+
+
 @pytest.mark.parametrize(
     "name", ["model.layers.0.self_attn.rotary_emb.inv_freq", "model.layers.0.self_attn.masked_bias"]
 )
