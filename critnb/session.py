@@ -125,6 +125,7 @@ class StageSession:
         compute = self._loaded.params.compute.model_copy(update={"device": self.local.device})
         with self.run.timing("load model"):
             model = load.load(files, compute)
+            model.taps.refuse_mixed(self._loaded.params.gain.interventions)
         facts = model.facts(files, self.role)
         determinism = dict(self.run.record.determinism or {})
         self.run.update(
@@ -154,6 +155,7 @@ class StageSession:
         settings = self._loaded.params.windows
         windows.check_context(settings, self.model.context_length)
         chosen = windows.pick(role, self._corpus_windows(dataset), settings)
+        self.model.require_known(chosen.tokens)
         datasets = dict(self.run.record.datasets)
         datasets[role] = {
             **self.local.data[dataset],

@@ -180,6 +180,10 @@ def save(directory: Path, causal: PreTrainedModel) -> Path:
 
 def loaded_from(directory: Path, **compute: Any) -> LanguageModel:
     """Return the model of a directory, loaded as a stage loads it."""
+    return load(model_files_of(directory), Compute(device="cpu", **compute))
+
+
+def model_files_of(directory: Path) -> sources.ModelFiles:
+    """Return the fingerprinted files of a model directory."""
     tree = {"models": {"BASE": {"source": "file", "path": str(directory)}}}
-    files = sources.model_files(Loaded(validate(tree, origin="test"), "test", directory), ModelRole.BASE)
-    return load(files, Compute(device="cpu", **compute))
+    return sources.model_files(Loaded(validate(tree, origin="test"), "test", directory), ModelRole.BASE)

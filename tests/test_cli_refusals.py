@@ -10,8 +10,10 @@ import shutil
 from pathlib import Path
 
 import made
+import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
 from critnb.canon import Exit
 from critnb.cli import main
@@ -28,8 +30,9 @@ PARAMS = {
 def folder(tmp_path, monkeypatch) -> Path:
     """A params file with a model and a corpus that can be planned with (they are hashed, not loaded)."""
     (tmp_path / "model").mkdir()
-    for name in ("config.json", "tokenizer.json", "model.safetensors"):
-        (tmp_path / "model" / name).write_text(name)
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / "model" / name).write_text("{}")
+    save_file({"weights": np.zeros(1)}, tmp_path / "model" / "model.safetensors")
     (tmp_path / "corpus.txt").write_text("some text")
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")

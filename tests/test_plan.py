@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from critnb import plan
 from critnb.canon import CANON, ModelRole, Stage
@@ -32,8 +34,8 @@ PARAMS = {
 def write_inputs(folder: Path, text: str = "a corpus", weights: bytes = b"weights", comment: str = "") -> Path:
     (folder / "model").mkdir(parents=True)
     for name in ("config.json", "tokenizer.json"):
-        (folder / "model" / name).write_text(name)
-    (folder / "model" / "model.safetensors").write_bytes(weights)
+        (folder / "model" / name).write_text("{}")
+    save_file({"weights": np.frombuffer(weights, dtype="u1")}, folder / "model" / "model.safetensors")
     (folder / "corpus.txt").write_text(text)
     (folder / "params.yaml").write_text(f"# {comment}\n{yaml.safe_dump(PARAMS)}")
     return folder

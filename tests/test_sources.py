@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
 from critnb import sources
 from critnb.canon import PACK_ROOT, DatasetRole, Exit, ModelRole
@@ -154,8 +156,9 @@ def model(tmp_path) -> Path:
     """A directory in the hub's layout; its fingerprint needs no weights that load."""
     directory = tmp_path / "model"
     directory.mkdir()
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors", "README.md"):
-        (directory / name).write_bytes(f"content of {name}".encode())
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "README.md"):
+        (directory / name).write_text(json.dumps({"what": name}))
+    save_file({"w": np.arange(8.0)}, directory / "model.safetensors")
     return directory
 
 
@@ -183,22 +186,24 @@ def test_a_model_s_identity_is_its_content(model, tmp_path):
 def test_one_flipped_bit_changes_the_part_that_it_is_in_and_no_other(model, name, part):
     before = fingerprint(model).identity()
     data = bytearray((model / name).read_bytes())
-    data[-1] ^= 1
+    # in the last letter of the JSON, or in the last number of the weights
+    data[-4] ^= 1
     (model / name).write_bytes(data)
     after = fingerprint(model).identity()
     assert {key for key in before if before[key] != after[key]} == {part}
 
 
-def test_shards_of_weights_all_count(model):
-    before = fingerprint(model).weights_sha256
-    (model / "model-00002-of-00002.safetensors").write_bytes(b"more")
-    assert fingerprint(model).weights_sha256 != before
+def test_what_is_not_loaded_does_not_count(model):
+    before = fingerprint(model).identity()
+    save_file({"w": np.ones(8)}, model / "consolidated.safetensors")
+    (model / "generation_config.json").write_text("{}")
+    assert fingerprint(model).identity() == before
 
 
 @pytest.mark.parametrize(
     ("gone", "message"),
     [
-        (["model.safetensors"], r"holds no \*\.safetensors weights"),
+        (["model.safetensors"], r"holds no \*\.safetensors weights \(other formats are not loaded\)"),
         (["config.json"], r"holds no config\.json"),
         (["tokenizer.json", "tokenizer_config.json"], r"holds no tokenizer\.json"),
     ],

@@ -17,6 +17,8 @@ from typing import Any
 class Architecture:
     """One row; ``refused`` maps a config field to the value that breaks h_out = h_in + attention + mlp, and to the reason.
 
+    ``others`` are pairs of ``mlp`` and ``attention`` for blocks that have not both of the first: those of a hybrid, which
+    mix tokens by a convolution or a state space.
     ``endless`` says that the model has no longest context: positions enter as a distance only (ALiBi).
     """
 
@@ -26,6 +28,7 @@ class Architecture:
     mlp: str
     attention: str
     multiplier: str | None = None
+    others: tuple[tuple[str, str], ...] = ()
     endless: bool = False
     refused: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
 

@@ -26,7 +26,7 @@ _PROBE_SEED = 1337
 @torch.inference_mode()
 def identity_deviation(model: LanguageModel, tokens: NDArray[np.int64]) -> float:
     """Return the largest absolute difference of logits on tokens [N, T] with g = 1 hooked in; 0.0 is the only pass."""
-    ids = torch.from_numpy(tokens).to(model.device)
+    ids = model.ids(tokens)
     plain = model.causal(input_ids=ids, use_cache=False).logits
     with (
         gain_applied(model.taps, Intervention.MLP_GLOBAL, CANON.CONST.GAIN_BASELINE),
@@ -51,7 +51,7 @@ def attention_linearity(model: LanguageModel, tokens: NDArray[np.int64]) -> list
 
 
 def _every_layer(model: LanguageModel, tokens: NDArray[np.int64], judge: blocks.Judge) -> list[LayerLinearity]:
-    ids = torch.from_numpy(tokens).to(model.device)
+    ids = model.ids(tokens)
     return each_block(lambda: model.body(input_ids=ids, use_cache=False), model.taps.layers, judge)
 
 
@@ -61,7 +61,7 @@ def unit_reading_deviation(model: LanguageModel, tokens: NDArray[np.int64]) -> f
 
     ``tokens`` [N, T]; infinite where a layer's u is not read exactly once, or is not [N, T, F].
     """
-    ids = torch.from_numpy(tokens).to(model.device)
+    ids = model.ids(tokens)
     layers = model.taps.layers
     read: dict[int, Tensor] = {}
     deviations: list[float] = []
@@ -87,7 +87,7 @@ def causality_deviation(model: LanguageModel, tokens: NDArray[np.int64]) -> floa
 
     A decoder gives 0.0, up to the order of its sums.
     """
-    ids = torch.from_numpy(tokens).to(model.device)
+    ids = model.ids(tokens)
     other = ids.clone()
     other[:, -1] = (ids[:, -1] + 1) % model.causal.config.vocab_size
     plain, moved = (model.body(input_ids=each, use_cache=False).last_hidden_state[:, :-1] for each in (ids, other))
@@ -116,7 +116,7 @@ def probe_tokens(config: Any, context_length: int | None) -> NDArray[np.int64]:
 
 @torch.inference_mode()
 def _is_finite(model: LanguageModel, tokens: NDArray[np.int64]) -> bool:
-    ids = torch.from_numpy(tokens).to(model.device)
+    ids = model.ids(tokens)
     return finite(model.body(input_ids=ids, use_cache=False).last_hidden_state)
 
 

@@ -138,8 +138,10 @@ class ChoiceScorer:
     ) -> ChoiceScores:
         """Return the scores [Q, K] under a gain on all MLPs; ``on_batch(n)`` is told of n finished questions.
 
-        Raises NonFiniteError where a log-probability is not finite.
+        Raises ModelError where a token has no embedding, and NonFiniteError where a log-probability is not finite.
         """
+        for question in questions:
+            self.model.require_known([max(sequence) for sequence in question.sequences])
         most = max((len(question.letters.sequences) for question in questions), default=1)
         letter, text = (np.full((len(questions), most), np.nan) for _ in range(2))
         with gain_applied(self.model.taps, Intervention.MLP_GLOBAL, gain):

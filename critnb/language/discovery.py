@@ -8,7 +8,7 @@ taken, as a row that the table could hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
@@ -21,6 +21,7 @@ from critnb.errors import CritnbError, ModelError
 from critnb.language.architectures import Architecture, architecture_of
 from critnb.language.blocks import BlockCall, attention_linearity, each_block, mlp_linearity
 from critnb.language.checks import probe_tokens
+from critnb.language.model import decoder_of
 from critnb.language.refusals import refuse_experts
 from critnb.language.taps import (
     LayerTaps,
@@ -32,6 +33,9 @@ from critnb.language.taps import (
     resolve,
     resolve_layer,
 )
+
+_BUILT_OTHERWISE = "it is built otherwise"
+_JUDGES = (mlp_linearity, attention_linearity)
 
 
 def find_taps(model: Any, model_type: str) -> Taps:
@@ -63,13 +67,26 @@ def _search(model: Any, model_type: str, path: str, blocks: nn.ModuleList) -> Ar
     ids = torch.from_numpy(probe_tokens(model.config, None)).to(next(model.parameters()).device)
     # of a block whose taps are sought only the block itself is used
     unknown = [LayerTaps(block, block, block, block) for block in blocks]
-    calls = each_block(lambda: model.base_model(input_ids=ids, use_cache=False), unknown, lambda _layer, call: call)
+    try:
+        calls = each_block(
+            lambda: decoder_of(model)(input_ids=ids, use_cache=False), unknown, lambda _layer, call: call
+        )
+        residual_stream(calls[0].args, calls[0].kwargs)
+    except ModelError as error:
+        raise _not_found(model_type, f"blocks {path}, {error}") from None
+    of_layer: dict[int, list[Architecture]] = {}
     failures: list[tuple[int, str]] = []
-    for proposal in _proposals(calls[0], model_type, path):
-        failure = _failure(calls, proposal)
-        if failure is None:
-            return proposal
-        layer, reason = failure
+
+    def proposals(layer: int) -> list[Architecture]:
+        if layer not in of_layer:
+            of_layer[layer] = list(_proposals(calls[layer], model_type, path))
+        return of_layer[layer]
+
+    for proposal in proposals(0):
+        found = _fitted(calls, proposal, proposals)
+        if isinstance(found, Architecture):
+            return found
+        layer, reason = found
         failures.append(
             (layer, f"{proposal.mlp} as MLP and {proposal.attention} as attention: layer {layer}: {reason}")
         )
@@ -99,17 +116,30 @@ def _blocks(model: Any, model_type: str) -> tuple[str, nn.ModuleList]:
     return path, module
 
 
-def _failure(calls: list[BlockCall], proposal: Architecture) -> tuple[int, str] | None:
+def _fitted(
+    calls: list[BlockCall], proposal: Architecture, proposals: Callable[[int], list[Architecture]]
+) -> Architecture | tuple[int, str]:
+    """Return the proposal, with the branches of blocks of another kind, or the layer where it fails and why."""
     for layer, call in enumerate(calls):
-        try:
-            tapped = replace(call, taps=resolve_layer(call.taps.block, proposal))
-        except ModelError:
-            return layer, "it is built otherwise"
-        for judge in (mlp_linearity, attention_linearity):
-            judged = judge(layer, tapped)
-            if not judged.passed:
-                return layer, judged.reason
-    return None
+        failure = _failure(layer, call, proposal)
+        if failure == _BUILT_OTHERWISE:
+            for other in proposals(layer):
+                alike = (other.projection, other.multiplier) == (proposal.projection, proposal.multiplier)
+                wider = replace(proposal, others=(*proposal.others, (other.mlp, other.attention)))
+                if alike and not _failure(layer, call, wider):
+                    proposal, failure = wider, ""
+                    break
+        if failure:
+            return layer, failure
+    return proposal
+
+
+def _failure(layer: int, call: BlockCall, proposal: Architecture) -> str:
+    try:
+        tapped = replace(call, taps=resolve_layer(call.taps.block, proposal))
+    except ModelError:
+        return _BUILT_OTHERWISE
+    return next((judged.reason for judge in _JUDGES if not (judged := judge(layer, tapped)).passed), "")
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,8 +50,10 @@ class ForwardPasses:
         ``on_units(first, layer, u)`` gets u [B, T - burn_in, F] of every batch and layer, ``first`` being the row of
         the batch's first window; ``on_batch(n)`` is told of n finished windows. With ``on_logits(first, tokens, logits)``
         the same pass goes through the model's own head as well, its scaling and capping included: tokens [B, T], logits
-        [B, T, V], burn-in not hidden. Raises NonFiniteError naming gain and layer where an activation is not finite.
+        [B, T, V], burn-in not hidden. Raises ModelError before the first pass where a token has no embedding, and NonFiniteError
+        naming gain and layer where an activation is not finite.
         """
+        self.model.require_known(tokens)
         first = 0
 
         def read(layer: int, u: Tensor) -> None:
@@ -78,7 +80,7 @@ class ForwardPasses:
     def _batches(self, tokens: NDArray[np.int64]) -> Iterator[tuple[int, Tensor]]:
         size = max(1, self._batch_tokens // tokens.shape[1])
         for first in range(0, len(tokens), size):
-            yield first, torch.from_numpy(tokens[first : first + size]).to(self.model.device)
+            yield first, self.model.ids(tokens[first : first + size])
 
     def _name_the_layer(self, batch: Tensor, setting: Setting) -> None:
         bad: list[int] = []

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import platform
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from critnb.errors import CritnbError, ModelError, ParamsError
 from critnb.language.architectures import architecture_of
 from critnb.language.checks import require_sound
 from critnb.language.discovery import find_taps
+from critnb.language.hashed import only_hashed
 from critnb.language.model import LanguageModel
-from critnb.language.refusals import refuse_unsuitable
+from critnb.language.refusals import refuse_random, refuse_unsuitable
+from critnb.language.weights import load_weights
 from critnb.params import Compute
 from critnb.sources import ModelFiles
+from critnb.sources.checkpoint import printable
 
 # n_positions and others are mapped to the first by their configs; MPT has the second, older remote ones the rest
 _CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "n_ctx", "seq_length")
+_LONGEST_REASON = 240
+_NO_MEMORY = re.compile(r"(not enough|out of|cannot allocate|can't allocate) memory|failed to map", re.IGNORECASE)
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -47,39 +56,63 @@ def choose_dtype(name: str, stored: torch.dtype | None) -> torch.dtype:
 
 
 def load(files: ModelFiles, compute: Compute) -> LanguageModel:
-    """Load the model of a directory, ready for inference; raises ModelError where it is none that can be tapped."""
+    """Load the model of a directory, ready for inference, from the files that its hashes cover.
+
+    Raises ModelError where it is none that can be tapped, or where its weights are not those of its config; and
+    DependencyError where its files cannot be read.
+    """
     device = choose_device(compute.device)
     _quiet_transformers()
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    directory = str(files.directory)
-    try:
-        config = AutoConfig.from_pretrained(directory, **options)
-        # before gigabytes of weights are read
-        refuse_unsuitable(config)
-        dtype = choose_dtype(compute.dtype, getattr(config, "dtype", None))
-        tokenizer = AutoTokenizer.from_pretrained(directory, **options)
-        causal = _weights(directory, compute.attention, config=config, dtype=dtype, use_safetensors=True, **options)
-    except CritnbError:
-        raise
-    except Exception as error:
-        # transformers and safetensors raise many kinds; all mean that this directory is not a loadable causal model
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ModelError(f"{Path(directory).name}: not loadable as a causal language model: {reason}") from error
-    causal.requires_grad_(False).eval().to(device)
-    taps = find_taps(causal, config.model_type)
-    model = LanguageModel(causal, tokenizer, taps, device, dtype, context_length(config))
-    require_sound(model)
+    with only_hashed(files) as folder:
+        with _in_one_line(files, folder, "config.json"):
+            config = AutoConfig.from_pretrained(str(folder), **options)
+            # before gigabytes of weights are read
+            refuse_unsuitable(config)
+            dtype = choose_dtype(compute.dtype, getattr(config, "dtype", None))
+        with _in_one_line(files, folder, "the tokenizer"):
+            tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
+            refuse_random(tokenizer)
+        with _in_one_line(files, folder, "the weights"):
+            causal = load_weights(folder, config, files, attention=compute.attention, dtype=dtype)
+            causal.requires_grad_(False).eval().to(device)
+    causal.config.name_or_path = tokenizer.name_or_path = str(files.directory)
+    with _in_one_line(files, folder, f"model type {config.model_type!r}"):
+        taps = find_taps(causal, config.model_type)
+        model = LanguageModel(causal, tokenizer, taps, device, dtype, context_length(config))
+        require_sound(model)
     return model
 
 
-def _weights(directory: str, attention: str, **options: Any) -> Any:
+@contextmanager
+def _in_one_line(files: ModelFiles, folder: Path, part: str) -> Iterator[None]:
+    """Turn whatever transformers, tokenizers, safetensors and torch raise inside the context into a ModelError."""
+    name = files.id
     try:
-        return AutoModelForCausalLM.from_pretrained(directory, attn_implementation=attention, **options)
-    except ValueError as error:
-        # a few older classes have one implementation only; said before any weight is read
-        if attention == "eager" or "does not support an attention implementation" not in str(error):
-            raise
-        return AutoModelForCausalLM.from_pretrained(directory, attn_implementation="eager", **options)
+        yield
+    except (CritnbError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        # a panic of a library in Rust is no Exception; many kinds mean that this directory is no causal model to load
+        said = printable(" ".join(str(error).replace(str(folder), str(files.directory)).split()))
+        raise ModelError(
+            _too_little(files, part, error)
+            or f"{name}: not loadable as a causal language model: {part}: {type(error).__name__}: {said[:_LONGEST_REASON]}\n"
+            "fetch the model anew, or use one of those that spec/06_ARCHITECTURES.md lists"
+        ) from error
+
+
+def _too_little(files: ModelFiles, part: str, error: BaseException) -> str:
+    """Return what to say where memory or file handles ended, which is not the model's fault; nothing for other errors."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{files.id}: too few file handles to load {part}\nallow more (ulimit -n), or close other programs"
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        size = sum(path.stat().st_size for path in files.files.weights) / 1e9
+        return (
+            f"{files.id}: too little memory to load {part}; the weights alone take {size:.2g} GB\n"
+            "free memory, use a smaller model, or store the weights in bfloat16"
+        )
+    return ""
 
 
 def context_length(config: Any) -> int | None:

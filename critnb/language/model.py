@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from critnb.canon import ModelRole
+from critnb.errors import ModelError
 from critnb.language.taps import Taps
 from critnb.sources import ModelFiles
+
+
+def decoder_of(causal: Any) -> Any:
+    """Return the part of a causal language model that computes hidden states."""
+    # Llama 4 names a part of another class as its base, so it would be its own
+    return causal.base_model if causal.base_model is not causal else getattr(causal, "model", causal)
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,7 +37,7 @@ class LanguageModel:
     @property
     def body(self) -> Any:
         """The decoder without the language-model head."""
-        return self.causal.base_model
+        return decoder_of(self.causal)
 
     @property
     def n_layers(self) -> int:
@@ -37,6 +48,28 @@ class LanguageModel:
     def n_units(self) -> int:
         """Number of MLP units F of a layer."""
         return self.taps.n_units
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of tokens that the model has an embedding of."""
+        try:
+            return len(self.causal.get_input_embeddings().weight)
+        except (AttributeError, NotImplementedError):
+            return int(self.causal.config.vocab_size)
+
+    def require_known(self, tokens: NDArray[np.int64] | Sequence[int]) -> None:
+        """Raise ModelError where a token id, in an array of any shape, has no embedding."""
+        largest = int(np.max(tokens, initial=0))
+        if largest >= self.n_tokens:
+            raise ModelError(
+                f"the tokenizer gives token id {largest}, the model has embeddings of {self.n_tokens} tokens (0 to "
+                f"{self.n_tokens - 1})\ntokenizer and weights are not of one model; use the tokenizer of these weights"
+            )
+
+    def ids(self, tokens: NDArray[np.int64]) -> Tensor:
+        """Return token ids on the model's device; raises ModelError where one has no embedding."""
+        self.require_known(tokens)
+        return torch.from_numpy(tokens).to(self.device)
 
     def __repr__(self) -> str:
         context = "endless" if self.context_length is None else f"{self.context_length} tokens"

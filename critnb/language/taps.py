@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,6 +52,27 @@ class Taps:
         """Number of layers L."""
         return len(self.layers)
 
+    @property
+    def mixed(self) -> tuple[str, ...]:
+        """Names of the parts with weight matrices that some blocks have and others have not; empty in a model of one kind."""
+        kinds: list[set[str]] = [
+            {
+                f"{name} ({type(part).__name__})"
+                for name, part in layer.block.named_children()
+                if any(weight.dim() > 1 for weight in part.parameters())
+            }
+            for layer in self.layers
+        ]
+        return tuple(sorted(set().union(*kinds) - kinds[0].intersection(*kinds)))
+
+    def refuse_mixed(self, interventions: Iterable[Intervention]) -> None:
+        """Raise ModelError where an intervention scales attention and not every block has the same kind of it."""
+        if Intervention.ATTN_GLOBAL in interventions and self.mixed:
+            raise ModelError(
+                f"gain.interventions: {Intervention.ATTN_GLOBAL} has no meaning in this model, whose blocks mix tokens in "
+                f"different ways: {', '.join(self.mixed)}\ntake {Intervention.ATTN_GLOBAL} out of gain.interventions"
+            )
+
 
 def resolve(model: nn.Module, row: Architecture, source: TapSource) -> Taps:
     """Return the taps that a row names in a causal language model.
@@ -75,9 +96,19 @@ def resolve(model: nn.Module, row: Architecture, source: TapSource) -> Taps:
 def resolve_layer(block: nn.Module, row: Architecture) -> LayerTaps:
     """Return the taps of one block; raises ModelError where a module is not there."""
     name = f"model type {'/'.join(row.model_types)!r}"
-    projection, mlp, attention = (_module(block, path, name) for path in (row.projection, row.mlp, row.attention))
+    first = row.mlp, row.attention
+    branches = next((pair for pair in (first, *row.others) if all(_has(block, path) for path in pair)), first)
+    projection, mlp, attention = (_module(block, path, name) for path in (row.projection, *branches))
     multiplier = 1.0 if row.multiplier is None else float(getattr(block, row.multiplier))
     return LayerTaps(block, projection, mlp, attention, multiplier)
+
+
+def _has(block: nn.Module, path: str) -> bool:
+    try:
+        block.get_submodule(path)
+    except AttributeError:
+        return False
+    return True
 
 
 def _module(root: nn.Module, path: str, name: str) -> Any:
@@ -159,6 +190,7 @@ def scaled_layers(intervention: Intervention, n_layers: int) -> range:
 @contextmanager
 def gain_applied(taps: Taps, intervention: Intervention, gain: float) -> Iterator[None]:
     """Scale what the intervention's branch adds to the residual stream by ``gain`` inside the context."""
+    taps.refuse_mixed([intervention])
     with ExitStack() as stack:
         for number in scaled_layers(intervention, taps.n_layers):
             module = getattr(taps.layers[number], _TARGETS[intervention].branch)

@@ -10,18 +10,26 @@ from pathlib import Path
 from critnb.canon import ModelRole
 from critnb.errors import DependencyError, ParamsError
 from critnb.params import FileModel, HubModel, Loaded, ModelSource
+from critnb.sources.checkpoint import (
+    ADAPTER,
+    CONFIG,
+    TOKENIZER_FILES,
+    VERSIONED_TOKENIZERS,
+    WEIGHTS_INDEX,
+    Checkpoint,
+    checkpoint,
+)
 from critnb.sources.hub import first_line
 
-_WEIGHTS = "*.safetensors"
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt")
-_HUB_PATTERNS = [_WEIGHTS, "*.json", "*.txt", "tokenizer.model"]
+_HUB_PATTERNS = [CONFIG, ADAPTER, "*.safetensors", WEIGHTS_INDEX, *TOKENIZER_FILES, VERSIONED_TOKENIZERS]
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A model directory on disk and what its files are."""
+    """A model directory on disk and what its files are; ``files`` are those that the hashes cover."""
 
     directory: Path
+    files: Checkpoint
     id: str
     revision: str | None
     weights_sha256: str
@@ -38,30 +46,24 @@ class ModelFiles:
 
 
 def model_files(loaded: Loaded, role: ModelRole) -> ModelFiles:
-    """Find and fingerprint the model of ``role``; raises ParamsError (no such role) or DependencyError (no such model)."""
+    """Find and fingerprint the model of ``role``; raises ParamsError where there is no such role.
+
+    Raises DependencyError where there is no such model, and ModelError where its files do not fit together.
+    """
     if role not in loaded.params.models:
         named = ", ".join(loaded.params.models)
         raise ParamsError(f"{loaded.origin}: models.{role} is not given (there is {named}); add it or choose --role")
     source = loaded.params.models[role]
     directory, name, revision = locate_model(source, loaded, role)
-    weights = sorted(directory.glob(_WEIGHTS))
-    if not (directory / "config.json").is_file() or not weights:
-        missing = "config.json" if weights else "*.safetensors weights (other formats are not loaded)"
-        raise DependencyError(
-            f"models.{role}: {directory} holds no {missing}\npoint models.{role} at a directory in the hub's layout: "
-            "config.json, model.safetensors, tokenizer.json"
-        )
-    tokenizer = [directory / file for file in _TOKENIZER_FILES if (directory / file).is_file()]
-    tokenizer += sorted(directory.glob("tokenizer.model"))
-    if not tokenizer:
-        raise DependencyError(f"models.{role}: {directory} holds no tokenizer.json; add the model's tokenizer files")
+    files = checkpoint(directory, f"models.{role}")
     return ModelFiles(
         directory,
+        files,
         name,
         revision,
-        _hash_files(weights),
-        _hash_files(tokenizer),
-        _hash_files([directory / "config.json"]),
+        _hash_files(files.weights, role),
+        _hash_files(files.tokenizer, role),
+        _hash_files([files.config], role),
     )
 
 
@@ -95,9 +97,13 @@ def _hub_snapshot(source: HubModel, role: ModelRole) -> tuple[Path, str]:
     return path, path.name
 
 
-def _hash_files(paths: Sequence[Path]) -> str:
+def _hash_files(paths: Sequence[Path], role: ModelRole) -> str:
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            digest.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        try:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise DependencyError(f"models.{role}: {path} cannot be read: {error.strerror}") from None
+        digest.update(f"{path.name}\0{content}\n".encode())
     return digest.hexdigest()

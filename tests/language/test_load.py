@@ -47,21 +47,75 @@ def test_a_model_is_loaded_as_it_was_saved(saved):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "part"),
     [
-        ("model.safetensors", b""),
-        ("model.safetensors", b"\xff" * 4096),
-        ("config.json", b"{"),
-        ("config.json", b"{}"),
-        ("config.json", b'{"model_type": "no-such-type"}'),
-        ("tokenizer.json", b"{}"),
+        ("config.json", "{}", "config.json"),
+        ("config.json", '{"model_type": "no-such-type"}', "config.json"),
+        ("config.json", '{"model_type": ["llama"]}', "config.json"),
+        ("config.json", '{"model_type": "llama", "num_hidden_layers": null}', "config.json"),
+        ("config.json", '{"model_type": "llama", "num_attention_heads": "2"}', "config.json"),
+        ("config.json", '{"model_type": "llama", "dtype": "float99"}', "config.json"),
+        ("tokenizer.json", "{}", "the tokenizer"),
+        ("tokenizer.json", "{", "the tokenizer"),
+        ("tokenizer.json", '{"a": ' * 100_000, "the tokenizer"),
+        ("tokenizer_config.json", '{"tokenizer_class": 3}', "the tokenizer"),
     ],
 )
-def test_a_broken_file_is_one_line_that_names_the_directory(copy, name, content):
-    (copy / name).write_bytes(content)
-    with pytest.raises(ModelError, match="tiny: not loadable as a causal language model: ") as caught:
+def test_a_broken_file_is_named_with_its_model_and_what_is_wrong(copy, name, content, part):
+    (copy / name).write_text(content)
+    with pytest.raises(ModelError, match=f"^tiny: not loadable as a causal language model: {part}: ") as caught:
         loaded_from(copy)
-    assert "\n" not in str(caught.value)
+    first, remedy = str(caught.value).splitlines()
+    assert len(first) < 320
+    assert "/critnb-" not in first
+    assert remedy.startswith("fetch the model anew, or use one of those that spec/06_ARCHITECTURES.md lists")
+
+
+def test_too_little_memory_is_told_apart(copy, monkeypatch):
+    def starved(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("critnb.language.load.load_weights", starved)
+    with pytest.raises(
+        ModelError, match=r"^tiny: too little memory to load the weights; the weights alone take 2\.5e-05 GB"
+    ):
+        loaded_from(copy)
+
+
+def test_a_library_that_panics_is_one_more_reason(copy, monkeypatch):
+    class Panic(BaseException):
+        """What libraries in Rust raise is no Exception."""
+
+    def panics(*_: object, **__: object) -> None:
+        raise Panic("called `Option::unwrap()` on a `None` value")
+
+    monkeypatch.setattr("critnb.language.load.AutoTokenizer.from_pretrained", panics)
+    with pytest.raises(ModelError, match=r"the tokenizer: Panic: called `Option::unwrap"):
+        loaded_from(copy)
+
+
+def test_a_tokenizer_that_cuts_at_random(copy):
+    tokenizer = json.loads((copy / "tokenizer.json").read_text())
+    tokenizer["model"]["dropout"] = 0.1
+    (copy / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(ModelError, match=r"cuts the same text at random \(dropout = 0\.1 in tokenizer\.json\)"):
+        loaded_from(copy)
+
+
+def test_quantised_weights(copy):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "fp8"}}))
+    with pytest.raises(ModelError, match=r"'llama' with weights that are quantised"):
+        loaded_from(copy)
+
+
+def test_no_temporary_folder_is_left_behind(copy, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    loaded_from(copy)
+    (copy / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError):
+        loaded_from(copy)
+    assert not list(tmp_path.glob("critnb-*"))
 
 
 def test_code_that_comes_with_a_model_is_not_run(copy):
