@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from critnb.canon import Exit
 from critnb.errors import DependencyError
+from critnb.paths import absolute
+from critnb.terminal import err, out, plain
 
 _LONGEST = 600
 
@@ -32,11 +33,11 @@ def verify_runs(store: RunStore, names: Sequence[str]) -> int:
         folder, run_id = located(name, store)
         findings = verify(folder.path(run_id))
         bad += bool(findings)
-        print(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
+        out(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
         for finding in findings:
-            print(f"  {finding}")
+            out(f"  {plain(finding, _LONGEST)}")
     if bad:
-        print(f"error: {bad} of {len(wanted)} runs are not what their records say", file=sys.stderr)
+        err(f"error: {bad} of {len(wanted)} runs are not what their records say")
         return int(Exit.BAD_INPUT)
     return int(Exit.DONE)
 
@@ -46,6 +47,7 @@ def verify_release(path: Path, *, recompute: bool) -> int:
     from critnb.release.replay import NOT_REPLAYED
     from critnb.release.verify import verify_release
 
+    absolute(path, what="--release", any_bytes=True, unreachable=DependencyError)
     checks: list[Check] = []
 
     def show(check: Check) -> None:
@@ -53,26 +55,20 @@ def verify_release(path: Path, *, recompute: bool) -> int:
         _print(check)
 
     findings = verify_release(path, show, recompute=recompute)
-    print(f"not computed again: {NOT_REPLAYED if recompute else 'anything'}")
+    out(f"not computed again: {NOT_REPLAYED if recompute else 'anything'}")
     if not findings:
-        print(f"ok: {path}")
+        out(f"ok: {plain(path)}")
         return int(Exit.DONE)
-    found = f"{path} is not a sound release: {len(findings)} findings"
+    found = f"{plain(path)} is not a sound release: {len(findings)} findings"
     if any(check.result.aside for check in checks):
         found += "\nthey may be the doing of this pack, which is not the zip's; unpack it and check it with its own"
-    print(f"error: {found}", file=sys.stderr)
+    err(f"error: {found}")
     return int(Exit.BAD_INPUT)
 
 
 def _print(check: Check) -> None:
     verdict = "FAIL" if not check.passed else "note" if check.result.aside else "ok  "
     said = check.result.said if check.passed else f"{len(check.result.findings)} findings"
-    print(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {_plain(said)}", flush=True)
+    out(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {plain(said, _LONGEST)}")
     for finding in check.result.findings:
-        print(f"  {_plain(finding)}", flush=True)
-
-
-def _plain(text: str) -> str:
-    """Return text of strangers as a terminal may show it: on one line, with nothing that would steer it."""
-    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}... ({len(shown)} characters)"
+        out(f"  {plain(finding, _LONGEST)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError
+from critnb.paths import absolute
 from critnb.runs.checkpoints import sweep_checkpoints
 from critnb.runs.events import EventType, mend_log
 from critnb.runs.files import storage, sync_folder
@@ -122,14 +123,20 @@ class RunStore:
 
 
 def runs_folder(given: str | Path | None = None) -> Path:
-    """Return the folder of runs that a user means, absolute: the one given, seen from here, else ``runs/`` of the pack."""
-    return Path(given).expanduser().resolve() if given is not None else PACK_ROOT / CANON.PATH.RUNS_DIR
+    """Return the folder of runs that a user means, absolute: the one given, seen from here, else ``runs/`` of the pack.
+
+    Raises ParamsError for a path that no folder can have.
+    """
+    return absolute(PACK_ROOT / CANON.PATH.RUNS_DIR if given is None else given, what="--runs-dir", any_bytes=True)
 
 
 def located(text: str, store: RunStore) -> tuple[RunStore, str]:
-    """Return store and run id that a user's words name: an id in ``store``, or the path of a run in any folder."""
+    """Return store and run id that a user's words name: an id in ``store``, or the path of a run in any folder.
+
+    Raises ParamsError for a path that no folder can have.
+    """
     path = Path(text)
-    return (store if len(path.parts) < 2 else RunStore(path.parent.resolve())), path.name
+    return (store if len(path.parts) < 2 else RunStore(absolute(path.parent, what="RUN", any_bytes=True))), path.name
 
 
 def _is_run_id(name: str) -> bool:
