@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from critnb import terminal
 from critnb.canon import Exit, ModelRole
-from critnb.errors import CritnbError, ParamsError
-from critnb.limits import limit_reached
+from critnb.errors import ParamsError
+from critnb.failures import told
 from critnb.params import Params, dump_yaml, load
 from critnb.stages import STAGES
 
@@ -22,44 +22,24 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; refusals go to stderr in one or two lines, tracebacks only with -v."""
+    terminal.open_closed_streams()
     arguments = _parser().parse_args(argv)
     try:
         handler: Callable[[argparse.Namespace], int] = arguments.handler
         return handler(arguments)
-    except CritnbError as error:
-        if arguments.verbose:
-            traceback.print_exc()
-        # the notes of an error whose run is kept say where to look
-        print(f"error: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
-        return int(error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted; continue with --allow-resume", file=sys.stderr)
+        terminal.err("interrupted; continue with --allow-resume")
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
-        return int(Exit.DONE)
+        terminal.drop_stdout()
+        # whoever read a listing has read enough; stages that were still to run have not run
+        return int(Exit.STAGE_FAILED if hasattr(arguments, "word") else Exit.DONE)
     except Exception as error:
-        if (refusal := _refused_by_the_machine(error)) is not None:
-            if arguments.verbose:
-                traceback.print_exc()
-            print(f"error: {refusal}", file=sys.stderr)
-            return int(Exit.STAGE_FAILED)
-        # a mistake of ours: still one line, since a user cannot do anything with a traceback but report it
         if arguments.verbose:
-            traceback.print_exc()
-        print(f"error: {type(error).__name__}: {error}\nthis is a bug; show it with -v and report it", file=sys.stderr)
-        return int(Exit.STAGE_FAILED)
-
-
-def _refused_by_the_machine(error: Exception) -> str | None:
-    """Say what the operating system refused, where that is all that went wrong."""
-    if (limit := limit_reached(error)) is not None:
-        return f"{limit}\nthen try again; -v shows where it was"
-    if isinstance(error, OSError) and error.strerror:
-        return (
-            f"{error.filename or 'this machine'}: {error.strerror}; put that right and try again, -v shows where it was"
-        )
-    return None
+            terminal.err(traceback.format_exc().rstrip())
+        text, code = told(error)
+        terminal.err(f"error: {text}")
+        return int(code)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,7 +47,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and end the process."""
-        self.exit(int(Exit.BAD_INPUT), f"error: {message}\nsee {self.prog} --help\n")
+        terminal.err(f"error: {terminal.plain(message, 500)}\nsee {self.prog} --help")
+        self.exit(int(Exit.BAD_INPUT))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -165,7 +146,7 @@ def _list(arguments: argparse.Namespace) -> int:
         record = entry.record
         role = record.hash_inputs.who if record and record.hash_inputs else ""
         created = record.created_utc if record else "record unreadable"
-        print(f"{entry.run_id:<26} {entry.state:<9} {role:<9} {created}  {entry.path}")
+        terminal.out(f"{entry.run_id:<26} {entry.state:<9} {role:<9} {created}  {entry.path}")
     return int(Exit.DONE)
 
 
@@ -174,13 +155,13 @@ def _show(arguments: argparse.Namespace) -> int:
 
     run = find_run(arguments.run, _store(arguments))
     record = run.record
-    print(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}\n{run.path}")
-    print(f"made by: {' '.join(record.command)}")
+    terminal.out(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}\n{run.path}")
+    terminal.out(f"made by: {' '.join(map(terminal.plain, record.command))}")
     for dependency in record.dependencies:
-        print(f"needs    {dependency.run_id}")
-    print(json.dumps({"model": record.model, "datasets": record.datasets, "metrics": record.metrics}, indent=2))
+        terminal.out(f"needs    {dependency.run_id}")
+    terminal.out(json.dumps({"model": record.model, "datasets": record.datasets, "metrics": record.metrics}, indent=2))
     for artifact in record.artifact_index:
-        print(f"{artifact.sha256}  {artifact.bytes:>10}  {artifact.path}")
+        terminal.out(f"{artifact.sha256}  {artifact.bytes:>10}  {terminal.plain(artifact.path)}")
     return int(Exit.DONE)
 
 
@@ -199,30 +180,31 @@ def _release(arguments: argparse.Namespace) -> int:
     from critnb.release.signature import signature_path
 
     zip_file, key = hand_out(arguments.zip or newest_zip(_store(arguments)), arguments.sign, arguments.to)
-    print(f"{zip_file}\n{signature_path(zip_file)}  {key}")
+    terminal.out(f"{zip_file}\n{signature_path(zip_file)}  {key}")
     return int(Exit.DONE)
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    from critnb.compare import compare, find_run, told
+    from critnb import compare
 
     store = _store(arguments)
-    print("\n".join(told(compare(find_run(arguments.old, store), find_run(arguments.new, store)))))
+    old, new = (compare.find_run(name, store) for name in (arguments.old, arguments.new))
+    terminal.out("\n".join(map(terminal.plain, compare.told(compare.compare(old, new)))))
     return int(Exit.DONE)
 
 
 def _index(arguments: argparse.Namespace) -> int:
     from critnb.report.index import write_index
 
-    print(write_index(_store(arguments)))
+    terminal.out(write_index(_store(arguments)))
     return int(Exit.DONE)
 
 
 def _params(arguments: argparse.Namespace) -> int:
-    print(dump_yaml(load(arguments.file).params.sections()), end="")
+    terminal.out(dump_yaml(load(arguments.file).params.sections()).rstrip("\n"))
     return int(Exit.DONE)
 
 
 def _schema(_: argparse.Namespace) -> int:
-    print(json.dumps(Params.model_json_schema(), indent=2))
+    terminal.out(json.dumps(Params.model_json_schema(), indent=2))
     return int(Exit.DONE)

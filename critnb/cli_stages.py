@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from critnb.canon import Exit, ModelRole, Stage
@@ -15,10 +13,12 @@ from critnb.errors import ParamsError, RunExistsError
 from critnb.execute import Options, execute, kept_notebooks
 from critnb.gates import summed_up
 from critnb.params import Loaded, load, parse_override
+from critnb.paths import from_here
 from critnb.plan import PlannedRun, Planner
 from critnb.progress import Display
 from critnb.runs import RunState, RunStore, runs_folder
 from critnb.stages import STAGES, named
+from critnb.terminal import err, out, plain
 
 
 def run_stages(arguments: argparse.Namespace) -> int:
@@ -59,7 +59,7 @@ def _run_missing(planner: Planner, loaded: Loaded, store: RunStore, arguments: a
         label = f"{planned.spec.id:<6} {planned.who:<8} {planned.run_id}"
         if arguments.dry_run:
             reason = planned.reason(store)
-            print(f"{label}  {'reuse' if store.state(planned.run_id) is RunState.complete else 'run'}: {reason}")
+            out(f"{label}  {'reuse' if store.state(planned.run_id) is RunState.complete else 'run'}: {plain(reason)}")
         elif store.state(planned.run_id) is RunState.complete:
             _say(arguments, f"{label}  reused")
         elif planned.spec.id in asked or not arguments.no_upstream:
@@ -74,7 +74,7 @@ def _pins(texts: Sequence[str]) -> dict[Stage, str]:
         stage, equals, run = text.partition("=")
         if not equals or stage not in list(Stage):
             raise ParamsError(
-                f"--use {text!r}: write it as STAGE=RUN, for example {STAGES[1].id}=RUN_{STAGES[1].id}_..."
+                f"--use {plain(repr(text), 100)}: write it as STAGE=RUN, for example {STAGES[1].id}=RUN_{STAGES[1].id}_..."
             )
         pins[Stage(stage)] = run
     return pins
@@ -88,7 +88,7 @@ def _execute(
         device=loaded.params.compute.device,
         allow_resume=arguments.allow_resume,
         strict=arguments.strict,
-        command=["runner.py", *sys.argv[1:]],
+        command=["runner.py", *map(plain, sys.argv[1:])],
         show=_shower(arguments, display),
     )
     begins = f"{label}  {planned.spec.asks}"
@@ -103,26 +103,20 @@ def _execute(
         display.close()
     seconds = f"{time.monotonic() - started:.1f} s"
     page = kept_notebooks(planned.spec, run.path)[0]
-    print(f"{label}  {seconds:>7}  {summed_up(run.record.metrics.get('gates', ()))}  {_from_here(page)}", flush=True)
-
-
-def _from_here(path: Path) -> str:
-    """The path as one types it: relative to the working folder where it lies below that."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith(os.pardir) else relative
+    out(f"{label}  {seconds:>7}  {plain(summed_up(run.record.metrics.get('gates', ())))}  {plain(from_here(page))}")
 
 
 def _shower(arguments: argparse.Namespace, display: Display) -> Callable[[dict[str, Any]], None]:
     def show(event: dict[str, Any]) -> None:
         payload = event["payload"]
         if event["event_type"] == "progress" and not arguments.quiet:
-            display.show(payload["label"], payload["done"], payload["total"], payload["unit"])
+            display.show(plain(payload["label"]), payload["done"], payload["total"], payload["unit"])
         elif event["event_type"] == "step" and arguments.verbose:
-            print(f"  {payload['step']}: {payload['seconds']:.1f} s", file=sys.stderr)
+            err(f"  {plain(payload['step'])}: {payload['seconds']:.1f} s")
 
     return show
 
 
 def _say(arguments: argparse.Namespace, text: str) -> None:
     if not arguments.quiet:
-        print(text, file=sys.stderr, flush=True)
+        err(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from critnb.canon import Exit
 from critnb.errors import DependencyError
+from critnb.paths import absolute
 from critnb.release.given import given_file
+from critnb.terminal import err, out, plain
 
 # characters of a finding, and findings of a check, that are shown
 _LONGEST, _MOST = 600, 500
@@ -38,15 +39,15 @@ def verify_runs(store: RunStore, names: Sequence[str]) -> int:
         missed = [finding for finding in findings if finding.kind is FindingKind.unread]
         unread += bool(missed)
         bad += len(missed) < len(findings)
-        print(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
+        out(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
         for finding in findings:
-            print(f"  {finding}")
+            out(f"  {plain(finding, _LONGEST)}")
     if bad or unread:
         wrong = f"{bad} of {len(wanted)} runs are not what their records say" if bad else ""
         missed_runs = (
             f"{unread} of {len(wanted)} runs cannot be read now; they may be sound, try again" if unread else ""
         )
-        print(f"error: {'; '.join(filter(None, [wrong, missed_runs]))}", file=sys.stderr)
+        err(f"error: {'; '.join(filter(None, [wrong, missed_runs]))}")
         return int(Exit.BAD_INPUT)
     return int(Exit.DONE)
 
@@ -60,6 +61,7 @@ def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -
     from critnb.release.replay import NOT_REPLAYED
     from critnb.release.verify import verify_release
 
+    absolute(path, what="--release", any_bytes=True, unreachable=DependencyError)
     checks: list[Check] = []
 
     def show(check: Check) -> None:
@@ -69,15 +71,15 @@ def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -
     zip_file = given_file(path)
     _print(_signature(path, zip_file, signer))
     findings = verify_release(zip_file, show, recompute=recompute)
-    named = _plain(f"{path}, which is {zip_file}" if path.is_symlink() else str(path))
-    print(f"not computed again: {NOT_REPLAYED if recompute else 'anything'}")
+    named = plain(f"{path}, which is {zip_file}" if path.is_symlink() else path)
+    out(f"not computed again: {NOT_REPLAYED if recompute else 'anything'}")
     if not findings:
-        print(f"ok: {named}")
+        out(f"ok: {named}")
         return int(Exit.DONE)
     found = f"{named} is not a sound release: {len(findings)} findings"
     if any(check.result.aside for check in checks):
         found += "\nthey may be the doing of this pack, which is not the zip's; unpack it and check it with its own"
-    print(f"error: {found}", file=sys.stderr)
+    err(f"error: {found}")
     return int(Exit.BAD_INPUT)
 
 
@@ -106,14 +108,8 @@ def _signature(path: Path, zip_file: Path, signer: Path | None) -> Check:
 def _print(check: Check) -> None:
     verdict = "FAIL" if not check.passed else "note" if check.result.aside else "ok  "
     said = check.result.said if check.passed else f"{len(check.result.findings)} findings"
-    print(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {_plain(said)}", flush=True)
+    out(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {plain(said, _LONGEST)}")
     for finding in check.result.findings[:_MOST]:
-        print(f"  {_plain(finding)}", flush=True)
+        out(f"  {plain(finding, _LONGEST)}")
     if len(check.result.findings) > _MOST:
-        print(f"  and {len(check.result.findings) - _MOST} more", flush=True)
-
-
-def _plain(text: str) -> str:
-    """Return text of strangers as a terminal may show it: on one line, with nothing that would steer it."""
-    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}... ({len(shown)} characters)"
+        out(f"  and {len(check.result.findings) - _MOST} more")

@@ -48,7 +48,7 @@ def params_markdown() -> str:
     sourced = {"models", "data"}
     plain = (_section_rows(name, schema) for name in schema["properties"] if name not in sourced)
     keys = _table(("key", "values", "default", "read by"), (row for rows in plain for row in rows))
-    return f"{keys}\n\n{_table(('where', 'source', 'its keys'), _source_rows(schema))}"
+    return f"{keys}\n\n{_table(('where', 'source', 'its keys', 'read by'), _source_rows(schema))}"
 
 
 def _section_rows(section: str, schema: Schema) -> Iterator[tuple[str, ...]]:
@@ -61,14 +61,16 @@ def _section_rows(section: str, schema: Schema) -> Iterator[tuple[str, ...]]:
 
 def _source_rows(schema: Schema) -> Iterator[tuple[str, ...]]:
     data = schema["$defs"]["Data"]["properties"]
+    of_models = [spec.id for spec in stages.STAGES if spec.uses_model]
     yield from _sources(
-        "`models.BASE`, `models.INSTRUCT`", schema["properties"]["models"]["additionalProperties"], schema
+        "`models.BASE`, `models.INSTRUCT`", of_models, schema["properties"]["models"]["additionalProperties"], schema
     )
-    yield from _sources("`data.A`, `data.B`", data[DatasetRole.A], schema)
-    yield from _sources("`data.ARC_MCQ`", data[DatasetRole.ARC_MCQ], schema)
+    for role in (DatasetRole.A, DatasetRole.B, DatasetRole.ARC_MCQ):
+        readers = [spec.id for spec in stages.STAGES if role in spec.data]
+        yield from _sources(f"`data.{role}`", readers, data[role], schema)
 
 
-def _sources(where: str, union: Schema, schema: Schema) -> Iterator[tuple[str, ...]]:
+def _sources(where: str, readers: Iterable[str], union: Schema, schema: Schema) -> Iterator[tuple[str, ...]]:
     for source, reference in union["discriminator"]["mapping"].items():
         described = _resolved({"$ref": reference}, schema)
         required = described.get("required", ())
@@ -78,7 +80,7 @@ def _sources(where: str, union: Schema, schema: Schema) -> Iterator[tuple[str, .
             for key, prop in described["properties"].items()
             if key != "source"
         ]
-        yield where, f"`{source}`", "; ".join(keys) or "none"
+        yield where, f"`{source}`", "; ".join(keys) or "none", ", ".join(readers)
 
 
 def _values(prop: Schema, schema: Schema) -> str:

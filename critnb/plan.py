@@ -16,6 +16,7 @@ from critnb import questions, sources
 from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage, pack_path
 from critnb.declared import project
 from critnb.errors import CritnbError, DependencyError
+from critnb.feasible import config_facts, judge_rates, judge_windows
 from critnb.params import Loaded
 from critnb.pins import pinned_runs
 from critnb.runs import (
@@ -135,13 +136,22 @@ class Planner:
         config: dict[str, Any] = {"role": str(role)}
         sections: dict[str, Any] = {"role": str(role)}
         if spec.uses_model:
-            sections["model"] = self._model(role).identity()
+            model = self._model(role)
+            self._check_feasible(spec, model.directory / "config.json")
+            sections["model"] = model.identity()
             config["models"] = {str(role): everything["models"][role]}
         if spec.data:
             config["data"] = {str(data): everything["data"][data] for data in spec.data}
             sections["data"] = {str(data): self._corpus(data).identity() for data in spec.data}
         upstream: dict[str, str] = {need: self._plan_stage(spec_of(need), role).run_id for need in spec.needs}
         return self._from_inputs(spec, (role,), config=config, sections=sections, upstream=upstream)
+
+    def _check_feasible(self, spec: StageSpec, config: Path) -> None:
+        facts = config_facts(config)
+        if "windows.seq_len" in spec.reads:
+            judge_windows(self._loaded.params, facts)
+        if "events.target_rates" in spec.reads:
+            judge_rates(self._loaded.params, facts)
 
     def _joined(self, spec: StageSpec) -> PlannedRun:
         needs = [spec_of(need) for need in spec.needs]

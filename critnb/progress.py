@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ class Display:
     """Shows the steps of a stage that runs in another process."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = stream or sys.stderr or io.StringIO()  # none where stderr is closed
         self._bar: terminal_bar | None = None
         self._label = ""
         self._started = 0.0

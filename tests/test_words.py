@@ -17,7 +17,7 @@ from critnb import params
 from critnb.byhand.defaults import NUMERIC_VARIABLES
 from critnb.canon import CANON, DOCS_DIR, PACK_ROOT, SPEC_DIR, Exit
 from critnb.cli import _parser
-from critnb.errors import DataError
+from critnb.errors import DataError, ParamsError
 from critnb.kernel import PASSED
 from critnb.language.architectures import known_model_types
 from critnb.pages import GENERATED, Generated, params_markdown
@@ -184,11 +184,58 @@ def test_a_page_without_its_markers_is_named():
 
 def test_keys_of_params_are_told_with_values_default_and_readers():
     rows = params_markdown().splitlines()
-    assert "| `windows.seq_len` | whole number ≥ 2 | `256` | S00, S01, S02, S03, S04, S06B |" in rows
+    assert "| `windows.seq_len` | whole number ≥ 2 and < 2^31 | `256` | S00, S01, S02, S03, S04, S06B |" in rows
     assert "| `events.tau0` | number > 0 | `2.5` | S01, S02, S03, S04, S05, S06B |" in rows
     assert '| `analysis.adjacency` | `ADJ_4N`, `ADJ_8N` | `"ADJ_4N"` | S05 |' in rows
     assert '| `compute.device` | text | `"auto"` | no stage |' in rows
-    assert "| `models.BASE`, `models.INSTRUCT` | `file` | `path`: text, required |" in rows
+    forward = "S00, S01, S02, S03, S04, S06B, S06ARC"
+    assert f"| `models.BASE`, `models.INSTRUCT` | `file` | `path`: text, required | {forward} |" in rows
+    assert "| `data.A` | `embedded` | none | S00, S01, S02, S03, S04 |" in rows
+    assert "| `data.B` | `embedded` | none | S06B |" in rows
+    assert "| `data.ARC_MCQ` | `embedded` | `limit`: whole number ≥ 1 and < 2^31 or null (`null`) | S06ARC |" in rows
+
+
+def test_what_stages_read_is_said_by_the_tables_alone():
+    before, _, rest = TEXT[SPEC_DIR / "15_PARAMS.md"].partition("<!-- params: begin -->")
+    prose = before + rest.partition("<!-- params: end -->")[2]
+    assert re.findall(r"\bS\d\d\w*|\byet\b|params/\w+\.yaml", prose) == []
+
+
+KEY_ROWS = [row.strip("| ").split(" | ")[:2] for row in params_markdown().split("\n\n")[0].splitlines()[2:]]
+
+
+def accepted(key: str, value: object) -> bool:
+    section, name = key.strip("`").split(".")
+    roomy = {"windows": {"seq_len": 2**31 - 1}}
+    try:
+        params.validate({**roomy, section: {**roomy.get(section, {}), name: value}}, origin="test")
+    except ParamsError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("key", "values"), KEY_ROWS, ids=[key for key, _ in KEY_ROWS])
+def test_every_value_that_the_page_allows_is_accepted_and_none_beyond(key, values):
+    if choices := re.findall(r"`(\w+)`", values):
+        needed = {"MLP_GLOBAL"} & set(choices)
+        listed = values.startswith("list")
+        assert all(accepted(key, sorted({*needed, one}) if listed else one) for one in choices)
+        assert not accepted(key, ["another"] if listed else "another")
+    elif bounds := re.fullmatch(r"whole number ≥ (\d+) and < 2\^(\d+)", values):
+        # hidden tokens leave two of a window, which is shorter than 2^31 itself
+        least, most = int(bounds[1]), 2 ** int(bounds[2]) - (3 if "burn_in" in key else 1)
+        assert [accepted(key, value) for value in (least - 1, least, most, most + 1)] == [False, True, True, False]
+        assert not any(accepted(key, value) for value in (least + 0.5, str(least), True, None))
+    elif values == "number > 0":
+        assert [accepted(key, value) for value in (0.0, 1e-9, 5, float("inf"))] == [False, True, True, False]
+    elif values == "list of number > 0 and < 1":
+        assert [accepted(key, [value]) for value in (0.0, 1e-9, 0.9, 1.0)] == [False, True, True, False]
+    elif values == "list of number ≥ 0":
+        assert [accepted(key, [1.0, value]) for value in (-1e-9, 0, 5.0)] == [False, True, True]
+    else:
+        assert values in ("text", "text or null", "list of text")
+        assert accepted(key, {"list of text": ["a"], "text": "cpu", "text or null": None}[values])
+        assert not accepted(key, 5)
 
 
 def test_every_key_of_params_has_its_row():

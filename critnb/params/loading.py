@@ -10,10 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from critnb.canon import CANON, PACK_ROOT
-from critnb.errors import ParamsError
+from critnb.errors import DependencyError, ParamsError
 from critnb.params.problems import one_line_each
 from critnb.params.sections import Params
-from critnb.params.strict_yaml import parse_yaml, read_yaml
+from critnb.params.strict_yaml import Place, dotted, parse_yaml, read_yaml
+from critnb.paths import absolute, kind
+from critnb.terminal import plain
+
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,13 @@ class Loaded:
     base_dir: Path
 
     def resolve(self, path: str) -> Path:
-        """Return a path of the parameters as an absolute one."""
-        return (self.base_dir / Path(path).expanduser()).resolve()
+        """Return a path of the parameters as an absolute one; raises the errors of ``absolute``, which name its key."""
+        return absolute(path, base=self.base_dir, what=self._key_of(path), unreachable=DependencyError)
+
+    def _key_of(self, path: str) -> str:
+        sections = self.params.sections()
+        sources = {f"{name}.{key}": source for name in ("models", "data") for key, source in sections[name].items()}
+        return next((f"{key}.path" for key, source in sources.items() if source.get("path") == path), "path")
 
 
 def find(name: str | Path) -> Path:
@@ -34,46 +43,60 @@ def find(name: str | Path) -> Path:
     path = Path(name)
     is_bare = path.name == str(name)
     candidates = [path, PACK_ROOT / CANON.PATH.PARAMS_DIR / path if is_bare else PACK_ROOT / path]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate.resolve()
-    places = " or ".join(dict.fromkeys(str(candidate.parent.resolve()) for candidate in candidates))
-    raise ParamsError(f"params file {str(name)!r} not found in {places}; give its path with --params FILE")
+    found = [
+        absolute(candidate, what="--params", any_bytes=True) for candidate in candidates if kind(candidate) == "file"
+    ]
+    if found:
+        return found[0]
+    shown = f"params file {plain(repr(str(name)), 2 * _SHOWN)}"
+    if what := kind(path):
+        raise ParamsError(f"{shown} is {what}, not a file; give its path with --params FILE")
+    places = " or ".join(
+        dict.fromkeys(str(absolute(each, what="--params", any_bytes=True).parent) for each in candidates)
+    )
+    raise ParamsError(f"{shown} not found in {places}; give its path with --params FILE")
 
 
 def load(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Loaded:
     """Read a params file and apply ``overrides`` (dotted key -> value); raises ParamsError with one line a mistake."""
     path = find(name)
-    tree = read_yaml(path)
+    document = read_yaml(path)
+    lines = dict(document.lines)
     for key, value in (overrides or {}).items():
-        _put(tree, key, value)
-    return Loaded(validate(tree, origin=path.name), path.name, path.parent)
+        _put(document.value, key, value)
+        place = tuple(key.split("."))
+        lines = {known: line for known, line in lines.items() if known[: len(place)] != place}
+    origin = plain(path.name)
+    return Loaded(validate(document.value, origin=origin, lines=lines), origin, path.parent)
 
 
-def validate(tree: Mapping[str, Any], *, origin: str) -> Params:
-    """Return ``Params`` from plain values, CANON references resolved; raises ParamsError naming ``origin`` and the key."""
+def validate(tree: Mapping[str, Any], *, origin: str, lines: Mapping[Place, int] | None = None) -> Params:
+    """Return ``Params`` from plain values, CANON references resolved; raises ParamsError naming ``origin`` and the key.
+
+    ``lines`` are those of the file that the values come from, where they come from one.
+    """
     try:
         return Params.model_validate(_resolve_references(tree, origin))
     except ValidationError as error:
-        raise ParamsError(one_line_each(error, origin)) from None
+        raise ParamsError(one_line_each(error, origin, lines or {})) from None
     except RecursionError:
-        raise ParamsError(f"{origin}: a value holds itself through a YAML alias; write it out") from None
+        raise ParamsError(f"{origin}: a value holds itself, or too many levels; write it out") from None
 
 
 def parse_override(text: str) -> tuple[str, Any]:
     """Parse ``a.b=value`` (the value is YAML) into its dotted key and value; raises ParamsError for another form."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ParamsError(f"--set {text!r}: write it as section.key=value")
-    return key.strip(), parse_yaml(value, origin=f"--set {text}")
+        raise ParamsError(f"--set {plain(repr(text), _SHOWN)}: write it as section.key=value")
+    return key.strip(), parse_yaml(value, origin=f"--set {plain(text, _SHOWN)}")
 
 
-def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
-    *parents, last = dotted.split(".")
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
     for part in parents:
         child = tree.setdefault(part, {})
         if not isinstance(child, dict):
-            raise ParamsError(f"--set {dotted}: {part} is a value, not a section")
+            raise ParamsError(f"--set {dotted((key,))}: {dotted((part,))} is a value, not a section")
         tree = child
     tree[last] = value
 
@@ -87,6 +110,7 @@ def _resolve_references(value: Any, origin: str) -> Any:
         try:
             found = CANON.lookup(value)
         except KeyError:
-            raise ParamsError(f"{origin}: {value} is not in the registry spec/00_CANONICAL.yaml") from None
+            shown = plain(value, _SHOWN)
+            raise ParamsError(f"{origin}: {shown} is not in the registry spec/00_CANONICAL.yaml") from None
         return list(found) if isinstance(found, tuple) else found
     return value

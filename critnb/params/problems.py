@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from critnb.params.core_schema import named
+from critnb.params.strict_yaml import Place, dotted
+from critnb.terminal import plain
+
 _SOURCES = ("embedded", "file", "hub")
 _TAG_PLACE = 2
+_AS_YAML = {None: "null", True: "true", False: "false"}
 
 
-def one_line_each(error: ValidationError, origin: str, at_most: int = 2) -> str:
-    """Return the first mistakes as lines ``origin: key: problem``, and how many more there are."""
+def one_line_each(error: ValidationError, origin: str, lines: Mapping[Place, int], at_most: int = 2) -> str:
+    """Return the first mistakes as lines ``origin: line N: key: problem``, and how many more there are.
+
+    ``lines`` holds the line of every place that a file gives; what has none, has none in the message.
+    """
     problems = error.errors(include_url=False)
-    lines = [f"{origin}: {_key(problem['loc'])}: {_problem(problem)}" for problem in problems[:at_most]]
+    told = [_told(problem, origin, lines) for problem in problems[:at_most]]
     if len(problems) > at_most:
-        lines[-1] += f" (and {len(problems) - at_most} more)"
-    return "\n".join(lines)
+        told[-1] += f" (and {len(problems) - at_most} more)"
+    return "\n".join(told)
 
 
-def _key(location: tuple[int | str, ...]) -> str:
+def _told(problem: Any, origin: str, lines: Mapping[Place, int]) -> str:
+    place = _place(problem["loc"])
+    # what is missing stands nowhere itself: the section that lacks it does
+    line = lines.get(place) or lines.get(place[:-1])
+    where = f" line {line}:" if line else ""
+    return f"{origin}:{where} {dotted(place) or 'top level'}: {_problem(problem)}"
+
+
+def _place(location: Place) -> Place:
     # pydantic puts the discriminator's value behind the role of a model or data set; the user wrote no such key
-    parts = [
-        str(part)
-        for place, part in enumerate(location)
-        if part != "[key]" and not (place == _TAG_PLACE and part in _SOURCES)
-    ]
-    return ".".join(parts) or "top level"
+    return tuple(
+        part
+        for position, part in enumerate(location)
+        if part != "[key]" and not (position == _TAG_PLACE and part in _SOURCES)
+    )
 
 
 def _problem(problem: Any) -> str:
@@ -37,8 +53,21 @@ def _problem(problem: Any) -> str:
         case "missing":
             return "is required"
         case "value_error":
-            return str(problem["ctx"]["error"])
+            return plain(problem["ctx"]["error"])
         case "union_tag_not_found" | "union_tag_invalid":
             return f"needs a source: one of {', '.join(_SOURCES)}"
-    shown = repr(given) if len(repr(given)) <= 60 else f"a {type(given).__name__}"
-    return f"{problem['msg'][0].lower()}{problem['msg'][1:]}, found {shown}"
+        case "string_type":
+            return f"must be text, found {_shown(given)}; put text in quotes"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"must be a mapping of keys, found {_shown(given)}"
+    message = plain(problem["msg"], 300)
+    return f"{message[0].lower()}{message[1:]}, found {_shown(given)}"
+
+
+def _shown(given: Any) -> str:
+    if given is None or isinstance(given, bool):
+        return _AS_YAML[given]
+    if isinstance(given, dict | list):
+        return named(given)
+    shown = plain(repr(given))
+    return shown if len(shown) <= 60 else f"a {type(given).__name__}"

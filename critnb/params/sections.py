@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -19,9 +20,26 @@ from pydantic import (
 )
 
 from critnb.canon import CANON, Adjacency, DatasetRole, Intervention, ModelRole, SpikeDef
+from critnb.terminal import breaking, plain
 
 _CONST = CANON.CONST
-Count = Annotated[StrictInt, Field(ge=1)]
+
+
+def _on_one_line(text: str) -> str:
+    if character := breaking(text):
+        raise ValueError(f"holds the character {plain(character)}; names and paths are on one line")
+    return text
+
+
+# counts are kept as 32-bit numbers, by window ids for one
+_MOST = 2**31
+# the longest path that Linux takes
+_LONGEST = 4095
+Count = Annotated[StrictInt, Field(ge=1, lt=_MOST)]
+Replicates = Annotated[StrictInt, Field(ge=2, lt=_MOST)]
+Text = Annotated[str, Field(max_length=_LONGEST)]
+Name = Annotated[Text, AfterValidator(_on_one_line)]
+Needed = Annotated[str, Field(min_length=1, max_length=_LONGEST), AfterValidator(_on_one_line)]
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 Rate = Annotated[StrictFloat, Field(gt=0, lt=1)]
 
@@ -40,35 +58,35 @@ class FileModel(_Section):
     """A local directory in the hub's layout: config.json, *.safetensors, tokenizer files."""
 
     source: Literal["file"]
-    path: str = Field(min_length=1)
+    path: Needed
 
 
 class HubModel(_Section):
     """A model of the Hugging Face hub; without a revision, the newest is taken and recorded."""
 
     source: Literal["hub"]
-    id: str = Field(min_length=1)
-    revision: str | None = None
+    id: Needed
+    revision: Name | None = None
 
 
 class FileData(_Section):
     """Text files (.txt, .jsonl, .parquet); globs allowed. ``separator`` splits a .txt file into documents."""
 
     source: Literal["file"]
-    path: str = Field(min_length=1)
-    field: str = "text"
-    separator: str | None = None
+    path: Needed
+    field: Name = "text"
+    separator: Text | None = None
 
 
 class HubData(_Section):
     """A data set of the Hugging Face hub."""
 
     source: Literal["hub"]
-    id: str = Field(min_length=1)
-    config: str | None = None
-    split: str = "validation"
-    revision: str | None = None
-    field: str = "text"
+    id: Needed
+    config: Name | None = None
+    split: Name = "validation"
+    revision: Name | None = None
+    field: Name = "text"
     streaming: StrictBool = False
 
 
@@ -80,16 +98,16 @@ class FileQuestions(_Section):
     """Multiple-choice questions in the schema of ARC: .jsonl or .parquet."""
 
     source: Literal["file"]
-    path: str = Field(min_length=1)
+    path: Needed
     limit: Count | None = None
 
 
 class HubQuestions(_Section):
     source: Literal["hub"]
-    id: str = Field(min_length=1)
-    config: str | None = None
-    split: str = "test"
-    revision: str | None = None
+    id: Needed
+    config: Name | None = None
+    split: Name = "test"
+    revision: Name | None = None
     limit: Count | None = None
 
 
@@ -129,8 +147,8 @@ class Compute(_Section):
 class Windows(_Section):
     """Slices of the corpora; A_cal and A_raster are disjoint."""
 
-    seq_len: Annotated[StrictInt, Field(ge=2)] = _CONST.SEQ_LEN_TOKENS
-    burn_in_tokens: Annotated[StrictInt, Field(ge=0)] = 0
+    seq_len: Annotated[StrictInt, Field(ge=2, lt=_MOST)] = _CONST.SEQ_LEN_TOKENS
+    burn_in_tokens: Annotated[StrictInt, Field(ge=0, lt=_MOST)] = 0
     n_calibration: Count = _CONST.N_WINDOWS_A_CALIBRATION
     n_raster: Count = _CONST.N_WINDOWS_A_RASTERS
     n_eval_b: Count = _CONST.N_WINDOWS_B_EVAL
@@ -184,15 +202,15 @@ class Gain(_Section):
 
 
 class Nulls(_Section):
-    replicates: Annotated[StrictInt, Field(ge=2)] = _CONST.NULL_REPLICATES
+    replicates: Replicates = _CONST.NULL_REPLICATES
     seed: Seed = _CONST.NULL_SEED
 
 
 class Analysis(_Section):
     adjacency: Adjacency = Adjacency.ADJ_4N
-    bootstrap_reps: Annotated[StrictInt, Field(ge=2)] = _CONST.BOOTSTRAP_REPS
+    bootstrap_reps: Replicates = _CONST.BOOTSTRAP_REPS
     bootstrap_seed: Seed = _CONST.BOOTSTRAP_SEED
-    tail_replicates: Annotated[StrictInt, Field(ge=1)] = _CONST.TAIL_P_REPLICATES
+    tail_replicates: Count = _CONST.TAIL_P_REPLICATES
 
 
 class Report(_Section):
@@ -200,8 +218,8 @@ class Report(_Section):
 
 
 class Release(_Section):
-    title: str | None = None
-    authors: list[str] = []
+    title: Name | None = None
+    authors: list[Name] = []
 
 
 class Params(_Section):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from critnb.canon import CANON, WORK_DIR, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError, StorageError
+from critnb.paths import absolute
 from critnb.runs.checkpoints import sweep_checkpoints
 from critnb.runs.events import EventType, mend_log
 from critnb.runs.files import storage, sync_folder
@@ -124,15 +125,19 @@ class RunStore:
 def runs_folder(given: str | Path | None = None) -> Path:
     """Return the folder of runs that a user means, absolute: the one given, seen from here, else ``runs/``.
 
-    That is the pack's own, and of the current folder where the package is installed.
+    That is the pack's own, and of the current folder where the package is installed. Raises ParamsError for a path that no
+    folder can have.
     """
-    return Path(given).expanduser().resolve() if given is not None else WORK_DIR / CANON.PATH.RUNS_DIR
+    return absolute(WORK_DIR / CANON.PATH.RUNS_DIR if given is None else given, what="--runs-dir", any_bytes=True)
 
 
 def located(text: str, store: RunStore) -> tuple[RunStore, str]:
-    """Return store and run id that a user's words name: an id in ``store``, or the path of a run in any folder."""
+    """Return store and run id that a user's words name: an id in ``store``, or the path of a run in any folder.
+
+    Raises ParamsError for a path that no folder can have.
+    """
     path = Path(text)
-    return (store if len(path.parts) < 2 else RunStore(path.parent.resolve())), path.name
+    return (store if len(path.parts) < 2 else RunStore(absolute(path.parent, what="RUN", any_bytes=True))), path.name
 
 
 def _is_run_id(name: str) -> bool:

@@ -1,0 +1,73 @@
+"""What reaches a terminal: text of users, files and records in a form that can neither steer it nor add a line to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from typing import TextIO
+
+# Cc control characters, Zl and Zp line and paragraph separators, Cs halves of surrogate pairs
+_BREAKING = frozenset({"Cc", "Zl", "Zp", "Cs"})
+
+
+def plain(text: object, longest: int | None = None) -> str:
+    """Return text on one line, every character that is not printable (control, bidi, surrogate ...) as its escape.
+
+    A byte that is not UTF-8 has the escape of that byte. Beyond ``longest`` characters the text is cut, and says how many
+    there were.
+    """
+    given = str(text)
+    shown = given if given.isprintable() else "".join(each if each.isprintable() else _escape(each) for each in given)
+    return shown if longest is None or len(shown) <= longest else f"{shown[:longest]}... ({len(shown)} characters)"
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # how Python reads such a byte
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return ascii(character)[1:-1]
+
+
+def breaking(text: str) -> str | None:
+    """Return the first character that breaks a line, steers a terminal or is none; None for names as they should be."""
+    return next((each for each in text if unicodedata.category(each) in _BREAKING), None)
+
+
+def is_half(character: str) -> bool:
+    """Tell whether it is half of a surrogate pair: in Python text, also what a byte that is not UTF-8 is read as."""
+    return "\ud800" <= character <= "\udfff"
+
+
+def out(text: object) -> None:
+    """Print text to stdout, its own lines apart, at once; raises OSError where stdout does not take it."""
+    _write(sys.stdout, str(text))
+
+
+def err(text: object) -> None:
+    """Print text to stderr, its own lines apart, at once."""
+    _write(sys.stderr, str(text))
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed by whoever started the process
+        return
+    shown = "\n".join(plain(line) for line in text.split("\n"))
+    encoding = stream.encoding or "utf-8"
+    stream.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def open_closed_streams() -> None:
+    """Put the null device where stdin, stdout or stderr was closed, so that no file of a run gets its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def drop_stdout() -> None:
+    """Let what is still to be written to a stdout that nobody reads go nowhere, at the process's end too."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
