@@ -14,7 +14,7 @@ def told(error: BaseException) -> tuple[str, Exit]:
     """Return what to print of an error, with its notes, and the exit code; a mistake of the pack's own says that it is one."""
     # a limit of the machine is the cause, whatever was made of it on the way up
     if not isinstance(error, StageFailedError) and (limit := limit_reached(error)) is not None:
-        return f"{limit}\nthen try again; -v shows where it was", Exit.STAGE_FAILED
+        return limit, Exit.STAGE_FAILED
     if isinstance(error, CritnbError):
         # the notes of an error whose run is kept say where to look
         return "\n".join([str(error), *getattr(error, "__notes__", ())]), error.exit_code

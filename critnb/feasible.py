@@ -6,10 +6,8 @@ type that no row of ``critnb.language.architectures`` names is not judged.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from critnb.canon import CANON
@@ -21,7 +19,6 @@ _MIN_EVENTS = CANON.CONST.RATE_MATCH_MIN_EVENTS
 # of the sums and products of the exact check
 _ROUNDING = 1e-9
 _MOST_WINDOWS = 2**31
-_LARGEST_CONFIG = 10_000_000
 _WIDTHS = ("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "d_ff")
 _HIDDEN_WIDTHS = ("hidden_size", "n_embd", "d_model", "n_embed")
 # of a model type whose config leaves the width of its MLPs out
@@ -86,13 +83,3 @@ def _most_units(facts: Facts) -> int | None:
 def _whole(facts: Facts, names: tuple[str, ...]) -> list[int]:
     values = (facts.get(name) for name in names)
     return [value for value in values if type(value) is int and value > 0]
-
-
-def config_facts(config: Path) -> Facts:
-    """Return what config.json holds, nothing where it cannot be read: the model's loader says what is wrong with it."""
-    try:
-        with config.open("rb") as file:
-            found = json.loads(file.read(_LARGEST_CONFIG))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -54,9 +54,10 @@ def limit_named(text: str) -> str | None:
 def _limit(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return _BY_ERRNO[errno.ENOMEM]
-    if isinstance(error, OSError) or type(error).__name__ == "ZMQError":
-        return _BY_ERRNO.get(getattr(error, "errno", None) or 0)
-    return limit_named(str(error)) if isinstance(error, RuntimeError | ImportError) else None
+    if isinstance(error, RuntimeError | ImportError):
+        return limit_named(str(error))
+    # ZeroMQ's errors carry the number, too, and are no OSError
+    return _BY_ERRNO.get(getattr(error, "errno", None) or 0)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -16,7 +16,7 @@ from critnb import questions, sources
 from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage, pack_path
 from critnb.declared import project
 from critnb.errors import CritnbError, DependencyError
-from critnb.feasible import config_facts, judge_rates, judge_windows
+from critnb.feasible import judge_rates, judge_windows
 from critnb.params import Loaded
 from critnb.pins import pinned_runs
 from critnb.runs import (
@@ -31,6 +31,7 @@ from critnb.runs import (
     package_sources,
     upstream_key,
 )
+from critnb.sources.checkpoint import CONFIG, read_object
 from critnb.stages import StageSpec, spec_of, upstream_closure
 
 # every stage's numbers pass through these
@@ -137,7 +138,7 @@ class Planner:
         sections: dict[str, Any] = {"role": str(role)}
         if spec.uses_model:
             model = self._model(role)
-            self._check_feasible(spec, model.directory / "config.json")
+            self._check_feasible(spec, read_object(model.directory / CONFIG, f"models.{role}"))
             sections["model"] = model.identity()
             config["models"] = {str(role): everything["models"][role]}
         if spec.data:
@@ -146,8 +147,7 @@ class Planner:
         upstream: dict[str, str] = {need: self._plan_stage(spec_of(need), role).run_id for need in spec.needs}
         return self._from_inputs(spec, (role,), config=config, sections=sections, upstream=upstream)
 
-    def _check_feasible(self, spec: StageSpec, config: Path) -> None:
-        facts = config_facts(config)
+    def _check_feasible(self, spec: StageSpec, facts: Mapping[str, Any]) -> None:
         if "windows.seq_len" in spec.reads:
             judge_windows(self._loaded.params, facts)
         if "events.target_rates" in spec.reads:

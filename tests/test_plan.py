@@ -296,9 +296,6 @@ def test_a_window_longer_than_the_context_is_refused_before_a_run_is_made(plan_w
 @pytest.mark.parametrize(
     "config",
     [
-        "no JSON",
-        "[1]",
-        "[" * 10_000,
         {},
         {**LLAMA, "model_type": "of_tomorrow"},
         {**LLAMA, "model_type": ["llama"]},

@@ -73,12 +73,11 @@ SHORTAGES = [
     (MemoryError(), "too little memory"),
     (OSError(errno.ENOMEM, "Cannot allocate memory"), "too little memory"),
     (OSError(errno.EMFILE, "Too many open files", "a.txt"), "ulimit -n"),
-    (OSError(errno.ENFILE, "Too many open files in system"), "ulimit -n"),
+    (OSError(errno.ENFILE, "Too many open files in system"), "on this machine"),
     (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "ulimit -u"),
     (RuntimeError("can't start new thread"), "ulimit -u"),
     (ImportError("libtorch.so: failed to map segment from shared object"), "ulimit -v"),
     (ImportError("libx.so: cannot open shared object file: Too many open files"), "ulimit -n"),
-    (RuntimeError("Kernel died before replying to kernel_info"), "kernel could not start"),
     (_OfZmqError("Too many open files"), "ulimit -n"),
 ]
 
