@@ -34,7 +34,8 @@ def load_model(
 
     Raises:
         DependencyError: there is no such model, or the hub cannot be reached.
-        ModelError: it is no decoder-only model whose taps hold: gain 1 changes nothing, any other acts linearly.
+        ModelError: it is no decoder-only model whose taps hold: gain 1 changes nothing, any other acts linearly; or its
+            files do not fit together: tensors are missing, unknown, of another shape, or not finite.
         ParamsError: an option has no such value.
     """
     from critnb import sources

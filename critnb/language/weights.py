@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import nn
 from transformers import AutoModelForCausalLM
 
@@ -19,6 +20,7 @@ from critnb.sources.checkpoint import printable
 
 # masks and positions that older versions of transformers computed and stored; no architecture learns any of that name
 _COMPUTED = re.compile(r"(^|\.)(self_)?(attn|attention)(\.attention)?\.((masked_)?bias|causal_mask|embed_positions)$")
+_NUMBERS = ("F64", "F32", "F16", "BF16")
 _ANEW = "config.json and weights are not of one model, or were not saved whole; fetch the model anew"
 _SHOWN = 3
 # what a model computes from its config alone, such as causal masks, may be larger than small weights
@@ -46,6 +48,11 @@ def load_weights(folder: Path, config: Any, files: ModelFiles, *, attention: str
     _refuse(name, "lack tensors of the model", found["missing_keys"])
     _refuse(name, "hold tensors of another shape than the model's", shapes)
     _refuse(name, "hold tensors that the model has not", unknown)
+    _refuse(
+        name,
+        "hold tensors in whole numbers or 8 bits, which are weights only together with scales",
+        _coded(causal, files),
+    )
     _refuse(name, "hold values that are not finite", not_finite(causal))
     return causal
 
@@ -67,6 +74,17 @@ def _refuse(name: str, what: str, keys: Collection[str]) -> None:
         named = printable(", ".join(sorted(keys)[:_SHOWN]))
         more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
         raise ModelError(f"{name}: the weights {what} ({len(keys)}): {named}{more}\n{_ANEW}")
+
+
+def _coded(causal: Any, files: ModelFiles) -> list[str]:
+    """Return the names of parameters that are stored as codes of numbers: loading would take the codes for the numbers."""
+    found = []
+    for path in files.files.weights:
+        with safe_open(path, framework="numpy") as tensors:
+            found += [key for key in tensors.keys() if tensors.get_slice(key).get_dtype() not in _NUMBERS]  # noqa: SIM118
+    prefix = f"{causal.base_model_prefix}."
+    parameters = {name.removeprefix(prefix) for name, _ in causal.named_parameters()}
+    return [key for key in found if key.removeprefix(prefix) in parameters]
 
 
 @torch.inference_mode()

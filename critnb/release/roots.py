@@ -11,6 +11,7 @@ from typing import Any
 from critnb import questions, sources
 from critnb.canon import CANON, CODE_ROOT, DatasetRole, ModelRole
 from critnb.embedded import weights_directory
+from critnb.errors import CritnbError
 from critnb.params import Loaded, validate
 from critnb.release.opened import Opened
 from critnb.runs import Run
@@ -54,7 +55,11 @@ def _weights(run: Run, root: Path) -> Iterator[Root]:
             yield Root(label, (), _KNOWN)
             continue
         folder = weights_directory(role).relative_to(CODE_ROOT).as_posix()
-        carried = _model_files(root, role, folder).identity()
+        try:
+            carried = _model_files(root, role, folder).identity()
+        except CritnbError as error:
+            yield Root(label, (f"{folder}: {str(error).splitlines()[0]}",), "not readable")
+            continue
         wrong = [key for key, value in run.inputs.sections["model"].items() if carried.get(key) != value]
         findings = tuple(f"{folder}: {key} is not what {run.run_id} was made from" for key in wrong)
         yield Root(label, findings, "hashed again")

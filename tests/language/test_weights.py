@@ -116,6 +116,12 @@ def test_tensors_of_another_shape(copy):
     assert refusal(copy).endswith(f"of another shape than the model's (1): {UP} is [24, 15], not [24, 16]")
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn, torch.int64])
+def test_codes_of_numbers_are_not_taken_for_the_numbers(copy, dtype):
+    rewrite(copy, lambda tensors: {**tensors, UP: tensors[UP].to(dtype)})
+    assert refusal(copy).endswith(f"only together with scales (1): {UP}")
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_values_that_are_not_finite(copy, value):
     def spoil(tensors: Tensors) -> Tensors:

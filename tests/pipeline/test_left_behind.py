@@ -60,13 +60,13 @@ def test_a_refusal_in_the_kernel_is_all_that_a_terminal_shows(folder, tmp_path):
     assert tree(tmp_path / "runs") == {}
 
 
-def test_a_model_with_half_its_weights_is_named_by_its_folder(ask, folder, tmp_path):
+def test_a_model_with_half_its_weights_is_named_by_its_file(ask, folder, tmp_path):
     weights = folder / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
     code, lines = ask("phase1")
     assert code == Exit.BAD_INPUT
     assert len(lines) == 1
-    assert lines[0].startswith("error: model: not loadable as a causal language model: ")
+    assert lines[0].startswith(f"error: models.BASE: {weights} is no whole safetensors file (")
     assert tree(tmp_path / "runs") == {}
 
 

@@ -59,6 +59,17 @@ def test_other_weights_in_the_zip_are_found(file, tmp_path):
     assert finding.endswith(f"is not what {run.run_id} was made from")
 
 
+def test_weights_in_the_zip_that_are_no_safetensors_are_a_finding(tmp_path):
+    inside = Path("critnb/embedded/weights/base")
+    shutil.copytree(PACK_ROOT / inside, tmp_path / inside)
+    (tmp_path / inside / "model.safetensors").write_bytes(b"no weights at all")
+    root = next(root for root in of_run(calibrated(tmp_path), tmp_path) if root.name.startswith("weights"))
+    assert root.said == "not readable"
+    (finding,) = root.findings
+    assert finding.startswith(f"{inside.as_posix()}: ")
+    assert "is no whole safetensors file" in finding
+
+
 def test_other_text_than_this_python_carries_is_found(tmp_path):
     run = calibrated(tmp_path, data={"B": {"content_sha256": "7" * 64}})
     assert told(run)["text of B"] == ("made again", 1)
