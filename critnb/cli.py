@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from critnb.canon import Exit, ModelRole
 from critnb.errors import CritnbError
-from critnb.limits import limit_reached
 from critnb.params import Params, dump_yaml, load
 from critnb.stages import STAGES
 
@@ -39,27 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return int(Exit.DONE)
     except Exception as error:
-        if (refusal := _refused_by_the_machine(error)) is not None:
-            if arguments.verbose:
-                traceback.print_exc()
-            print(f"error: {refusal}", file=sys.stderr)
-            return int(Exit.STAGE_FAILED)
         # a mistake of ours: still one line, since a user cannot do anything with a traceback but report it
         if arguments.verbose:
             traceback.print_exc()
         print(f"error: {type(error).__name__}: {error}\nthis is a bug; show it with -v and report it", file=sys.stderr)
         return int(Exit.STAGE_FAILED)
-
-
-def _refused_by_the_machine(error: Exception) -> str | None:
-    """Say what the operating system refused, where that is all that went wrong."""
-    if (limit := limit_reached(error)) is not None:
-        return f"{limit}\nthen try again; -v shows where it was"
-    if isinstance(error, OSError) and error.strerror:
-        return (
-            f"{error.filename or 'this machine'}: {error.strerror}; put that right and try again, -v shows where it was"
-        )
-    return None
 
 
 class _Parser(argparse.ArgumentParser):
