@@ -127,12 +127,19 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
             else:
                 _say_where(error, failure, kept_notebooks(planned.spec, run.path))
             raise error from failure
-        except KernelNotStartedError:
-            run.discard()
-            raise
         except Exception as error:
-            run.fail(f"{type(error).__name__}: {error}")
+            if _left_nothing(error, run):
+                run.discard()
+            else:
+                run.fail(f"{type(error).__name__}: {error}")
             raise
+
+
+def _left_nothing(error: Exception, run: PartialRun) -> bool:
+    """Whether a refusal came before the notebook had begun, or before it had computed anything."""
+    if isinstance(error, CritnbError) and error.exit_code is not Exit.STAGE_FAILED:
+        return not run.holds_work()
+    return isinstance(error, KernelNotStartedError)
 
 
 class _CellFailedError(Exception):

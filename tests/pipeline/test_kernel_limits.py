@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,15 @@ def test_a_kernel_that_dies_at_its_start(ask, tmp_path, script, said):
     code, lines = ask(script)
     assert (code, len(lines)) == (Exit.STAGE_FAILED, 1)
     assert lines[0].startswith(f"error: S01: the notebook's kernel {said}")
+    assert left(tmp_path / "runs") == []
+
+
+def test_a_temporary_directory_without_room(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    code, lines = ask("exit 1")
+    assert (code, len(lines)) == (Exit.BAD_INPUT, 1)
+    assert lines[0].startswith(f"error: {tmp_path / 'gone'}")
+    assert "TMPDIR" in lines[0]
     assert left(tmp_path / "runs") == []
 
 
