@@ -127,12 +127,19 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
             else:
                 _say_where(error, failure, kept_notebooks(planned.spec, run.path))
             raise error from failure
-        except KernelNotStartedError:
-            run.discard()
-            raise
         except Exception as error:
-            run.fail(f"{type(error).__name__}: {error}")
+            if _left_nothing(error, run):
+                run.discard()
+            else:
+                run.fail(f"{type(error).__name__}: {error}")
             raise
+
+
+def _left_nothing(error: Exception, run: PartialRun) -> bool:
+    """Whether a refusal came before the notebook had begun, or before it had computed anything."""
+    if isinstance(error, CritnbError) and error.exit_code is not Exit.STAGE_FAILED:
+        return not run.holds_work()
+    return isinstance(error, KernelNotStartedError)
 
 
 class _CellFailedError(Exception):
@@ -166,30 +173,15 @@ def _say_where(error: CritnbError, failure: _CellFailedError, notebooks: Sequenc
 
 
 def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.NotebookNode:
-    import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    # its words on a kernel that does not start are said in ours
-    logging.getLogger("papermill").addHandler(logging.NullHandler())
     if (too_few := too_few_files()) is not None:
         raise KernelNotStartedError(f"{spec.id}: {too_few}")
-    source = PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook
     with Scratch() as scratch:
         output = scratch / spec.notebook
         manager, fate = kernel_manager(scratch, local.environment())
         try:
-            papermill.execute_notebook(
-                str(source),
-                str(output),
-                parameters={"params": CANON.OUTPUT.CONFIG_RESOLVED_YAML, "overrides": {}, "run_dir": "."},
-                kernel_name=KERNEL,
-                language="python",
-                cwd=str(run.path),
-                progress_bar=False,
-                start_timeout=START_SECONDS,
-                kernel_manager_class=manager,
-                on_notebook_start=fate.begin,
-            )
+            _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=fate.begin)
         except PapermillExecutionError as error:
             raise _CellFailedError(
                 _read(output), spec.id, error.ename, error.evalue, error.source, str(error)
@@ -198,10 +190,31 @@ def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.No
             if type(error).__name__ == "DeadKernelError":
                 kept, text = _read(output), f"the notebook's kernel {fate.words()}"
                 raise _CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
-            if (why := fate.why_not_started(error)) is not None:
-                raise KernelNotStartedError(f"{spec.id}: {why}") from error
-            raise
-        return _read(output)
+            not_started = fate.why_not_started(error)
+            if not_started is None:
+                raise
+        else:
+            return _read(output)
+    # not inside the except clause: what jupyter says of it is said here in better words
+    raise KernelNotStartedError(f"{spec.id}: {not_started}")
+
+
+def _papermill(output: Path, folder: Path, **options: Any) -> None:
+    import papermill
+
+    # its log would print what is said here in one line
+    logging.getLogger("papermill").addHandler(logging.NullHandler())
+    papermill.execute_notebook(
+        str(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / output.name),
+        str(output),
+        parameters={"params": CANON.OUTPUT.CONFIG_RESOLVED_YAML, "overrides": {}, "run_dir": "."},
+        kernel_name=KERNEL,
+        language="python",
+        cwd=str(folder),
+        progress_bar=False,
+        start_timeout=START_SECONDS,
+        **options,
+    )
 
 
 def _running_cell(notebook: nbformat.NotebookNode) -> str:

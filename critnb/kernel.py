@@ -119,7 +119,7 @@ class Fate:
     def why_not_started(self, error: Exception) -> str | None:
         """Say why there was no kernel to speak with, where that is what an exception tells of."""
         if str(error).startswith("Kernel died before replying"):
-            return f"the notebook's kernel could not start, it {self.words()}"
+            return f"the notebook's kernel {self.words()}; it had not begun to work"
         if str(error).startswith("Kernel didn't respond"):
             return f"the notebook's kernel did not start within {START_SECONDS} s; try again on a machine that is less busy"
         limit = None if self.begun else limit_reached(error)
@@ -128,10 +128,10 @@ class Fate:
     def words(self) -> str:
         """Say how it ended, and the error that it wrote last, where it wrote one."""
         if self.code == -signal.SIGKILL:
-            return "was killed (SIGKILL); it may have run out of memory"
-        ended = "ended" if self.code is None else f"ended with code {self.code}"
+            return "died, killed by SIGKILL; it may have run out of memory"
+        ended = "died" if self.code is None else f"died with code {self.code}"
         if self.code is not None and self.code < 0:
-            ended = f"was ended by {_signal_name(-self.code)}"
+            ended = f"died of {_signal_name(-self.code)}"
         text = self.stderr.read_text(encoding="utf-8", errors="replace") if self.stderr.is_file() else ""
         said = _last_error(text)
         if (limit := limit_named(text)) is not None:

@@ -80,19 +80,19 @@ def test_packages_are_found_where_this_process_finds_them(tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("code", "stderr", "words"),
     [
-        (-signal.SIGKILL, "", "was killed (SIGKILL); it may have run out of memory"),
+        (-signal.SIGKILL, "", "died, killed by SIGKILL; it may have run out of memory"),
         (
             -signal.SIGSEGV,
             "Fatal Python error: Segmentation fault\n",
-            "by SIGSEGV: Fatal Python error: Segmentation fault",
+            "died of SIGSEGV: Fatal Python error: Segmentation fault",
         ),
-        (-signal.SIGABRT, "terminate called ... 'std::bad_alloc'\n", "by SIGABRT: too little memory"),
-        (1, "Traceback\n  File x\nMemoryError\n", "ended with code 1 (MemoryError): too little memory"),
+        (-signal.SIGABRT, "terminate called ... 'std::bad_alloc'\n", "died of SIGABRT: too little memory"),
+        (1, "Traceback\n  File x\nMemoryError\n", "died with code 1 (MemoryError): too little memory"),
         (1, "OSError: [Errno 24] Too many open files\n", "raise the limit, as by `ulimit -n 1024`"),
         (1, "RuntimeError: can't start new thread\n", "`ulimit -u`"),
-        (3, "", "ended with code 3; it may have run out of memory"),
-        (None, "", "ended; it may have run out of memory"),
-        (1, "zmq.error.ZMQError: \x1b[31mforged\n", "ended with code 1: zmq.error.ZMQError:  [31mforged"),
+        (3, "", "died with code 3; it may have run out of memory"),
+        (None, "", "died; it may have run out of memory"),
+        (1, "zmq.error.ZMQError: \x1b[31mforged\n", "died with code 1: zmq.error.ZMQError:  [31mforged"),
     ],
 )
 def test_a_kernel_that_ended_is_said_to_have_ended_so(tmp_path, code, stderr, words):
@@ -106,7 +106,7 @@ def test_a_kernel_that_ended_is_said_to_have_ended_so(tmp_path, code, stderr, wo
 def test_only_what_happens_before_the_kernel_answers_is_a_kernel_not_started(tmp_path):
     fate = Fate(tmp_path / "none")
     full = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-    assert "could not start" in (fate.why_not_started(RuntimeError("Kernel died before replying to kernel_info")) or "")
+    assert "had not begun" in (fate.why_not_started(RuntimeError("Kernel died before replying to kernel_info")) or "")
     late = fate.why_not_started(RuntimeError(f"Kernel didn't respond in {START_SECONDS} seconds"))
     assert f"within {START_SECONDS} s" in (late or "")
     assert "ulimit -n" in (fate.why_not_started(full) or "")

@@ -141,9 +141,12 @@ def _git_commit() -> str | None:
 
 
 def _git(*words: str) -> str:
+    # as in a hook of git: GIT_DIR and its like would name another repository
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(PACK_ROOT), "-c", "status.showUntrackedFiles=normal", *words]
     try:
         done = subprocess.run(
-            ["git", "-C", str(PACK_ROOT), *words], capture_output=True, text=True, timeout=_GIT_SECONDS, check=False
+            command, env=environment, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

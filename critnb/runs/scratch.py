@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -17,6 +18,8 @@ from critnb.runs.locks import Lock
 _PREFIX = "critnb-"
 _OWNER = ".owner.lock"
 _ADVICE = "make room and leave to write there, or name another folder in TMPDIR"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+_ROOM_BYTES = 1 << 20
 _TRIES = 5
 # from the making of a folder to that of its lock
 _GRACE_SECONDS = 60.0
@@ -35,6 +38,11 @@ class Scratch:
         _sweep(parent)
         with storage(parent, advice=_ADVICE):
             self.path, self._lock = _made(parent)
+            try:
+                _require_room(self.path)
+            except OSError:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Remove the folder with all that it holds; a second call does nothing."""
@@ -46,11 +54,14 @@ class Scratch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-        if isinstance(error, OSError) and not isinstance(error, CritnbError) and self._holds(error.filename):
+        if isinstance(error, OSError) and not isinstance(error, CritnbError) and self._is_about_it(error):
             raise StorageError(f"{self.path.parent}: {error.strerror}; {_ADVICE}") from error
 
-    def _holds(self, name: object) -> bool:
-        return isinstance(name, str) and Path(name).is_relative_to(self.path)
+    def _is_about_it(self, error: OSError) -> bool:
+        if error.filename is None:
+            # what fails while a file is written names none; a run's own files say so themselves
+            return error.errno in _NO_ROOM
+        return Path(os.fsdecode(error.filename)).is_relative_to(self.path)
 
 
 def _temporary_directory() -> Path:
@@ -69,6 +80,13 @@ def _made(parent: Path) -> tuple[Path, Lock]:
             if lock.acquire():
                 return path, lock
     raise StorageError(f"{parent}: folders that are made there vanish; name another folder in TMPDIR")
+
+
+def _require_room(folder: Path) -> None:
+    """Raise OSError where the disk has no room for a notebook, which a kernel could not even say."""
+    probe = folder / ".room"
+    probe.write_bytes(bytes(_ROOM_BYTES))
+    probe.unlink()
 
 
 def _sweep(parent: Path) -> None:

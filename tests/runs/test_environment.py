@@ -54,6 +54,45 @@ def test_code_facts_of_a_clean_and_a_dirty_checkout(repository: Path) -> None:
     assert code_facts(SOURCES) == clean | {"dirty": True}
 
 
+def test_variables_and_settings_of_git_change_nothing(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook of git sets GIT_DIR, which would give the pack another repository's commit."""
+    (repository / "new.py").write_text("not committed")
+    before = code_facts(SOURCES)
+    other = tmp_path / "other"
+    other.mkdir()
+    _git(other, "init", "-q")
+    _git(other, "commit", "-q", "--allow-empty", "-m", "another")
+    (tmp_path / "gitconfig").write_text("[status]\n\tshowUntrackedFiles = no\n")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    assert code_facts(SOURCES) == before
+    assert before["dirty"] is True
+
+
+def test_what_sets_the_number_of_threads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    facts = environment_facts()
+    assert facts["threads"]["OMP_NUM_THREADS"] == "3"
+    assert "MKL_NUM_THREADS" not in facts["threads"]
+    assert 1 <= facts["cpus_allowed"] <= facts["cpu_count"]
+
+
+@pytest.mark.parametrize("package", ["papermill", "mine"])
+def test_a_package_in_front_of_an_installed_one_is_refused(tmp_path: Path, package: str) -> None:
+    """The record would name the version of the one that was not used."""
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text("")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACK_ROOT), str(tmp_path)])}
+    command = [sys.executable, "-c", "import critnb.runs as runs; runs.environment_facts()"]
+    said = subprocess.run(command, capture_output=True, text=True, env=environment).stderr
+    ours = f"DependencyError: papermill would be imported from {tmp_path / 'papermill' / '__init__.py'}, not from "
+    assert (ours in said, "take that folder off PYTHONPATH" in said) == ((package == "papermill"),) * 2
+    assert bool(said) is (package == "papermill")
+
+
 def test_files_that_git_does_not_keep_are_named(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (repository / ".gitignore").write_text("*.log\n")
     for name in ("b é.py", "x.log"):

@@ -194,6 +194,16 @@ def _changed(path: Path) -> None:
     (path / "results" / "gstar.json").write_text("{}")
 
 
+def test_an_empty_folder_is_no_reason_to_refuse_a_run(store: RunStore, ministage) -> None:
+    """It is left where the first file of a folder could not be written at the first try."""
+    with ministage.begin(store) as partial:
+        ministage.work(partial.path)
+        (partial.path / "figs" / "appendix").mkdir(parents=True)
+        run = ministage.end(partial)
+    assert not (run.path / "figs").exists()
+    assert verify(run.path) == []
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [

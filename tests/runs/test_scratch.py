@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -81,9 +82,24 @@ def test_a_temporary_directory_that_cannot_be_used_is_one_line(monkeypatch, temp
     assert "\n" not in str(caught.value)
 
 
+def test_a_temporary_directory_without_room_is_one_line_and_left_empty(temporary, monkeypatch):
+    """The real refusal of the operating system, by a limit on the size of files."""
+    monkeypatch.setattr("critnb.runs.scratch._ROOM_BYTES", 300_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with pytest.raises(StorageError, match=r"File too large.*TMPDIR"):
+            Scratch()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_temporary_directory_that_is_full_is_one_line_and_other_errors_stay(temporary):
     with pytest.raises(StorageError, match=r"No space left on device.*TMPDIR"), Scratch() as folder:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "file"))
+    with pytest.raises(StorageError, match=r"No space left on device.*TMPDIR"), Scratch():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     with pytest.raises(FileNotFoundError), Scratch():
         (temporary / "elsewhere.txt").read_text()
     assert list(temporary.iterdir()) == []

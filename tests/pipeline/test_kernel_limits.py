@@ -1,0 +1,67 @@
+"""A stage whose notebook gets no kernel: one line, exit code 1, and nothing left behind."""
+
+from __future__ import annotations
+
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from critnb import kernel
+from critnb.canon import Exit
+from critnb.cli import main
+
+
+@pytest.fixture
+def ask(inputs, tmp_path, capsys, monkeypatch):
+    def run(interpreter: str) -> tuple[int, list[str]]:
+        """Run S01 with this shell script in the interpreter's place."""
+        program = tmp_path / "python"
+        program.write_text(f"#!/bin/sh\n{interpreter}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setattr(sys, "executable", str(program))
+        code = main(["phase1", "--params", str(inputs / "params.yaml"), "--runs-dir", str(tmp_path / "runs"), "-q"])
+        return code, capsys.readouterr().err.splitlines()
+
+    return run
+
+
+def left(runs: Path) -> list[Path]:
+    return list(runs.glob("RUN_*"))
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 'MemoryError' >&2; exit 1", "died with code 1 (MemoryError): too little memory"),
+        ("echo 'ImportError: no module' >&2; exit 1", "died with code 1: ImportError: no module"),
+        ("kill -9 $$", "died, killed by SIGKILL; it may have run out of memory"),
+    ],
+)
+def test_a_kernel_that_dies_at_its_start(ask, tmp_path, script, said):
+    code, lines = ask(script)
+    assert (code, len(lines)) == (Exit.STAGE_FAILED, 1)
+    assert lines[0].startswith(f"error: S01: the notebook's kernel {said}")
+    assert left(tmp_path / "runs") == []
+
+
+def test_a_temporary_directory_without_room(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    code, lines = ask("exit 1")
+    assert (code, len(lines)) == (Exit.BAD_INPUT, 1)
+    assert lines[0].startswith(f"error: {tmp_path / 'gone'}")
+    assert "TMPDIR" in lines[0]
+    assert left(tmp_path / "runs") == []
+
+
+def test_a_kernel_that_does_not_answer_in_time(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr("critnb.execute.START_SECONDS", 1)
+    monkeypatch.setattr(kernel, "START_SECONDS", 1)
+    code, lines = ask("exec sleep 60")
+    assert code == Exit.STAGE_FAILED
+    assert lines == [
+        "error: S01: the notebook's kernel did not start within 1 s; try again on a machine that is less busy"
+    ]
+    assert left(tmp_path / "runs") == []
