@@ -73,7 +73,9 @@ def test_a_release_is_sound_and_its_tables_come_out_again(zip_file, capsys):
     told = capsys.readouterr().out
     assert "recomputed" in told
     assert f"ok: {zip_file}" in told
-    assert "not computed again: forward passes (S01, rasters of S02" in told
+    assert (
+        "not computed again: forward passes (deviations of S00, mu, sigma and base rates of S01, rasters of S02" in told
+    )
 
 
 def test_the_zip_is_named_after_what_it_holds(zip_file):
@@ -162,7 +164,7 @@ def conclude_again(folder: Path, *stages: Stage) -> None:
     for stage in stages:
         link_again(folder)
         run = run_of(folder, stage)
-        for relative, content in replay(run, works()[stage]).items():
+        for relative, content in replay(run, works()[stage]).files.items():
             write_again(run, relative, content)
 
 
@@ -211,6 +213,22 @@ def test_forged_numbers_of_rasters_are_found(altered):
     assert [start for start in forged if not any(line.startswith(start) for line in lines)] == []
 
 
+def test_gates_that_were_turned_around_are_found_in_every_stage(altered):
+    turned = {"pass": "fail", "fail": "pass", "not available": "pass"}
+    forged = []
+
+    def change(folder: Path) -> None:
+        for run in RunStore(folder / CANON.PATH.RUNS_DIR).runs():
+            gates = [{**gate, "verdict": turned[gate["verdict"]]} for gate in run.record.metrics["gates"]]
+            write_record(run.path, replace(run.record, metrics={**run.record.metrics, "gates": gates}))
+            forged.extend(f"runs/{run.run_id}/run_record.json: gate {gate['name']!r} is recorded" for gate in gates)
+
+    findings = found(altered(change))
+    assert set(findings) <= {"recomputed", "notebooks"}
+    assert {line.partition("/")[2].split("_")[1] for line in forged} == {*works()}
+    assert [start for start in forged if not any(line.startswith(start) for line in findings["recomputed"])] == []
+
+
 def test_another_pdf_is_found(altered):
     def change(folder: Path) -> None:
         run = run_of(folder, Stage.S07)
@@ -227,7 +245,9 @@ def test_a_record_that_says_something_else_of_the_model_than_the_paper_is_found(
         run = run_of(folder, Stage.S03)
         write_record(run.path, replace(run.record, model={**run.record.model, "dtype": "float64"}))
 
-    lines = found(altered(change))["recomputed"]
+    findings = found(altered(change))
+    assert any(": dtype of BASE is float64, in RUN_" in line for line in findings["chain"])
+    lines = findings["recomputed"]
     assert any("/paper/" in line and line.endswith("is not the text that claims and tables give") for line in lines)
 
 
