@@ -12,6 +12,7 @@ from critnb.release import integrity, tables
 from critnb.release.again import made_again
 from critnb.release.chain import chain
 from critnb.release.facts import facts
+from critnb.release.figures import figures
 from critnb.release.finding import Check, Result
 from critnb.release.notebooks import notebooks
 from critnb.release.opened import Opened
@@ -32,6 +33,7 @@ _CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
     ("added", made_again),
     ("tables", tables.same_rows),
     ("notebooks", notebooks),
+    ("figures", figures),
 )
 _RECOMPUTED = ("recomputed", tables.recomputed)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 from release.chains import zipped
@@ -18,9 +19,11 @@ from release.forging import index_again, link_again, list_again
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
 from critnb.cli import main
+from critnb.release.notebooks import kept_notebook, page, page_of
 from critnb.release.reading import unpack
-from critnb.release.replay import replay, works
+from critnb.release.replay import Again, replay, works
 from critnb.release.verify import verify_release
+from critnb.report.notebook import to_ipynb
 from critnb.report.schema import SCHEMAS
 from critnb.report.tables import table_path
 from critnb.runs import Run, RunStore
@@ -159,6 +162,19 @@ def write_again(run: Run, relative: str, content: bytes) -> str:
     return f"runs/{run.run_id}/{relative}"
 
 
+def judge_again(run: Run) -> None:
+    """Make record, notebook and page say of a run's gates what its artifacts now give."""
+    judged = replay(run, Again(lambda *_: None, works()[run.stage].gates))
+    metrics = {**run.record.metrics, "gates": judged.metrics["gates"]}
+    write_record(run.path, replace(run.record, metrics=metrics))
+    notebook = nbformat.reads(run.read_bytes(kept_notebook(run)).decode(), as_version=4)
+    for cell in notebook.cells:
+        if "stage.judge(" in cell.source:
+            cell.outputs[0].data["text/html"] = judged.shown
+    write_again(run, kept_notebook(run), to_ipynb(notebook))
+    write_again(run, page_of(kept_notebook(run)), page(Run.open(run.path)))
+
+
 def conclude_again(folder: Path, *stages: Stage) -> None:
     """Make again what rests on what was forged, so that nothing downstream tells."""
     for stage in stages:
@@ -166,6 +182,7 @@ def conclude_again(folder: Path, *stages: Stage) -> None:
         run = run_of(folder, stage)
         for relative, content in replay(run, works()[stage]).files.items():
             write_again(run, relative, content)
+        judge_again(run_of(folder, stage))
 
 
 def test_forged_nulls_are_found_though_all_conclusions_follow_from_them(altered):
