@@ -1,4 +1,4 @@
-"""Check the tables and the paper of a release: made again from the artifacts beside them, they must come out as they stand.
+"""Check tables, paper and gates of a release: made again from the artifacts beside them, they must come out as they stand.
 
 A file comes out with the same bytes, or near (numbers of JSON, Parquet and NPZ within a tolerance), or it is a finding.
 """
@@ -37,13 +37,15 @@ def same_rows(release: Opened) -> Result:
 
 
 def recomputed(release: Opened) -> Result:
-    """Do the work of every stage again that needs no model, and hold all that it writes against what is there."""
-    made = [each for run in release.runs if run.stage in works() for each in _made_again(run)]
+    """Do the work of every stage again that needs no model, and hold all that it leaves against what is there."""
+    runs = [run for run in release.runs if run.stage in works()]
+    made = [each for run in runs for each in _made_again(run)]
+    gates = sum(len(run.record.metrics.get("gates", ())) for run in runs)
     same = sum(each.problem is None for each in made)
     near = sum(each.problem == "" for each in made)
     close = f", {near} within {TOLERANCE:g}" if near else ""
     wrong = [f"{each.path}: {each.problem}" for each in made if each.problem]
-    return Result(wrong, f"{same} files came out with the same bytes{close}")
+    return Result(wrong, f"{same} files came out with the same bytes{close}; {gates} gates with the same verdict")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from critnb.release import integrity, tables
 from critnb.release.again import made_again
 from critnb.release.chain import chain
 from critnb.release.facts import facts
+from critnb.release.figures import figures
 from critnb.release.finding import Check, Result
 from critnb.release.given import given_file
 from critnb.release.notebooks import notebooks
@@ -33,6 +34,7 @@ _CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
     ("added", made_again),
     ("tables", tables.same_rows),
     ("notebooks", notebooks),
+    ("figures", figures),
 )
 _RECOMPUTED = ("recomputed", tables.recomputed)
 

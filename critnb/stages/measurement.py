@@ -154,7 +154,6 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "steps.nulls_table",
             "steps.null_replicates",
             "steps.conditions",
-            "steps.gain_grid",
             "steps.gain_grid_table",
             "steps.calibration",
             "steps.calibration_table",

@@ -21,7 +21,7 @@ from critnb.report.tables import load_table, write_table
 from critnb.runs import Run
 from critnb.session import StageSession
 from critnb.steps import selection
-from critnb.steps.artifacts import NullSamples, load_raster
+from critnb.steps.artifacts import NullSamples, load_raster, save_raster
 from critnb.steps.conditions import EVENT_KEYS, events_gate, layer_rates, mark
 from critnb.steps.null_replicates import draw_replicates
 
@@ -51,6 +51,7 @@ def tabulate(
 def retabulate(stage: StageSession, run: Run) -> None:
     """Write thresholds, null replicates, metrics and T02 again from rasters and likelihoods of a finished run of S06B."""
     raster, model = load_raster(run), run.record.model or {}
+    save_raster(stage, raster)
     thresholds = carried_thresholds(stage, raster, n_units=int(model["d_ff"]))
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
     windows = run.parquet(run.result(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME))

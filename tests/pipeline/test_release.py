@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 from release.chains import zipped
@@ -18,9 +19,11 @@ from release.forging import index_again, link_again, list_again
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
 from critnb.cli import main
+from critnb.release.notebooks import kept_notebook, page, page_of
 from critnb.release.reading import unpack
-from critnb.release.replay import replay, works
+from critnb.release.replay import Again, replay, works
 from critnb.release.verify import verify_release
+from critnb.report.notebook import to_ipynb
 from critnb.report.schema import SCHEMAS
 from critnb.report.tables import table_path
 from critnb.runs import Run, RunStore
@@ -73,7 +76,9 @@ def test_a_release_is_sound_and_its_tables_come_out_again(zip_file, capsys):
     told = capsys.readouterr().out
     assert "recomputed" in told
     assert f"ok: {zip_file}" in told
-    assert "not computed again: forward passes (S01, rasters of S02" in told
+    assert (
+        "not computed again: forward passes (deviations of S00, mu, sigma and base rates of S01, rasters of S02" in told
+    )
 
 
 def test_the_zip_is_named_after_what_it_holds(zip_file):
@@ -157,13 +162,27 @@ def write_again(run: Run, relative: str, content: bytes) -> str:
     return f"runs/{run.run_id}/{relative}"
 
 
+def judge_again(run: Run) -> None:
+    """Make record, notebook and page say of a run's gates what its artifacts now give."""
+    judged = replay(run, Again(lambda *_: None, works()[run.stage].gates))
+    metrics = {**run.record.metrics, "gates": judged.metrics["gates"]}
+    write_record(run.path, replace(run.record, metrics=metrics))
+    notebook = nbformat.reads(run.read_bytes(kept_notebook(run)).decode(), as_version=4)
+    for cell in notebook.cells:
+        if "stage.judge(" in cell.source:
+            cell.outputs[0].data["text/html"] = judged.shown
+    write_again(run, kept_notebook(run), to_ipynb(notebook))
+    write_again(run, page_of(kept_notebook(run)), page(Run.open(run.path)))
+
+
 def conclude_again(folder: Path, *stages: Stage) -> None:
     """Make again what rests on what was forged, so that nothing downstream tells."""
     for stage in stages:
         link_again(folder)
         run = run_of(folder, stage)
-        for relative, content in replay(run, works()[stage]).items():
+        for relative, content in replay(run, works()[stage]).files.items():
             write_again(run, relative, content)
+        judge_again(run_of(folder, stage))
 
 
 def test_forged_nulls_are_found_though_all_conclusions_follow_from_them(altered):
@@ -211,6 +230,22 @@ def test_forged_numbers_of_rasters_are_found(altered):
     assert [start for start in forged if not any(line.startswith(start) for line in lines)] == []
 
 
+def test_gates_that_were_turned_around_are_found_in_every_stage(altered):
+    turned = {"pass": "fail", "fail": "pass", "not available": "pass"}
+    forged = []
+
+    def change(folder: Path) -> None:
+        for run in RunStore(folder / CANON.PATH.RUNS_DIR).runs():
+            gates = [{**gate, "verdict": turned[gate["verdict"]]} for gate in run.record.metrics["gates"]]
+            write_record(run.path, replace(run.record, metrics={**run.record.metrics, "gates": gates}))
+            forged.extend(f"runs/{run.run_id}/run_record.json: gate {gate['name']!r} is recorded" for gate in gates)
+
+    findings = found(altered(change))
+    assert set(findings) <= {"recomputed", "notebooks"}
+    assert {line.partition("/")[2].split("_")[1] for line in forged} == {*works()}
+    assert [start for start in forged if not any(line.startswith(start) for line in findings["recomputed"])] == []
+
+
 def test_another_pdf_is_found(altered):
     def change(folder: Path) -> None:
         run = run_of(folder, Stage.S07)
@@ -227,7 +262,9 @@ def test_a_record_that_says_something_else_of_the_model_than_the_paper_is_found(
         run = run_of(folder, Stage.S03)
         write_record(run.path, replace(run.record, model={**run.record.model, "dtype": "float64"}))
 
-    lines = found(altered(change))["recomputed"]
+    findings = found(altered(change))
+    assert any(": dtype of BASE is float64, in RUN_" in line for line in findings["chain"])
+    lines = findings["recomputed"]
     assert any("/paper/" in line and line.endswith("is not the text that claims and tables give") for line in lines)
 
 

@@ -54,16 +54,16 @@ def test_t07_is_shown_or_its_absence_explained(studies):
 
 
 def test_with_one_role_pairing_is_not_available_and_all_else_passes(studies):
-    rows, paired = paper.gates(studies[1])
+    rows, paired = paper.study_gates(studies[1])
     assert rows.passed
     assert paired.verdict is Verdict.NOT_AVAILABLE
     assert "INSTRUCT is missing" in paired.reason
-    assert all(gate.passed for gate in paper.gates(studies[2]))
+    assert all(gate.passed for gate in paper.study_gates(studies[2]))
 
 
 def test_a_claim_that_names_no_row_fails_its_gate_by_name(studies):
     first, *others = studies[1].claims
     bare = replace(first, by_role={role: replace(each, rows=()) for role, each in first.by_role.items()})
-    rows, _ = paper.gates(replace(studies[1], claims=[bare, *others]))
+    rows, _ = paper.study_gates(replace(studies[1], claims=[bare, *others]))
     assert rows.verdict is Verdict.FAIL
     assert first.id in rows.reason

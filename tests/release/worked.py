@@ -1,0 +1,156 @@
+"""A chain whose stages did their own work on rasters that a test drew: all but the model is real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import yaml
+from made import MODEL, begun
+from release.chains import ELSEWHERE, executed
+
+from critnb.canon import DatasetRole, Intervention, ModelRole, NullId, SpikeDef, Stage
+from critnb.events import Calibration, RateTargets
+from critnb.lattice import Condition, ConditionTable, Raster
+from critnb.local import Local
+from critnb.release.notebooks import kept_notebook, page, page_of
+from critnb.release.replay import works
+from critnb.runs import Run, RunStore
+from critnb.session import StageSession
+from critnb.stages import spec_of
+from critnb.steps import artifacts, calibration_table, generalization_table, nulls_table, rasters_table, selection
+from critnb.steps.conditions import EVENT_KEYS, layer_rates
+
+LAYERS, UNITS, WINDOWS, TOKENS = MODEL["n_layers"], MODEL["d_ff"], 6, 24
+GRID, RATES = (0.8, 1.0, 1.2), (0.05, 0.1)
+PARAMS = {
+    "windows": {"seq_len": TOKENS, "n_calibration": WINDOWS, "n_raster": WINDOWS, "n_eval_b": WINDOWS},
+    "events": {"tau0": 1.5, "target_rates": list(RATES)},
+    "gain": {"grid": list(GRID), "interventions": ["MLP_GLOBAL"]},
+    "nulls": {"replicates": 5},
+    "analysis": {"bootstrap_reps": 20},
+}
+TARGETS = RateTargets(
+    1.5, UNITS, {each: np.array([24.0, 48.0]) / (WINDOWS * TOKENS * UNITS) for each in SpikeDef}, RATES
+)
+Measured = Callable[[StageSession], object]
+
+
+def conditions(dataset: DatasetRole = DatasetRole.A) -> list[Condition]:
+    return [
+        Condition(ModelRole.BASE, dataset, spike_def, rate, gain, Intervention.MLP_GLOBAL)
+        for gain in GRID
+        for spike_def in SpikeDef
+        for rate in RATES
+    ]
+
+
+def drawn(table: Sequence[Condition], seed: int) -> Raster:
+    rng = np.random.default_rng(seed)
+    counts = rng.binomial(UNITS, [each.target_rate for each in table], (WINDOWS, LAYERS, TOKENS, len(table)))
+    return Raster(
+        np.moveaxis(counts, 3, 0).astype(np.uint16), ConditionTable(table), np.arange(WINDOWS, dtype=np.int32)
+    )
+
+
+def _validated(stage: StageSession) -> None:
+    rows = [("identity", -1, 0.0, 0.0), ("u read at the projection", -1, 0.0, 1e-5)]
+    rows += [(name, layer, 1e-8, 1e-7) for name in ("linearity", "attention linearity") for layer in range(LAYERS)]
+    frame = pd.DataFrame(rows, columns=["check", "layer", "deviation", "tolerance"])
+    frame["layer"] = frame["layer"].astype("int32")
+    frame["passed"] = frame["deviation"] <= frame["tolerance"]
+    stage.save_parquet("model_checks.parquet", frame)
+
+
+def _calibrated(stage: StageSession) -> None:
+    spread = np.random.default_rng(1).random((2, LAYERS, UNITS)).astype(np.float32)
+    calibration_table.save(stage, Calibration(spread[0], spread[1], WINDOWS * TOKENS), TARGETS)
+
+
+def _matched(stage: StageSession) -> None:
+    raster = drawn(conditions(), seed=2)
+    rates = layer_rates(raster, UNITS, suffix="")
+    wanted = [(each.spike_def_id, each.target_rate) for each in raster.conditions]
+    rates["target_layer_rate"] = np.concatenate([TARGETS.target(*each) for each in wanted])
+    rates["target_events"] = np.concatenate([TARGETS.events(*each, WINDOWS * TOKENS * UNITS) for each in wanted])
+    fitted = ["tau", "target_layer_rate", "target_events", "events", "achieved_rate", "ties"]
+    table = rates.assign(tau=2.5, ties=1)[[*EVENT_KEYS, "layer", *fitted]]
+    artifacts.save_raster(stage, raster)
+    stage.save_parquet("tau_rate_matched.parquet", table)
+
+
+def _extracted(stage: StageSession) -> None:
+    gstar = selection.load(stage.upstream(Stage.S02B))
+    fitted = rasters_table.fitted_before(stage)
+    rasters_table.tabulate(stage, drawn(conditions(), seed=3), fitted, gstar, n_units=UNITS)
+
+
+def _shuffled(kept: Raster) -> Raster:
+    table = ConditionTable(each.with_null(NullId.NULL_TOKEN_SHUFFLE_INPUT) for each in kept.conditions)
+    return replace(kept, counts=np.ascontiguousarray(kept.counts[..., ::-1]), conditions=table)
+
+
+def _carried(stage: StageSession) -> None:
+    gstar = selection.load(stage.upstream(Stage.S02B))
+    wanted = [
+        each
+        for each in conditions(DatasetRole.B)
+        if each.gain in (1.0, gstar[str(each.spike_def_id), each.target_rate])
+    ]
+    artifacts.save_raster(stage, drawn(wanted, seed=4))
+    windows = np.arange(WINDOWS, dtype=np.int32)
+    frames = [
+        pd.DataFrame({"gain": gain, "seq_id": windows, "n_tokens": np.int32(TOKENS - 1), "nll_mean": 2 + windows / 10})
+        for gain in sorted({1.0, *gstar.values()})
+    ]
+    stage.save_parquet("window_likelihoods.parquet", pd.concat(frames, ignore_index=True))
+    generalization_table.save_vocabulary(stage, 30)
+
+
+def _answered(stage: StageSession) -> None:
+    gains = sorted({1.0, *selection.load(stage.upstream(Stage.S02B)).values()})
+    rows = pd.DataFrame(
+        [(f"q{q}", gain, c) for gain in gains for q in range(8) for c in range(4)],
+        columns=["question_id", "gain", "choice"],
+    )
+    scores = np.random.default_rng(5).normal(size=(2, len(rows)))
+    rows = rows.assign(
+        label=rows["choice"].map(dict(enumerate("ABCD"))), logprob_letter=scores[0], logprob_text=scores[1], n_bytes=3
+    )
+    stage.save_parquet("arc_scores.parquet", rows.assign(is_answer=rows["choice"] == 1, skipped=False, n_tokens=9))
+
+
+MEASURED: Mapping[Stage, Measured] = {
+    Stage.S00: _validated,
+    Stage.S01: _calibrated,
+    Stage.S02: _matched,
+    Stage.S02B: selection.choose,
+    Stage.S03: _extracted,
+    Stage.S04: lambda stage: nulls_table.keep(stage, _shuffled),
+    Stage.S06B: _carried,
+    Stage.S06ARC: _answered,
+}
+
+
+def worked_chain(store: RunStore) -> dict[Stage, Run]:
+    """Every stage but S05 and S07, which take their time: measured as ``MEASURED`` says, all else the stage's own work."""
+    runs: dict[Stage, Run] = {}
+    for stage, measured in MEASURED.items():
+        runs[stage] = _worked(store, stage, measured, [runs[need] for need in spec_of(stage).needs])
+    return runs
+
+
+def _worked(store: RunStore, stage: Stage, measured: Measured, upstream: Sequence[Run]) -> Run:
+    config = yaml.safe_dump({**PARAMS, "role": "BASE", "models": {"BASE": ELSEWHERE}}).encode()
+    model = {"model": MODEL} if spec_of(stage).uses_model else {}
+    with begun(store, stage, upstream=upstream, params=PARAMS, config=config, **model) as run:
+        session = StageSession(spec_of(stage), run, Local(run.path))
+        measured(session)
+        works()[stage].work(session, session.own)
+        shown = session.judge(*works()[stage].gates(session)).data
+        notebook = kept_notebook(session.own)
+        run.write_bytes(notebook, executed(run, shown))
+        run.write_bytes(page_of(notebook), page(session.own))
+        return run.publish()
