@@ -49,7 +49,7 @@ class DamagedError(IntegrityError):
 
 
 def unpack(path: Path, folder: Path | None) -> list[Unpacked]:
-    """Say of each file of the zip what it is, and write it below an empty folder, if one is given; nothing else is written.
+    """Say of each file of the zip what it is, and write it below a new or empty folder, if one is given; nothing else is written.
 
     Raises DamagedError for a zip whose structure is not that of a release: unsafe, repeated or colliding names, links,
     compressed or encrypted files, more than a release has, sizes that do not add up, bytes that belong to nothing. Raises
@@ -65,6 +65,7 @@ def unpack(path: Path, folder: Path | None) -> list[Unpacked]:
         if wrong := limits.problem(members):
             raise DamagedError(wrong)
         if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
             _check_room(folder, size)
         return [_take(zip_file, each, folder) for each in files]
 

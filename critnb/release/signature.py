@@ -60,9 +60,9 @@ def sign(path: Path, key: Path) -> bytes:
 
     Raises SignatureError for a key that cannot sign, DependencyError without ssh-keygen.
     """
-    with tempfile.TemporaryDirectory(prefix="critnb-sign-") as folder:
+    with _scratch() as folder:
         # ssh-keygen writes beside what it signs, and asks for a passphrase only where it does not read from a pipe
-        link = Path(folder) / "release.zip"
+        link = folder / "release.zip"
         link.symlink_to(path.absolute())
         done = _run("sign", "-f", str(key), str(link))
         if done.returncode:
@@ -75,8 +75,8 @@ def signed_with(path: Path, signature: bytes) -> str:
 
     Raises SignatureError for a signature of anything else, DependencyError without ssh-keygen.
     """
-    with _laid_down(signature) as sig, path.open("rb") as zip_file:
-        done = _run("check-novalidate", "-s", str(sig), stdin=zip_file.fileno())
+    with _scratch(sig=signature) as folder, path.open("rb") as zip_file:
+        done = _run("check-novalidate", "-s", str(folder / "sig"), stdin=zip_file.fileno())
     key = _WITH_KEY.search(done.stdout)
     if done.returncode or key is None:
         raise SignatureError(f"{signature_path(path).name} {_told(done.stderr, _NOT_SIGNED)}")
@@ -89,14 +89,14 @@ def signed_by(path: Path, signature: bytes, signer: Path) -> str:
     Raises as ``signed_with``, SignatureError for a signer who is not listed or no longer is, DependencyError for no file.
     """
     key = signed_with(path, signature)
-    allowed = _allowed(signer)
-    with _laid_down(signature) as sig, _laid_down(allowed) as listed:
-        found = _run("find-principals", "-s", str(sig), "-f", str(listed))
+    with _scratch(sig=signature, allowed=_allowed(signer)) as folder:
+        files = ("-s", str(folder / "sig"), "-f", str(folder / "allowed"))
+        found = _run("find-principals", *files)
         why = found.stderr
         names = [name for line in found.stdout.splitlines() for name in line.split(",") if not name.startswith("!")]
         for name in names:
             with path.open("rb") as zip_file:
-                done = _run("verify", "-s", str(sig), "-f", str(listed), "-I", name, stdin=zip_file.fileno())
+                done = _run("verify", *files, "-I", name, stdin=zip_file.fileno())
             if done.returncode == 0:
                 return f"signed by {name if name != _SOMEONE else f'the key in {signer}'}, {key}"
             why += done.stderr
@@ -128,12 +128,12 @@ def read_short(path: Path) -> bytes:
 
 
 @contextmanager
-def _laid_down(data: bytes) -> Iterator[Path]:
-    """A file of these bytes, so that what is looked at twice is one thing."""
-    with tempfile.NamedTemporaryFile(prefix="critnb-sign-") as file:
-        file.write(data)
-        file.flush()
-        yield Path(file.name)
+def _scratch(**contents: bytes) -> Iterator[Path]:
+    """A folder for a moment, with files of these contents, so that what is looked at twice is one thing."""
+    with tempfile.TemporaryDirectory(prefix="critnb-sign-") as folder:
+        for name, data in contents.items():
+            (Path(folder) / name).write_bytes(data)
+        yield Path(folder)
 
 
 def _run(what: str, *words: str, stdin: int | None = None) -> subprocess.CompletedProcess[str]:

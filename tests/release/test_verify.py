@@ -185,7 +185,6 @@ def test_other_weights_in_the_zip_than_the_runs_were_made_from_are_named(tmp_pat
     )
     sound, folder = release_of(store.root, tmp_path / "r.zip"), tmp_path / "unpacked"
     assert found(sound) == {}
-    folder.mkdir()
     unpack(sound, folder)
     with (folder / "critnb/embedded/weights/base/model.safetensors").open("r+b") as file:
         file.seek(-1, 2)

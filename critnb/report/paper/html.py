@@ -49,6 +49,8 @@ li{margin:.25rem 0}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}nav{display:none}.n{border:0}
 figure,tr{break-inside:avoid}h2,h3{break-after:avoid}.figures.many{margin-left:0;margin-right:0}a{color:inherit}}
 """
+# The policy makes a browser refuse whatever is not in the file itself.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page(markdown: MarkdownIt, sections: Sequence[Sequence[Token]], setting: Setting) -> str:
@@ -60,6 +62,7 @@ def page(markdown: MarkdownIt, sections: Sequence[Sequence[Token]], setting: Set
     contents = "\n".join(f'<li><a href="#{slug}">{words}</a></li>' for slug, words in writer.headings)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{title}</h1>\n{authors}"
         f'<p class="made">{html.escape(setting.made_of)}</p>\n</header>\n'

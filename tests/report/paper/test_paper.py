@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from browser import CHROMIUM, REASON, look
 from markdown_it.token import Token
 from report.paper.made_study import evidence_of, with_table
 from report.paper.reading import Page, pdf_text
@@ -200,11 +202,38 @@ def test_the_pdf_shows_the_same_numbers_as_the_html(papers, name):
 def test_the_page_needs_nothing_beside_it(papers, name):
     page = page_of(papers[name])
     assert page.images
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', papers[name].html)
+    assert policy is not None
+    assert set(policy[1].split("; ")) == {"default-src 'none'", "img-src data:", "style-src 'unsafe-inline'"}
     assert all(image.startswith("data:image/png;base64,") for image in page.images)
     assert not re.search(r"<(script|link|iframe)|url\(", papers[name].html)
     assert len(page.ids) == len(set(page.ids))
     inner = {href[1:] for href, _ in page.links if href.startswith("#")}
     assert inner <= set(page.ids)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=REASON)
+def test_a_browser_shows_its_own_pictures_and_refuses_all_others(papers, tmp_path):
+    from matplotlib import image
+
+    page, seen = tmp_path / "page.html", tmp_path / "seen.png"
+    (tmp_path / "away.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg"><rect width="99" height="99" fill="#00f"/></svg>'
+    )
+    dot = base64.b64encode((tmp_path / "away.svg").read_bytes().replace(b"#00f", b"#f0f")).decode()
+    ours, theirs = (
+        f'<img src="data:image/svg+xml;base64,{dot}">',
+        '<img src="away.svg"><script>document.body.remove()</script>',
+    )
+    made = next(iter(papers.values())).html
+    page.write_text(made.replace("<main>", f'<main style="padding:0">{ours}{theirs}', 1))
+    told = look(page, tmp_path / "profile", screenshot=seen).console
+    assert sum("Content Security Policy" in line for line in told) >= 2
+    pixels = image.imread(seen)[:, :, :3]
+    assert (abs(pixels - (1, 0, 1)).max(axis=2) < 0.05).sum() > 9000
+    assert (abs(pixels - (0, 0, 1)).max(axis=2) < 0.05).sum() == 0
+    page.write_text(made)
+    assert look(page, tmp_path / "profile").console == ()
 
 
 def words_of(facts: Facts) -> dict[str, str]:
