@@ -57,12 +57,11 @@ def verify_release(path: Path, *, recompute: bool) -> int:
     findings = verify_release(path, show, recompute=recompute)
     out(f"not computed again: {NOT_REPLAYED if recompute else 'anything'}")
     if not findings:
-        out(f"ok: {plain(path)}")
+        out(f"ok: {path}")
         return int(Exit.DONE)
-    found = f"{plain(path)} is not a sound release: {len(findings)} findings"
+    err(f"error: {path} is not a sound release: {len(findings)} findings")
     if any(check.result.aside for check in checks):
-        found += "\nthey may be the doing of this pack, which is not the zip's; unpack it and check it with its own"
-    err(f"error: {found}")
+        err("they may be the doing of this pack, which is not the zip's; unpack it and check it with its own")
     return int(Exit.BAD_INPUT)
 
 
