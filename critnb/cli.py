@@ -36,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(Exit.STAGE_FAILED if hasattr(arguments, "word") else Exit.DONE)
     except Exception as error:
         if arguments.verbose:
-            terminal.err(traceback.format_exc().rstrip())
+            terminal.err(*traceback.format_exc().rstrip().split("\n"))
         text, code = told(error)
-        terminal.err(f"error: {text}")
+        terminal.err(*f"error: {text}".split("\n"))
         return int(code)
 
 
@@ -47,7 +47,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and end the process."""
-        terminal.err(f"error: {terminal.plain(message, 500)}\nsee {self.prog} --help")
+        terminal.err(f"error: {terminal.plain(message, 500)}", f"see {self.prog} --help")
         self.exit(int(Exit.BAD_INPUT))
 
 
@@ -155,13 +155,14 @@ def _show(arguments: argparse.Namespace) -> int:
 
     run = find_run(arguments.run, _store(arguments))
     record = run.record
-    terminal.out(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}\n{run.path}")
-    terminal.out(f"made by: {' '.join(map(terminal.plain, record.command))}")
+    terminal.out(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}", run.path)
+    terminal.out(f"made by: {' '.join(record.command)}")
     for dependency in record.dependencies:
         terminal.out(f"needs    {dependency.run_id}")
-    terminal.out(json.dumps({"model": record.model, "datasets": record.datasets, "metrics": record.metrics}, indent=2))
+    facts = {"model": record.model, "datasets": record.datasets, "metrics": record.metrics}
+    terminal.out(*json.dumps(facts, indent=2).split("\n"))
     for artifact in record.artifact_index:
-        terminal.out(f"{artifact.sha256}  {artifact.bytes:>10}  {terminal.plain(artifact.path)}")
+        terminal.out(f"{artifact.sha256}  {artifact.bytes:>10}  {artifact.path}")
     return int(Exit.DONE)
 
 
@@ -189,7 +190,7 @@ def _diff(arguments: argparse.Namespace) -> int:
 
     store = _store(arguments)
     old, new = (compare.find_run(name, store) for name in (arguments.old, arguments.new))
-    terminal.out("\n".join(map(terminal.plain, compare.told(compare.compare(old, new)))))
+    terminal.out(*compare.told(compare.compare(old, new)))
     return int(Exit.DONE)
 
 
@@ -201,10 +202,10 @@ def _index(arguments: argparse.Namespace) -> int:
 
 
 def _params(arguments: argparse.Namespace) -> int:
-    terminal.out(dump_yaml(load(arguments.file).params.sections()).rstrip("\n"))
+    terminal.out(*dump_yaml(load(arguments.file).params.sections()).rstrip("\n").split("\n"))
     return int(Exit.DONE)
 
 
 def _schema(_: argparse.Namespace) -> int:
-    terminal.out(json.dumps(Params.model_json_schema(), indent=2))
+    terminal.out(*json.dumps(Params.model_json_schema(), indent=2).split("\n"))
     return int(Exit.DONE)

@@ -59,7 +59,7 @@ def _run_missing(planner: Planner, loaded: Loaded, store: RunStore, arguments: a
         label = f"{planned.spec.id:<6} {planned.who:<8} {planned.run_id}"
         if arguments.dry_run:
             reason = planned.reason(store)
-            out(f"{label}  {'reuse' if store.state(planned.run_id) is RunState.complete else 'run'}: {plain(reason)}")
+            out(f"{label}  {'reuse' if store.state(planned.run_id) is RunState.complete else 'run'}: {reason}")
         elif store.state(planned.run_id) is RunState.complete:
             _say(arguments, f"{label}  reused")
         elif planned.spec.id in asked or not arguments.no_upstream:
@@ -103,7 +103,7 @@ def _execute(
         display.close()
     seconds = f"{time.monotonic() - started:.1f} s"
     page = kept_notebooks(planned.spec, run.path)[0]
-    out(f"{label}  {seconds:>7}  {plain(summed_up(run.record.metrics.get('gates', ())))}  {plain(from_here(page))}")
+    out(f"{label}  {seconds:>7}  {summed_up(run.record.metrics.get('gates', ()))}  {from_here(page)}")
 
 
 def _shower(arguments: argparse.Namespace, display: Display) -> Callable[[dict[str, Any]], None]:
@@ -112,7 +112,7 @@ def _shower(arguments: argparse.Namespace, display: Display) -> Callable[[dict[s
         if event["event_type"] == "progress" and not arguments.quiet:
             display.show(plain(payload["label"]), payload["done"], payload["total"], payload["unit"])
         elif event["event_type"] == "step" and arguments.verbose:
-            err(f"  {plain(payload['step'])}: {payload['seconds']:.1f} s")
+            err(f"  {payload['step']}: {payload['seconds']:.1f} s")
 
     return show
 

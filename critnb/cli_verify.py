@@ -76,10 +76,9 @@ def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -
     if not findings:
         out(f"ok: {named}")
         return int(Exit.DONE)
-    found = f"{named} is not a sound release: {len(findings)} findings"
+    err(f"error: {named} is not a sound release: {len(findings)} findings")
     if any(check.result.aside for check in checks):
-        found += "\nthey may be the doing of this pack, which is not the zip's; unpack it and check it with its own"
-    err(f"error: {found}")
+        err("they may be the doing of this pack, which is not the zip's; unpack it and check it with its own")
     return int(Exit.BAD_INPUT)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from collections.abc import Sequence
 from typing import TextIO
 
 # Cc control characters, Zl and Zp line and paragraph separators, Cs halves of surrogate pairs
@@ -38,22 +39,22 @@ def is_half(character: str) -> bool:
     return "\ud800" <= character <= "\udfff"
 
 
-def out(text: object) -> None:
-    """Print text to stdout, its own lines apart, at once; raises OSError where stdout does not take it."""
-    _write(sys.stdout, str(text))
+def out(*lines: object) -> None:
+    """Print to stdout at once, each argument on a line of its own; raises OSError where stdout does not take it."""
+    _write(sys.stdout, lines)
 
 
-def err(text: object) -> None:
-    """Print text to stderr, its own lines apart, at once."""
-    _write(sys.stderr, str(text))
+def err(*lines: object) -> None:
+    """Print to stderr at once, each argument on a line of its own."""
+    _write(sys.stderr, lines)
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: TextIO | None, lines: Sequence[object]) -> None:
     if stream is None:  # closed by whoever started the process
         return
-    shown = "\n".join(plain(line) for line in text.split("\n"))
     encoding = stream.encoding or "utf-8"
-    stream.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    text = "".join(f"{plain(line)}\n" for line in lines)
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
 
 

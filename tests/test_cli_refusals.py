@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import made
@@ -39,6 +40,10 @@ def folder(tmp_path, monkeypatch) -> Path:
     (tmp_path / "a_file").write_text("not a folder")
     (tmp_path / "broken.yaml").write_text("gain: [")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    (tmp_path / "loop").symlink_to("loop")
+    for name, target in (("link", "a\nb"), ("bytes", "m\udcfc")):
+        (tmp_path / target).mkdir()
+        (tmp_path / name).symlink_to(target)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -97,6 +102,47 @@ REFUSED = [
     ("diff of one run", ["diff", "RUN_S01_0123456789ab"], 2, "the following arguments are required: RUN"),
     ("index of no folder", ["index", "--runs-dir", "runs"], 3, "no such folder; run a stage first"),
     ("params of no file", ["params", "no.yaml"], 2, "'no.yaml' not found"),
+    ("params that are a folder", [*S01[:2], "model"], 2, "params file 'model' is a folder, not a file"),
+    (
+        "a name of a forged line",
+        ["phase1", "--params", "a\nerror: b"],
+        2,
+        r"--params: a\nerror: b: a name on the way holds",
+    ),
+    ("a name that is too long", ["phase1", "--params", "a" * 5000], 2, "(5000 characters): too long for a path"),
+    ("a name with NUL", ["phase1", "--params", "a\0b"], 2, r"a\x00b: no path holds a NUL character"),
+    ("an override of bytes", [*S01, "--set", "release.title=\udcfc"], 2, "bytes that are not UTF-8"),
+    ("a key of escapes", [*S01, "--set", "gain.\x1b[2K\rx=1"], 2, r"gain.\x1b[2K\rx: unknown key"),
+    ("an option of escapes", [*S01, "--\x1b[2K\n"], 2, r"unrecognized arguments: --\x1b[2K\n"),
+    ("a role of escapes", [*S01, "--role", "\u202e"], 2, r"invalid choice: '\u202e'"),
+    ("a device of escapes", [*S01, "--device", "cpu\n"], 2, "compute.device: must be auto"),
+    ("a pin of escapes", [*S01, "--use", "S01=\u2028"], 3, r"'\u2028' is no run id"),
+    ("a runs folder of nobody", [*S01[:3], "--runs-dir", "~nobody_at_all/r"], 2, "there is no such user"),
+    (
+        "a runs folder of a forged line",
+        [*S01[:3], "--runs-dir", "a\nb"],
+        2,
+        r"--runs-dir: a\nb: a name on the way holds",
+    ),
+    ("a runs folder in a loop", [*S01[:3], "--runs-dir", "loop/r"], 2, "--runs-dir: loop/r: a loop of links"),
+    ("a runs folder that is too long", ["list", "--runs-dir", "a/" * 3000], 2, "too long for a path"),
+    ("a run in a loop", ["verify", "loop/RUN_S01_0123456789ab", "--runs-dir", "runs"], 2, "RUN: loop: a loop of links"),
+    ("a run of a long name", ["show", "9" * 5000, "--runs-dir", "runs"], 3, "(5002 characters) is no run id"),
+    ("a release in a loop", ["verify", "--release", "loop"], 3, "--release: loop: a loop of links"),
+    (
+        "a model of nobody",
+        [*S01, "--set", "models.BASE.path=~nobody_at_all/m"],
+        2,
+        "models.BASE.path: ~nobody_at_all/m: there is no",
+    ),
+    ("a model in a loop", [*S01, "--set", "models.BASE.path=loop/m"], 3, "models.BASE.path: loop/m: a loop of links"),
+    (
+        "a model behind odd names",
+        [*S01, "--set", "models.BASE.path=link"],
+        2,
+        r"on the way holds the character \n; rename",
+    ),
+    ("a model behind names of bytes", [*S01, "--set", "models.BASE.path=bytes"], 2, "holds bytes that are not UTF-8"),
 ]
 
 
@@ -151,6 +197,34 @@ def test_a_path_names_the_run_that_lies_there_and_not_its_namesake(folder, tmp_p
     assert ask(capsys, "verify", run.run_id, "--runs-dir", "runs")[0] == Exit.DONE
     assert ask(capsys, "verify", str(elsewhere), "--runs-dir", "runs")[0] == Exit.BAD_INPUT
     assert str(elsewhere) in ask(capsys, "show", str(elsewhere), "--runs-dir", "runs")[1]
+
+
+def test_a_record_cannot_steer_the_terminal_that_shows_it(folder, capsys):
+    hostile = "\x1b[2K\rok\nRUN_S02_0123456789ab  ok\u202e\x9b"
+    run = made.made(RunStore(folder / "runs"), role=hostile, command=[hostile], model={**made.MODEL, "id": hostile})
+    for words in (["list"], ["show", run.run_id], ["diff", run.run_id, run.run_id]):
+        code, out, _ = ask(capsys, *words, "--runs-dir", "runs")
+        assert code == Exit.DONE
+        assert all(line.isprintable() for line in out)
+        assert not [line for line in out if line.startswith("RUN_S02_0123456789ab")]
+
+
+def test_a_params_file_whose_name_is_not_utf_8_is_used(folder, capsys):
+    Path("params.yaml").rename("p\udcfc.yaml")
+    code, out, err = ask(capsys, "phase1", "--params", "p\udcfc.yaml", "--runs-dir", "r\udcfc", "--dry-run")
+    assert (code, len(out), err) == (Exit.DONE, 1, [])
+    bad = ask(capsys, "phase1", "--params", "p\udcfc.yaml", "--set", "windows.seq_len=0")
+    assert bad[2] == [r"error: p\xfc.yaml: windows.seq_len: input should be greater than or equal to 2, found 0"]
+
+
+def test_what_is_recorded_of_a_command_line_is_text(folder, capsys, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "argv", ["runner.py", "phase1", "--params", "p\udcfc.yaml", "a\nb"])
+    monkeypatch.setattr(
+        "critnb.cli_stages.execute", lambda *given: seen.append(given[-1]) or made.made(RunStore(folder))
+    )
+    assert ask(capsys, *S01)[0] == Exit.DONE
+    assert seen[0].command == ["runner.py", "phase1", "--params", r"p\xfc.yaml", r"a\nb"]
 
 
 def test_a_traceback_on_demand(folder, capsys):

@@ -42,11 +42,9 @@ def test_plain_text_steers_nothing_and_breaks_no_line(text):
 def test_escapes_are_those_of_python(text, shown, capsys):
     assert terminal.plain(text) == shown
     assert terminal.plain(text * 50, 20).endswith(f" ({len(shown) * 50} characters)")
-    terminal.out(f"{text}".replace("\n", " "))
-    terminal.err(f"first\n{shown}")
-    out, err = capsys.readouterr()
-    assert out.count("\n") == 1
-    assert err == f"first\n{shown}\n"
+    terminal.out(text)
+    terminal.err("first", text)
+    assert capsys.readouterr() == (f"{shown}\n", f"first\n{shown}\n")
 
 
 def test_a_terminal_of_ascii_gets_escapes(monkeypatch):

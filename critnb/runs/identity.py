@@ -13,6 +13,7 @@ from critnb.canon import CANON, PACK_ROOT, Stage, pack_path
 from critnb.errors import DataError, DependencyError
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
+from critnb.terminal import plain
 
 HASH_DIGITS = 12
 _RUN_ID = re.compile(rf"{re.escape(CANON.PATH.RUN_DIR_PREFIX)}(?P<stage>[A-Z0-9]+)_(?P<suffix>[0-9A-Za-z-]+)")
@@ -114,7 +115,7 @@ def stage_of(run_id: str) -> Stage:
     match = _RUN_ID.fullmatch(run_id)
     if match is None or match["stage"] not in Stage.__members__:
         example = f"{CANON.PATH.RUN_DIR_PREFIX}{Stage.S02}_0123456789ab"
-        raise DependencyError(f"{run_id!r} is no run id; one looks like {example}")
+        raise DependencyError(f"{plain(repr(run_id), 100)} is no run id; one looks like {example}")
     return Stage(match["stage"])
 
 

@@ -53,10 +53,12 @@ def calibrated(whole, tmp_path) -> Path:
 
 def test_a_refusal_in_the_kernel_is_all_that_a_terminal_shows(folder, tmp_path):
     words = ["phase1", "--params", str(folder / "params.yaml"), "--runs-dir", str(tmp_path / "runs"), "-q"]
-    command = [sys.executable, str(PACK_ROOT / "runner.py"), *words, "--set", "windows.seq_len=65"]
+    command = [sys.executable, str(PACK_ROOT / "runner.py"), *words, "--set", "windows.n_calibration=100000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (Exit.BAD_INPUT, "")
-    assert done.stderr == "error: windows.seq_len: 65 is longer than the model's context of 64 tokens; lower it\n"
+    first, second = done.stderr.splitlines()
+    assert first.startswith("error: data.A: A_cal needs windows up to number 100000 of 32 tokens, the corpus has ")
+    assert second.startswith("lower windows.n_*")
     assert tree(tmp_path / "runs") == {}
 
 

@@ -118,8 +118,16 @@ def test_fewer_windows_than_asked_for(ask, tmp_path):
 
 
 def test_too_few_expected_events_name_the_layer_the_rate_and_the_windows_needed(ask, tmp_path):
-    refused(ask(events__target_rates=[1e-4]), Exit.BAD_INPUT, "0.0001", "layer", "windows or more", "n_calibration")
+    # 24 windows of 32 tokens and 24 units leave the average layer 51.6 events, which planning takes, and one layer fewer
+    refused(
+        ask(events__target_rates=[2.8e-3]), Exit.BAD_INPUT, "0.0028", "leaves layer", "windows or more", "n_calibration"
+    )
     assert not leftovers(tmp_path)
+
+
+def test_too_few_events_on_average_are_refused_before_a_run_is_made(ask, tmp_path):
+    refused(ask("phase5", events__target_rates=[1e-4]), Exit.BAD_INPUT, "0.0001", "24 windows x 32 tokens x 24 units")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_model_without_a_recognisable_mlp(ask, tmp_path):
