@@ -181,7 +181,7 @@ def _release(arguments: argparse.Namespace) -> int:
     from critnb.release.signature import signature_path
 
     zip_file, key = hand_out(arguments.zip or newest_zip(_store(arguments)), arguments.sign, arguments.to)
-    terminal.out(f"{zip_file}\n{signature_path(zip_file)}  {key}")
+    terminal.out(zip_file, f"{signature_path(zip_file)}  {key}")
     return int(Exit.DONE)
 
 

@@ -69,6 +69,23 @@ class Calibration:
         return cls(arrays["mu"].astype(np.float32), arrays["sigma"].astype(np.float32), int(arrays["n_samples"]))
 
 
+# So many values are widened to float64 at a time: 32 MB each for them, their deviations and the squares of these.
+_WIDE_VALUES = 1 << 22
+# A slice of units is at least so wide, however long a window is.
+_LEAST_UNITS = 1 << 10
+
+
+def _of_windows(u: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean [B, F] and sum of squared deviations [B, F] of each window of u [B, T, F].
+
+    A unit's sum runs over its tokens in an order that the other units and windows have no part in, so slices change no bit.
+    """
+    wide = u.double() if u.device.type != "mps" else u.cpu().double()
+    means = wide.mean(dim=1)
+    squares = (wide - means[:, None]).square_().sum(dim=1)
+    return means.cpu().numpy(), squares.cpu().numpy()
+
+
 class Moments:
     """Streaming mean and sum of squared deviations per unit, windows merged one by one in their order.
 
@@ -81,12 +98,16 @@ class Moments:
         self._squares = np.zeros((n_layers, n_units))
 
     def add(self, layer: int, u: Tensor) -> None:
-        """Merge the windows of u [B, T, F] of one layer."""
-        wide = u.double() if u.device.type != "mps" else u.cpu().double()
-        means = wide.mean(dim=1)
-        squares = (wide - means[:, None]).square().sum(dim=1)
-        for mean, square in zip(means.cpu().numpy(), squares.cpu().numpy(), strict=True):
-            self.merge(layer, u.shape[1], mean=mean, squares=square)
+        """Merge the windows of u [B, T, F] of one layer, a few windows and units at a time: float64 takes memory."""
+        n_windows, length, n_units = u.shape
+        units = max(_LEAST_UNITS, _WIDE_VALUES // length)
+        windows = max(1, _WIDE_VALUES // (length * min(units, n_units)))
+        for first in range(0, n_windows, windows):
+            parts = [
+                _of_windows(u[first : first + windows, :, unit : unit + units]) for unit in range(0, n_units, units)
+            ]
+            for mean, square in zip(*(np.concatenate(kind, axis=1) for kind in zip(*parts, strict=True)), strict=True):
+                self.merge(layer, length, mean=mean, squares=square)
 
     def merge(self, layer: int, n: int, *, mean: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
         """Merge one window of n tokens of a layer: the mean [F] and the sum of squared deviations from it [F] of each unit."""

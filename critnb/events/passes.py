@@ -10,11 +10,11 @@ from torch import Tensor
 
 from critnb.canon import SpikeDef
 from critnb.events.calibration import Calibration, Moments
+from critnb.events.filling import FirstBounds, add_blocks, fill
 from critnb.events.matching import Counts, Matching, per_site
-from critnb.events.screen import Bounds, Candidates, screen
+from critnb.events.screen import screen
 from critnb.events.targets import RateTargets
 from critnb.events.thresholds import Thresholds
-from critnb.events.top import Top
 from critnb.language.forward import ForwardPasses, OnLogits, Setting
 
 OnBatch = Callable[[int], object]
@@ -55,22 +55,24 @@ def match_rates(
     targets: RateTargets,
     setting: Setting,
     on_batch: OnBatch = bool,
+    first_bounds: FirstBounds | None = None,
 ) -> tuple[Thresholds, Counts]:
     """Return the exact thresholds of every rate and spike definition, and the event counts of the same windows.
 
     ``tokens`` [N, T]; the counts are [D, R, N, L, T - burn_in]. One forward pass a window gives both: the largest
-    candidates of each layer are kept while the windows stream by.
+    candidates of each layer are kept while the windows stream by. ``first_bounds`` holds what the first batch of a
+    neighbouring setting gave, and is left with what this one gives: it saves time and changes no result.
     """
+    known = {} if first_bounds is None else first_bounds
     length = tokens.shape[1] - passes.burn_in
     matching = Matching(targets, windows=len(tokens), tokens=length)
 
     def collect(first: int, layer: int, u: Tensor) -> None:
-        tops = matching.tops[layer]
-        found, bounds = _candidates(u, layer, calibration, tops)
-        for spike_def, top in tops.items():
-            score = found.score(spike_def)
-            keep = score >= bounds[spike_def]
-            top.add(score[keep], found.site[keep] + first * length)
+        rows, tops = u.flatten(0, 1), matching.tops[layer]
+        if first == 0:
+            fill(tops, rows, layer, calibration, known)
+        else:
+            add_blocks(tops, rows, layer, calibration, first_site=first * length)
 
     passes.run(tokens, setting, collect, on_batch)
     return matching.finish(setting.intervention, setting.gain)
@@ -109,38 +111,3 @@ def extract(
 def _samples(passes: ForwardPasses, tokens: NDArray[np.int64]) -> int:
     n_windows, length = tokens.shape
     return int(n_windows * (length - passes.burn_in) * passes.model.n_units)
-
-
-def _candidates(
-    u: Tensor, layer: int, calibration: Calibration, tops: Mapping[SpikeDef, Top]
-) -> tuple[Candidates, Bounds]:
-    """Screen u with bounds that surely admit everything the tops still need.
-
-    Once a top is full its own bound serves. Before, a bound is guessed from a sample of u and accepted only if enough
-    values pass it, since then the values needed are among them.
-    """
-    guessed = {spike_def for spike_def, top in tops.items() if top.bound == -np.inf}
-    bounds = {spike_def: top.bound for spike_def, top in tops.items()}
-    for margin in (1.5, 4.0) if guessed else ():
-        bounds.update({d: _guess(u, layer, calibration, d, margin * tops[d].capacity) for d in guessed})
-        found = screen(u, layer, calibration, bounds)
-        if all(np.count_nonzero(found.score(d) >= bounds[d]) >= tops[d].capacity for d in guessed):
-            return found, bounds
-        bounds.update(dict.fromkeys(guessed, -np.inf))
-    return screen(u, layer, calibration, bounds), bounds
-
-
-_SAMPLED_TOKENS = 256
-
-
-def _guess(u: Tensor, layer: int, calibration: Calibration, spike_def: SpikeDef, wanted: float) -> float:
-    tokens = u.flatten(0, 1)
-    sample = tokens[:: max(1, len(tokens) // _SAMPLED_TOKENS)]
-    share = wanted / u.numel()
-    values = sample.double().cpu().numpy().ravel()
-    rank = int(np.ceil(share * len(values)))
-    if rank >= len(values):
-        return -np.inf
-    unit = np.tile(np.arange(u.shape[-1]), len(sample))
-    score = Candidates(unit, calibration.z(layer, unit, values)).score(spike_def)
-    return float(np.partition(score, len(score) - rank)[len(score) - rank])

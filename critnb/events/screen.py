@@ -23,7 +23,7 @@ Bounds = Mapping[SpikeDef, float]
 
 @dataclass(frozen=True)
 class Candidates:
-    """Values that may be events: flat site index b * T + t in the batch, and z."""
+    """Values that may be events: the flat index of their site (b * T + t in a batch), and z."""
 
     site: NDArray[np.intp]
     z: NDArray[np.float64]
@@ -34,7 +34,7 @@ class Candidates:
 
 
 def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> Candidates:
-    """Return every value of u [B, T, F] whose v is at least the bound of some spike definition, and few others."""
+    """Return every value of u [B, T, F], or [sites, F], whose v is at least the bound of some spike definition, and few others."""
     u = u.contiguous()
     upper = _below(calibration, layer, min(bounds.values()), u)
     two_sided = bounds.get(SpikeDef.SPIKE_TWO_SIDED_ABS)

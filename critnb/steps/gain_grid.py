@@ -9,6 +9,7 @@ import pandas as pd
 from critnb.canon import CANON, Intervention, SliceRole
 from critnb.criticality.metrics import condition_metrics
 from critnb.events import RateTargets, Thresholds, match_rates
+from critnb.events.filling import FirstBounds
 from critnb.language.forward import ForwardPasses, Setting
 from critnb.language.windows import Slice
 from critnb.lattice import Raster
@@ -30,12 +31,15 @@ def match_settings(stage: StageSession, settings: list[Setting], windows: Slice,
     """Match rates under each setting on ``windows``; a finished setting survives an interruption as a checkpoint."""
     calibration, targets = calibration_step.from_upstream(stage)
     frames, counts = [], []
+    first_bounds: FirstBounds = {}
     for setting in settings:
         label = f"match {setting.intervention} gain {setting.gain:g}"
 
         def compute(setting: Setting = setting, label: str = label) -> Arrays:
             with stage.progress(label, len(windows.tokens)) as advance:
-                thresholds, found = match_rates(passes, windows.tokens, calibration, targets, setting, advance)
+                thresholds, found = match_rates(
+                    passes, windows.tokens, calibration, targets, setting, advance, first_bounds
+                )
             return {**thresholds.arrays(), "counts": found}
 
         arrays = stage.checkpointed(label.replace(" ", "_"), compute)
