@@ -26,7 +26,7 @@ KEY = ["spike_def_id", "target_rate"]
 N_LAYERS = 4
 _PARAMS = {
     "nulls": {"replicates": 200, "seed": 1},
-    "analysis": {"bootstrap_reps": 500},
+    "analysis": {"bootstrap_reps": 500, "adjacency": "ADJ_4N"},
     "windows": {"burn_in_tokens": 0, "seq_len": 64},
 }
 _CONSTANTS = {"RATE_MATCH_TOL_REL": 1e-3, "GSTAR_IDENTIFIED_MIN_SHARE": 0.5, "BRANCHING_PROXIMITY_MAX": 0.05}
@@ -79,6 +79,8 @@ def t01(role: ModelRole) -> pd.DataFrame:
         achieved_rate_max_abs_err=table["target_rate"] * 0.2,
         rate_match_tol_abs=5e-4,
         tau0_baseline=2.5,
+        opt_spike_def_overlap=0.9 + table["g"] / 100,
+        opt_spike_def_sites_apart=table["g"] * 1000,
     )
 
 
