@@ -24,7 +24,7 @@ _TAKEN = (
     *("model_role", "dataset_role", "spike_def_id", "target_rate", "b_tot", "delta_b_tot", "chi", "n_sequences"),
     *("opt_occupancy", "opt_b_tot_ci_low", "opt_b_tot_ci_high", "opt_delta_b_tot_ci_low", "opt_delta_b_tot_ci_high"),
     *("opt_delta_b_tot_p", "opt_chi_ci_low", "opt_chi_ci_high", "opt_delta_b_tot_shift"),
-    *("opt_delta_b_tot_shift_ci_low", "opt_delta_b_tot_shift_ci_high"),
+    *("opt_delta_b_tot_shift_ci_low", "opt_delta_b_tot_shift_ci_high", "opt_reason_branching"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +26,16 @@ Columns = dict[str, npt.NDArray[np.generic]]
 
 PERM = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
 SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
+REASON = "opt_reason_branching"
 _RATIOS = ("b_time", "b_depth", "b_tot")
+_JUDGED = ("opt_b_tot", "opt_delta_b_tot", "opt_delta_b_tot_shift")
 
 
 @dataclass(frozen=True, eq=False)
 class Activity:
     """``rows``: one a condition, with its fields and the columns of branching and chi under T01's names.
 
+    REASON says, as words, why b_tot, its excess or an interval of them is not available; it is empty where all are there.
     ``resampled``: b_tot, delta_b_tot and chi of every bootstrap replicate, each [R, C], the same sequences for every
     condition.
     """
@@ -61,7 +65,30 @@ def activity(raster: Raster, nulls: Mapping[NullId, NullSample], weights: npt.ND
     columns |= {f"opt_{name}": metrics[name].to_numpy() for name in ("occupancy", "n_empty_sequences")}
     delta = resampled.b_tot - nulls[PERM].sequence_means.weighted(weights).b_tot
     rows = metrics[[COND_ID, *FIELDS]].assign(**columns)
+    rows = rows.assign(**{REASON: _reasons(rows, sums)})
     return Activity(rows, {"b_tot": resampled.b_tot, "delta_b_tot": delta, "chi": resampled_chi})
+
+
+def _reasons(rows: pd.DataFrame, sums: BranchingSums) -> list[str]:
+    time_sites, depth_sites = sums.time_sites.sum(axis=-1), sums.depth_sites.sum(axis=-1)
+    return [
+        _why(row, has_next_token=bool(time_sites[place]), has_next_layer=bool(depth_sites[place]))
+        for place, (_, row) in enumerate(rows.iterrows())
+    ]
+
+
+def _why(row: pd.Series[Any], *, has_next_token: bool, has_next_layer: bool) -> str:
+    """Return why a condition lacks b_tot, its excess over a null, or an interval; empty where it lacks none."""
+    if not row["opt_occupancy"] > 0:
+        return "there is no event in any window"
+    if np.isnan(row["b_tot"]):
+        missing = "layer" if has_next_token else "layer or token" if not has_next_layer else "token"
+        return f"no active site has a next {missing} in the lattice, so that b_tot is not defined"
+    if np.isnan([row["delta_b_tot"], row["opt_delta_b_tot_shift"]]).any():
+        return "under a null fewer than two replicates have an active site with a successor, so that nothing can be compared"
+    if row[[f"{name}_ci_low" for name in _JUDGED]].isna().any():
+        return "in over a tenth of the resamples no active site has a successor in the lattice, so that there is no interval"
+    return ""
 
 
 def interval_columns(name: str, values: Floats) -> Columns:

@@ -25,6 +25,11 @@ class ChiPeak:
     at_grid_edge: bool
     spans_grid: bool
 
+    @property
+    def one_gain(self) -> bool:
+        """Whether the grid has a single gain, in which nothing can be largest."""
+        return self.spans_grid and self.ci_low == self.ci_high
+
 
 def chi_peak(gains: Sequence[float], events: npt.NDArray[np.integer], weights: npt.NDArray[np.int64]) -> ChiPeak:
     """Return where chi of events [G, N] is largest over the gains [G]; ties go to the gain that comes first.

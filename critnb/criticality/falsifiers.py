@@ -5,14 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from critnb.canon import CANON, Criterion
-from critnb.criticality.judgement import NAN, Case, Clause, Judged, above, decide, significant, within
+from critnb.criticality.judgement import (
+    BRANCHING,
+    NAN,
+    ONE_GAIN,
+    Case,
+    Clause,
+    Judged,
+    above,
+    decide,
+    significant,
+    within,
+)
 
 _CONST = CANON.CONST
 
 
 def _null_explains_branching(case: Case) -> Judged:
     ci = case.interval("opt_delta_b_tot")
-    verdict, reason = decide([above("delta_b_tot", ci, (0.0, 0.0), "there is no interval"), *significant(case)])
+    missing = case.reasons.get(BRANCHING) or "there is no interval"
+    verdict, reason = decide([above("delta_b_tot", ci, (0.0, 0.0), missing), *significant(case)])
     return Judged(
         Criterion.X1_NULL_EXPLAINS_BRANCHING,
         "delta_b_tot",
@@ -30,7 +42,7 @@ def _no_peak(case: Case) -> Judged:
     words = f"largest at g = {peak.gain:g} [{peak.ci_low:g}, {peak.ci_high:g}]"
     clause = Clause(not peak.at_grid_edge, words + (", an end of the grid" if peak.at_grid_edge else ""))
     if peak.spans_grid:
-        clause = Clause(None, f"{words}: anywhere in the grid")
+        clause = Clause(None, ONE_GAIN if peak.one_gain else f"{words}: anywhere in the grid")
     verdict, reason = decide([clause])
     return Judged(
         Criterion.X2_NO_SUSCEPTIBILITY_PEAK,
@@ -45,9 +57,8 @@ def _no_peak(case: Case) -> Judged:
 
 def _word_order(case: Case) -> Judged:
     shuffled, ci = case["opt_delta_b_tot_token_shuffle"], case.interval("opt_delta_b_tot")
-    verdict, reason = decide(
-        [above("delta_b_tot", ci, (shuffled, shuffled), "there are no shuffled tokens to compare with")]
-    )
+    missing = case.reasons.get(BRANCHING) or "shuffled tokens leave no active site with a successor to compare with"
+    verdict, reason = decide([above("delta_b_tot", ci, (shuffled, shuffled), missing)])
     return Judged(
         Criterion.X3_WORD_ORDER_IRRELEVANT,
         "delta_b_tot",
@@ -92,6 +103,12 @@ def _depends_on_spike_def(case: Case) -> Judged:
     clause = within("g*", case.gstar, case.other_gstar, limit)
     if np.isnan(difference):
         clause = Clause(None, "only one spike definition was run")
+    elif case.peak.one_gain:
+        clause = Clause(None, ONE_GAIN)
+    elif case.same_events and not difference:
+        clause = Clause(
+            None, "both spike definitions give the same events at every gain, so there is nothing to compare"
+        )
     verdict, reason = decide([clause])
     return Judged(
         Criterion.X5_DEPENDS_ON_SPIKE_DEF,

@@ -13,6 +13,9 @@ from critnb.gates import Verdict
 
 _CONST = CANON.CONST
 NAN = float("nan")
+# the name in ``Case.reasons`` under which b_tot, its excess over the nulls and their intervals have their reason
+BRANCHING = "b_tot"
+ONE_GAIN = "the grid has one gain, so there is nothing to compare it with"
 # Gains and distances are decimal fractions: 1.2 - 1.0 must not miss 0.2 by a rounding error.
 _ROUNDING = 1e-9
 
@@ -24,7 +27,8 @@ class Case:
     """Everything that is judged for one spike definition and rate.
 
     row: the statistics of table T01 at g*; reasons: by the name of a statistic, why it is not available; other_gstar: g*
-    of the other spike definition at the same rate, NaN where there is none.
+    of the other spike definition at the same rate, NaN where there is none; same_events: whether both definitions give the
+    same raster at every gain of the grid.
     """
 
     row: Mapping[str, float]
@@ -32,6 +36,7 @@ class Case:
     peak: ChiPeak
     reasons: Mapping[str, str]
     other_gstar: float
+    same_events: bool = False
 
     def __getitem__(self, name: str) -> float:
         return float(self.row.get(name, NAN))
@@ -102,10 +107,10 @@ def available(case: Case, stem: str, value: float, ci: Interval) -> Clause:
     return Clause(True, f"{_number(value)} {_words(ci)}")
 
 
-def within(name: str, value: float, target: float, limit: float) -> Clause:
-    """Return the clause that a value lies within ``limit`` of a target."""
+def within(name: str, value: float, target: float, limit: float, *, missing: str = "") -> Clause:
+    """Return the clause that a value lies within ``limit`` of a target; ``missing`` is said where one is not available."""
     if np.isnan([value, target]).any():
-        return Clause(None, f"{name} is not available")
+        return Clause(None, missing or f"{name} is not available")
     met = abs(value - target) <= limit + _ROUNDING
     return Clause(met, f"{name} {_number(value)} is {'' if met else 'not '}within {limit:g} of {_number(target)}")
 
@@ -144,7 +149,7 @@ def significant(case: Case) -> list[Clause]:
         "the circular shift": (case["opt_delta_b_tot_shift"], case["opt_delta_b_tot_shift_p"]),
     }
     return [
-        Clause(None, f"no comparison with {name}")
+        Clause(None, case.reasons.get(BRANCHING) or f"no comparison with {name}")
         if np.isnan([delta, p]).any()
         else Clause(p < _CONST.SIGNIFICANCE_LEVEL, f"excess over {name} {delta:.3f} (p {p:.3f})")
         for name, (delta, p) in nulls.items()

@@ -205,7 +205,7 @@ def _missing(activity: npt.NDArray[Any], lags: int, offset: bool) -> str:
     if min(sequences, trials, positions) == 0:
         return "there is no activity array to regress: an axis is empty"
     if lags < (least := least_lags(offset=offset)):
-        return f"{positions} positions give {lags} lags, and the fit needs {least}"
+        return f"the fit needs {least} lags, and the number of positions ({positions}) gives {lags}"
     if not activity.any():
         return "there is no event"
     if sequences < 2:

@@ -14,7 +14,9 @@ import pandas as pd
 from critnb.canon import CANON, Criterion
 from critnb.criticality.falsifiers import FALSIFIERS
 from critnb.criticality.judgement import (
+    BRANCHING,
     NAN,
+    ONE_GAIN,
     Case,
     Clause,
     Judged,
@@ -34,7 +36,9 @@ _NO_NULL = "the permutation null has too few avalanches on the same durations an
 
 def _branching(case: Case) -> Judged:
     limit = _CONST.BRANCHING_PROXIMITY_MAX
-    verdict, reason = decide([within("b_tot", case["b_tot"], 1.0, limit), *significant(case)])
+    verdict, reason = decide(
+        [within("b_tot", case["b_tot"], 1.0, limit, missing=case.reasons.get(BRANCHING, "")), *significant(case)]
+    )
     return Judged(
         Criterion.S1_BRANCHING,
         "b_tot",
@@ -72,6 +76,8 @@ def _aligned(case: Case, limit: float) -> Clause:
     """The clause that the largest chi of the grid lies near g*; a peak whose interval is the whole grid is none."""
     peak = case.peak
     words = f"the largest chi is at g = {peak.gain:g} [{peak.ci_low:g}, {peak.ci_high:g}]"
+    if peak.one_gain:
+        return Clause(None, ONE_GAIN)
     if peak.spans_grid:
         return Clause(None, f"{words}, anywhere in the grid")
     if peak.at_grid_edge:

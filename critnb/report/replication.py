@@ -13,8 +13,10 @@ from critnb.report.assembly import finished
 from critnb.report.claims.gather import RoleEvidence
 from critnb.report.provenance import Provenance
 from critnb.report.schema import T07
+from critnb.report.schema.columns import BRANCHING_REASON
 
 _KEY = ["spike_def_id", "target_rate"]
+_REASON = BRANCHING_REASON.name
 _SHOWN = ("delta_b_tot", "chi")
 
 
@@ -64,4 +66,6 @@ def _at_gstar(evidence: RoleEvidence) -> pd.DataFrame:
         names[name] = f"{name}_at_gstar_{who}"
         names |= {f"opt_{name}_ci_{end}": f"opt_{name}_at_gstar_{who}_ci_{end}" for end in ("low", "high")}
     rows = t01.where(opt_is_gstar=True)
+    if _REASON in rows:
+        names[_REASON] = f"{_REASON}_{who}"
     return rows[[*_KEY, "dataset_role", *names]].rename(columns=names)

@@ -13,6 +13,16 @@ _SMALLEST_P = 0.001
 SPIKE_WORDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 
 
+def counted(n: int, noun: str, nouns: str = "") -> str:
+    """Return a number with its noun: "1 rate", "2 rates"; ``nouns`` is the plural where it is not noun + s."""
+    return f"{n} {agreeing(n, noun, nouns or noun + 's')}"
+
+
+def agreeing(n: int, one: str, several: str) -> str:
+    """Return the word that agrees with a number."""
+    return one if n == 1 else several
+
+
 def with_interval(shown: pd.DataFrame, name: str, ends: str | None = None, digits: int = 3) -> list[str]:
     """Return ``value [low, high]`` in words, a dash for what is not available; ``ends`` is the interval columns' stem."""
     stem = ends or (name if name.startswith("opt_") else f"opt_{name}")

@@ -12,9 +12,11 @@ import pandas as pd
 
 from critnb.canon import CANON, Intervention, SpikeDef, Stage
 from critnb.criticality.ablations import ablation_rows
+from critnb.criticality.activity import REASON
 from critnb.criticality.bootstrap import multinomial_weights
 from critnb.criticality.chi_peak import chi_peak
-from critnb.criticality.judgement import Case
+from critnb.criticality.judgement import BRANCHING, Case
+from critnb.criticality.overlap import APART, overlap_columns
 from critnb.criticality.sample import Lattice
 from critnb.criticality.scaling import critical_pool
 from critnb.criticality.shuffled_input import token_shuffle_columns
@@ -99,6 +101,7 @@ def analyse(stage: StageSession) -> Analysis:
     rows = _all_columns(stage, summary, sizes, raster, load_null_raster(s04)).assign(
         opt_perm_null_marginals_exact=marginals_exact(raster, nulls[_PERM]),
         opt_shift_null_marginals_exact=marginals_exact(raster, nulls[_SHIFT]),
+        **overlap_columns(raster),
     )
     content = stage.upstream(Stage.S02B)
     choices = content.json(content.result(CANON.OUTPUT.GSTAR_JSON_BASENAME))["choices"]
@@ -190,8 +193,9 @@ def _cases(
             row={name: value for name, value in row.items() if isinstance(value, float)},
             gstar=gain,
             peak=chi_peak(gains, events, weights),
-            reasons=reasons(sizes[ids[gains.index(gain)]], analysis.adjacency),
+            reasons=reasons(sizes[ids[gains.index(gain)]], analysis.adjacency) | {BRANCHING: row[REASON]},
             other_gstar=next((g for (d, r), g in gstar.items() if r == rate and d != spike_def), float("nan")),
+            same_events=all(summary[str(spike_def), rate, each][APART] == 0 for each in gains),
         )
     return cases
 

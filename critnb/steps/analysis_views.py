@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Criterion, GCondition
+from critnb.criticality.overlap import APART, OVERLAP
 from critnb.gates import Verdict
 from critnb.report.words import interval_words, p_words, spike_words, with_interval
 from critnb.steps.analysis import Analysis
@@ -225,6 +226,30 @@ def judgement_tables(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
         np.argsort([list(Criterion).index(Criterion(name)) for name in rows["criterion"]], kind="stable")
     ]
     return {str(name): group.drop(columns="caption") for name, group in ordered.groupby("caption", sort=True)}
+
+
+def overlap_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a rate: how far both spike definitions see the same events, from the smallest to the largest over gains."""
+    rows = []
+    for rate, of_rate in table.groupby("target_rate"):
+        shared, apart = of_rate[OVERLAP], of_rate[APART]
+        known = bool(apart.notna().all())
+        rows.append(
+            {
+                "rate": rate,
+                "events shared": _range(shared, ".1%") if known else "–",
+                "sites that differ": _range(apart, ".0f") if known else "–",
+                "": "" if not known else "the same raster at every gain" if apart.eq(0).all() else "",
+                _REASON: "" if known else "only one spike definition was measured",
+            }
+        )
+    frame = pd.DataFrame(rows)
+    return frame.drop(columns=[name for name in ("", _REASON) if frame[name].eq("").all()])
+
+
+def _range(values: pd.Series[float], spec: str) -> str:
+    ends = dict.fromkeys(format(value, spec) for value in (values.min(), values.max()))
+    return " to ".join(ends)
 
 
 def findings(analysis: Analysis) -> str:

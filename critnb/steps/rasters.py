@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from critnb.canon import Intervention, SliceRole, Stage
+from critnb.errors import ParamsError
 from critnb.events import extract
 from critnb.events.thresholds import tau_of
 from critnb.language.forward import Setting
+from critnb.language.taps import scaled_layers
 from critnb.lattice import Condition, Raster
 from critnb.session import Arrays, StageSession
 from critnb.steps import calibration as calibration_step
@@ -25,7 +27,7 @@ def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
     """Extract every setting's raster on A_raster; writes and returns raster, metrics and thresholds with held-out rates.
 
     MLP_GLOBAL takes every gain of the grid with the thresholds of S02; every other intervention takes the chosen
-    gains, with thresholds matched anew on A_cal.
+    gains, with thresholds matched anew on A_cal. Raises ParamsError for one that scales no layer of the model.
     """
     gstar = selection.load(stage.upstream(Stage.S02B))
     params = stage.params
@@ -36,6 +38,7 @@ def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
         if intervention is not Intervention.MLP_GLOBAL
         for gain in sorted(set(gstar.values()))
     ]
+    _check_bands(params.gain.interventions, stage.model.n_layers)
     passes = stage.forward_passes()
     thresholds = fitted_before(stage)
     if others:
@@ -44,6 +47,14 @@ def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
     raster = _extract(stage, settings + others, thresholds, gstar)
     metrics, thresholds = tabulate(stage, raster, thresholds, gstar, n_units=stage.model.n_units)
     return raster, metrics, thresholds
+
+
+def _check_bands(interventions: Sequence[Intervention], n_layers: int) -> None:
+    for intervention in interventions:
+        if not scaled_layers(intervention, n_layers):
+            raise ParamsError(
+                f"gain.interventions: {intervention} scales no layer of a model of {n_layers} layers; leave it out"
+            )
 
 
 def _extract(

@@ -79,6 +79,7 @@ OWN = {
     "peak": peak(1.2, 1.1, 1.3),
     "reasons": {},
     "other_gstar": 1.2,
+    "same_events": False,
 }
 
 
@@ -97,6 +98,7 @@ def test_everything_passes_where_every_gate_is_met():
 
 
 C = Criterion
+ONE_GAIN = peak(1.0, 1.0, 1.0, spans=True)
 NO_GAMMA = {"crackling_gamma": NAN, **ends("crackling", NAN, NAN)}
 NO_NULL_GAMMA = {"opt_crackling_gamma_perm": NAN, **ends("opt_crackling_gamma_perm", NAN, NAN)}
 VERDICTS = [
@@ -155,6 +157,11 @@ VERDICTS = [
     (C.X5_DEPENDS_ON_SPIKE_DEF, {"other_gstar": 1.3}, PASS),
     (C.X5_DEPENDS_ON_SPIKE_DEF, {"other_gstar": 1.35}, FAIL),
     (C.X5_DEPENDS_ON_SPIKE_DEF, {"other_gstar": NAN}, MISSING),
+    (C.X5_DEPENDS_ON_SPIKE_DEF, {"other_gstar": 1.1, "same_events": True}, MISSING),
+    (C.X5_DEPENDS_ON_SPIKE_DEF, {"other_gstar": 1.35, "same_events": True}, FAIL),  # on A_cal they were not the same
+    (C.X5_DEPENDS_ON_SPIKE_DEF, {"peak": ONE_GAIN, "gstar": 1.0, "other_gstar": 1.0}, MISSING),
+    (C.X2_NO_SUSCEPTIBILITY_PEAK, {"peak": ONE_GAIN}, MISSING),
+    (C.S2_SUSCEPTIBILITY, {"peak": ONE_GAIN}, MISSING),
 ]
 
 

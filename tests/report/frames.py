@@ -35,7 +35,7 @@ def filled(schema: TableSchema, rows: pd.DataFrame) -> pd.DataFrame:
         for column in schema.columns
         if column.name not in rows
     }
-    blank |= {name: "" for name in blank if name.endswith("reason")}
+    blank |= {name: "" for name in blank if "reason" in name}
     return conform(pd.concat([rows, pd.DataFrame(blank, index=rows.index)], axis=1), schema)
 
 
@@ -237,7 +237,7 @@ def sparse(table: pd.DataFrame, share: float, *, reason: str = "") -> pd.DataFra
     numbers = [name for name in table.columns if table[name].dtype == np.float64 and name not in keep]
     lost = {name: rng.random(len(table)) < share for name in numbers if "_ci_" not in name}
     lost |= {name: lost[_of_interval(name, lost)] for name in numbers if "_ci_" in name}
-    said = {name: reason for name in table.columns if name.endswith("reason")}
+    said = {name: reason for name in table.columns if "reason" in name}
     return table.assign(**{name: table[name].mask(lost[name]) for name in numbers}, **said)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, GCondition, Intervention
 from critnb.report.claims.evidence import Row, Sourced, plain
 from critnb.report.claims.gather import RoleEvidence
-from critnb.report.claims.verdict import Judged
+from critnb.report.claims.verdict import Judged, Number
+from critnb.report.schema.columns import BRANCHING_REASON
+from critnb.report.words import agreeing, counted
 
 _LEVEL = CANON.CONST.SIGNIFICANCE_LEVEL
 _CLOSE = CANON.CONST.BRANCHING_PROXIMITY_MAX
@@ -48,12 +52,32 @@ def judge(evidence: RoleEvidence) -> Judged:
         "near_one_at_g1": _near_one(t01.where(opt_is_g1=True)),
     }
     rows = (*_shown(t06, found), *_nulls(t01))
-    reason = (
-        f"{numbers['hold']} of {len(found)} conditions with g* other than g1 change beyond their nulls: with the gain "
-        f"delta_b_tot rises in {numbers['rise']} and falls in {numbers['fall']}; {int(fails.sum())} do not, {unknown} lack an "
-        f"interval or a null; g* is g1, without a contrast, in {len(chosen) - len(found)}"
-    )
+    reason = _reason(numbers, found[~holds & ~fails], failing=int(fails.sum()), without=len(chosen) - len(found))
     return Judged.of(reason, rows, numbers, failing=int(fails.sum()), missing=unknown or found.empty)
+
+
+def _reason(numbers: Mapping[str, Number | None], lacking: pd.DataFrame, *, failing: int, without: int) -> str:
+    if not numbers["contrasts"]:
+        what = (
+            f"g* is g1 in {'each of ' if without > 1 else ''}{counted(without, 'condition')}"
+            if without
+            else "no g* was chosen"
+        )
+        return f"{what}, so there is no gain to compare with the unchanged model"
+    parts = [
+        f"{numbers['hold']} of {counted(int(numbers['contrasts']), 'condition')} with g* other than g1 change beyond their nulls"
+    ]
+    if numbers["hold"]:
+        parts[0] += f": with the gain delta_b_tot rises in {numbers['rise']} and falls in {numbers['fall']}"
+    if failing:
+        parts.append(f"{failing} {agreeing(failing, 'does', 'do')} not")
+    if len(lacking):
+        why = " or ".join(dict.fromkeys(filter(None, lacking.get(BRANCHING_REASON.name, pd.Series(dtype="str")))))
+        lacks = f"{len(lacking)} {agreeing(len(lacking), 'lacks', 'lack')} an interval or a null"
+        parts.append(f"{lacks}: {why}" if why else lacks)
+    if without:
+        parts.append(f"g* is g1, without a contrast, in {without}")
+    return "; ".join(parts)
 
 
 def _contrasts(t01: Sourced, t06: Sourced, chosen: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from critnb.report.claims.coverage import CONDITION, grid_rows, uncovered
 from critnb.report.claims.evidence import Row, Sourced
 from critnb.report.claims.gather import RoleEvidence
 from critnb.report.claims.verdict import Judged
+from critnb.report.words import agreeing, counted
 
 _TABLE, _OUT = CANON.TABLE, CANON.OUTPUT
 _KEY = ["spike_def_id", "target_rate"]
@@ -46,10 +47,14 @@ def judge(evidence: RoleEvidence) -> Judged:
     broken = next(_broken(evidence), None)
     rows = evidence.choices.rows(choices, "gstar", "b_tot_at_gstar", "identified", "at_grid_edge")
     reason = broken or (
-        f"all {len(rows)} choices follow from the metrics they name and stand unchanged in five tables; thresholds are complete "
-        "and equal bit for bit; no window is shared"
+        f"{_all(len(rows))} from the metrics named and {agreeing(len(rows), 'stands', 'stand')} unchanged in five tables; "
+        "thresholds are complete and equal bit for bit; no window is shared"
     )
     return Judged.of(reason, (*rows, *_digests(evidence)), numbers, failing=broken is not None)
+
+
+def _all(n: int) -> str:
+    return "the one choice follows" if n == 1 else f"all {n} choices follow"
 
 
 def _digests(evidence: RoleEvidence) -> tuple[Row, ...]:
@@ -72,7 +77,7 @@ def _broken(evidence: RoleEvidence) -> Iterator[str]:
             yield f"{name} has another g* than {_OUT.GSTAR_JSON_BASENAME}"
     for stage, conditions in _asked(evidence).items():
         if absent := uncovered(evidence, stage, conditions):
-            yield f"{absent} thresholds are absent in {evidence.thresholds[stage].run_id}"
+            yield f"{counted(absent, 'threshold')} {agreeing(absent, 'is', 'are')} absent in {evidence.thresholds[stage].run_id}"
     fitted = evidence.thresholds[Stage.S02]
     for stage in (Stage.S04, Stage.S06B):
         if not same_thresholds(fitted, evidence.thresholds[stage]):

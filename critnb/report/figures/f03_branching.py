@@ -40,8 +40,9 @@ def branching_curves(t01: pd.DataFrame) -> Drawing:
 
 
 def _panel(axes: Any, t01: pd.DataFrame, spike_def: SpikeDef, name: str, looks: dict[float, Ink]) -> None:
-    if not panels.has(t01[t01["spike_def_id"] == spike_def], name):
-        panels.unavailable(axes, "no condition has eligible active sites")
+    rows = t01[t01["spike_def_id"] == spike_def]
+    if not panels.has(rows, name):
+        panels.unavailable(axes, panels.why(rows, "no condition has eligible active sites"))
         return
     if name == "b_tot":
         axes.axhline(1.0, color=INK, linewidth=0.8, linestyle=":")

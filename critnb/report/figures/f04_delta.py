@@ -43,8 +43,9 @@ def null_delta(t01: pd.DataFrame) -> Drawing:
 
 
 def _panel(axes: Any, t01: pd.DataFrame, spike_def: SpikeDef, name: str, looks: dict[float, Ink]) -> None:
-    if not panels.has(t01[t01["spike_def_id"] == spike_def], name):
-        panels.unavailable(axes, "no null of these conditions")
+    rows = t01[t01["spike_def_id"] == spike_def]
+    if not panels.has(rows, name):
+        panels.unavailable(axes, panels.why(rows, "no null of these conditions"))
         return
     axes.axhline(0.0, color=INK, linewidth=0.8)
     panels.gain_curves(axes, t01, spike_def, name, looks)

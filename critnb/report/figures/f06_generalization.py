@@ -76,7 +76,7 @@ def _same(chosen: pd.DataFrame) -> Any:
 def _values(axes: Any, rows: pd.DataFrame, measure: _Measure) -> None:
     """Draw g1 and g* of every rate beside each other and joined, or one point where they are one condition."""
     if not panels.has(rows, measure.column):
-        panels.unavailable(axes, "no value in the table")
+        panels.unavailable(axes, _why(rows, measure))
         return
     chosen = _of(rows, GCondition.gstar)
     same, rates = _same(chosen), panels.column(chosen, "target_rate")
@@ -92,6 +92,12 @@ def _values(axes: Any, rows: pd.DataFrame, measure: _Measure) -> None:
     _points(axes, rates[same], chosen[same], measure, _SAME)
     rate_axis(axes, rates)
     axes.set_xticklabels([])
+
+
+def _why(rows: pd.DataFrame, measure: _Measure) -> str:
+    if measure.column == "ppl" and panels.has(rows, "nll_mean"):
+        return "larger than a float holds"
+    return panels.why(rows, "no value in the table")
 
 
 def _points(axes: Any, x: Any, rows: pd.DataFrame, measure: _Measure, ink: Ink) -> None:
@@ -115,7 +121,7 @@ def _differences(axes: Any, rows: pd.DataFrame, measure: _Measure) -> None:
         panels.curve(axes, rates[~same], y[~same], low[~same], high[~same], look, linestyle="none")
         axes.plot(rates[same], y[same], color=_SAME.color, marker=_SAME.marker, linestyle="none", mew=0)
     else:
-        panels.unavailable(axes, "no value in the table")
+        panels.unavailable(axes, _why(rows, measure))
     rate_axis(axes, rates, notes=[f"{gain:g}" for gain in chosen["g"]], labels=_MOST_LABELS)
 
 

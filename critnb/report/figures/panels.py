@@ -32,6 +32,7 @@ SPIKE_INKS = {
 DASHES = (0, (3, 2))
 OPEN: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.8, "markersize": 2.8}
 _ABSENT = "absent"
+_REASON = "opt_reason_branching"
 _CROSS: dict[str, Any] = {"linestyle": "none", "marker": "x", "markersize": 3.2, "markeredgewidth": 0.8}
 _CROSS_HEIGHT = 0.03
 _MOST_COLUMNS = 4
@@ -148,6 +149,12 @@ def ring(axes: Any, x: Floats, y: Floats, marked: npt.NDArray[np.bool_]) -> None
         return
     look: dict[str, Any] = {"marker": "o", "markersize": 7, "fillstyle": "none", "color": INK, "mew": 0.8}
     axes.plot(x[shown], y[shown], linestyle="none", clip_on=False, **look)
+
+
+def why(rows: pd.DataFrame, otherwise: str) -> str:
+    """Return the first reason that rows of T01 or T02 give for a missing branching ratio, else ``otherwise``."""
+    said = [words for words in rows.get(_REASON, ()) if words]
+    return str(said[0]) if said else otherwise
 
 
 def unavailable(axes: Any, reason: str) -> None:

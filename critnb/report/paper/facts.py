@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from critnb.canon import CANON, Criterion, ModelRole, Stage
+from critnb.canon import CANON, Criterion, DatasetRole, ModelRole, Stage
 from critnb.errors import PaperError
 from critnb.report.claims import Claimed, Judged, RoleEvidence, Row, Sourced
 from critnb.report.claims.evidence import plain
@@ -84,6 +84,18 @@ class TableView:
         if len(found) != 1:
             raise PaperError(f"{self._table.table} has {len(found)} rows where {_plain(where)}, one is meant")
         return found[0]
+
+    def distinct(self, *columns: str, **where: Any) -> list[RowView]:
+        """Return, of those rows, the first with each combination of values of the columns."""
+        return [RowView(self._table, place) for place in self._chosen(where).drop_duplicates([*columns]).index]
+
+    def said(self, column: str, **where: Any) -> list[Cell]:
+        """Return the different words of a column among those rows; none where the table has no such column."""
+        return [cell for row in self.distinct(column, **where) if (cell := row.at(column))] if self.has(column) else []
+
+    def has(self, column: str) -> bool:
+        """Tell whether the table has an optional column."""
+        return column in self._table.frame.columns
 
     def count(self, **where: Any) -> Cell:
         """Return how many rows have those values."""
@@ -231,7 +243,17 @@ class Facts:
             "claim": by_id,
             "T07": TableView(self.replication) if self.replication else None,
             "replication_reason": self.replication_reason,
+            "same_text": all(_same_text(each) for each in self.roles),
             "signatures": [str(each) for each in Criterion if each.startswith("S")],
             "falsifiers": [str(each) for each in Criterion if each.startswith("X")],
             "anchors": {name: short for short, name in _TABLES.items()},
         }
+
+
+def _same_text(evidence: RoleEvidence) -> bool:
+    """Tell whether dataset B holds just the text of dataset A."""
+    texts = [
+        evidence.runs[stage].inputs.sections.get("data", {}).get(dataset)
+        for stage, dataset in ((Stage.S02, DatasetRole.A), (Stage.S06B, DatasetRole.B))
+    ]
+    return texts[0] is not None and texts[0] == texts[1]

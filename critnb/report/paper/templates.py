@@ -13,7 +13,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from critnb.canon import CANON, PACK_ROOT, SpikeDef
 from critnb.errors import PaperError
 from critnb.report.paper.cells import TEXT, Cell, Fragment, Ledger, bare, escaped
-from critnb.report.words import SPIKE_WORDS
+from critnb.report.words import SPIKE_WORDS, agreeing
 
 FOLDER = PACK_ROOT / CANON.PATH.PAPER_DIR
 _SHARED = "_"
@@ -53,6 +53,8 @@ def environment(folder: Path, ledger: Ledger) -> SandboxedEnvironment:
         "spoken": lambda name: escaped(_spoken(str(bare(name)))),
         "short": lambda digest: str(bare(digest))[:12],
         "interval": _interval(ledger),
+        "counted": _counted(ledger),
+        "agreeing": lambda cell, one, several: agreeing(bare(cell), one, several),
     }
     made.filters.update(shown)
     return made
@@ -66,14 +68,22 @@ def _spoken(identifier: str) -> str:
 
 def _interval(ledger: Ledger) -> Callable[..., Fragment]:
     def interval(row: Any, name: str, digits: int = 3, stem: str = "") -> Fragment:
-        """Show a row's value with the ends of its interval."""
+        """Show a row's value with the ends of its interval, alone where they are not available."""
         ends = stem or (name if name.startswith("opt_") else f"opt_{name}")
-        value, *bounds = (
-            ledger.show(row.at(column), f".{digits}f") for column in (name, f"{ends}_ci_low", f"{ends}_ci_high")
-        )
-        return Fragment(f"{value}\u00a0\\[{bounds[0]},\u00a0{bounds[1]}\\]")
+        cells = [row.at(column) for column in (name, f"{ends}_ci_low", f"{ends}_ci_high")]
+        shown = cells if all(cell.available for cell in cells) else cells[:1]
+        value, *bounds = (ledger.show(cell, f".{digits}f") for cell in shown)
+        return Fragment(f"{value}\u00a0\\[{bounds[0]},\u00a0{bounds[1]}\\]") if bounds else value
 
     return interval
+
+
+def _counted(ledger: Ledger) -> Callable[..., Fragment]:
+    def counted(cell: Any, noun: str, nouns: str = "") -> Fragment:
+        """Show a whole number with its noun, in the plural where there is not one."""
+        return Fragment(f"{ledger.show(cell, 'd')} {agreeing(bare(cell), noun, nouns or f'{noun}s')}")
+
+    return counted
 
 
 def _finalize(ledger: Ledger) -> Callable[[Any], Any]:

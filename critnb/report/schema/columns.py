@@ -80,5 +80,8 @@ SPIKES = (
     number("target_rate", RATE, "label rate: mean over layers of the layers' target rates", SHARE),
 )
 GAIN = number("g", "-", "gain on what every MLP adds to the residual stream", NOT_NEGATIVE)
+BRANCHING_REASON = text(
+    "opt_reason_branching", "why b_tot, its excess over a null or an interval of them is not available, else empty"
+)
 GRID_KEY = ("spike_def_id", "target_rate", "g")
 INTERVENTION = text("intervention_id", "what is scaled, in which layers", Intervention)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from critnb.canon import CANON
 from critnb.report.schema.columns import (
+    BRANCHING_REASON,
     GAIN,
     GRID_KEY,
     NOT_NEGATIVE,
@@ -78,6 +79,21 @@ _OPT_BRANCHING = (
     number("opt_delta_b_tot_shift_z", "-", "delta_b_tot_shift over its null's standard deviation"),
     number("opt_delta_b_tot_shift_p", "-", "one-sided p under the circular-shift null", SHARE),
     number("opt_b_tot_adj8n", PER_SITE, "branching with the diagonal successor (t+1, l+1) included", Range(0.0, 3.0)),
+    BRANCHING_REASON,
+)
+_OPT_OVERLAP = (
+    number(
+        "opt_spike_def_overlap",
+        "-",
+        "events of both spike definitions at one site over those of either, at this rate and gain; 1: the same raster",
+        SHARE,
+    ),
+    number(
+        "opt_spike_def_sites_apart",
+        "sites",
+        "sites whose number of events differs between the definitions; NaN where only one was measured",
+        NOT_NEGATIVE,
+    ),
 )
 _OPT_EXPONENTS = (
     *with_null_twin("opt_m_time", "-", "multistep-regression branching parameter along tokens"),
@@ -138,6 +154,6 @@ T01 = TableSchema(
         *_BRANCHING,
         *_CRACKLING,
         *_AVALANCHES,
-        *optional(*_OPT_RATES, *_OPT_BRANCHING, *_OPT_EXPONENTS, *_OPT_TOKEN_SHUFFLE, *_OPT_CHECKS),
+        *optional(*_OPT_RATES, *_OPT_BRANCHING, *_OPT_EXPONENTS, *_OPT_TOKEN_SHUFFLE, *_OPT_OVERLAP, *_OPT_CHECKS),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from critnb.canon import CANON, GCondition
 from critnb.report.schema.columns import (
+    BRANCHING_REASON,
     NOT_NEGATIVE,
     PER_SITE,
     PROVENANCE,
@@ -47,6 +48,7 @@ _NULLS = (
     ),
     number("opt_delta_b_tot_shift_z", "-", "opt_delta_b_tot_shift over its null's standard deviation"),
     number("opt_delta_b_tot_shift_p", "-", "one-sided p under the circular-shift null", SHARE),
+    BRANCHING_REASON,
 )
 _DIFFERENCES = (
     *with_interval("opt_b_tot_vs_g1", PER_SITE, "b_tot minus that of g1, on the same windows"),

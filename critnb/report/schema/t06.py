@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from critnb.canon import CANON, GCondition
 from critnb.report.schema.columns import (
+    BRANCHING_REASON,
     INTERVENTION,
     NOT_NEGATIVE,
     PER_SITE,
@@ -47,6 +48,7 @@ T06 = TableSchema(
             *interval("opt_delta_b_tot_shift", PER_SITE),
             number("opt_delta_b_tot_vs_g1", PER_SITE, "delta_b_tot minus that of g1, on the same windows"),
             *interval("opt_delta_b_tot_vs_g1", PER_SITE),
+            BRANCHING_REASON,
         ),
     ),
     appendix=True,

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from critnb.canon import CANON, DatasetRole, ModelRole, SpikeDef
-from critnb.report.schema.columns import NOT_NEGATIVE, PER_SITE, PROVENANCE, RATE, SHARE, SIZE, number, optional, text
+from critnb.report.schema.columns import (
+    BRANCHING_REASON,
+    NOT_NEGATIVE,
+    PER_SITE,
+    PROVENANCE,
+    RATE,
+    SHARE,
+    SIZE,
+    number,
+    optional,
+    text,
+)
 from critnb.report.schema.columns import interval as interval_of
 from critnb.report.schema.model import Column, TableSchema
 
@@ -37,6 +48,10 @@ T07 = TableSchema(
                     *interval_of(f"opt_delta_b_tot_at_gstar_{who}", PER_SITE),
                     *interval_of(f"opt_chi_at_gstar_{who}", SIZE),
                 )
+            ),
+            *(
+                text(f"{BRANCHING_REASON.name}_{who}", f"why delta_b_tot or its interval is not available, {role}")
+                for who, role in _OF.items()
             ),
             text("opt_slice_sha256", "digest of the windows that both roles share"),
         ),

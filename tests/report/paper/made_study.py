@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from report import frames
 
-from critnb.canon import CANON, Criterion, GCondition, Intervention, ModelRole, NullId, SpikeDef, Stage
+from critnb.canon import CANON, Criterion, DatasetRole, GCondition, Intervention, ModelRole, NullId, SpikeDef, Stage
 from critnb.gates import Verdict
 from critnb.report.claims import RoleEvidence, gather
 from critnb.report.schema import T02, T05, T08
@@ -26,7 +26,7 @@ KEY = ["spike_def_id", "target_rate"]
 N_LAYERS = 4
 _PARAMS = {
     "nulls": {"replicates": 200, "seed": 1},
-    "analysis": {"bootstrap_reps": 500},
+    "analysis": {"bootstrap_reps": 500, "adjacency": "ADJ_4N"},
     "windows": {"burn_in_tokens": 0, "seq_len": 64},
 }
 _CONSTANTS = {"RATE_MATCH_TOL_REL": 1e-3, "GSTAR_IDENTIFIED_MIN_SHARE": 0.5, "BRANCHING_PROXIMITY_MAX": 0.05}
@@ -79,6 +79,8 @@ def t01(role: ModelRole) -> pd.DataFrame:
         achieved_rate_max_abs_err=table["target_rate"] * 0.2,
         rate_match_tol_abs=5e-4,
         tau0_baseline=2.5,
+        opt_spike_def_overlap=0.9 + table["g"] / 100,
+        opt_spike_def_sites_apart=table["g"] * 1000,
     )
 
 
@@ -191,9 +193,11 @@ def chosen_from(s02: Run) -> dict[str, Any]:
 def make_runs(store: RunStore, role: ModelRole, *, windows: str = "a" * 64, left_out: str = "") -> dict[Stage, Run]:
     """Publish a role's runs; ``windows`` is the digest of its slices, ``left_out`` a file that is not there."""
 
+    texts = {"data": {name: {"content_sha256": name * 8} for name in (DatasetRole.A, DatasetRole.B)}}
+
     def publish(stage: Stage, upstream: list[Run], files: dict[str, Any], **sections: Any) -> Run:
         kept = {path: content for path, content in files.items() if path != left_out}
-        words = {"role": str(role), "params": _PARAMS, "constants": _CONSTANTS, "files": kept}
+        words = {"role": str(role), "params": _PARAMS, "constants": _CONSTANTS, "files": kept, "identity": texts}
         return made.made(store, stage, upstream=upstream, **words, **sections)
 
     model = {**made.MODEL, "n_layers": N_LAYERS, "id": f"tiny_{role.lower()}#1", "role": str(role)}
@@ -202,7 +206,7 @@ def make_runs(store: RunStore, role: ModelRole, *, windows: str = "a" * 64, left
     s02 = publish(Stage.S02, [], fitted, model=model, datasets=slices(windows, A_cal=24))
     s02b = publish(Stage.S02B, [s02], results(GSTAR_JSON_BASENAME=chosen_from(s02)))
     held_out = results(RASTER_NPZ_BASENAME=raster(1, 3))
-    s03 = publish(Stage.S03, [s02, s02b], held_out, model=model, datasets=slices(windows, A_cal=24, A_raster=48))
+    s03 = publish(Stage.S03, [s02, s02b], held_out, model=model, datasets=slices(windows, A_raster=48))
     s04 = publish(Stage.S04, [s02, s03], tau)
     carried = {**tau, **tables(T02_GENERALIZATION=t02(role)), **figures(CANON.RUN_SUBDIR.FIGS, 6)}
     answers = frames.t03().assign(model_role=str(role), n_questions=326, dataset_role="ARC_MCQ")

@@ -180,7 +180,7 @@ def test_c2_a_condition_that_fails_decides_before_one_that_lacks_a_number(base):
     found = c2_of(base, ends=[(np.nan, 1.0), *[(-1.0, 1.0)] * 5])
     assert found.verdict is NOT_SUPPORTED
     assert found.numbers["hold"] == 0
-    assert "5 do not, 1 lack" in found.reason
+    assert "5 do not; 1 lacks an interval" in found.reason
 
 
 def test_c2_counts_directions_with_the_gain(base):
@@ -288,8 +288,8 @@ def _no_rows_of_a_rate(table):
         (lambda e: with_table(e, TABLE.T01_SUMMARY, lambda f: f.assign(opt_is_gstar=f["g"] == 1.3)), TABLE.T01_SUMMARY),
         (_one_ulp(Stage.S06B), "differ from those fitted"),
         (_one_ulp(Stage.S04), "differ from those fitted"),
-        *((_fewer(stage), "thresholds are absent") for stage in (Stage.S02, Stage.S04, Stage.S06B)),
-        (_no_tau, "thresholds are absent"),
+        *((_fewer(stage), "1 threshold is absent") for stage in (Stage.S02, Stage.S04, Stage.S06B)),
+        (_no_tau, "threshold is absent"),
         *((_no_rows_of_a_rate(table), table) for table in (TABLE.T02_GENERALIZATION, TABLE.T03_ARC, TABLE.T08_SIGNATURES)),
         (lambda e: replace(e, windows={**e.windows, Stage.S03: np.array([0, 1], np.int32)}), "share windows"),
     ],
@@ -341,7 +341,7 @@ def test_c4_where_g_star_is_not_identified_its_distance_says_nothing(base):
     assert judged(apart, Claim.C4_ROBUST_TO_SPIKE_DEF).numbers["disagree"] == 4
     found = judged(_identified(*[False] * 4)(apart), Claim.C4_ROBUST_TO_SPIKE_DEF)
     assert found.verdict is NOT_AVAILABLE
-    assert found.numbers == {"rates": 4, "agree": 0, "disagree": 0, "unknown": 4}
+    assert [found.numbers[name] for name in ("rates", "agree", "disagree", "unknown", "same")] == [4, 0, 0, 4, 0]
 
 
 def test_c4_one_definition_without_an_identified_g_star_suffices(base):
@@ -350,6 +350,50 @@ def test_c4_one_definition_without_an_identified_g_star_suffices(base):
     assert found.reason.startswith("g* and the nulls' verdict agree at 3 of 4 rates")
     unlike = _verdict(Criterion.X1_NULL_EXPLAINS_BRANCHING, "fail")(_identified(False)(base))
     assert judged(unlike, Claim.C4_ROBUST_TO_SPIKE_DEF).verdict is NOT_SUPPORTED
+
+
+def _same_events(*rates: float):
+    """Both definitions with the same counts at every gain of these rates; all of them where none is named."""
+
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        chosen = frame["target_rate"].isin(rates or frame["target_rate"])
+        return frame.assign(
+            opt_spike_def_sites_apart=frame["opt_spike_def_sites_apart"].mask(chosen, 0.0),
+            opt_spike_def_overlap=frame["opt_spike_def_overlap"].mask(chosen, 1.0),
+        )
+
+    return lambda evidence: with_table(evidence, TABLE.T01_SUMMARY, change)
+
+
+def test_c4_where_both_definitions_are_one_raster_at_every_rate_there_is_nothing_to_compare(base):
+    found = judged(_same_events()(base), Claim.C4_ROBUST_TO_SPIKE_DEF)
+    assert found.verdict is NOT_AVAILABLE
+    assert found.reason.startswith("both definitions give the same events at every rate and gain")
+    assert (found.numbers["same"], found.numbers["overlap_low"]) == (4, 1.0)
+
+
+def test_c4_a_rate_with_the_same_events_is_left_out_and_the_others_decide(base):
+    # draws of the nulls differ between the definitions, so one raster can have two verdicts
+    harmed = _verdict(Criterion.X1_NULL_EXPLAINS_BRANCHING, "fail")(base)
+    assert judged(harmed, Claim.C4_ROBUST_TO_SPIKE_DEF).verdict is NOT_SUPPORTED
+    found = judged(_same_events(1e-5)(harmed), Claim.C4_ROBUST_TO_SPIKE_DEF)
+    assert found.verdict is SUPPORTED
+    assert found.reason == (
+        "g* and the nulls' verdict agree at 3 of 4 rates; at 1 both definitions give the same events, "
+        "so there is nothing to compare"
+    )
+
+
+def test_c4_one_definition_is_named_as_the_reason(base):
+    kind = base.choices.frame["spike_def_id"].iloc[0]
+    one = with_table(base, TABLE.T08_SIGNATURES, lambda f: f[f["spike_def_id"] == kind])
+    found = judged(one, Claim.C4_ROBUST_TO_SPIKE_DEF)
+    assert (found.verdict, found.reason) == (NOT_AVAILABLE, "only one-sided events were measured")
+
+
+def test_c2_without_a_gain_to_compare_with_says_so(base):
+    none = judged(with_table(base, TABLE.T06_ABLATIONS, lambda frame: frame.assign(g=1.0)), Claim.C2_BRANCHING_VARIES)
+    assert none.reason == ("g* is g1 in each of 8 conditions, so there is no gain to compare with the unchanged model")
 
 
 @pytest.mark.parametrize("claim", Claim)

@@ -1,0 +1,41 @@
+"""How far the two spike definitions see the same events: where they see the same, agreement between them says nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from critnb.canon import SpikeDef
+from critnb.criticality.activity import Columns
+from critnb.lattice.raster import Counts, Raster
+
+OVERLAP, APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
+
+
+def overlap_columns(raster: Raster) -> Columns:
+    """Return, per condition, how its counts A compare with A' of the other spike definition, all else being equal.
+
+    OVERLAP float64 [C]: sum over sites of min(A, A') over that of max(A, A'), 1 for one and the same raster (an empty one,
+    too) and 0 for two that share no event. APART float64 [C]: sites where A and A' differ. Both NaN where the other
+    definition was not measured.
+    """
+    found = [_compare(raster, cond_id) for cond_id in range(len(raster.conditions))]
+    overlap, apart = np.array(found, dtype=np.float64).reshape(-1, 2).T
+    return {OVERLAP: overlap, APART: apart}
+
+
+def _compare(raster: Raster, cond_id: int) -> tuple[float, float]:
+    condition = raster.conditions[cond_id]
+    others = [replace(condition, spike_def_id=kind) for kind in SpikeDef if kind is not condition.spike_def_id]
+    for other in others:
+        if other in raster.conditions:
+            return _shared(raster.counts[cond_id], raster.counts[raster.conditions.index(other)])
+    return float("nan"), float("nan")
+
+
+def _shared(one: Counts, other: Counts) -> tuple[float, float]:
+    """Return the overlap of two planes of counts [N, L, T], and the number of sites where they differ."""
+    either = int(np.maximum(one, other).sum(dtype=np.int64))
+    both = int(np.minimum(one, other).sum(dtype=np.int64))
+    return both / either if either else 1.0, float(np.count_nonzero(one != other))
