@@ -36,10 +36,15 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "report.figures.known_answers",
             "report.figures.panels",
             "steps.known_answers",
+            "steps.token_shares",
             "steps.validation",
         ),
         outputs=(
-            *results(_OUT.MODEL_CHECKS_PARQUET_BASENAME, _OUT.KNOWN_ANSWERS_PARQUET_BASENAME),
+            *results(
+                _OUT.MODEL_CHECKS_PARQUET_BASENAME,
+                _OUT.TOKEN_SHARES_JSON_BASENAME,
+                _OUT.KNOWN_ANSWERS_PARQUET_BASENAME,
+            ),
             *figures(
                 CANON.FIGURE.K01_CLUSTER_NUMBERS,
                 CANON.FIGURE.K02_CRITICAL_BRANCHING,
@@ -55,8 +60,10 @@ MEASUREMENT: tuple[StageSpec, ...] = (
         uses_model=True,
         data=(DatasetRole.A,),
         reads=(*FORWARD, *CALIBRATION_SLICE, *EVENTS),
-        code=("language", "events", "steps.calibration"),
-        outputs=results(_OUT.CALIBRATION_STATS_NPZ_BASENAME, _OUT.RATE_TARGETS_JSON_BASENAME),
+        code=("language", "events", "steps.calibration", "steps.token_shares"),
+        outputs=results(
+            _OUT.TOKEN_SHARES_JSON_BASENAME, _OUT.CALIBRATION_STATS_NPZ_BASENAME, _OUT.RATE_TARGETS_JSON_BASENAME
+        ),
     ),
     StageSpec(
         Stage.S02,

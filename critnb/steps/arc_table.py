@@ -21,21 +21,61 @@ from critnb.steps import selection
 
 _BASELINE = CANON.CONST.GAIN_BASELINE
 ACCURACY = "accuracy"
+_TEXT = "acc_text"
+_TIES = {ACCURACY: "opt_n_ties", _TEXT: "opt_n_ties_text", "acc_norm": "opt_n_ties_norm"}
 _MARGIN = "mean_logprob_correct_minus_incorrect"
 # the contract's columns; every other statistic is optional and named so
 _REQUIRED = {ACCURACY, f"{ACCURACY}_ci_low", f"{ACCURACY}_ci_high", _MARGIN}
 Statistics = Mapping[str, tuple[float, float, float]]
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """How many questions were asked, how many of them exceed the context, and of those within it how many have labels
+    (choices) of which two are the same tokens or one is none."""
+
+    asked: int
+    skipped: int
+    same_labels: int
+    same_choices: int
+
+    @classmethod
+    def of(cls, scores: pd.DataFrame) -> LeftOut:
+        """Count in the rows of every choice."""
+        first = scores[(scores["gain"] == _BASELINE) & (scores["choice"] == 0)]
+        within = first[~first["skipped"]]
+        return cls(
+            len(first), len(first) - len(within), int(within["same_labels"].sum()), int(within["same_choices"].sum())
+        )
+
+    @property
+    def reason(self) -> str:
+        """Say in words what was left out and why; empty where nothing was."""
+        counted = {
+            "exceed the model's context": self.skipped,
+            "are left out by letter, as tokens do not tell their labels apart": self.same_labels,
+            "are left out by text, as tokens do not tell their choices apart": self.same_choices,
+        }
+        return "; ".join(f"{n} of {self.asked} {why}" for why, n in counted.items() if n)
+
+    def facts(self) -> dict[str, int]:
+        """Return the counts as the record names them."""
+        return {
+            "n_questions": self.asked,
+            "n_skipped": self.skipped,
+            "n_same_labels": self.same_labels,
+            "n_same_choices": self.same_choices,
+        }
+
+
 @dataclass(frozen=True, eq=False)
 class Tabulated:
-    """The table, each gain's measures with intervals, the accuracy of a blind choice, and how many questions there are."""
+    """The table, each gain's measures with intervals, the accuracy of a blind choice by letter, and what was left out."""
 
     table: pd.DataFrame
     statistics: Mapping[float, Statistics]
     chance: float
-    n_questions: int
-    n_skipped: int
+    left_out: LeftOut
 
 
 def tabulate(stage: StageSession, scores: pd.DataFrame, provenance: Provenance) -> Tabulated:
@@ -43,13 +83,26 @@ def tabulate(stage: StageSession, scores: pd.DataFrame, provenance: Provenance) 
     gstar = selection.load(stage.upstream(Stage.S02B))
     answers = answers_of(scores)
     statistics = _statistics(stage, answers)
-    first = scores[(scores["gain"] == _BASELINE) & (scores["choice"] == 0)]
-    n_questions, n_skipped = len(first), int(first["skipped"].sum())
-    chance = answers[_BASELINE].chance()
-    counts = {"n_questions": n_questions - n_skipped, "opt_n_skipped": n_skipped, "opt_chance": chance}
-    table = finished(_rows(stage, gstar, statistics).assign(**counts), T03, provenance)
+    baseline, left_out = answers[_BASELINE], LeftOut.of(scores)
+    n_answered = baseline.n_answered()
+    chance = baseline.chance()
+    counts: dict[str, Any] = {
+        "n_questions": n_answered[ACCURACY],
+        "opt_n_questions_text": n_answered[_TEXT],
+        "opt_n_skipped": left_out.skipped,
+        "opt_n_same_labels": left_out.same_labels,
+        "opt_n_same_choices": left_out.same_choices,
+        "opt_chance": chance,
+        "opt_chance_text": baseline.chance(_TEXT),
+        "opt_reason": left_out.reason,
+    }
+    rows = _rows(stage, gstar, statistics)
+    ties = {gain: each.n_ties() for gain, each in answers.items()}
+    for name, column in _TIES.items():
+        rows[column] = [ties[gain][name] for gain in rows["g"]]
+    table = finished(rows.assign(**counts), T03, provenance)
     write_table(stage.run, CANON.TABLE.T03_ARC, table)
-    return Tabulated(table, statistics, chance, n_questions, n_skipped)
+    return Tabulated(table, statistics, chance, left_out)
 
 
 def retabulate(stage: StageSession, run: Run) -> None:
@@ -59,9 +112,9 @@ def retabulate(stage: StageSession, run: Run) -> None:
 
 
 def answers_of(scores: pd.DataFrame) -> dict[float, Answers]:
-    """Return the answers of every gain to the questions that were asked, in their order."""
+    """Return the answers of every gain to the questions that were scored in some way, in their order."""
     width = int(scores["choice"].max()) + 1
-    asked = scores[~scores["skipped"]]
+    asked = scores[~scores["skipped"] & ~(scores["same_labels"] & scores["same_choices"])]
     return {float(gain): _answers(asked[asked["gain"] == gain], width) for gain in scores["gain"].unique()}
 
 
