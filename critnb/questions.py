@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import Any
 
 from critnb import sources
 from critnb.canon import DatasetRole
-from critnb.errors import DataError, DependencyError
+from critnb.errors import DataError
 from critnb.params import EmbeddedQuestions, FileQuestions, HubQuestions, Loaded
 from critnb.sources import Corpus
 
 _ROLE = DatasetRole.ARC_MCQ
 _FEWEST, _MOST = 3, 5
+_FIELDS = ("id", "question", "choices", "answerKey")
+_LISTS = ("label", "text")
 _Placed = tuple[str, Any]
 
 
@@ -35,23 +37,26 @@ class Question:
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """The questions of role ARC_MCQ, and where they come from."""
+    """The questions of role ARC_MCQ, where they come from, and how many were left out for a null field."""
 
     corpus: Corpus
     questions: tuple[Question, ...]
+    n_null: int = 0
 
 
 def read(loaded: Loaded) -> QuestionSet:
-    """Read and check the questions that the params name, the first ``limit`` of them.
+    """Read and check the questions that the params name, the first ``limit`` of them; those with a null field are counted.
 
     Their identity is the hash of what they hold, whatever the source. Raises DependencyError where they cannot be had
     and DataError naming the file and the line (row) of a question that cannot be used.
     """
     source = loaded.params.data.ARC_MCQ
     revision = sources.hub_revision(source, _ROLE) if isinstance(source, HubQuestions) else None
-    found = tuple(_distinct(islice(_records(source, revision, loaded), source.limit)))
+    tally = sources.Tally()
+    found = tuple(islice(_distinct(_records(source, revision, loaded), tally), source.limit))
     if not found:
-        raise DataError(f"data.{_ROLE}: no questions in {_named(source)}; check the source")
+        without = f" ({tally.null} with a null field)" if tally.null else ""
+        raise DataError(f"data.{_ROLE}: no questions in {_named(source)}{without}; check the source")
     digest = hashlib.sha256()
     for question in found:
         encoded = json.dumps(astuple(question)).encode()
@@ -59,7 +64,7 @@ def read(loaded: Loaded) -> QuestionSet:
     split = source.split if isinstance(source, HubQuestions) else None
     if isinstance(source, EmbeddedQuestions):
         revision = f"python-{platform.python_version()}"
-    return QuestionSet(Corpus(_ROLE, _named(source), revision, split, digest.hexdigest()), found)
+    return QuestionSet(Corpus(_ROLE, _named(source), revision, split, digest.hexdigest()), found, tally.null)
 
 
 def _named(source: EmbeddedQuestions | FileQuestions | HubQuestions) -> str:
@@ -68,49 +73,60 @@ def _named(source: EmbeddedQuestions | FileQuestions | HubQuestions) -> str:
     return f"file:{Path(source.path).name}" if isinstance(source, FileQuestions) else source.source
 
 
-def parse(record: Any, where: str) -> Question:
-    """Return the question of one record ``{id, question, choices: {text, label}, answerKey}``.
+def parse(record: Any, where: str) -> Question | None:
+    """Return the question of one record ``{id, question, choices: {text, label}, answerKey}``, None where a field is null.
 
     Raises DataError beginning with ``where`` unless id, question, labels and choices are text with something in it,
     there are 3 to 5 choices, their labels differ, and answerKey is one of them.
     """
-    fields = record if isinstance(record, dict) else {}
-    given = fields.get("choices")
-    both = given if isinstance(given, dict) else {}
-    labels, choices = (_texts(both.get(name), f"choices.{name}", where) for name in ("label", "text"))
+    given = {name: sources.field_of(record, name, where) for name in _FIELDS}
+    if None in given.values():
+        return None
+    lists = [_listed(given["choices"], name, where) for name in _LISTS]
+    if any(None in each for each in lists):
+        return None
+    labels, choices = (
+        tuple(_text(value, f"choices.{name}[{place}]", where) for place, value in enumerate(values))
+        for name, values in zip(_LISTS, lists, strict=True)
+    )
     if len(labels) != len(choices):
         raise DataError(f"{where}: {len(choices)} choices have {len(labels)} labels; give one label a choice")
     if not _FEWEST <= len(choices) <= _MOST:
         raise DataError(f"{where}: {len(choices)} choices; a question needs {_FEWEST} to {_MOST}")
     if len(set(labels)) < len(labels):
         raise DataError(f"{where}: a label stands twice in {', '.join(labels)}; labels must differ")
-    key = _text(fields.get("answerKey"), "answerKey", where)
+    name, text, key = (_text(given[field], field, where) for field in ("id", "question", "answerKey"))
     if key not in labels:
         raise DataError(f"{where}: answerKey {key!r} is none of the labels {', '.join(labels)}")
-    name, text = (_text(fields.get(field), field, where) for field in ("id", "question"))
     return Question(name, text, labels, choices, labels.index(key))
 
 
-def _texts(values: Any, name: str, where: str) -> tuple[str, ...]:
+def _listed(choices: Any, name: str, where: str) -> list[Any]:
+    """Return one of the two lists, as one that holds nothing but null where it is null itself."""
+    if not isinstance(choices, Mapping):
+        raise DataError(f"{where}: choices hold no lists of text and label; questions have the schema of ARC")
+    values = sources.field_of(choices, name, f"{where}: choices")
+    if values is None:
+        return [None]
     if not isinstance(values, list):
-        raise DataError(f"{where}: no list of text in {name}; questions have the schema of ARC")
-    return tuple(_text(value, f"{name}[{place}]", where) for place, value in enumerate(values))
+        raise DataError(f"{where}: no list of text in choices.{name}; questions have the schema of ARC")
+    return values
 
 
 def _text(value: Any, name: str, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
+    text = sources.as_text(value, name, where)
+    if not text.strip():
         raise DataError(f"{where}: no text in {name}; questions have the schema of ARC")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise DataError(f"{where}: {name} holds half of a surrogate pair; repair the text") from None
-    return value
+    return text
 
 
-def _distinct(placed: Iterator[_Placed]) -> Iterator[Question]:
+def _distinct(placed: Iterator[_Placed], tally: sources.Tally) -> Iterator[Question]:
     seen: dict[str, str] = {}
     for where, record in placed:
         question = parse(record, where)
+        if question is None:
+            tally.null += 1
+            continue
         if question.id in seen:
             raise DataError(
                 f"{where}: the id {question.id!r} stands before, at {seen[question.id].rpartition(': ')[2]}"
@@ -135,38 +151,12 @@ def _records(
 
 
 def _file_records(source: FileQuestions, loaded: Loaded) -> Iterator[_Placed]:
-    paths = sources.matching_files(source.path, loaded)
-    if not paths:
-        raise DependencyError(
-            f"data.{_ROLE}.path: no file matches {loaded.resolve(source.path)}; give the path of a .jsonl or .parquet"
-        )
-    for path in paths:
-        match path.suffix.lower():
+    for path in sources.matching_files(source.path, loaded, f"data.{_ROLE}.path"):
+        where = f"data.{_ROLE}: {path}"
+        match sources.suffix_of(path):
             case ".jsonl":
-                yield from _json_lines(path)
+                yield from sources.json_lines(path, where)
             case ".parquet":
-                yield from _parquet_rows(path)
+                yield from sources.parquet_rows(path, _FIELDS, where)
             case suffix:
-                raise DataError(f"data.{_ROLE}: {path} is a {suffix or 'file without suffix'}; use .jsonl or .parquet")
-
-
-def _json_lines(path: Path) -> Iterator[_Placed]:
-    for number, line in enumerate(sources.read_text(path, _ROLE).split("\n"), start=1):
-        where = f"data.{_ROLE}: {path} line {number}"
-        if line.strip():
-            try:
-                record = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise DataError(f"{where}: not JSON: {sources.first_line(error)}") from None
-            yield where, record
-
-
-def _parquet_rows(path: Path) -> Iterator[_Placed]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(path).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"data.{_ROLE}: {path} cannot be read as Parquet: {sources.first_line(error)}") from None
-    yield from ((f"data.{_ROLE}: {path} row {number}", row) for number, row in enumerate(rows, start=1))
+                raise DataError(f"{where} is a {suffix or 'file without suffix'}; use .jsonl or .parquet")

@@ -29,10 +29,12 @@ from critnb.stages import StageSpec, spec_of
 
 if TYPE_CHECKING:
     from critnb.byhand import Hand
+    from critnb.language.coverage import TextReader
     from critnb.language.forward import ForwardPasses
     from critnb.language.model import LanguageModel
     from critnb.language.windows import Slice
     from critnb.questions import Question
+    from critnb.sources import Tally
 
 _RESULTS = CANON.RUN_SUBDIR.RESULTS
 Arrays = Mapping[str, NDArray[Any]]
@@ -71,6 +73,9 @@ class StageSession:
         self._loaded = Loaded(validate(config, origin=CANON.OUTPUT.CONFIG_RESOLVED_YAML), "config", local.base_dir)
         self._gates: dict[str, Gate] = {}
         self._passes: list[ForwardPasses] = []
+        self._tokenised: dict[DatasetRole, NDArray[np.int64]] = {}
+        self._readers: dict[DatasetRole, TextReader] = {}
+        self._tallies: dict[DatasetRole, Tally] = {}
 
     @property
     def run(self) -> PartialRun:
@@ -162,6 +167,7 @@ class StageSession:
             "n_windows": len(chosen.tokens),
             "seq_len": settings.seq_len,
             "slice_sha256": chosen.sha256,
+            **self._tallies[dataset].facts(),
         }
         self.run.update(datasets=datasets)
         self.run.log("dataset_loaded", slice=role, **datasets[role])
@@ -177,26 +183,30 @@ class StageSession:
         facts = {
             **self.local.data[role],
             **{"n_windows": None, "seq_len": None, "slice_sha256": found.corpus.content_sha256},
-            "n_questions": len(found.questions),
+            **{"n_questions": len(found.questions), "n_null": found.n_null},
         }
         self.run.update(datasets={**self.run.record.datasets, role: facts})
         self.run.log("dataset_loaded", slice=role, **facts)
         return found.questions
 
+    def text_counts(self, dataset: DatasetRole) -> dict[str, Any]:
+        """Return what the tokenizer made of a corpus that ``slice`` has read: characters, tokens, and what was lost."""
+        return self._readers[dataset].facts()
+
     def _corpus_windows(self, dataset: DatasetRole) -> NDArray[np.int64]:
         from critnb import sources
+        from critnb.language.coverage import TextReader
         from critnb.language.windows import corpus_windows
 
         if dataset not in self._tokenised:
             self._check_identity("data", {dataset: sources.corpus(self._loaded, dataset).identity()})
-            documents = sources.documents(self._loaded, dataset)
+            tokenizer, tally = self.model.tokenizer, sources.Tally()
+            reader = TextReader(tokenizer)
+            documents = sources.documents(self._loaded, dataset, tally)
             seq_len = self._loaded.params.windows.seq_len
-            self._tokenised[dataset] = corpus_windows(documents, self.model.tokenizer, seq_len)
+            self._tokenised[dataset] = corpus_windows(documents, tokenizer, seq_len, reader)
+            self._readers[dataset], self._tallies[dataset] = reader, tally
         return self._tokenised[dataset]
-
-    @cached_property
-    def _tokenised(self) -> dict[DatasetRole, NDArray[np.int64]]:
-        return {}
 
     def _check_identity(self, section: str, found: Mapping[str, Any]) -> None:
         """Raise IntegrityError if a model or corpus is no longer what the run's id was made from."""

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pa_parquet
 
 from critnb import questions
 from critnb.canon import PACK_ROOT, Exit
@@ -90,8 +92,10 @@ def test_several_files_are_one_set(tmp_path):
 
 CHOICES = record()["choices"]
 BAD = {
-    "no object": ([1], "no list of text in choices.label"),
-    "no choices": (record(choices=None), "no list of text in choices.label"),
+    "no object": ([1], "a list, no record of fields"),
+    "no choices": ({"id": "q"}, "no field 'question'; there is 'id'"),
+    "choices without labels": (record(choices={"text": ["a", "b", "c"]}), "choices: no field 'label'; there is 'text'"),
+    "choices are one text": (record(choices="abc"), "choices hold no lists of text and label"),
     "choices are no lists": (record(choices={"text": "ab", "label": "AB"}), "no list of text in choices.label"),
     "two choices": (record(labels="AB"), "2 choices; a question needs 3 to 5"),
     "six choices": (record(labels="ABCDEF"), "6 choices; a question needs 3 to 5"),
@@ -99,7 +103,7 @@ BAD = {
     "a label twice": (record(labels="ABBC"), "a label stands twice in A, B, B, C"),
     "a label that is a number": (record(choices={**CHOICES, "label": [1, 2, 3, 4]}), "no text in choices.label[0]"),
     "an answer that is no choice": (record(answerKey="E"), "answerKey 'E' is none of the labels A, B, C, D"),
-    "no answer": (record(answerKey=None), "no text in answerKey"),
+    "no answer": (record(answerKey=""), "no text in answerKey"),
     "a blank question": (record(question=" \n"), "no text in question"),
     "an empty choice": (record(choices={**CHOICES, "text": ["a", "b", "", "d"]}), "no text in choices.text[2]"),
     "no id": (record(name=""), "no text in id"),
@@ -117,6 +121,42 @@ def test_a_question_that_cannot_be_used_is_refused_with_file_and_line(tmp_path, 
     assert text.startswith(f"data.ARC_MCQ: {path} line 3: {message}"), text
     assert "\n" not in text
     assert caught.value.exit_code is Exit.BAD_INPUT
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"answerKey": None},
+        {"question": None},
+        {"choices": None},
+        {"choices": {**CHOICES, "text": None}},
+        {"choices": {**CHOICES, "text": ["a", None, "c", "d"]}},
+    ],
+)
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_question_with_a_null_field_is_left_out_and_counted(tmp_path, change, suffix):
+    rows = [record("q1"), record("q2", **change), record("q3")]
+    path = write_jsonl(tmp_path / "q.jsonl", rows)
+    if suffix == "parquet":
+        path = tmp_path / "q.parquet"
+        pa_parquet.write_table(pa.Table.from_pylist(rows), path)
+    found = from_file(path)
+    assert ([each.id for each in found.questions], found.n_null) == (["q1", "q3"], 1)
+    plain = write_jsonl(tmp_path / "plain.jsonl", [record("q1"), record("q3")])
+    assert found.corpus.content_sha256 == from_file(plain).corpus.content_sha256
+    assert [each.id for each in from_file(path, limit=2).questions] == ["q1", "q3"]
+
+
+def test_questions_that_all_lack_an_answer_are_refused_with_the_reason(tmp_path):
+    path = write_jsonl(tmp_path / "q.jsonl", [record("q1", answerKey=None), record("q2", answerKey=None)])
+    with pytest.raises(DataError, match=r"no questions in file:q\.jsonl \(2 with a null field\)"):
+        from_file(path)
+
+
+def test_marks_of_the_encoding_are_no_part_of_a_question(lines, tmp_path):
+    marked = tmp_path / "marked.jsonl"
+    marked.write_bytes(b"\xef\xbb\xbf" + lines.read_bytes().replace(b"\n", b"\r\n"))
+    assert from_file(marked).questions == from_file(lines).questions
 
 
 def test_the_first_place_of_an_id_is_named(tmp_path):
@@ -149,7 +189,7 @@ def test_a_file_that_holds_no_questions(tmp_path, name, data, error, message):
 
 def test_a_parquet_of_other_columns_names_its_row(tmp_path):
     pd.DataFrame({"id": ["q1"], "question": ["?"]}).to_parquet(tmp_path / "q.parquet")
-    with pytest.raises(DataError, match=r"q\.parquet row 1: no list of text in choices\.label"):
+    with pytest.raises(DataError, match=r"q\.parquet: no field 'choices'; there is 'id', 'question'$"):
         from_file(tmp_path / "q.parquet")
 
 

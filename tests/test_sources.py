@@ -107,13 +107,13 @@ BAD_CORPORA = [
     ("blank.txt", b" \n\n ", DataError, "holds no text"),
     ("empty.jsonl", b"", DataError, "holds no text"),
     ("latin.txt", "caf\xe9".encode("latin-1"), DataError, "not UTF-8 (byte 3)"),
-    ("utf16.jsonl", '{"text": "a"}'.encode("utf-16"), DataError, "not UTF-8 (byte 0)"),
+    ("utf16.jsonl", '{"text": "a"}'.encode("utf-16"), DataError, "is UTF-16, not UTF-8 (byte 0)"),
     ("broken.jsonl", b'{"text": "a"}\n{"text": \n', DataError, "line 2: not JSON"),
-    ("list.jsonl", b'["a"]\n', DataError, "line 1: no text in field 'text'"),
-    ("other.jsonl", b'{"body": "a"}\n', DataError, "line 1: no text in field 'text'"),
-    ("number.jsonl", b'{"text": 3}\n', DataError, "line 1: no text in field 'text'"),
+    ("list.jsonl", b'["a"]\n', DataError, "line 1: a list, no record of fields"),
+    ("other.jsonl", b'{"body": "a"}\n', DataError, "line 1: no field 'text'; there is 'body'"),
+    ("number.jsonl", b'{"text": 3}\n', DataError, "line 1: no text in field 'text' but a number"),
     ("surrogate.jsonl", b'{"text": "a\\ud800"}\n', DataError, "half of a surrogate pair at character 1"),
-    ("not.parquet", b"PAR1 nonsense", DataError, "column 'text' cannot be read"),
+    ("not.parquet", b"PAR1 nonsense", DataError, "cannot be read as Parquet"),
     ("image.png", b"x", DataError, "is a .png; use .txt, .jsonl or .parquet"),
     ("noend", b"x", DataError, "is a file without suffix"),
 ]
@@ -139,7 +139,7 @@ def test_a_parquet_column_that_is_missing_or_no_text(tmp_path, frame):
 
 
 def test_a_folder_is_no_corpus(tmp_path):
-    with pytest.raises(DependencyError, match="no file matches"):
+    with pytest.raises(DependencyError, match=r"is a folder, not a file; name files in it, such as .*/\*\.txt$"):
         content(tmp_path.parent, tmp_path.name)
 
 

@@ -34,10 +34,14 @@ _MOST_LOGITS = 2**27
 
 @dataclass(frozen=True)
 class Continuations:
-    """What may follow a prompt: whole token sequences, of which the tokens from ``start`` on are scored."""
+    """What may follow a prompt: whole token sequences, of which the tokens from ``start`` on are scored.
+
+    ``told_apart``: no two are the same tokens, and none is the prompt's own, so that scores compare choices.
+    """
 
     sequences: tuple[Tokens, ...]
     start: int
+    told_apart: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,11 @@ class EncodedQuestion:
         return next(i for i, row in enumerate(self.rows) if row[: len(sequence) - 1] == sequence[:-1])
 
 
+def prompts(questions: Sequence[Question]) -> list[str]:
+    """Return the ARC_MCQ_V1 prompt of each question, which holds its labels and choices as well."""
+    return [arc_mcq_v1(question.text, question.labels, question.choices) for question in questions]
+
+
 def encode(questions: Sequence[Question], tokenizer: Any) -> list[EncodedQuestion]:
     """Return the questions as tokens: ARC_MCQ_V1 prompts, continued by a space and a label, or a space and a choice.
 
@@ -86,19 +95,24 @@ def encode(questions: Sequence[Question], tokenizer: Any) -> list[EncodedQuestio
     differs from the prompt's own tokens, so that a token across the seam is scored and not cut.
     """
     texts: list[str] = []
-    for question in questions:
-        prompt = arc_mcq_v1(question.text, question.labels, question.choices)
-        texts += [prompt, *(f"{prompt} {end}" for end in (*question.labels, *question.choices))]
+    for question, prompt in zip(questions, prompts(questions), strict=True):
+        texts += [prompt, f"{prompt} ", *(f"{prompt} {end}" for end in (*question.labels, *question.choices))]
     opening = opening_tokens(tokenizer)
     ids = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
     whole = iter([(*opening, *each) for each in ids])
-    return [_encoded(next(whole), [next(whole) for _ in range(2 * len(q.labels))]) for q in questions]
+    return [_encoded([next(whole), next(whole)], [next(whole) for _ in range(2 * len(q.labels))]) for q in questions]
 
 
-def _encoded(prompt: Tokens, sequences: list[Tokens]) -> EncodedQuestion:
+def _encoded(bare: list[Tokens], sequences: list[Tokens]) -> EncodedQuestion:
+    """Return a question from the tokens of its prompt, without and with a space, and from those of its continuations."""
     half = len(sequences) // 2
-    letters, texts = tuple(sequences[:half]), tuple(sequences[half:])
-    return EncodedQuestion(*(Continuations(each, _start([prompt, *each])) for each in (letters, texts)))
+    kinds = (tuple(sequences[:half]), tuple(sequences[half:]))
+    return EncodedQuestion(
+        *(
+            Continuations(each, _start([bare[0], *each]), told_apart=len({*bare, *each}) == len({*bare}) + len(each))
+            for each in kinds
+        )
+    )
 
 
 def _start(sequences: Sequence[Tokens]) -> int:

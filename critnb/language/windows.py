@@ -7,6 +7,7 @@ else: not on the run, the model's weights or its path. So BASE and INSTRUCT see 
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from critnb.canon import DatasetRole, SliceRole
 from critnb.errors import DataError, ParamsError
+from critnb.language.coverage import TextReader
 from critnb.params import Windows
 
 _DATASET_OF = {SliceRole.A_cal: DatasetRole.A, SliceRole.A_raster: DatasetRole.A, SliceRole.B_eval: DatasetRole.B}
@@ -33,23 +35,30 @@ class Slice:
     def sha256(self) -> str:
         """Hash over the window ids and token ids."""
         digest = hashlib.sha256()
-        for array in (self.window_id.astype("<i4"), self.tokens.astype("<i8")):
-            digest.update(repr(array.shape).encode() + array.tobytes())
+        for each in (self.window_id.astype("<i4"), self.tokens.astype("<i8")):
+            digest.update(repr(each.shape).encode() + each.tobytes())
         return digest.hexdigest()
 
 
-def corpus_windows(documents: Iterable[str], tokenizer: Any, seq_len: int) -> NDArray[np.int64]:
+def corpus_windows(
+    documents: Iterable[str], tokenizer: Any, seq_len: int, reader: TextReader | None = None
+) -> NDArray[np.int64]:
     """Return the corpus as non-overlapping windows [W, T] of token ids; a rest shorter than T is left out.
 
-    Every document begins with ``opening_tokens``.
+    Every document begins with ``opening_tokens``. A ``reader`` of the same tokenizer counts what is lost of the text.
     """
     opening = opening_tokens(tokenizer)
-    stream: list[int] = []
+    # eight bytes a token, where a list of Python's numbers takes up to 36
+    stream = array("q")
     for document in documents:
-        stream += opening
-        stream += tokenizer(document, add_special_tokens=False, verbose=False)["input_ids"]
+        stream.extend(opening)
+        stream.extend(
+            reader.ids(document)
+            if reader
+            else tokenizer(document, add_special_tokens=False, verbose=False)["input_ids"]
+        )
     whole = len(stream) // seq_len * seq_len
-    return np.array(stream[:whole], dtype=np.int64).reshape(-1, seq_len)
+    return np.frombuffer(stream, dtype=np.int64, count=whole).reshape(-1, seq_len)
 
 
 def opening_tokens(tokenizer: Any) -> list[int]:

@@ -5,20 +5,27 @@ the same inputs give the same run on every machine.
 """
 
 from critnb.sources.corpora import Corpus, corpus, documents
-from critnb.sources.files import matching_files, read_text
-from critnb.sources.hub import first_line, hub_revision, hub_rows
+from critnb.sources.files import json_lines, suffix_of
+from critnb.sources.hub import hub_revision, hub_rows
+from critnb.sources.matching import matching_files
 from critnb.sources.models import ModelFiles, locate_model, model_files
+from critnb.sources.records import Tally, as_text, field_of
+from critnb.sources.tables import parquet_rows
 
 __all__ = [
     "Corpus",
     "ModelFiles",
+    "Tally",
+    "as_text",
     "corpus",
     "documents",
-    "first_line",
+    "field_of",
     "hub_revision",
     "hub_rows",
+    "json_lines",
     "locate_model",
     "matching_files",
     "model_files",
-    "read_text",
+    "parquet_rows",
+    "suffix_of",
 ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-import json
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,92 +10,89 @@ from typing import Any
 from critnb.canon import DatasetRole
 from critnb.errors import DataError, DependencyError
 from critnb.params import FileData, Loaded
-from critnb.sources.hub import first_line
+from critnb.sources.matching import matching_files
+from critnb.sources.records import BYTE_ORDER_MARK, field_of, parse_json
+from critnb.sources.tables import parquet_rows
+
+Placed = tuple[str, Any]
+# the longer ones first: UTF-32 begins with the mark of UTF-16
+_OTHER_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_PROBED_BYTES = 4096
 
 
-def file_documents(source: FileData, loaded: Loaded, role: DatasetRole) -> Iterator[str]:
-    """Yield the documents of the files that a source names, in order; raises DependencyError or DataError with the place."""
-    pattern = str(loaded.resolve(source.path))
-    paths = matching_files(source.path, loaded)
-    if not paths:
-        raise DependencyError(
-            f"data.{role}.path: no file matches {pattern}; give the path of a .txt, .jsonl or .parquet"
-        )
-    empty = True
-    for path in paths:
-        for document in _read_documents(path, source, role):
-            empty = empty and not document.strip()
-            yield document
-    if empty:
-        raise DataError(f"data.{role}: {pattern} holds no text; check the path and the field {source.field!r}")
+def file_values(source: FileData, loaded: Loaded, role: DatasetRole) -> Iterator[Placed]:
+    """Yield the place and the value of every document of the files that a source names, in order, values unchecked.
+
+    Raises DependencyError where a file cannot be had, DataError where it cannot be read as what its name says.
+    """
+    for path in matching_files(source.path, loaded, f"data.{role}.path"):
+        where = f"data.{role}: {path}"
+        match suffix_of(path):
+            case ".txt" | ".md":
+                pieces = _pieces(read_text(path, where), source.separator)
+                yield from ((f"{where} document {number}", piece) for number, piece in enumerate(pieces, start=1))
+            case ".jsonl":
+                for place, record in json_lines(path, where):
+                    yield place, field_of(record, source.field, place)
+            case ".parquet":
+                for place, record in parquet_rows(path, [source.field], where):
+                    yield place, record[source.field]
+            case suffix:
+                raise DataError(f"{where} is a {suffix or 'file without suffix'}; use .txt, .jsonl or .parquet")
 
 
-def matching_files(path: str, loaded: Loaded) -> list[Path]:
-    """Return the files that a path of the params names, a glob or not, in order."""
-    literal = loaded.resolve(path)
-    if literal.is_file():
-        return [literal]
-    # Path.glob takes no absolute pattern; a root of its own keeps the brackets of a folder's name from being one
-    pattern = str(Path(path).expanduser())
-    found = glob.glob(pattern, root_dir=loaded.base_dir, recursive=True)  # noqa: PTH207
-    return [path for path in (loaded.base_dir / name for name in sorted(found)) if path.is_file()]
+def suffix_of(path: Path) -> str:
+    """Return the suffix that says how a file is read, that of its target where a link has none."""
+    return (path.suffix or path.resolve().suffix).lower()
 
 
-def _read_documents(path: Path, source: FileData, role: DatasetRole) -> Iterator[str]:
-    match path.suffix.lower():
-        case ".txt" | ".md":
-            text = read_text(path, role)
-            pieces = text.split(source.separator) if source.separator else [text]
-            yield from (piece for piece in (piece.strip("\n") for piece in pieces) if piece)
-        case ".jsonl":
-            for number, line in enumerate(read_text(path, role).split("\n"), start=1):
-                if line.strip() and (text := _json_field(line, source.field, f"data.{role}: {path} line {number}")):
-                    yield text
-        case ".parquet":
-            yield from _parquet_field(path, source.field, role)
-        case suffix:
-            raise DataError(f"data.{role}: {path} is a {suffix or 'file without suffix'}; use .txt, .jsonl or .parquet")
+def _pieces(text: str, separator: str | None) -> Iterator[str]:
+    # text is read with \n for every end of a line, so a separator must be, too
+    ends = separator.replace("\r\n", "\n").replace("\r", "\n") if separator else None
+    for piece in text.split(ends) if ends else [text]:
+        yield piece.strip("\n")
 
 
-def read_text(path: Path, role: DatasetRole) -> str:
-    """Return the text of a UTF-8 file; raises DataError, or DependencyError where it cannot be read."""
+def json_lines(path: Path, where: str) -> Iterator[Placed]:
+    """Yield the place and the content of every line of a file of JSON lines; blank lines are none. Raises as ``read_text``."""
+    for number, line in enumerate(read_text(path, where).split("\n"), start=1):
+        place = f"{where} line {number}"
+        if line.strip(f"{BYTE_ORDER_MARK} \t"):
+            yield place, parse_json(line, place)
+
+
+def read_text(path: Path, where: str) -> str:
+    """Return the text of a UTF-8 file, a mark of its encoding left out and all ends of lines as one newline.
+
+    ``where`` names the file. Raises DataError for another encoding, DependencyError where the file cannot be read.
+    """
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"data.{role}: {path} is not UTF-8 (byte {error.start}); convert it to UTF-8") from None
+        data = path.read_bytes()
     except OSError as error:
-        raise DependencyError(f"data.{role}: {path} cannot be read: {error.strerror}") from None
-
-
-def _json_field(line: str, field: str, where: str) -> str:
+        raise DependencyError(f"{where} cannot be read: {error.strerror}") from None
+    encoding = _other_encoding(data)
+    if encoding:
+        raise DataError(f"{where} is {encoding}, not UTF-8 (byte 0); convert it to UTF-8")
     try:
-        record: Any = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not JSON: {error.msg}") from None
-    return _text(record.get(field) if isinstance(record, dict) else None, field, where)
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where} is not UTF-8 (byte {error.start}); convert it to UTF-8") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _text(value: Any, field: str, where: str) -> str:
-    if not isinstance(value, str):
-        raise DataError(f"{where}: no text in field {field!r}; set the data source's field")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        # JSON can spell halves of surrogate pairs, which are no characters
-        raise DataError(
-            f"{where}: field {field!r} holds half of a surrogate pair at character {error.start}; repair the text"
-        ) from None
-    return value
-
-
-def _parquet_field(path: Path, field: str, role: DatasetRole) -> Iterator[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        column = pq.read_table(path, columns=[field]).column(field)
-    except (pa.ArrowInvalid, KeyError, OSError) as error:
-        raise DataError(f"data.{role}: {path}: column {field!r} cannot be read: {first_line(error)}") from None
-    for row, value in enumerate(column.to_pylist(), start=1):
-        if value is not None and (text := _text(value, field, f"data.{role}: {path} row {row}")):
-            yield text
+def _other_encoding(data: bytes) -> str:
+    """Return the name of an encoding that every second byte or a mark tells of, empty where nothing does."""
+    for mark, name in _OTHER_ENCODINGS.items():
+        if data.startswith(mark):
+            return name
+    head = data[:_PROBED_BYTES]
+    # Latin text in UTF-16 without a mark is UTF-8, too: every second character is NUL
+    for start, order in ((1, "little"), (0, "big")):
+        if len(head) > 1 and 2 * head[start::2].count(0) > len(head[start::2]) and not head[1 - start :: 2].count(0):
+            return f"UTF-16 without a byte order mark, {order}-endian"
+    return ""

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from critnb.canon import DatasetRole
-from critnb.errors import DependencyError
+from critnb.errors import CritnbError, DependencyError
 from critnb.params import HubData, HubQuestions
 
 
 def hub_rows(source: HubData | HubQuestions, role: DatasetRole, *, revision: str | None = None) -> Iterator[Any]:
     """Yield the rows of a hub data set at ``revision``, or at the source's; raises DependencyError where it cannot be had."""
-    import datasets
 
-    streaming = isinstance(source, HubData) and source.streaming
-    wanted = revision or source.revision
-    try:
-        yield from datasets.load_dataset(
+    def opened() -> Iterator[Any]:
+        import datasets
+
+        streaming = isinstance(source, HubData) and source.streaming
+        wanted = revision or source.revision
+        found = datasets.load_dataset(
             source.id, source.config, split=source.split, revision=wanted, streaming=streaming
         )
+        return iter(found)
+
+    # only what the library does is held to be a data set that cannot be had, never what is done with a row
+    rows = _had(opened, source, role)
+    end = object()
+    while (row := _had(lambda: next(rows, end), source, role)) is not end:
+        yield row
+
+
+def _had(ask: Callable[[], Any], source: HubData | HubQuestions, role: DatasetRole) -> Any:
+    try:
+        return ask()
+    except (CritnbError, MemoryError):
+        raise
     except Exception as error:
-        # load_dataset raises errors of several libraries, from DNS to pyarrow; each means the data set cannot be had
+        # datasets raises errors of several libraries, from DNS to pyarrow; each means the data set cannot be had
         raise DependencyError(_hub_data_message(source, role, error)) from None
 
 
@@ -31,11 +46,7 @@ def hub_revision(source: HubData | HubQuestions, role: DatasetRole) -> str:
         return source.revision
     from huggingface_hub import HfApi
 
-    try:
-        revision = HfApi().dataset_info(source.id).sha
-    except Exception as error:
-        raise DependencyError(_hub_data_message(source, role, error)) from None
-    return str(revision)
+    return str(_had(lambda: HfApi().dataset_info(source.id).sha, source, role))
 
 
 def _hub_data_message(source: HubData | HubQuestions, role: DatasetRole, error: Exception) -> str:

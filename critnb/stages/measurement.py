@@ -36,11 +36,16 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "report.figures.known_answers",
             "report.figures.panels",
             "steps.known_answers",
+            "steps.token_shares",
             "steps.validation",
             "steps.validation_table",
         ),
         outputs=(
-            *results(_OUT.MODEL_CHECKS_PARQUET_BASENAME, _OUT.KNOWN_ANSWERS_PARQUET_BASENAME),
+            *results(
+                _OUT.MODEL_CHECKS_PARQUET_BASENAME,
+                _OUT.TOKEN_SHARES_JSON_BASENAME,
+                _OUT.KNOWN_ANSWERS_PARQUET_BASENAME,
+            ),
             *figures(
                 CANON.FIGURE.K01_CLUSTER_NUMBERS,
                 CANON.FIGURE.K02_CRITICAL_BRANCHING,
@@ -56,8 +61,10 @@ MEASUREMENT: tuple[StageSpec, ...] = (
         uses_model=True,
         data=(DatasetRole.A,),
         reads=(*FORWARD, *CALIBRATION_SLICE, *EVENTS),
-        code=("language", "events", "steps.calibration", "steps.calibration_table"),
-        outputs=results(_OUT.CALIBRATION_STATS_NPZ_BASENAME, _OUT.RATE_TARGETS_JSON_BASENAME),
+        code=("language", "events", "steps.calibration", "steps.calibration_table", "steps.token_shares"),
+        outputs=results(
+            _OUT.TOKEN_SHARES_JSON_BASENAME, _OUT.CALIBRATION_STATS_NPZ_BASENAME, _OUT.RATE_TARGETS_JSON_BASENAME
+        ),
     ),
     StageSpec(
         Stage.S02,
@@ -78,6 +85,7 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "steps.conditions",
             "steps.calibration",
             "steps.calibration_table",
+            "steps.token_shares",
         ),
         outputs=results(
             _OUT.METRICS_PARQUET_BASENAME, _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.RASTER_NPZ_BASENAME
@@ -126,6 +134,7 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "steps.gain_grid_table",
             "steps.calibration",
             "steps.calibration_table",
+            "steps.token_shares",
             "steps.selection",
             "criticality.bootstrap",
             "criticality.gstar",
@@ -157,6 +166,7 @@ MEASUREMENT: tuple[StageSpec, ...] = (
             "steps.gain_grid_table",
             "steps.calibration",
             "steps.calibration_table",
+            "steps.token_shares",
         ),
         outputs=results(_OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.NULL_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME),
     ),

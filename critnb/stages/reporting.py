@@ -113,6 +113,7 @@ REPORTING: tuple[StageSpec, ...] = (
             "steps.generalization",
             "steps.generalization_table",
             "steps.generalization_views",
+            "steps.token_shares",
             "steps.null_replicates",
             "steps.conditions",
             "steps.calibration",
@@ -121,6 +122,7 @@ REPORTING: tuple[StageSpec, ...] = (
         ),
         outputs=(
             *results(
+                _OUT.TOKEN_SHARES_JSON_BASENAME,
                 _OUT.RASTER_NPZ_BASENAME,
                 _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME,
                 _OUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME,
@@ -166,9 +168,10 @@ REPORTING: tuple[StageSpec, ...] = (
             "steps.arc",
             "steps.arc_table",
             "steps.arc_views",
+            "steps.token_shares",
         ),
         outputs=(
-            *results(_OUT.ARC_SCORES_PARQUET_BASENAME),
+            *results(_OUT.TOKEN_SHARES_JSON_BASENAME, _OUT.ARC_SCORES_PARQUET_BASENAME),
             *tables(_TABLE.T03_ARC),
             *figures(_FIGURE.F07_ARC_MCQ),
         ),

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, Stage
+from critnb.canon import CANON, DatasetRole, Stage
 from critnb.criticality.answers import Answers
-from critnb.language.choices import ChoiceScorer, EncodedQuestion, Reuse, encode, prompt_reuse
+from critnb.language.choices import ChoiceScorer, EncodedQuestion, Reuse, encode, prompt_reuse, prompts
 from critnb.questions import Question
 from critnb.report.figures.f07_arc import arc_mcq
 from critnb.report.provenance import Provenance
 from critnb.report.style import Rendered, save_figure
 from critnb.session import Arrays, StageSession
-from critnb.steps import selection
-from critnb.steps.arc_table import ACCURACY, Statistics, tabulate
+from critnb.steps import selection, token_shares
+from critnb.steps.arc_table import ACCURACY, Tabulated, tabulate
 
 _BASELINE = CANON.CONST.GAIN_BASELINE
 _CHOSEN_BY = {ACCURACY: "letter", "acc_text": "text", "acc_norm": "text_per_byte"}
@@ -27,12 +27,9 @@ _CHOSEN_BY = {ACCURACY: "letter", "acc_text": "text", "acc_norm": "text_per_byte
 class Evaluation:
     """What the notebook shows: the table, the scores of every choice, and what was left out."""
 
-    table: pd.DataFrame
+    tabulated: Tabulated
+    shares: token_shares.Shares
     scores: pd.DataFrame
-    statistics: Mapping[float, Statistics]
-    chance: float
-    n_questions: int
-    n_skipped: int
     context_length: int | None
     reuse: Reuse
     provenance: Provenance
@@ -40,11 +37,18 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Asked:
-    """The questions, as text and as tokens, and the places of those that fit the model's context."""
+    """The questions, as text and as tokens, and the places of those that are scored: they fit the context, and some way of
+    answering tells their choices apart."""
 
     questions: Sequence[Question]
+    shares: token_shares.Shares
     encoded: Sequence[EncodedQuestion]
-    answered: Sequence[int]
+    fits: Sequence[bool]
+
+    @property
+    def answered(self) -> list[int]:
+        kinds = [each.letters.told_apart or each.texts.told_apart for each in self.encoded]
+        return [place for place, (fits, any_way) in enumerate(zip(self.fits, kinds, strict=True)) if fits and any_way]
 
     @property
     def to_score(self) -> list[EncodedQuestion]:
@@ -52,7 +56,7 @@ class _Asked:
 
 
 def evaluate(stage: StageSession) -> Evaluation:
-    """Score every question that fits the context at g1 and at each distinct g*; writes scores and table T03."""
+    """Score every question that can be answered at g1 and at each distinct g*; writes scores and table T03."""
     gstar = selection.load(stage.upstream(Stage.S02B))
     asked = _ask(stage)
     with stage.step("try the cache"):
@@ -63,19 +67,16 @@ def evaluate(stage: StageSession) -> Evaluation:
     scores = pd.concat([_rows(asked, gain, each) for gain, each in answers.items()], ignore_index=True)
     stage.save_parquet(CANON.OUTPUT.ARC_SCORES_PARQUET_BASENAME, scores)
     provenance = Provenance.of(stage.run, stage.run.record.model)
-    tabulated = tabulate(stage, scores, provenance)
+    table = tabulate(stage, scores, provenance)
     stage.summary(prompt_reuse={"used": reuse.allowed, "reason": reuse.reason})
-    return Evaluation(
-        tabulated.table, scores, tabulated.statistics, tabulated.chance, tabulated.n_questions, tabulated.n_skipped,
-        stage.model.context_length, reuse, provenance,
-    )  # fmt: skip
+    return Evaluation(table, asked.shares, scores, stage.model.context_length, reuse, provenance)
 
 
 def _ask(stage: StageSession) -> _Asked:
     questions, context = stage.questions(), stage.model.context_length
+    shares = token_shares.of_texts(stage, DatasetRole.ARC_MCQ, prompts(questions))
     encoded = encode(questions, stage.model.tokenizer)
-    fits = [place for place, each in enumerate(encoded) if context is None or each.n_tokens <= context]
-    return _Asked(questions, encoded, fits)
+    return _Asked(questions, shares, encoded, [context is None or each.n_tokens <= context for each in encoded])
 
 
 def _score(stage: StageSession, gain: float, asked: _Asked, reuse: Reuse) -> Arrays:
@@ -97,15 +98,21 @@ def _answers(asked: _Asked, arrays: Arrays) -> Answers:
     for place, question in enumerate(questions):
         n_bytes[place, : len(question.choices)] = [len(choice.encode()) for choice in question.choices]
     answer = np.array([question.answer for question in questions], dtype=np.int64)
-    return Answers(arrays["letter"], arrays["text"], n_bytes, answer)
+    # scores of choices that are the same tokens say nothing about which one is meant
+    by_letter = np.array([each.letters.told_apart for each in asked.to_score], dtype=bool)
+    by_text = np.array([each.texts.told_apart for each in asked.to_score], dtype=bool)
+    letter, text = (
+        np.where(apart[:, None], arrays[name], np.nan) for name, apart in (("letter", by_letter), ("text", by_text))
+    )
+    return Answers(letter, text, n_bytes, answer)
 
 
 def _rows(asked: _Asked, gain: float, answers: Answers) -> pd.DataFrame:
     """Return one row a choice: its scores and whether it was chosen; NaN and false for a question that was left out."""
-    chosen = answers.chosen()
+    taken = answers.taken()
     row_of = {place: row for row, place in enumerate(asked.answered)}
     rows = []
-    for number, question in enumerate(asked.questions):
+    for number, (question, encoded) in enumerate(zip(asked.questions, asked.encoded, strict=True)):
         row = row_of.get(number)
         for place, (label, choice) in enumerate(zip(question.labels, question.choices, strict=True)):
             rows.append(
@@ -119,11 +126,13 @@ def _rows(asked: _Asked, gain: float, answers: Answers) -> pd.DataFrame:
                     "n_bytes": len(choice.encode()),
                     "is_answer": place == question.answer,
                     **{
-                        f"chosen_by_{word}": row is not None and bool(chosen[name][row] == place)
+                        f"chosen_by_{word}": row is not None and bool(taken[name][row, place])
                         for name, word in _CHOSEN_BY.items()
                     },
-                    "skipped": row is None,
-                    "n_tokens": asked.encoded[number].n_tokens,
+                    "skipped": not asked.fits[number],
+                    "same_labels": not encoded.letters.told_apart,
+                    "same_choices": not encoded.texts.told_apart,
+                    "n_tokens": encoded.n_tokens,
                 }
             )
     return pd.DataFrame(rows)
@@ -131,4 +140,4 @@ def _rows(asked: _Asked, gain: float, answers: Answers) -> pd.DataFrame:
 
 def figure(stage: StageSession, found: Evaluation) -> Rendered:
     """Draw and write F07."""
-    return save_figure(stage.run, CANON.FIGURE.F07_ARC_MCQ, arc_mcq(found.table), found.provenance)
+    return save_figure(stage.run, CANON.FIGURE.F07_ARC_MCQ, arc_mcq(found.tabulated.table), found.provenance)

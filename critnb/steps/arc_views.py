@@ -32,9 +32,9 @@ def difference_table(found: Evaluation) -> pd.DataFrame:
 
 def _shown(found: Evaluation, words: Mapping[str, str]) -> pd.DataFrame:
     rows = []
-    for gain, each in found.statistics.items():
+    for gain, each in found.tabulated.statistics.items():
         shown = {word: _with_interval(*each[name]) for name, word in words.items()}
-        rows.append({"gain": gain, "": _role_of(gain, found.table), **shown})
+        rows.append({"gain": gain, "": _role_of(gain, found.tabulated.table), **shown})
     return pd.DataFrame(rows)
 
 
@@ -50,20 +50,34 @@ def _with_interval(value: float, low: float, high: float) -> str:
     return "–" if np.isnan(value) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def skipped_table(found: Evaluation) -> pd.DataFrame:
-    """Return the questions that were left out, with the tokens of their prompt and longest choice."""
-    left_out = found.scores[found.scores["skipped"]].drop_duplicates("question_id")
-    if not len(left_out):
-        return pd.DataFrame({"question": ["none"]})
-    return pd.DataFrame({"question": left_out["question_id"], "tokens": left_out["n_tokens"]}).reset_index(drop=True)
+def left_out_table(found: Evaluation) -> pd.DataFrame:
+    """Return the questions that were left out somewhere, why, and the tokens of their prompt and longest choice."""
+    why = [
+        ("skipped", "exceeds the context"),
+        ("same_labels", "by letter: its labels are the same tokens, or none"),
+        ("same_choices", "by text: its choices are the same tokens, or none"),
+    ]
+    once = found.scores.drop_duplicates("question_id")
+    rows = [
+        {"question": row["question_id"], "tokens": row["n_tokens"], "left out": "; ".join(given)}
+        for _, row in once.iterrows()
+        if (given := [words for column, words in why if row[column]])
+    ]
+    return pd.DataFrame(rows or {"question": ["none"]})
 
 
 def facts(found: Evaluation) -> str:
     """Return in words how many questions were answered, what chance is, and how prompts were read."""
     limit = "no limit" if found.context_length is None else f"{found.context_length} tokens"
     how = "read once a question, its choices from the cache" if found.reuse.allowed else "read anew for every choice"
+    table = found.tabulated.table.iloc[0]
+    left_out = found.tabulated.left_out
+    ties = {gain: each for gain, each in found.tabulated.table.groupby("g")["opt_n_ties"].first().items() if each}
     return (
-        f"{found.n_questions - found.n_skipped} of {found.n_questions} questions were answered; {found.n_skipped} exceed "
-        f"the context ({limit}) and are left out. A blind choice is right with probability {found.chance:.3f}. "
+        f"{table['n_questions']} of {left_out.asked} questions were answered by letter and "
+        f"{table['opt_n_questions_text']} by text; {left_out.skipped} exceed the context ({limit}). "
+        f"{left_out.same_labels} have labels and {left_out.same_choices} have choices that tokens do not tell apart, and "
+        "are left out where these are compared. A blind choice by letter is right with probability "
+        f"{found.tabulated.chance:.3f}. Labels tie for the largest score in {sum(ties.values())} answers. "
         f"Prompts were {how} ({found.reuse.reason})."
     )

@@ -12,6 +12,7 @@ from critnb.events import Calibration, RateTargets
 from critnb.gates import Gate
 from critnb.runs import Run
 from critnb.session import StageSession
+from critnb.steps import token_shares
 
 _OUT = CANON.OUTPUT
 
@@ -59,7 +60,7 @@ def _impossible(calibration: Calibration, shape: tuple[int, int]) -> Iterator[st
 
 
 def gates(stage: StageSession) -> list[Gate]:
-    """Return the gates of S01: enough expected events, and units that vary at all."""
+    """Return the gates of S01: enough expected events, units that vary at all, and a text that the tokenizer knows."""
     calibration, targets = load(stage.own)
     rarest = targets.rarest(calibration.n_samples * targets.n_units)
     clamped = int(calibration.clamped.sum())
@@ -78,4 +79,5 @@ def gates(stage: StageSession) -> list[Gate]:
             condition="sigma of a unit is at least EPS",
             reason=f"{clamped} units are below and counted in the record" if clamped else "",
         ),
+        *token_shares.gates(token_shares.load(stage.own)),
     ]

@@ -20,7 +20,7 @@ from critnb.report.schema import T02
 from critnb.report.tables import load_table, write_table
 from critnb.runs import Run
 from critnb.session import StageSession
-from critnb.steps import selection
+from critnb.steps import selection, token_shares
 from critnb.steps.artifacts import NullSamples, load_raster, save_raster
 from critnb.steps.conditions import EVENT_KEYS, events_gate, layer_rates, mark
 from critnb.steps.null_replicates import draw_replicates
@@ -107,4 +107,5 @@ def gates(stage: StageSession) -> list[Gate]:
             value=f"{baseline:.3f} nats/token at g1",
             condition=f"below the {chance:.3f} of a model that finds all tokens equally likely",
         ),
+        *token_shares.gates(token_shares.load(own)),
     ]

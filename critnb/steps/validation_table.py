@@ -11,6 +11,7 @@ from critnb.errors import IntegrityError
 from critnb.gates import Gate
 from critnb.runs import Run
 from critnb.session import StageSession
+from critnb.steps import token_shares
 from critnb.steps.known_answers import KnownAnswers, known_answers
 
 IDENTITY = "identity"
@@ -69,12 +70,16 @@ def _answers() -> KnownAnswers:
 
 
 def gates(stage: StageSession) -> list[Gate]:
-    """Return the gates of S00: one a check of the model, and the known answers."""
+    """Return the gates of S00: one a check of the model, what the tokenizer loses, and the known answers."""
     checks, answers = (
         stage.own.parquet(stage.own.result(name))
         for name in (_OUT.MODEL_CHECKS_PARQUET_BASENAME, _OUT.KNOWN_ANSWERS_PARQUET_BASENAME)
     )
-    return [*(_check_gate(name, checks[checks["check"] == name]) for name in _CONDITIONS), _answers_gate(answers)]
+    return [
+        *(_check_gate(name, checks[checks["check"] == name]) for name in _CONDITIONS),
+        *token_shares.gates(token_shares.load(stage.own)),
+        _answers_gate(answers),
+    ]
 
 
 def _check_gate(name: str, rows: pd.DataFrame) -> Gate:

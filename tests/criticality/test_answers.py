@@ -23,7 +23,7 @@ def answers(letter, text=None, n_bytes=None, answer=0) -> Answers:
 def test_the_three_ways_of_choosing():
     # by text the short choice wins; per byte -9/10 beats -4/4
     one = answers([[-1.0, -2.0, -3.0]], text=[[-9.0, -4.0, -30.0]], n_bytes=[[10, 4, 10]])
-    assert {name: places.tolist() for name, places in one.chosen().items()} == {
+    assert {name: np.flatnonzero(taken[0]).tolist() for name, taken in one.taken().items()} == {
         "accuracy": [0],
         "acc_text": [1],
         "acc_norm": [0],
@@ -33,14 +33,49 @@ def test_the_three_ways_of_choosing():
     assert measures["mean_logprob_correct_minus_incorrect"][0] == pytest.approx(-1.0 - (-2.5))
 
 
-def test_of_equal_scores_the_first_choice_is_taken():
-    equal = answers([[-1.0, -1.0, -1.0, NAN], [-2.0, -1.0, -1.0, -1.0]])
-    assert equal.chosen()["accuracy"].tolist() == [0, 1]
+def test_a_right_choice_that_ties_counts_as_often_as_drawing_one_would_be_right():
+    equal = answers([[-1.0, -1.0, -1.0, NAN], [-2.0, -1.0, -1.0, -1.0], [-1.0, -1.0, -2.0, -3.0]], answer=[2, 0, 1])
+    assert equal.taken()["accuracy"].sum(axis=1).tolist() == [3, 3, 2]
+    assert equal.per_question()["accuracy"].tolist() == [1 / 3, 0.0, 1 / 2]
+    assert equal.n_ties()["accuracy"] == 3
+
+
+@given(st.lists(st.integers(3, 5), min_size=1, max_size=6), st.data())
+def test_a_model_that_knows_nothing_is_right_as_often_as_chance(sizes, data):
+    scores = np.array([[-2.0] * size + [NAN] * (5 - size) for size in sizes])
+    blind = answers(scores, answer=[data.draw(st.integers(0, size - 1)) for size in sizes])
+    for name in ("accuracy", "acc_text", "acc_norm"):
+        assert blind.per_question()[name].mean() == pytest.approx(blind.chance(name))
+
+
+def test_a_question_that_is_left_out_by_letter_counts_by_text_alone():
+    both = answers(
+        [[NAN] * 4, [-1.0, -2.0, -3.0, NAN]],
+        text=[[-1.0, -2.0, -3.0, -4.0], [-1.0, -2.0, -3.0, NAN]],
+        n_bytes=[[1, 1, 1, 1], [1, 1, 1, NAN]],
+        answer=[0, 1],
+    )
+    measures = both.per_question()
+    assert np.isnan(measures["accuracy"]).tolist() == [True, False]
+    assert measures["acc_text"].tolist() == [1.0, 0.0]
+    assert np.isnan(measures["mean_logprob_correct_minus_incorrect"][0])
+    assert both.n_answered() == {"accuracy": 1, "acc_text": 2, "acc_norm": 2}
+    assert (both.chance(), both.chance("acc_text")) == pytest.approx((1 / 3, (1 / 3 + 1 / 4) / 2))
+    found = with_intervals(measures, replicates=50, seed=1)
+    assert found["accuracy"][0] == 0.0
+    assert found["acc_text"][0] == 0.5
+
+
+def test_questions_that_are_left_out_change_no_interval_of_the_others():
+    right = (np.arange(40) % 3 == 0).astype(np.float64)
+    padded = np.insert(right, [0, 7, 40], NAN)
+    plain, left_out = (with_intervals({"a": values}, replicates=200, seed=3)["a"] for values in (right, padded))
+    assert left_out == plain
 
 
 def test_choices_that_a_question_has_not_are_never_chosen_and_count_nowhere():
     three = answers([[-5.0, -4.0, -6.0, NAN, NAN]], answer=1)
-    assert three.chosen()["accuracy"].tolist() == [1]
+    assert np.flatnonzero(three.taken()["accuracy"][0]).tolist() == [1]
     assert three.per_question()["mean_logprob_correct_minus_incorrect"][0] == pytest.approx(-4.0 + 5.5)
     assert three.chance() == pytest.approx(1 / 3)
 

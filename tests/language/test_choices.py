@@ -243,6 +243,43 @@ def test_a_token_across_the_seam_is_scored_and_not_cut():
     assert scored(tokenizer, each)[0] == [": A", ": B", ": C", ": D"]
 
 
+def of_letters(letters: str, unknown: str | None = None) -> PreTrainedTokenizerFast:
+    """A vocabulary of single characters that drops all others, or maps them to the unknown one."""
+    words = [*([unknown] if unknown else []), *sorted(set(letters))]
+    model = models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=[], unk_token=unknown)
+    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(model), unk_token=unknown)
+
+
+def told_apart(each: Question, tokenizer: Any) -> tuple[bool, bool]:
+    (encoded,) = encode([each], tokenizer)
+    return encoded.letters.told_apart, encoded.texts.told_apart
+
+
+def test_choices_are_told_apart_where_their_tokens_differ_and_are_some():
+    asked = question("q", "which?", ["ab", "ba", "a"])
+    numbered = question("q", "which?", ["ab", "ba", "a"], labels="123")
+    known = "Question: which?\nCchoies.Aaswr ab"
+    assert told_apart(asked, of_letters(known + "ABC")) == (True, True)
+    # 1, 2 and 3 leave nothing, or the same unknown token
+    assert told_apart(numbered, of_letters(known + "ABC")) == (False, True)
+    assert told_apart(numbered, of_letters(known + "ABC", "<unk>")) == (False, True)
+    # one label, or one choice, of which nothing is left but the space before it
+    assert told_apart(numbered, of_letters(known + "12")) == (False, True)
+    assert told_apart(question("q", "which?", ["ab", "é", "a"]), of_letters(known + "ABC")) == (True, False)
+    assert told_apart(question("q", "which?", ["naïve a", "nave a", "b"]), of_letters(known + "ABCnv")) == (True, False)
+    # an unknown token is some, as long as no other choice is the same
+    assert told_apart(question("q", "which?", ["ab", "é", "a"]), of_letters(known + "ABC", "<unk>")) == (True, True)
+    assert told_apart(question("q", "which?", ["ab", "é", "ü"]), of_letters(known + "ABC", "<unk>")) == (True, False)
+
+
+def test_bytes_tell_all_but_equal_choices_apart():
+    assert [told_apart(each, byte_tokenizer()) for each in QUESTIONS] == [
+        *[(True, True)] * 2,
+        (True, False),
+        *[(True, True)] * 2,
+    ]
+
+
 def test_a_tokenizer_without_an_opening_token_opens_nothing():
     tokenizer = byte_tokenizer()
     tokenizer.bos_token = tokenizer.eos_token = None

@@ -14,6 +14,7 @@ import yaml
 from critnb.canon import CANON, Exit, Stage
 from critnb.cli import main
 from critnb.runs import Run, RunStore
+from critnb.steps import token_shares
 
 NAMES = {"accuracy": "logprob_letter", "opt_acc_text": "logprob_text"}
 
@@ -70,10 +71,12 @@ def test_the_table_is_what_the_scores_say(arc, scores):
     right: dict[float, pd.DataFrame] = {}
     for gain, of_gain in answered.groupby("gain"):
         best = {
-            name: of_gain.loc[of_gain.groupby("question_id")[name].idxmax()].set_index("question_id")["is_answer"]
+            name: of_gain.loc[of_gain.dropna(subset=[name]).groupby("question_id")[name].idxmax()]
+            .set_index("question_id")["is_answer"]
+            .astype(float)
             for name in ("accuracy", "opt_acc_text", "opt_acc_norm")
         }
-        right[gain] = pd.DataFrame(best).astype(float)
+        right[gain] = pd.DataFrame(best)
     table = table_of(arc)
     assert len(table) == 2 * 2 * 2
     for _, row in table.iterrows():
@@ -85,11 +88,34 @@ def test_the_table_is_what_the_scores_say(arc, scores):
     assert table["opt_chance"].to_numpy() == pytest.approx(1 / 3)
 
 
-def test_bytes_are_those_of_utf8_and_equal_choices_give_the_first(scores):
+def test_choices_that_are_the_same_tokens_are_left_out_by_text_alone(arc, scores):
+    tie = scores["question_id"] == "tie"
+    assert scores.loc[tie, "same_choices"].all()
+    assert not scores.loc[~tie, "same_choices"].any()
+    assert not scores["same_labels"].any()
+    assert scores.loc[tie, "logprob_text"].isna().all()
+    assert scores.loc[tie, "logprob_letter"].notna().all()
+    table = table_of(arc)
+    assert set(table["opt_n_questions_text"]) == {2}
+    assert set(table["opt_n_same_choices"]) == {1}
+    assert set(table["opt_reason"]) == {
+        "1 of 4 exceed the model's context; 1 of 4 are left out by text, as tokens do not tell their choices apart"
+    }
+
+
+def test_bytes_are_those_of_utf8(scores):
     assert scores.loc[(scores["question_id"] == "digits") & (scores["choice"] == 2), "n_bytes"].unique() == [2]
-    tie = scores[scores["question_id"] == "tie"]
-    equal = tie[tie["choice"] < 2].groupby("gain")["logprob_text"].agg(["min", "max"])
-    assert (equal["max"] - equal["min"]).abs().max() < 1e-4
+
+
+def test_the_shares_of_the_prompts_are_kept(arc):
+    shares = token_shares.load(arc)
+    # one token a byte, é being two of them, and every prompt opened by none that counts
+    assert shares["ARC_MCQ"] | {"n_chars": 0, "n_tokens": 0} == {
+        **{"n_texts": 4, "n_chars": 0, "n_dropped": 0, "n_tokens": 0, "n_unk": 0, "unk_token": None, "dropped_most": []}
+    }
+    assert shares["ARC_MCQ"]["n_tokens"] == shares["ARC_MCQ"]["n_chars"] + 1
+    kept = {gate["name"]: gate for gate in arc.record.metrics["gates"]}
+    assert all(kept[gate.name] == gate.as_dict() for gate in token_shares.gates(shares))
 
 
 def test_without_any_question_that_fits_nothing_is_available(whole, inputs, tmp_path, run_stages):
@@ -102,11 +128,20 @@ def test_without_any_question_that_fits_nothing_is_available(whole, inputs, tmp_
     table = table_of(run_of(tmp_path, Stage.S06ARC))
     assert set(table["n_questions"]) == {0}
     assert table[["accuracy", "opt_acc_text", "opt_chance", "accuracy_ci_low"]].isna().all(axis=None)
+    assert set(table["opt_reason"]) == {"1 of 1 exceed the model's context"}
+    gates = {gate["name"]: gate for gate in run_of(tmp_path, Stage.S06ARC).record.metrics["gates"]}
+    unavailable = [name for name, gate in gates.items() if gate["verdict"] == "not available"]
+    assert unavailable == [
+        "labels that tokens tell apart",
+        "choices that tokens tell apart",
+        "accuracy by letter at g1 above chance",
+    ]
+    assert gates[unavailable[-1]]["reason"] == "no question is answered by letter: 1 of 1 exceed the model's context"
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [('{"id": "q"}', "no list of text in choices.label"), ("", "no questions"), ("{", "line 1: not JSON")],
+    [('{"id": "q"}', "no field 'question'; there is 'id'"), ("", "no questions"), ("{", "line 1: not JSON")],
 )
 def test_questions_that_cannot_be_used_leave_nothing_behind(inputs, tmp_path, capsys, line, words):
     (tmp_path / "bad.jsonl").write_text(line)

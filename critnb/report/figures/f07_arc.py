@@ -18,6 +18,7 @@ _MEASURES = {
     "opt_acc_text": "by text",
     "opt_acc_norm": "by text, per byte",
 }
+_CHANCES = {"accuracy": "opt_chance", "opt_acc_text": "opt_chance_text", "opt_acc_norm": "opt_chance_text"}
 _WIDTH = 0.35
 # as the markers of SPIKE_INKS look in print
 _SIGNS = {SpikeDef.SPIKE_ONE_SIDED_POS: "▸", SpikeDef.SPIKE_TWO_SIDED_ABS: "♦"}
@@ -66,7 +67,7 @@ def _accuracy(axes: Any, t03: pd.DataFrame, gstar: pd.DataFrame, name: str, kind
     low, high = _ends(first, name)
     axes.axhspan(low[0], high[0], color=FAINT, linewidth=0, zorder=0.4)
     axes.axhline(first[name].iloc[0], color=GREY, linewidth=1.1, zorder=0.6)
-    for chance in panels.column(first, "opt_chance"):
+    for chance in panels.column(first, _CHANCES[name]):
         axes.axhline(chance, color=INK, linewidth=0.8, linestyle=":")
     _points(axes, gstar, name, kinds)
 

@@ -32,8 +32,13 @@ T03 = TableSchema(
         *SPIKES,
         text("g_condition", "which gain", GCondition),
         number("g", "-", "that gain, on what every MLP adds to the residual stream", NOT_NEGATIVE),
-        count("n_questions", "questions", "questions answered"),
-        *_measured("accuracy", _RIGHT, "share answered right, by the label of highest log-probability", SHARE),
+        count("n_questions", "questions", "questions answered by letter"),
+        *_measured(
+            "accuracy",
+            _RIGHT,
+            "share answered right, by the label of highest log-probability; of k labels that tie each counts 1/k",
+            SHARE,
+        ),
         number(
             "mean_logprob_correct_minus_incorrect",
             _MARGIN,
@@ -44,7 +49,19 @@ T03 = TableSchema(
             count(
                 "opt_n_skipped", "questions", "questions left out because prompt and longest choice exceed the context"
             ),
+            count("opt_n_questions_text", "questions", "questions answered by text"),
+            count(
+                "opt_n_same_labels",
+                "questions",
+                "questions within the context that are left out by letter: two labels are the same tokens, or one is none",
+            ),
+            count("opt_n_same_choices", "questions", "the same of choices, left out by text"),
+            count("opt_n_ties", "questions", "questions in which labels tie for the highest log-probability"),
+            count("opt_n_ties_text", "questions", "the same of texts"),
+            count("opt_n_ties_norm", "questions", "the same of texts per byte"),
+            text("opt_reason", "how many questions were left out and why; empty where none were"),
             number("opt_chance", _RIGHT, "accuracy of a blind choice: mean of 1 / number of choices", SHARE),
+            number("opt_chance_text", _RIGHT, "the same of the questions answered by text", SHARE),
             *_measured(
                 "opt_acc_text", _RIGHT, "share answered right, by the summed log-probability of the text", SHARE
             ),
