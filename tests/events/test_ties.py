@@ -13,7 +13,7 @@ from critnb.events import RateTargets
 from critnb.events.matching import Matching
 from critnb.events.thresholds import gate, judged
 from critnb.gates import Verdict
-from critnb.steps.gain_grid import rate_gates
+from critnb.steps.gain_grid_table import rate_gates
 
 ONE = SpikeDef.SPIKE_ONE_SIDED_POS
 
