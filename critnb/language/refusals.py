@@ -21,7 +21,7 @@ _WHY_NO_EXPERTS = "each token has MLP units of its own, so u has no fixed units"
 
 
 def refuse_unsuitable(config: Any) -> None:
-    """Raise ModelError for an encoder, a multimodal wrapper, a mixture of experts, or a variant that a row refuses."""
+    """Raise ModelError for what is no dense decoder-only model, for quantised weights, or a variant that a row refuses."""
     name = f"model type {config.model_type!r}"
     if getattr(config, "is_encoder_decoder", False):
         raise ModelError(f"{name} is an encoder-decoder\nuse a decoder-only language model")
@@ -87,5 +87,5 @@ def _builds_none(config: Mapping[str, Any]) -> bool:
         not config.get("is_moe", True)
         or config.get("moe_layers", True) == []
         or (isinstance(kinds, list) and set(kinds) == {"dense"})
-        or config.get("first_k_dense_replace", 0) >= config.get("num_hidden_layers", math.inf)
+        or (config.get("first_k_dense_replace") or 0) >= (config.get("num_hidden_layers") or math.inf)
     )

@@ -62,9 +62,8 @@ def _from_pretrained(folder: str, options: dict[str, Any]) -> Any:
         return AutoModelForCausalLM.from_pretrained(folder, **options)
     except ValueError as error:
         # a few older classes have one implementation only; said before any weight is read
-        if options["attn_implementation"] == "eager" or "does not support an attention implementation" not in str(
-            error
-        ):
+        only_one = "does not support an attention implementation" in str(error)
+        if options["attn_implementation"] == "eager" or not only_one:
             raise
         return AutoModelForCausalLM.from_pretrained(folder, **{**options, "attn_implementation": "eager"})
 
@@ -104,10 +103,8 @@ def _refuse_larger(config: Any, files: ModelFiles) -> None:
         # few classes cannot be built without memory, and a config that builds none is told of where it is loaded
         return
     tensors = dict(chain(model.named_parameters(), model.named_buffers()))
-    stored, needed = (
-        sum(path.stat().st_size for path in files.files.weights),
-        sum(each.numel() for each in tensors.values()),
-    )
+    stored = sum(path.stat().st_size for path in files.files.weights)
+    needed = sum(each.numel() for each in tensors.values())
     if needed > stored + _MOST_COMPUTED:
         name, largest = max(tensors.items(), key=lambda each: each[1].numel())
         raise ModelError(

@@ -76,6 +76,7 @@ def test_experts_that_a_config_counts_but_does_not_build():
     refuse_unsuitable(AutoConfig.for_model("jamba", num_experts=1))
     refuse_unsuitable(AutoConfig.for_model("llama4_text", moe_layers=[]))
     refuse_unsuitable(AutoConfig.for_model("deepseek_v3", num_hidden_layers=2, first_k_dense_replace=2))
+    refuse_unsuitable(AutoConfig.for_model("llama", first_k_dense_replace=None))
     assert "num_experts = 16384" in refusal(AutoConfig.for_model("doge", is_moe=True))
     refuse_unsuitable(AutoConfig.for_model("gemma4_text"))
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from models import save, tiny
 
 from critnb import plan as plan_module
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
@@ -69,6 +70,17 @@ def test_a_model_with_half_its_weights_is_named_by_its_file(ask, folder, tmp_pat
     assert code == Exit.BAD_INPUT
     assert len(lines) == 1
     assert lines[0].startswith(f"error: models.BASE: {weights} is no whole safetensors file (")
+    assert tree(tmp_path / "runs") == {}
+
+
+def test_a_model_without_one_kind_of_attention_is_refused_a_gain_on_it(ask, folder, tmp_path):
+    shutil.rmtree(folder / "model")
+    kinds = ["conv", "full_attention", "conv"]
+    save(folder / "model", tiny("lfm2", layer_types=kinds))
+    code, lines = ask("phase0", "--set", "gain.interventions=[MLP_GLOBAL, ATTN_GLOBAL]")
+    assert code == Exit.BAD_INPUT
+    assert lines[-2].startswith("error: gain.interventions: ATTN_GLOBAL has no meaning in this model")
+    assert lines[-1] == "take ATTN_GLOBAL out of gain.interventions"
     assert tree(tmp_path / "runs") == {}
 
 
