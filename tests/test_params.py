@@ -231,6 +231,13 @@ def test_an_override_below_a_value_is_refused(refusal):
     assert "gain.gird: unknown key" in refusal("", "gain.gird=[1.0]")
 
 
+def test_the_line_of_a_file_is_none_of_the_override_in_its_place(refusal):
+    content = "windows:\n  seq_len: 1"
+    assert refusal(content).startswith("mine.yaml: line 2: windows.seq_len: ")
+    assert refusal(content, "windows.seq_len=0").startswith("mine.yaml: windows.seq_len: ")
+    assert refusal(content, "windows={seq_len: 0}").startswith("mine.yaml: windows.seq_len: ")
+
+
 def test_a_params_file_that_is_not_there():
     with pytest.raises(ParamsError, match=r"'nowhere\.yaml' not found in .* or .*params; give its path"):
         load("nowhere.yaml")

@@ -31,7 +31,7 @@ def one_line_each(error: ValidationError, origin: str, lines: Mapping[Place, int
 def _told(problem: Any, origin: str, lines: Mapping[Place, int]) -> str:
     place = _place(problem["loc"])
     # what is missing stands nowhere itself: the section that lacks it does
-    line = lines.get(place) or lines.get(place[:-1])
+    line = lines.get(place[:-1] if problem["type"] == "missing" else place)
     where = f" line {line}:" if line else ""
     return f"{origin}:{where} {dotted(place) or 'top level'}: {_problem(problem)}"
 
