@@ -20,8 +20,6 @@ _BY_WORDS = {
     "Too many open files": _BY_ERRNO[errno.EMFILE],
     "Resource temporarily unavailable": _BY_ERRNO[errno.EAGAIN],
 }
-
-
 # what a runner with its notebook's kernel, and the kernel with a model, are sure to need
 _LEAST_FILES = 128
 _MANY_FILES = 1024
