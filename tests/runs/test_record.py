@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import made
 
 from critnb.canon import CANON, DatasetRole, ModelRole, SliceRole, Stage, Status
 from critnb.errors import DataError, IntegrityError
@@ -131,7 +132,9 @@ def test_update_replaces_whole_sections(store: RunStore, ministage) -> None:
         assert partial.record.stage_hash == ministage.planned().stage_hash()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "\x00", "[" * 9999, "9" * 5000, " " * (17 << 20)], ids=lambda text: text[:3]
+)
 def test_an_unreadable_record_is_one_line(run: Run, store: RunStore, text: str) -> None:
     path = run.path / "run_record.json"
     path.unlink()
@@ -148,3 +151,31 @@ def test_a_record_of_another_run_or_of_no_complete_run_is_not_opened(run: Run, s
     write_record(moved, replace(run.record, run_id=moved.name, stage_status=Status.started))
     with pytest.raises(IntegrityError, match="that of a started"):
         store.open(moved.name)
+
+
+def test_an_artifact_is_read_only_if_it_is_as_long_as_recorded(run: Run) -> None:
+    path = next(path for path in run.artifacts if path.endswith(".npz"))
+    (run.path / path).chmod(0o644)
+    with (run.path / path).open("r+b") as file:
+        file.truncate(8 << 30)
+    with pytest.raises(IntegrityError, match="is not the file that its record names"):
+        run.read_bytes(path)
+
+
+def test_what_an_artifact_claims_to_hold_is_told_with_run_and_file(store: RunStore) -> None:
+    lying = {
+        "results/a.json": b"[" * 9999,
+        "results/a.npz": b"PK",
+        "results/a.parquet": b"PAR1",
+        "results/a.yaml": b"[" * 9999,
+    }
+    run = made(store, Stage.S02, files=lying)
+    for path, read in zip(lying, (run.json, run.npz, run.parquet, run.yaml), strict=True):
+        with pytest.raises(IntegrityError, match=f"{run.run_id}: {path} is (no )?(JSON|NPZ|Parquet|YAML)"):
+            read(path)
+
+
+def test_no_record_names_upstream_runs_without_end(run: Run) -> None:
+    many = (Dependency(Stage.S01, "RUN_S01_0123456789ab", SHA, SHA),) * 101
+    with pytest.raises(IntegrityError, match="dependencies"):
+        replace(run.record, dependencies=many).check()
