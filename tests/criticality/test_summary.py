@@ -199,3 +199,30 @@ def test_nulls_of_another_raster_are_an_error(raster):
         summarise(few, samples(few, 5), permuted=null_raster(few, SHIFT, seed=1), **options)
     with pytest.raises(DataError, match="no sample of NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT"):
         summarise(few, {PERM: samples(few, 5)[PERM]}, permuted=null_raster(few, PERM, seed=1), **options)
+
+
+def sites(n_sequences: int, *places: tuple[int, int]) -> np.ndarray:
+    """Windows of 3 layers and 8 tokens, the (layer, token) places active in the first of them alone."""
+    x = np.zeros((n_sequences, 3, 8))
+    for layer, token in places:
+        x[0, layer, token] = 1
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "reason"),
+    [
+        (persistent_rows(0.3, 0.5, (20, 3, 8), seed=2), ""),
+        (sites(20), "there is no event in any window"),
+        (sites(20, (2, 1), (2, 2)), "no active site has a next layer in the lattice, so that b_tot is not defined"),
+        (sites(20, (0, 7), (1, 7)), "no active site has a next token in the lattice, so that b_tot is not defined"),
+        (sites(20, (2, 7)), "no active site has a next layer or token in the lattice, so that b_tot is not defined"),
+        # the one window with events is in about 64 % of the resamples
+        (sites(20, (0, 1), (0, 2), (1, 2)), "in over a tenth of the resamples no active site has a successor"),
+    ],
+)
+def test_branching_that_is_not_available_has_its_reason(x, reason):
+    row = summary(at_gain(np.asarray(x), 1.0)).rows.iloc[0]
+    assert row["opt_reason_branching"].startswith(reason)
+    lost = row[["b_tot", "delta_b_tot", "opt_delta_b_tot_ci_low", "opt_delta_b_tot_shift_ci_low"]].isna().any()
+    assert bool(row["opt_reason_branching"]) == lost == bool(reason)

@@ -245,3 +245,15 @@ def test_a_table_without_optional_columns_is_drawn(small) -> None:
     for make in (spikedef_robust, chi_curves, null_compare):
         draw(make(required))
     assert "this gain is not in the table" in " ".join(words_in(all_axes(null_compare(required))[0]).split())
+
+
+def test_f08_says_at_each_rate_how_far_both_definitions_see_the_same_events():
+    table = frames.t01(rates=(1e-5, 2e-5, 4e-5), gains=(1.0, 1.1))
+    known = {1e-5: ([0.25, 0.75], [9.0, 3.0]), 2e-5: ([1.0, 1.0], [0.0, 0.0]), 4e-5: ([np.nan] * 2, [np.nan] * 2)}
+    for rate, (overlap, apart) in known.items():
+        for gain, shared, differ in zip((1.0, 1.1), overlap, apart, strict=True):
+            places = (table["target_rate"] == rate) & (table["g"] == gain)
+            table.loc[places, ["opt_spike_def_overlap", "opt_spike_def_sites_apart"]] = shared, differ
+    titles = [axes.get_title(loc="left") + axes.get_title() for axes in all_axes(spikedef_robust(table))[:3]]
+    said = ["\nshared: 25.0 to 75.0 %", "\nthe same events under both", ""]
+    assert titles == [rate_label(rate) + words for rate, words in zip(known, said, strict=True)]

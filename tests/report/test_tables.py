@@ -24,6 +24,8 @@ def test_csv_holds_the_rows_of_the_parquet(study, run_with) -> None:
     run = run_with(lambda partial: write_table(partial, NAME, study.t01))
     dtypes = study.t01.dtypes.to_dict()
     read = pd.read_csv(io.BytesIO(run.read_bytes(table_path(T01, ".csv"))), dtype=dtypes)
+    # CSV does not tell words that are empty from words that are missing
+    read = read.fillna({name: "" for name, dtype in dtypes.items() if dtype == "str"})
     pd.testing.assert_frame_equal(read, run.parquet(table_path(T01, ".parquet")), check_exact=True)
 
 

@@ -59,3 +59,19 @@ def test_verdicts_are_a_row_a_criterion_and_a_column_a_condition():
 def test_a_small_p_is_said_to_be_small():
     given = tails([""] * 3).assign(opt_ks_p=[0.0001, np.nan, 0.5])
     assert analysis_views.ks_table(given, conditions())["p"].tolist() == ["< 0.001", "–"]
+
+
+def test_what_both_definitions_share_is_told_a_rate_over_its_gains():
+    rates = [1e-5, 1e-5, 2e-5, 2e-5]
+    shared = {"opt_spike_def_overlap": [0.5, 0.75, 1.0, 1.0], "opt_spike_def_sites_apart": [30.0, 12.0, 0.0, 0.0]}
+    shown = analysis_views.overlap_table(pd.DataFrame({"target_rate": rates, **shared}))
+    assert shown["events shared"].tolist() == ["50.0% to 75.0%", "100.0%"]
+    assert shown["sites that differ"].tolist() == ["12 to 30", "0"]
+    assert shown[""].tolist() == ["", "the same raster at every gain"]
+
+
+def test_what_one_definition_shares_is_not_available_with_its_reason():
+    absent = dict.fromkeys(("opt_spike_def_overlap", "opt_spike_def_sites_apart"), [np.nan] * 2)
+    shown = analysis_views.overlap_table(pd.DataFrame({"target_rate": [1e-5, 1e-5], **absent}))
+    assert shown["not available"].tolist() == ["only one spike definition was measured"]
+    assert shown["events shared"].tolist() == ["–"]

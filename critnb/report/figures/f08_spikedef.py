@@ -30,7 +30,7 @@ def spikedef_robust(t01: pd.DataFrame) -> Drawing:
     kinds = panels.spike_defs(t01)
     rates = t01["target_rate"]
     with styled():
-        figure, body = canvas(0.5 + 3.1 * panels.n_blocks(rates))
+        figure, body = canvas(0.5 + 3.4 * panels.n_blocks(rates))
         labels = [f"{word} (successors/site)" for word in _STATISTICS.values()]
         for rate, of_rate in panels.rate_columns(body, rates, labels, xlabel=panels.SHORT_GAIN_LABEL).items():
             of_rate[0].set_title(f"{panels.rate_label(rate)}{_shared(t01[rates == rate])}")
@@ -46,7 +46,7 @@ def _shared(rows: pd.DataFrame) -> str:
         return "\nthe same events under both"
     shared = panels.column(rows, _OVERLAP)
     shared = shared[np.isfinite(shared)]
-    return f"\nshared: {shared.min():.3g} to {shared.max():.3g} of the events" if len(shared) else ""
+    return f"\nshared: {100 * shared.min():.1f} to {100 * shared.max():.1f} %" if len(shared) else ""
 
 
 def _panel(axes: Any, rows: pd.DataFrame, name: str, kinds: Sequence[SpikeDef]) -> None:

@@ -83,7 +83,7 @@ def without_branching(evidence: RoleEvidence) -> RoleEvidence:
 
         def change(frame: pd.DataFrame) -> pd.DataFrame:
             lost = [each for each in frame if "delta_b_tot" in each]
-            return frame.assign(**dict.fromkeys(lost, np.nan), opt_reason_branching="the dog ate the windows")
+            return frame.assign(**dict.fromkeys(lost, np.nan), opt_reason_branching="no window has a successor")
 
         evidence = with_table(evidence, name, change)
     return evidence
@@ -186,8 +186,8 @@ SAID = [
         "04",
         "answers no question, so that accuracies are not available: each of the 7 that there are is longer",
     ),
-    ("no interval", "04", "A dash, or a number without its interval, is not available: the dog ate the windows."),
-    ("no interval", "00", "lack an interval or a null: the dog ate the windows"),
+    ("no interval", "04", "A dash, or a number without its interval, is not available: no window has a successor."),
+    ("no interval", "00", "lack an interval or a null: no window has a successor"),
     ("one raster", "00", "C4 is not available in BASE: both definitions give the same events at every rate and gain"),
     ("one raster", "04", "| 1e-05 | 100.0% | 0 |"),
     ("one raster", "01", "is not available: in BASE both definitions give the same events"),
