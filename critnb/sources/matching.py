@@ -13,6 +13,7 @@ from pathlib import Path
 
 from critnb.errors import DependencyError
 from critnb.params import Loaded
+from critnb.terminal import breaking, plain
 
 # a search of so many takes seconds; one that goes on is of a whole disk
 _MOST_ENTRIES = 200_000
@@ -62,7 +63,7 @@ def _place_of(error: Exception, named: Path) -> object:
 
 
 def _shown(path: object) -> str:
-    return str(path)[:_LONGEST_SHOWN]
+    return plain(path, _LONGEST_SHOWN)
 
 
 def _passed_over(path: Path, matched: list[Path]) -> bool:
@@ -73,6 +74,10 @@ def _passed_over(path: Path, matched: list[Path]) -> bool:
 
 
 def _require_file(path: Path, where: str) -> None:
+    if breaking(os.fsencode(path).decode("utf-8", "replace")):
+        raise DependencyError(
+            f"{where}: {_shown(path)}: the name holds a character that breaks a line; rename the file"
+        )
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
     except OSError as error:

@@ -194,6 +194,12 @@ def gates(stage: StageSession) -> list[Gate]:
     own = stage.own
     table = load_table(own, CANON.TABLE.T03_ARC)
     left_out = LeftOut.of(own.parquet(own.result(CANON.OUTPUT.ARC_SCORES_PARQUET_BASENAME)))
+    at_g1 = table[table["g_condition"] == str(GCondition.g1)].iloc[0]
+    return [*question_gates(left_out, at_g1), *token_shares.gates(token_shares.load(own))]
+
+
+def question_gates(left_out: LeftOut, at_g1: pd.Series[Any]) -> list[Gate]:
+    """Return the gates on what was left out, and on a row of T03 at g1."""
     return [
         Gate.judge(
             "questions within the context",
@@ -204,8 +210,7 @@ def gates(stage: StageSession) -> list[Gate]:
         ),
         _told_apart_gate("labels", left_out, left_out.same_labels, "accuracy by letter"),
         _told_apart_gate("choices", left_out, left_out.same_choices, "accuracies by text"),
-        _chance_gate(table[table["g_condition"] == str(GCondition.g1)].iloc[0], left_out),
-        *token_shares.gates(token_shares.load(own)),
+        _chance_gate(at_g1, left_out),
     ]
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from critnb.gates import Verdict
-from critnb.steps import arc
-from critnb.steps.arc_table import LeftOut, answers_of
+from critnb.gates import Gate, Verdict
+from critnb.steps.arc_table import LeftOut, answers_of, question_gates
 
 PASS, FAIL, NONE = Verdict.PASS, Verdict.FAIL, Verdict.NOT_AVAILABLE
 
@@ -61,12 +57,11 @@ def test_with_none_left_there_are_no_answers():
     assert np.isnan(answers.chance())
 
 
-def judged(*questions: str, accuracy: tuple[float, float, float] = (0.5, 0.4, 0.6)) -> dict[str, Any]:
+def judged(*questions: str, accuracy: tuple[float, float, float] = (0.5, 0.4, 0.6)) -> dict[str, Gate]:
     left_out = LeftOut.of(scores(*questions))
-    chance = answers_of(scores(*questions))[1.0].chance()
-    tabulated = SimpleNamespace(left_out=left_out, statistics={1.0: {"accuracy": accuracy}}, chance=chance)
-    found: Any = SimpleNamespace(tabulated=tabulated)
-    return {gate.name: gate for gate in arc.gates(found)}
+    row = dict(zip(("accuracy", "accuracy_ci_low", "accuracy_ci_high"), accuracy, strict=True))
+    row["opt_chance"] = answers_of(scores(*questions))[1.0].chance()
+    return {gate.name: gate for gate in question_gates(left_out, pd.Series(row))}
 
 
 @pytest.mark.parametrize(
