@@ -24,7 +24,7 @@ from critnb.errors import DependencyError, GateError, IntegrityError, RunExistsE
 from critnb.gates import Gate
 from critnb.local import Local
 from critnb.params import Loaded, Params, validate
-from critnb.runs import PartialRun, Run, RunStore, upstream_key
+from critnb.runs import PartialRun, Run, RunStore, peak_memory, upstream_key
 from critnb.stages import StageSpec, spec_of
 
 if TYPE_CHECKING:
@@ -275,6 +275,7 @@ class StageSession:
         if self._hand is not None and self._hand.said is not None:
             return self._hand.said
         self.run.update(forward_windows=sum(passes.windows_run for passes in self._passes))
+        self.run.log("memory", peak_bytes=peak_memory())
         passed = [gate.passed for gate in self._gates.values()]
         if self.local.strict and not all(passed):
             names = ", ".join(gate.name for gate in self._gates.values() if not gate.passed)

@@ -1,11 +1,12 @@
 """Write the numbers and figures of docs/SMOLLM2.md from finished runs: ``python docs/smollm2_page.py RUNS_DIR``.
 
-Everything between the page's markers comes from artifacts and records of the runs that the newest S07 in RUNS_DIR was
+Everything between the page's markers comes from artifacts and records of the runs that the newest release (S08) in RUNS_DIR was
 made from, each artifact checked against its record as it is read.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,6 +20,7 @@ import critnb
 from critnb.api.opened import OpenedRun
 from critnb.canon import CANON, DOCS_DIR, Stage
 from critnb.pages import Generated
+from critnb.runs.events import LOG_PATH
 
 PAGE = DOCS_DIR / "SMOLLM2.md"
 FIGURES = {
@@ -31,10 +33,10 @@ _OUT = CANON.OUTPUT
 
 def main(runs_dir: str) -> None:
     """Bring the page's generated part and its pictures up to date."""
-    paper = critnb.open_run("S07", runs_dir=runs_dir)
+    release = critnb.open_run("S08", runs_dir=runs_dir)
     for figure in FIGURES:
-        copyfile(paper.upstream("S05").figure(figure), picture(figure))
-    part = Generated(PAGE, "runs", lambda: "\n\n".join(sections(paper)))
+        copyfile(release.upstream("S05").figure(figure), picture(figure))
+    part = Generated(PAGE, "runs", lambda: "\n\n".join(sections(release)))
     PAGE.write_text(part.renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
 
 
@@ -43,9 +45,9 @@ def picture(figure: str) -> Path:
     return DOCS_DIR / "img" / f"smollm2_{figure}.png"
 
 
-def sections(paper: OpenedRun) -> Iterable[str]:
+def sections(release: OpenedRun) -> Iterable[str]:
     """Yield the generated paragraphs in order."""
-    runs = [paper.upstream(stage) for stage in Stage if stage not in (Stage.S07, Stage.S08)] + [paper]
+    runs = [release.upstream(stage) for stage in Stage if stage is not Stage.S08] + [release]
     by_stage = {run.stage: run for run in runs}
     yield inputs(by_stage[Stage.S03], by_stage[Stage.S06B])
     yield "### Runs\n\n" + run_table(runs)
@@ -55,7 +57,7 @@ def sections(paper: OpenedRun) -> Iterable[str]:
         yield f"![{caption}](img/{picture(figure).name})\n\n*{figure} of `{by_stage[Stage.S05].run_id}`. {caption}*"
     yield "### Verdicts\n\n" + verdicts(by_stage[Stage.S05])
     yield "### Another text, and questions\n\n" + elsewhere(by_stage[Stage.S06B], by_stage[Stage.S06ARC])
-    yield "### Claims of the paper\n\n" + claims(paper)
+    yield "### Claims of the paper\n\n" + claims(by_stage[Stage.S07])
 
 
 def inputs(rasters: OpenedRun, other_text: OpenedRun) -> str:
@@ -93,10 +95,10 @@ def run_table(runs: list[OpenedRun]) -> str:
                 f"{(gates == 'pass').sum()} of {len(gates)}",
             )
         )
-    total = sum(seconds(run) for run in runs)
+    total, peak = sum(seconds(run) for run in runs), max(peak_memory(run) for run in runs)
     return (
         markdown(("stage", "run", "seconds", "windows through the model", "gates passed"), rows)
-        + f"\n\n{total / 60:.1f} minutes in all."
+        + f"\n\n{total / 60:.1f} minutes in all; no stage's process held more than {peak / 1e9:.1f} GB at once."
     )
 
 
@@ -104,6 +106,12 @@ def seconds(run: OpenedRun) -> float:
     """Return how long a run took."""
     begin, end = (datetime.fromisoformat(str(at)) for at in (run.run.record.created_utc, run.run.record.finished_utc))
     return (end - begin).total_seconds()
+
+
+def peak_memory(run: OpenedRun) -> int:
+    """Return the most bytes that the kernel of a run's notebook held."""
+    events = map(json.loads, run.run.read_bytes(LOG_PATH).decode().splitlines())
+    return max((event["payload"]["peak_bytes"] or 0 for event in events if event["event_type"] == "memory"), default=0)
 
 
 def failed_gates(runs: list[OpenedRun]) -> str:

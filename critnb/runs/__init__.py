@@ -6,7 +6,7 @@
 
 from critnb.runs.ancestry import Ancestors, ancestors
 from critnb.runs.audit import Finding, FindingKind
-from critnb.runs.environment import code_facts, environment_facts, not_in_git, pack_version
+from critnb.runs.environment import code_facts, environment_facts, not_in_git, pack_version, peak_memory
 from critnb.runs.events import LOG_PATH, EventType
 from critnb.runs.identity import (
     HashInputs,
@@ -56,6 +56,7 @@ __all__ = [
     "pack_files",
     "pack_version",
     "package_sources",
+    "peak_memory",
     "phase_id",
     "run_id",
     "runs_folder",

@@ -113,6 +113,13 @@ def not_in_git(paths: Iterable[str]) -> list[str] | None:
     return [path for path in paths if path not in kept]
 
 
+def peak_memory() -> int | None:
+    """Return the most bytes of memory that this process has held at once, None where the system does not tell."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8", errors="replace").splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
+
+
 def pack_version() -> str:
     """Return the version of this very code, whatever distribution of the same name is installed."""
     return __version__

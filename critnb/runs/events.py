@@ -23,6 +23,7 @@ class EventType(StrEnum):
     dataset_loaded = "dataset_loaded"
     step = "step"
     artifacts_written = "artifacts_written"
+    memory = "memory"
     stage_complete = "stage_complete"
     end = "end"
 

@@ -123,3 +123,12 @@ def test_the_run_store_is_light() -> None:
     environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_peak_of_memory_counts_what_was_held_and_let_go():
+    code = (
+        "from critnb.runs import peak_memory; before = peak_memory(); held = bytearray(300_000_000); del held;"
+        "print(peak_memory() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 250_000_000 < int(done.stdout) < 350_000_000
