@@ -234,9 +234,16 @@ def targets(section: str, move: Callable[[float], float]) -> Callable[[Run], Non
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (moments(mu=lambda a: a["mu"] * np.float32(np.nan)), "mu holds values that are not finite"),
-        (moments(sigma=lambda a: -a["sigma"]), "sigma holds negative values"),
-        (moments(mu=lambda a: a["mu"][:, :-1]), "mu is [2, 7], the model has [2, 8] layers and units"),
+        (moments(mu=lambda a: a["mu"] * np.float32(np.nan)), "mu has missing or infinite values"),
+        (moments(sigma=lambda a: -a["sigma"]), "sigma not negative"),
+        (moments(mu=lambda a: a["mu"][:, :-1]), "mu (2, 7) and sigma (2, 8) must be"),
+        (
+            moments(
+                **dict.fromkeys(("mu", "sigma"), lambda a: a["mu"][:, :-1]),
+                clamped_units=lambda a: a["clamped_units"][:, :-1],
+            ),
+            "mu and sigma are [2, 7], the model has [2, 8] layers and units",
+        ),
         (moments(n_samples=lambda a: 2 * a["n_samples"]), "n_samples"),
         (moments(clamped_units=lambda a: 1 - a["clamped_units"]), "clamped_units"),
         (targets("r_star", lambda x: 1.01 * x), "r_star"),

@@ -62,11 +62,18 @@ def _validated(stage: StageSession) -> None:
     frame["layer"] = frame["layer"].astype("int32")
     frame["passed"] = frame["deviation"] <= frame["tolerance"]
     stage.save_parquet("model_checks.parquet", frame)
+    _read(stage, "A")
+
+
+def _read(stage: StageSession, dataset: str) -> None:
+    counts = {"n_texts": 9, "n_chars": 900, "n_dropped": 1, "dropped_most": [["é", 1]], "n_tokens": 300, "n_unk": 0}
+    stage.save_json("token_shares.json", {dataset: {**counts, "unk_token": None}})
 
 
 def _calibrated(stage: StageSession) -> None:
     spread = np.random.default_rng(1).random((2, LAYERS, UNITS)).astype(np.float32)
     calibration_table.save(stage, Calibration(spread[0], spread[1], WINDOWS * TOKENS), TARGETS)
+    _read(stage, "A")
 
 
 def _matched(stage: StageSession) -> None:
@@ -107,6 +114,7 @@ def _carried(stage: StageSession) -> None:
     ]
     stage.save_parquet("window_likelihoods.parquet", pd.concat(frames, ignore_index=True))
     generalization_table.save_vocabulary(stage, 30)
+    _read(stage, "B")
 
 
 def _answered(stage: StageSession) -> None:
@@ -119,7 +127,9 @@ def _answered(stage: StageSession) -> None:
     rows = rows.assign(
         label=rows["choice"].map(dict(enumerate("ABCD"))), logprob_letter=scores[0], logprob_text=scores[1], n_bytes=3
     )
-    stage.save_parquet("arc_scores.parquet", rows.assign(is_answer=rows["choice"] == 1, skipped=False, n_tokens=9))
+    left_out = {"skipped": False, "same_labels": False, "same_choices": False}
+    stage.save_parquet("arc_scores.parquet", rows.assign(is_answer=rows["choice"] == 1, n_tokens=9, **left_out))
+    _read(stage, "ARC_MCQ")
 
 
 MEASURED: Mapping[Stage, Measured] = {
