@@ -125,7 +125,8 @@ def predicted_gamma(tau_S: Floats | np.float64, alpha_D: Floats | np.float64) ->
 def _support(values: Ints, largest: int, like: XminScan | None) -> XminScan:
     """Return the support of least distance, or the other raster's with what the values [K] have on it."""
     if like is None:
-        return scan_xmin(Histogram.of(values), xmax=largest)
+        # one layer or one token leaves no room for an avalanche off the edges, so there is none and no largest one
+        return scan_xmin(Histogram.of(values), xmax=max(1, largest))
     # fewer than a fit of its own needs: the support is chosen already, and the interval says what so few can tell
     least = CANON.CONST.TAIL_COMPARE_MIN_SAMPLES
     tail = values[values >= like.xmin] if like.available else values[:0]
