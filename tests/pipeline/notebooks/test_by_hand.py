@@ -183,7 +183,8 @@ def begin(inputs: Path, runs: Path, **overrides: object) -> StageSession:
 def test_outside_of_a_kernel_the_notebook_is_kept_without_outputs(whole, inputs, lacking):
     runs = lacking(SELECT)
     stage = begin(inputs, runs)
-    stage.judge(*selection.gates(selection.choose(stage)))
+    selection.choose(stage)
+    stage.judge(*selection.gates(stage))
     stage.finish()
     run = only(runs, SELECT)
     assert made(run) == made(only(whole, SELECT))
@@ -193,7 +194,8 @@ def test_outside_of_a_kernel_the_notebook_is_kept_without_outputs(whole, inputs,
 
 def test_a_gate_judged_again_counts_once(inputs, lacking):
     stage = begin(inputs, lacking(SELECT), strict=True)
-    gates = selection.gates(selection.choose(stage))
+    selection.choose(stage)
+    gates = selection.gates(stage)
     stage.judge(*gates)
     stage.judge(*gates)
     assert [gate["name"] for gate in stage.run.record.metrics["gates"]] == [gate.name for gate in gates]
