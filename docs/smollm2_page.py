@@ -34,6 +34,7 @@ _OUT = CANON.OUTPUT
 def main(runs_dir: str) -> None:
     """Bring the page's generated part and its pictures up to date."""
     release = critnb.open_run("S08", runs_dir=runs_dir)
+    picture("").parent.mkdir(exist_ok=True)
     for figure in FIGURES:
         copyfile(release.upstream("S05").figure(figure), picture(figure))
     part = Generated(PAGE, "runs", lambda: "\n\n".join(sections(release)))
