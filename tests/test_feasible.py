@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from critnb import feasible, plan
 from critnb.canon import ModelRole, SpikeDef, Stage
@@ -33,8 +34,9 @@ SMALL = {"windows.seq_len": 32, "windows.n_calibration": 8, "events.target_rates
 @pytest.fixture
 def plan_with(tmp_path):
     (tmp_path / "model").mkdir()
-    for name in ("tokenizer.json", "model.safetensors", "corpus.txt"):
-        (tmp_path / ("" if name == "corpus.txt" else "model") / name).write_text(name)
+    (tmp_path / "model" / "tokenizer.json").write_text("{}")
+    save_file({"weights": np.zeros(3, dtype="f4")}, tmp_path / "model" / "model.safetensors")
+    (tmp_path / "corpus.txt").write_text("some text")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
 
     def planned_with(config: object, stage: Stage = Stage.S01, **overrides: object) -> None:
