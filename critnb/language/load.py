@@ -25,7 +25,7 @@ from critnb.language.refusals import refuse_random, refuse_unsuitable
 from critnb.language.weights import load_weights
 from critnb.params import Compute
 from critnb.sources import ModelFiles
-from critnb.sources.checkpoint import printable
+from critnb.terminal import plain
 
 # n_positions and others are mapped to the first by their configs; MPT has the second, older remote ones the rest
 _CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "n_ctx", "seq_length")
@@ -94,7 +94,7 @@ def _in_one_line(files: ModelFiles, folder: Path, part: str) -> Iterator[None]:
         raise
     except BaseException as error:
         # a panic of a library in Rust is no Exception; many kinds mean that this directory is no causal model to load
-        said = printable(" ".join(str(error).replace(str(folder), str(files.directory)).split()))
+        said = plain(" ".join(str(error).replace(str(folder), str(files.directory)).split()))
         raise ModelError(
             _too_little(files, part, error)
             or f"{name}: not loadable as a causal language model: {part}: {type(error).__name__}: {said[:_LONGEST_REASON]}\n"

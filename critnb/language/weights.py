@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from critnb.errors import ModelError
 from critnb.sources import ModelFiles
-from critnb.sources.checkpoint import printable
+from critnb.terminal import plain
 
 # masks and positions that older versions of transformers computed and stored; no architecture learns any of that name
 _COMPUTED = re.compile(r"(^|\.)(self_)?(attn|attention)(\.attention)?\.((masked_)?bias|causal_mask|embed_positions)$")
@@ -70,7 +70,7 @@ def _from_pretrained(folder: str, options: dict[str, Any]) -> Any:
 
 def _refuse(name: str, what: str, keys: Collection[str]) -> None:
     if keys:
-        named = printable(", ".join(sorted(keys)[:_SHOWN]))
+        named = plain(", ".join(sorted(keys)[:_SHOWN]))
         more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
         raise ModelError(f"{name}: the weights {what} ({len(keys)}): {named}{more}\n{_ANEW}")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from critnb.errors import DependencyError, ModelError
+from critnb.terminal import plain
 
 CONFIG = "config.json"
 ADAPTER = "adapter_config.json"
@@ -110,11 +111,6 @@ def read_object(path: Path, where: str) -> dict[str, Any]:
     return found
 
 
-def printable(text: str) -> str:
-    """Return text with control characters escaped, so that names in a file cannot steer a terminal or forge a line."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
 def _exists(path: Path) -> bool:
     try:
         path.lstat()
@@ -183,7 +179,7 @@ def _keys(path: Path, where: str) -> list[str]:
             return list(tensors.keys())
     except SafetensorError as error:
         raise ModelError(
-            f"{where}: {path} is no whole safetensors file ({printable(str(error))}); fetch the model anew"
+            f"{where}: {path} is no whole safetensors file ({plain(str(error))}); fetch the model anew"
         ) from None
     except (OSError, MemoryError) as error:
         raise DependencyError(f"{where}: {path} cannot be read: {error or 'too little memory'}") from None
@@ -199,7 +195,7 @@ def _refuse_larger(config: Mapping[str, Any], path: Path, n_tensors: int, where:
             )
         if value > _MOST_OF_A_KIND and not _NO_COUNT.search(key):
             raise ModelError(
-                f"{where}: {path} says {printable(key)} = {value}; more than {_MOST_OF_A_KIND} of anything are not built\n"
+                f"{where}: {path} says {plain(key)} = {value}; more than {_MOST_OF_A_KIND} of anything are not built\n"
                 "repair config.json, or fetch the model anew"
             )
 
