@@ -7,12 +7,12 @@ adapters, versioned tokenizers, templates. It is given this folder instead of th
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from critnb.errors import DependencyError, ModelError
+from critnb.runs.scratch import Scratch
 from critnb.sources import ModelFiles
 from critnb.sources.checkpoint import WEIGHTS, WEIGHTS_INDEX, read_object
 
@@ -26,21 +26,17 @@ _POSITIONAL = "init_inputs"
 def only_hashed(files: ModelFiles) -> Iterator[Path]:
     """Yield a folder with copies of a model's config and tokenizer and links to its weights, gone after the context.
 
-    Raises DependencyError where the files cannot be read or the folder cannot be made, ModelError where a tokenizer's
-    config cannot be read.
+    Raises DependencyError where the files cannot be read, StorageError where the folder cannot be made, ModelError where a
+    tokenizer's config cannot be read.
     """
-    try:
-        temporary = tempfile.TemporaryDirectory(prefix="critnb-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise DependencyError(f"no temporary folder can be made ({error.strerror}); set TMPDIR to a folder") from None
-    with temporary as name:
+    with Scratch() as scratch:
         # a name of its own, since transformers takes the names of some folders for those of models
-        folder = Path(name) / "model"
+        folder = scratch / "model"
         try:
             _fill(folder, files)
         except OSError as error:
             raise DependencyError(
-                f"{files.id}: {error.filename} cannot be copied to {name}: {error.strerror}"
+                f"{files.id}: {error.filename} cannot be copied to {scratch}: {error.strerror}"
             ) from None
         yield folder
 
