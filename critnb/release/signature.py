@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from critnb.canon import CANON
 from critnb.errors import DependencyError, SignatureError
 from critnb.release.given import given_file
 from critnb.runs.files import read_regular
+from critnb.runs.scratch import Scratch
 
 _NAMESPACE = CANON.PROJECT.SIGNATURE_NAMESPACE
 _PROGRAM = "ssh-keygen"
@@ -130,10 +130,10 @@ def read_short(path: Path) -> bytes:
 @contextmanager
 def _scratch(**contents: bytes) -> Iterator[Path]:
     """A folder for a moment, with files of these contents, so that what is looked at twice is one thing."""
-    with tempfile.TemporaryDirectory(prefix="critnb-sign-") as folder:
+    with Scratch() as folder:
         for name, data in contents.items():
-            (Path(folder) / name).write_bytes(data)
-        yield Path(folder)
+            (folder / name).write_bytes(data)
+        yield folder
 
 
 def _run(what: str, *words: str, stdin: int | None = None) -> subprocess.CompletedProcess[str]:
