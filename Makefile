@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lab check clean
+.PHONY: demo test lab check pages clean
 
 demo: $(READY)
 	@$(BIN)/python runner.py all --params base.yaml || test $$? -eq 4
@@ -24,6 +24,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+pages: $(READY)
+	@$(BIN)/python tools/pages.py
 
 clean:
 	rm -rf $(VENV)

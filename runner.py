@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Import the command line and run it; says in a line why it cannot be imported."""
     try:
-        from critnb.cli import main as command
+        from critnb.cli.command_line import main as command
     except KeyboardInterrupt:
         return 130
     except (ImportError, MemoryError, OSError) as error:

@@ -16,24 +16,15 @@ from collections.abc import Callable
 import numpy as np
 
 from critnb.canon import CANON, Adjacency, Criterion, SizeDef
-from critnb.criticality import (
-    branching_sums,
-    compare,
-    known,
-    multinomial_weights,
-    null_branching,
-    percentile_interval,
-)
-from critnb.criticality.chi_peak import chi_peak
-from critnb.criticality.crackling import crackling
-from critnb.criticality.exponents import estimate_exponent, exponents
-from critnb.criticality.judgement import Case
+from critnb.criticality import branching_sums, compare, multinomial_weights, null_branching, percentile_interval
+from critnb.criticality import closed_forms as known
 from critnb.criticality.multistep import multistep
-from critnb.criticality.sample import AvalancheSample, Lattice
-from critnb.criticality.scaling import critical_pool
-from critnb.criticality.signatures import judge_all
-from critnb.criticality.size_analysis import Settings, SizeShard, analyse_sizes
-from critnb.criticality.size_rows import reasons, t01_columns
+from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
+from critnb.criticality.sizes.crackling import crackling
+from critnb.criticality.sizes.exponents import estimate_exponent, exponents
+from critnb.criticality.sizes.rows import reasons, t01_columns
+from critnb.criticality.sizes.sample import AvalancheSample, Lattice
+from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import (
     bernoulli,
     discrete_power_law,
@@ -43,6 +34,9 @@ from critnb.criticality.synthetic import (
     subsample,
 )
 from critnb.criticality.tails import XminScan
+from critnb.criticality.verdicts.chi_peak import chi_peak
+from critnb.criticality.verdicts.judgement import Case
+from critnb.criticality.verdicts.signatures import judge_all
 from critnb.gates import Verdict
 from critnb.lattice import RASTER_NULLS, permute
 

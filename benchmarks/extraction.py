@@ -20,11 +20,11 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from critnb.canon import ModelRole, SpikeDef
-from critnb.embedded import weights_directory
+from critnb.data.embedded import weights_directory
 from critnb.events import RateTargets, base_rates, calibrate, match_rates
-from critnb.language.discovery import find_taps
-from critnb.language.forward import ForwardPasses, Setting
-from critnb.language.model import LanguageModel
+from critnb.model.discovery import find_taps
+from critnb.model.forward import ForwardPasses, Setting
+from critnb.model.language_model import LanguageModel
 
 GAINS = (0.7, 1.0, 1.3)
 RATES = (2e-4, 5e-4, 1e-3)

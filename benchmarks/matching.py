@@ -49,7 +49,7 @@ def measure(units: int, windows: int, size: int, factor: float) -> dict[str, obj
 
     from critnb.canon import SpikeDef
     from critnb.events import Calibration, RateTargets, match_rates
-    from critnb.language.forward import Setting
+    from critnb.model.forward import Setting
 
     spent = 0.0
 

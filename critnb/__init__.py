@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from critnb.api.tail import tail
     from critnb.api.texts import calibrate, extract
     from critnb.events.calibration import Calibration
-    from critnb.session import begin
+    from critnb.pipeline.session import begin
 
 __version__ = "0.1.0"
 
@@ -39,7 +39,7 @@ _HOMES = {
     "open_run": "critnb.api.folders",
     "list_runs": "critnb.api.folders",
     "compare_runs": "critnb.api.folders",
-    "begin": "critnb.session",
+    "begin": "critnb.pipeline.session",
 }
 __all__ = [
     "Calibration",

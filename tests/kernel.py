@@ -11,7 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from critnb.canon import CANON, PACK_ROOT, Stage
-from critnb.stages import spec_of
+from critnb.contract import spec_of
 
 Output = dict[str, Any]
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")

@@ -17,12 +17,12 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from critnb import sources
+from critnb import data as sources
 from critnb.canon import ModelRole
-from critnb.language.architectures import known_model_types
-from critnb.language.discovery import find_taps
-from critnb.language.load import context_length, load
-from critnb.language.model import LanguageModel
+from critnb.model.architectures import known_model_types
+from critnb.model.discovery import find_taps
+from critnb.model.language_model import LanguageModel
+from critnb.model.load import context_length, load
 from critnb.params import Compute, Loaded, validate
 
 

@@ -17,9 +17,9 @@ import yaml
 from safetensors.numpy import save_file
 
 from critnb.canon import Exit
-from critnb.cli import main
+from critnb.cli.command_line import main
+from critnb.contract import STAGES
 from critnb.runs import RunStore
-from critnb.stages import STAGES
 
 PARAMS = {
     "models": {"BASE": {"source": "file", "path": "model"}},
@@ -227,7 +227,7 @@ def test_what_is_recorded_of_a_command_line_is_text(folder, capsys, monkeypatch)
     seen = []
     monkeypatch.setattr(sys, "argv", ["runner.py", "phase1", "--params", "p\udcfc.yaml", "a\nb"])
     monkeypatch.setattr(
-        "critnb.cli_stages.execute", lambda *given: seen.append(given[-1]) or made.made(RunStore(folder))
+        "critnb.cli.stages.execute", lambda *given: seen.append(given[-1]) or made.made(RunStore(folder))
     )
     assert ask(capsys, *S01)[0] == Exit.DONE
     assert seen[0].command == ["runner.py", "phase1", "--params", r"p\xfc.yaml", r"a\nb"]
@@ -244,7 +244,7 @@ def test_our_own_mistakes_are_short_too(folder, capsys, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of ours")
 
-    monkeypatch.setattr("critnb.cli_stages.load", broken)
+    monkeypatch.setattr("critnb.cli.stages.load", broken)
     code, _, err = ask(capsys, "phase1")
     assert code == Exit.STAGE_FAILED
     assert err == ["error: ZeroDivisionError: of ours", "this is a bug; show it with -v and report it"]
@@ -254,5 +254,5 @@ def test_an_interrupt_says_how_to_go_on(folder, capsys, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("critnb.cli_stages.load", interrupted)
+    monkeypatch.setattr("critnb.cli.stages.load", interrupted)
     assert ask(capsys, "phase1")[0] == Exit.INTERRUPTED

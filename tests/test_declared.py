@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from critnb.declared import UndeclaredError, declared, project
+from critnb.contract import STAGES
+from critnb.contract.declared import UndeclaredError, declared, project
 from critnb.params import Params
-from critnb.stages import STAGES
 
 PARAMS = Params()
 SECTIONS = PARAMS.sections()

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from critnb import feasible, plan
 from critnb.canon import ModelRole, SpikeDef, Stage
+from critnb.contract import spec_of
 from critnb.errors import DataError, ParamsError
 from critnb.events import RateTargets
 from critnb.params import load, validate
+from critnb.pipeline import feasible, plan
 from critnb.runs import RunStore
-from critnb.stages import spec_of
 
 PARAMS = {
     "models": {"BASE": {"source": "file", "path": "model"}},
@@ -141,8 +141,8 @@ def test_the_embedded_models_are_judged_too(role):
 
 def test_planning_loads_no_torch():
     code = (
-        "import sys; from pathlib import Path; from critnb import plan; from critnb.params import load\n"
-        "from critnb.runs import RunStore; from critnb.stages import STAGES\n"
+        "import sys; from pathlib import Path; from critnb.pipeline import plan; from critnb.params import load\n"
+        "from critnb.runs import RunStore; from critnb.contract import STAGES\n"
         "from critnb.canon import ModelRole\n"
         "plan.Planner(load('base.yaml'), list(ModelRole), RunStore(Path('nowhere'))).plan(STAGES)\n"
         "print(sorted({'torch', 'transformers'} & set(sys.modules)))"

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from critnb.canon import CANON, PACK_ROOT, Adjacency, DatasetRole, Exit, Intervention, ModelRole, SpikeDef
-from critnb.cli import main
+from critnb.cli.command_line import main
 from critnb.errors import ParamsError
 from critnb.params import Params, dump_yaml, find, load, parse_override, parse_yaml, validate
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from critnb import plan
 from critnb.canon import CANON, ModelRole, Stage
+from critnb.contract import STAGES, spec_of
 from critnb.errors import DependencyError, ParamsError
 from critnb.params import load
+from critnb.pipeline import plan
 from critnb.runs import RunStore
-from critnb.stages import STAGES, spec_of
 
 ALL = frozenset(spec.id for spec in STAGES)
 FROM_S01 = ALL - {"S00"}

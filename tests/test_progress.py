@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from critnb.follow import following
-from critnb.local import Local
-from critnb.progress import Display, Throttle, reported
+from critnb.pipeline.execution_options import Local
+from critnb.pipeline.progress import Display, Throttle, reported
+from critnb.pipeline.tail_log import following
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that a test sets."""
     now = [1000.0]
-    monkeypatch.setattr("critnb.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("critnb.pipeline.progress.time.monotonic", lambda: now[0])
     return now
 
 

@@ -8,16 +8,17 @@ import re
 import pytest
 from sourcecode import code_cells, imported, imported_by
 
-from critnb import plan, stages
+from critnb import contract as stages
 from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.contract import STAGES, named, spec_of, upstream_closure
 from critnb.errors import ParamsError
-from critnb.stages import STAGES, named, spec_of, upstream_closure
+from critnb.pipeline import plan
 
 # What may change without a change of any number of a finished run. sources, questions and embedded read what is given,
 # whose content enters the hash itself; params gives values, which enter it too; canon's constants enter it by name.
 INFRASTRUCTURE = (
-    *("canon", "errors", "params", "declared", "stages", "plan", "execute", "runs", "local", "progress", "follow"),
-    *("sources", "questions", "embedded", "report.display", "gates", "report.notebook"),
+    *("canon", "errors", "gates", "system", "params", "contract", "runs", "data", "report.display", "report.notebook"),
+    *("pipeline.plan", "pipeline.execute", "pipeline.execution_options", "pipeline.progress", "pipeline.tail_log"),
 )
 
 
@@ -44,7 +45,7 @@ def rests_on(spec) -> set[str]:
 def test_no_result_can_be_older_than_the_code_that_made_it(spec):
     hashed = (*spec.code, *plan._EVERY_STAGE)
     assert sorted(module for module in rests_on(spec) if not within(module, hashed)) == []
-    assert spec.uses_model <= ("language" in spec.code)
+    assert spec.uses_model <= ("model" in spec.code)
 
 
 @pytest.mark.parametrize("spec", STAGES, ids=lambda spec: spec.id)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from critnb.canon import CANON, PACK_ROOT
 from critnb.errors import ParamsError
 from critnb.params import Params, dump_yaml, load, parse_override, parse_yaml, read_yaml, validate
-from critnb.terminal import plain
+from critnb.system.terminal import plain
 
 EXAMPLES = [path.read_text(encoding="utf-8") for path in sorted((PACK_ROOT / CANON.PATH.PARAMS_DIR).glob("*.yaml"))]
 

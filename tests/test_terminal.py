@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from critnb import terminal
 from critnb.canon import PACK_ROOT, Exit
 from critnb.errors import DataError, ParamsError, StorageError
-from critnb.failures import told
-from critnb.progress import Display
+from critnb.pipeline.progress import Display
+from critnb.system import terminal
+from critnb.system.failures import told
 
 STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pages import GENERATED, Generated, params_markdown
 
 from critnb import params
-from critnb.byhand.defaults import NUMERIC_VARIABLES
 from critnb.canon import CANON, DOCS_DIR, PACK_ROOT, SPEC_DIR, Exit
-from critnb.cli import _parser
+from critnb.cli.command_line import _parser
 from critnb.errors import DataError, ParamsError
-from critnb.kernel import PASSED
-from critnb.language.architectures import known_model_types
-from critnb.pages import GENERATED, Generated, params_markdown
+from critnb.model.architectures import known_model_types
+from critnb.pipeline.by_hand.defaults import NUMERIC_VARIABLES
+from critnb.pipeline.kernel import PASSED
 from critnb.report.schema import SCHEMAS
 
 PAGES = [path for folder in (PACK_ROOT, SPEC_DIR, DOCS_DIR) for path in sorted(folder.glob("*.md"))]
@@ -174,7 +174,7 @@ def test_the_readme_names_every_exit_code():
 @pytest.mark.parametrize("part", GENERATED, ids=lambda part: part.name)
 def test_generated_parts_are_up_to_date(part: Generated):
     text = TEXT[part.page]
-    assert part.renewed(text) == text, "run python -m critnb.pages"
+    assert part.renewed(text) == text, "run make pages"
 
 
 def test_a_page_without_its_markers_is_named():

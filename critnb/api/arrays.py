@@ -11,7 +11,7 @@ import pandas as pd
 
 from critnb.api.numbers import numbers, told
 from critnb.api.words import whole
-from critnb.criticality.sample import Lattice
+from critnb.criticality.sizes.sample import Lattice
 from critnb.errors import DataError
 from critnb.lattice import Raster
 

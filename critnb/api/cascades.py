@@ -24,7 +24,7 @@ from critnb.criticality import (
 )
 from critnb.criticality import crackling as estimate_crackling
 from critnb.criticality import exponents as estimate_exponents
-from critnb.criticality.exponents import Estimate as Resampled
+from critnb.criticality.sizes.exponents import Estimate as Resampled
 from critnb.errors import ParamsError
 from critnb.lattice.conditions import COND_ID
 

@@ -10,9 +10,9 @@ import pandas as pd
 from critnb.api.opened import OpenedRun
 from critnb.api.words import identifier
 from critnb.canon import ModelRole, Stage
+from critnb.contract import StageSpec, spec_of
 from critnb.errors import DependencyError, ParamsError
 from critnb.runs import Run, RunRecord, RunStore, located, runs_folder
-from critnb.stages import StageSpec, spec_of
 
 
 def open_run(name: str | Path, *, runs_dir: str | Path | None = None, role: str | None = None) -> OpenedRun:
@@ -79,7 +79,7 @@ def compare_runs(
         ParamsError: they are of different stages.
         DependencyError, IntegrityError: as ``open_run``.
     """
-    from critnb.compare import compare, told
+    from critnb.review.diff import compare, told
 
     one, other = (run if isinstance(run, OpenedRun) else open_run(run, runs_dir=runs_dir) for run in (old, new))
     return RunComparison(tuple(told(compare(one.run, other.run))))

@@ -11,7 +11,7 @@ from critnb.errors import DependencyError
 from critnb.params import Loaded, validate
 
 if TYPE_CHECKING:
-    from critnb.language.model import LanguageModel
+    from critnb.model.language_model import LanguageModel
 
 EMBEDDED = "embedded"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -38,8 +38,8 @@ def load_model(
             files do not fit together: tensors are missing, unknown, of another shape, or not finite.
         ParamsError: an option has no such value.
     """
-    from critnb import sources
-    from critnb.language.load import load
+    from critnb import data as sources
+    from critnb.model.load import load
 
     tree = {
         "models": {role: _source(name, revision)},

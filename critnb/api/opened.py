@@ -183,7 +183,7 @@ class OpenedRun(Shown):
         return under(self.headline(), self.gates(), wide=("condition", "reason"), verdicts=("verdict",))
 
     def _raster(self) -> Raster:
-        from critnb.steps.artifacts import load_raster
+        from critnb.pipeline.artifacts import load_raster
 
         if _OUT.RASTER_NPZ_BASENAME not in self.results():
             raise DependencyError(f"{self.run_id} holds no raster; take its upstream run of {Stage.S02} or {Stage.S03}")

@@ -18,9 +18,9 @@ from critnb.canon import CANON, SpikeDef
 from critnb.errors import DataError, ParamsError
 from critnb.events import Calibration
 from critnb.events.passes import base_rates, calibrate, extract, match_rates
-from critnb.language.forward import ForwardPasses, Setting
-from critnb.language.model import LanguageModel
-from critnb.language.windows import corpus_windows
+from critnb.model.forward import ForwardPasses, Setting
+from critnb.model.language_model import LanguageModel
+from critnb.model.windows import corpus_windows
 
 _CONST = CANON.CONST
 

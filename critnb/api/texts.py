@@ -15,7 +15,7 @@ from critnb.errors import DataError
 from critnb.events import Calibration, RateTargets
 
 if TYPE_CHECKING:
-    from critnb.language.model import LanguageModel
+    from critnb.model.language_model import LanguageModel
 
 _CONST = CANON.CONST
 Tokens = npt.NDArray[np.int64]

@@ -4,7 +4,6 @@ Sums per sequence come first and ratios last, so that pooling, null replicates a
 the same few numbers. What the data do not define is NaN, never a warning or a crash.
 """
 
-from critnb.criticality.avalanches import EMPTY_SITE, Avalanches, find_avalanches, label_sites
 from critnb.criticality.bootstrap import Interval, multinomial_weights, percentile_interval
 from critnb.criticality.branching import (
     Branching,
@@ -14,15 +13,16 @@ from critnb.criticality.branching import (
     empty_sequences,
     expected_under_permutation,
 )
-from critnb.criticality.crackling import Crackling, crackling
-from critnb.criticality.exponents import Exponents, exponents
 from critnb.criticality.gstar import GstarChoice, select_gstar
 from critnb.criticality.metrics import condition_metrics
 from critnb.criticality.multistep import Multistep, along_depth, along_tokens, multistep
 from critnb.criticality.null_sample import NullSample
 from critnb.criticality.nulltest import NullComparison, compare, null_branching
-from critnb.criticality.profiles import Profiles, profiles
-from critnb.criticality.sample import AvalancheSample, Lattice
+from critnb.criticality.sizes.avalanches import EMPTY_SITE, Avalanches, find_avalanches, label_sites
+from critnb.criticality.sizes.crackling import Crackling, crackling
+from critnb.criticality.sizes.exponents import Exponents, exponents
+from critnb.criticality.sizes.profiles import Profiles, profiles
+from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.summary import Summary, summarise
 from critnb.criticality.susceptibility import chi
 from critnb.criticality.tails import Histogram, TailFit, XminScan, fit_tail, ks_p_value, mle_exponent, scan_xmin

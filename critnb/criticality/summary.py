@@ -11,10 +11,10 @@ import pandas as pd
 
 from critnb.canon import Adjacency, NullId
 from critnb.criticality.activity import PERM, Columns, Floats, activity
-from critnb.criticality.avalanches import Avalanches, find_avalanches
 from critnb.criticality.bootstrap import multinomial_weights
 from critnb.criticality.branching import diagonal_branching
 from critnb.criticality.null_sample import NullSample
+from critnb.criticality.sizes.avalanches import Avalanches, find_avalanches
 from critnb.errors import DataError
 from critnb.lattice.raster import Raster
 

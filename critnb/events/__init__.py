@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from critnb.events.calibration import Calibration
 from critnb.events.targets import RateTargets
-from critnb.events.thresholds import Thresholds
+from critnb.lattice.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from critnb.events.passes import base_rates, calibrate, extract, match_rates

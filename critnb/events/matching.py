@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from critnb.canon import Intervention
 from critnb.errors import DataError
 from critnb.events.targets import RateTargets
-from critnb.events.thresholds import Thresholds
 from critnb.events.top import Top
+from critnb.lattice.thresholds import Thresholds
 
 Counts = NDArray[np.uint16]
 

@@ -14,8 +14,8 @@ from critnb.events.filling import FirstBounds, add_blocks, fill
 from critnb.events.matching import Counts, Matching, per_site
 from critnb.events.screen import screen
 from critnb.events.targets import RateTargets
-from critnb.events.thresholds import Thresholds
-from critnb.language.forward import ForwardPasses, OnLogits, Setting
+from critnb.lattice.thresholds import Thresholds
+from critnb.model.forward import ForwardPasses, OnLogits, Setting
 
 OnBatch = Callable[[int], object]
 

@@ -14,8 +14,8 @@ from critnb.canon import CANON, Adjacency, ModelRole, NullId, Stage
 from critnb.errors import DependencyError
 from critnb.lattice import RASTER_NULLS, Condition, Raster, null_raster
 from critnb.params import Params, validate
+from critnb.pipeline.artifacts import load_null_raster, load_raster
 from critnb.runs import Run, RunStore, ancestors
-from critnb.steps.artifacts import load_null_raster, load_raster
 
 _TABLES = (CANON.RUN_SUBDIR.TABLES, CANON.RUN_SUBDIR.TABLES_APPENDIX)
 # a chain ends with the last of these that was made; the first is the least that can be looked at

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from critnb import sources
+from critnb import data as sources
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.errors import CritnbError, DependencyError
 from critnb.explore.chain import Chain

@@ -23,8 +23,8 @@ from critnb.explore.window import Window
 from critnb.lattice import Condition
 
 if TYPE_CHECKING:
-    from critnb.language.forward import ForwardPasses
-    from critnb.language.model import LanguageModel
+    from critnb.model.forward import ForwardPasses
+    from critnb.model.language_model import LanguageModel
 
 Floats = npt.NDArray[np.float64]
 SHOWN = 8
@@ -76,7 +76,7 @@ class LiveModel:
 
     def __init__(self, chain: Chain, model: LanguageModel) -> None:
         """Read calibration and thresholds of the chain; raises DependencyError where it has no run of S01."""
-        from critnb.steps import calibration_table
+        from critnb.stages.s01_calibrate import tables as calibration_table
 
         self.chain = chain
         self.model = model
@@ -88,7 +88,7 @@ class LiveModel:
     def load(cls, chain: Chain, places: Places) -> LiveModel:
         """Load the model that the chain's runs were made with; raises DependencyError or ModelError where it cannot be had."""
         files = model_files(places, chain)
-        from critnb.language import load
+        from critnb.model import load
 
         load.make_deterministic()
         return cls(chain, load.load(files, chain.params.compute))
@@ -98,7 +98,7 @@ class LiveModel:
 
         Raises DataError where it leaves fewer than two tokens to look at, or more than the model reads.
         """
-        from critnb.language.windows import opening_tokens
+        from critnb.model.windows import opening_tokens
 
         tokenizer = self.model.tokenizer
         ids = [*opening_tokens(tokenizer), *tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]]
@@ -110,8 +110,8 @@ class LiveModel:
         Raises DataError as ``ids``, and NonFiniteError where the model gives activations that are not finite.
         """
         from critnb.events import extract
-        from critnb.events.thresholds import tau_of
-        from critnb.language.forward import Setting
+        from critnb.lattice.thresholds import tau_of
+        from critnb.model.forward import Setting
 
         tokens = self._checked(ids)[None]
         matched_under, near = nearest_matched(self._tau, condition, gain)
@@ -145,7 +145,7 @@ class LiveModel:
         )
 
     def _passes(self) -> ForwardPasses:
-        from critnb.language.forward import ForwardPasses
+        from critnb.model.forward import ForwardPasses
 
         params = self.chain.params
         return ForwardPasses(

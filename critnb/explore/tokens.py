@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from critnb import sources
+from critnb import data as sources
 from critnb.canon import DatasetRole, SliceRole, Stage
 from critnb.errors import CritnbError, DataError, DependencyError
 from critnb.explore.chain import Chain
 from critnb.explore.inputs import Places, tokenizer_directory
-from critnb.language.windows import corpus_windows, pick
+from critnb.model.windows import corpus_windows, pick
 from critnb.params import HubData, Loaded
 
 _TOKENIZER = "tokenizer.json"

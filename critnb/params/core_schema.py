@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from critnb.terminal import is_half, plain
+from critnb.system.terminal import is_half, plain
 
 _MOST_DIGITS = 40
 _SHOWN = 40

@@ -14,8 +14,8 @@ from critnb.errors import DependencyError, ParamsError
 from critnb.params.problems import one_line_each
 from critnb.params.sections import Params
 from critnb.params.strict_yaml import Place, dotted, parse_yaml, read_yaml
-from critnb.paths import absolute, kind
-from critnb.terminal import plain
+from critnb.system.paths import absolute, kind
+from critnb.system.terminal import plain
 
 _SHOWN = 60
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from critnb.params.core_schema import named
 from critnb.params.strict_yaml import Place, dotted
-from critnb.terminal import plain
+from critnb.system.terminal import plain
 
 _SOURCES = ("embedded", "file", "hub")
 _TAG_PLACE = 2

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from critnb.canon import CANON, Adjacency, DatasetRole, Intervention, ModelRole, SpikeDef
-from critnb.terminal import breaking, plain
+from critnb.system.terminal import breaking, plain
 
 _CONST = CANON.CONST
 

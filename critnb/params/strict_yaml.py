@@ -18,8 +18,8 @@ import yaml
 
 from critnb.errors import ParamsError
 from critnb.params.core_schema import DECIMAL, WHOLE, named, scalar
-from critnb.paths import kind
-from critnb.terminal import is_half, plain
+from critnb.system.paths import kind
+from critnb.system.terminal import is_half, plain
 
 Place = tuple[str | int, ...]
 

@@ -11,11 +11,11 @@ from critnb.errors import IntegrityError
 from critnb.release.archive import Packed, Sink, Source, write_zip
 from critnb.release.contents import pack_sources, run_folder, run_sources
 from critnb.release.crate import Files, crate_json
-from critnb.release.manifest import GENERATED, to_text
 from critnb.release.metadata import Metadata, citation_cff, zenodo_json
-from critnb.report.index import facts_of, render
+from critnb.review.index import facts_of, render
 from critnb.runs import Run, RunStore
 from critnb.runs.files import sha256_hex
+from critnb.runs.manifest import GENERATED, to_text
 
 _OUT = CANON.OUTPUT
 

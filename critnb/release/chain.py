@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from critnb.canon import CANON, Stage
+from critnb.contract import STAGES
 from critnb.release import roots
 from critnb.release.contents import run_folder
 from critnb.release.finding import Result
 from critnb.release.opened import Opened
 from critnb.runs import Run
-from critnb.stages import STAGES
 
 # the stages of a chain may run on different machines, and text that the pack carries may be the same in two Pythons
 _MAY_DIFFER_OF_A_MODEL, _MAY_DIFFER_OF_TEXT = frozenset({"device"}), frozenset({"revision"})

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from critnb.canon import CANON, PACK_ROOT
+from critnb.contract import spec_of
 from critnb.errors import DependencyError, IntegrityError, StorageError
-from critnb.plan import stage_files
+from critnb.pipeline.plan import stage_files
 from critnb.release.archive import Source
 from critnb.runs import FindingKind, Run, RunStore, ancestors, notebook_source, pack_files, verify
 from critnb.runs.files import read_regular, sha256_hex
 from critnb.runs.record import record_path
-from critnb.stages import spec_of
 
 _LF, _CRLF = b"\n", b"\r\n"
 _SHOWN = 3

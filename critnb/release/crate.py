@@ -11,12 +11,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from critnb.canon import CANON, Stage
+from critnb.contract import spec_of
 from critnb.release.contents import run_folder
 from critnb.release.metadata import Metadata
 from critnb.runs import Run
 from critnb.runs.encoding import json_bytes
 from critnb.runs.partial import media_type
-from critnb.stages import spec_of
 
 _RUNNER = "runner.py"
 _CRATE = "https://w3id.org/ro/crate/1.1"

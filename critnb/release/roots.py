@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from critnb import questions, sources
+from critnb import data as sources
 from critnb.canon import CANON, CODE_ROOT, DatasetRole, ModelRole
-from critnb.embedded import weights_directory
+from critnb.data import questions
+from critnb.data.embedded import weights_directory
 from critnb.errors import CritnbError
 from critnb.params import Loaded, validate
 from critnb.release.opened import Opened

@@ -13,7 +13,7 @@ from critnb.canon import CANON, PACK_ROOT, Stage, pack_path
 from critnb.errors import DataError, DependencyError
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
-from critnb.terminal import plain
+from critnb.system.terminal import plain
 
 HASH_DIGITS = 12
 _RUN_ID = re.compile(rf"{re.escape(CANON.PATH.RUN_DIR_PREFIX)}(?P<stage>[A-Z0-9]+)_(?P<suffix>[0-9A-Za-z-]+)")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from critnb.canon import CANON, WORK_DIR, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError, StorageError
-from critnb.paths import absolute
 from critnb.runs.checkpoints import sweep_checkpoints
 from critnb.runs.events import EventType, mend_log
 from critnb.runs.files import storage, sync_folder
@@ -18,6 +17,7 @@ from critnb.runs.locks import KERNEL_LOCK, LOCK_FILES, RUNNER_LOCK, STORE_LOCK, 
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import RunRecord, read_record, write_record
 from critnb.runs.run import Run
+from critnb.system.paths import absolute
 
 _KEPT_ON_RESUME = frozenset({CANON.RUN_SUBDIR.CHECKPOINTS, CANON.RUN_SUBDIR.LOGS, *LOCK_FILES})
 

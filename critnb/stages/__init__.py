@@ -1,8 +1,5 @@
-"""THE stage table: what each stage needs, reads and leaves behind. CLI, resolver, checks and spec/13 read it."""
+"""What each stage does, one module a stage: a notebook calls these and shows what they return.
 
-from __future__ import annotations
-
-from critnb.stages.lookup import STAGES, markdown, named, spec_of, upstream_closure
-from critnb.stages.row import StageSpec
-
-__all__ = ["STAGES", "StageSpec", "markdown", "named", "spec_of", "upstream_closure"]
+A step takes the stage's session, reads parameters and upstream artifacts through it, calls the rooms that know how,
+and writes what the stage has to leave behind.
+"""

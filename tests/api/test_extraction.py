@@ -13,7 +13,7 @@ import critnb
 from critnb.canon import CANON, Intervention, SpikeDef
 from critnb.errors import DataError, DependencyError, ParamsError
 from critnb.events import RateTargets, base_rates, calibrate, extract, match_rates
-from critnb.language.forward import ForwardPasses, Setting
+from critnb.model.forward import ForwardPasses, Setting
 
 ONE, TWO = SpikeDef
 TAU0, RATE = 1.5, 0.02

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 
+import api_reference as reference
+from api_reference import _described, reference_markdown
+
 import critnb
-from critnb.api import reference
-from critnb.api.reference import _described, reference_markdown
 
 
 def test_every_public_name_and_every_returned_class_is_described():

@@ -11,12 +11,12 @@ from made import MODEL, made
 
 import critnb
 from critnb.canon import CANON, DatasetRole, Intervention, ModelRole, SpikeDef, Stage
-from critnb.cli import _parser
+from critnb.cli.command_line import _parser
+from critnb.contract import named
 from critnb.errors import DataError, DependencyError, IntegrityError, ParamsError
 from critnb.gates import Gate
 from critnb.lattice import Condition, ConditionTable, Raster
 from critnb.runs import RunStore
-from critnb.stages import named
 
 GATE = Gate.judge("a number", passed=True, value=2.0, condition="above one")
 OUT = CANON.OUTPUT

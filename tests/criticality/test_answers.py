@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from critnb.criticality.answers import Answers, with_intervals
+from critnb.criticality.mcq import Answers, with_intervals
 
 NAN = np.nan
 

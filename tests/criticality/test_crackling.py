@@ -3,8 +3,8 @@ import pytest
 
 from critnb.canon import CANON, Adjacency, SizeDef
 from critnb.criticality import find_avalanches, multinomial_weights
-from critnb.criticality.crackling import crackling
-from critnb.criticality.sample import AvalancheSample
+from critnb.criticality.sizes.crackling import crackling
+from critnb.criticality.sizes.sample import AvalancheSample
 from critnb.criticality.synthetic import bernoulli, poisson_branching
 
 CONST = CANON.CONST

@@ -5,9 +5,9 @@ import pytest
 
 from critnb.canon import Adjacency, SizeDef
 from critnb.criticality import find_avalanches, multinomial_weights
-from critnb.criticality.exponents import Estimate, exponents, predicted_gamma
-from critnb.criticality.sample import AvalancheSample, Lattice
-from critnb.criticality.scaling import critical_pool, reference
+from critnb.criticality.sizes.exponents import Estimate, exponents, predicted_gamma
+from critnb.criticality.sizes.sample import AvalancheSample, Lattice
+from critnb.criticality.sizes.scaling import critical_pool, reference
 from critnb.criticality.synthetic import bernoulli, lattice_cascades
 from critnb.criticality.tails import mle_exponent
 

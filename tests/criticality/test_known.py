@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from critnb.canon import Adjacency
-from critnb.criticality import known
+from critnb.criticality import closed_forms as known
 from critnb.criticality.synthetic import bernoulli
 from critnb.criticality.synthetic.periodic import periodic_cluster_counts
 

@@ -3,7 +3,7 @@ import pytest
 
 from critnb.canon import Adjacency
 from critnb.criticality import find_avalanches, label_sites
-from critnb.criticality.profiles import profiles
+from critnb.criticality.sizes.profiles import profiles
 from critnb.criticality.synthetic import bernoulli
 
 

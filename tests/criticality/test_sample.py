@@ -3,7 +3,7 @@ import pytest
 
 from critnb.canon import Adjacency, SizeDef
 from critnb.criticality import find_avalanches
-from critnb.criticality.sample import AvalancheSample, Lattice, per_sequence
+from critnb.criticality.sizes.sample import AvalancheSample, Lattice, per_sequence
 
 
 def test_avalanches_keep_their_sequence_whatever_the_order_of_ids():

@@ -7,13 +7,13 @@ import pytest
 
 from critnb.canon import Adjacency, Criterion
 from critnb.criticality import Lattice, NullSample, multinomial_weights, null_branching, summarise
-from critnb.criticality.chi_peak import ChiPeak
-from critnb.criticality.judgement import Case
-from critnb.criticality.scaling import critical_pool
-from critnb.criticality.signatures import judge_all, judged_frame
-from critnb.criticality.size_analysis import Settings, SizeShard, analyse_sizes
-from critnb.criticality.size_rows import reasons, t01_columns
+from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
+from critnb.criticality.sizes.rows import reasons, t01_columns
+from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import bernoulli, one_condition_raster, persistent_rows
+from critnb.criticality.verdicts.chi_peak import ChiPeak
+from critnb.criticality.verdicts.judgement import Case
+from critnb.criticality.verdicts.signatures import judge_all, judged_frame
 from critnb.gates import Verdict
 from critnb.lattice import RASTER_NULLS, null_raster
 

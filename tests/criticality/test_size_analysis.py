@@ -8,10 +8,10 @@ import pytest
 from critnb.canon import Adjacency, NullId, SizeDef
 from critnb.criticality import find_avalanches, multinomial_weights
 from critnb.criticality.multistep import along_tokens, multistep
-from critnb.criticality.sample import Lattice
-from critnb.criticality.scaling import critical_pool
-from critnb.criticality.size_analysis import PERMUTED, REAL, Settings, SizeShard, analyse_sizes
-from critnb.criticality.size_rows import reasons, t01_columns, t04_columns, t05_columns, t09_rows
+from critnb.criticality.sizes.analysis import PERMUTED, REAL, Settings, SizeShard, analyse_sizes
+from critnb.criticality.sizes.rows import reasons, t01_columns, t04_columns, t05_columns, t09_rows
+from critnb.criticality.sizes.sample import Lattice
+from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import bernoulli, persistent_rows
 from critnb.criticality.tails import Histogram, fit_tail
 from critnb.lattice import permute

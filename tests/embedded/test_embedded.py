@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 import pytest
+from ngram import WittenBell
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from critnb.canon import ModelRole
-from critnb.embedded import WEIGHTS, corpora, questions, weights_directory
-from critnb.embedded.ngram import WittenBell
+from critnb.data.embedded import WEIGHTS, corpora, questions, weights_directory
 
 
 def test_the_corpora_are_disjoint():

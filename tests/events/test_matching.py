@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from critnb.canon import SpikeDef
 from critnb.events import Calibration, RateTargets, filling, match_rates
 from critnb.events.top import Top
-from critnb.language.forward import Setting
+from critnb.model.forward import Setting
 
 ONE, TWO = SpikeDef
 RATES = (0.002, 0.02)

@@ -9,8 +9,8 @@ from models import loaded, tiny_llama
 
 from critnb.canon import CANON, Intervention, SpikeDef
 from critnb.events import RateTargets, base_rates, calibrate, extract, match_rates
-from critnb.events.thresholds import gate, tau_of
-from critnb.language.forward import ForwardPasses, Setting
+from critnb.lattice.thresholds import gate, tau_of
+from critnb.model.forward import ForwardPasses, Setting
 
 DEFS = tuple(SpikeDef)
 RATES = (0.01, 0.03)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from critnb.canon import Intervention, SpikeDef
 from critnb.events import RateTargets
 from critnb.events.matching import Matching
-from critnb.events.thresholds import gate, judged
 from critnb.gates import Verdict
-from critnb.steps.gain_grid_table import rate_gates
+from critnb.lattice.thresholds import gate, judged
+from critnb.stages.s02_gain_grid.tables import rate_gates
 
 ONE = SpikeDef.SPIKE_ONE_SIDED_POS
 

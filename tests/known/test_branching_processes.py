@@ -9,7 +9,8 @@ import pytest
 from scipy.optimize import brentq
 
 from critnb.canon import Adjacency
-from critnb.criticality import find_avalanches, known
+from critnb.criticality import closed_forms as known
+from critnb.criticality import find_avalanches
 from critnb.criticality.synthetic import lattice_cascades, poisson_branching
 
 N = 100_000

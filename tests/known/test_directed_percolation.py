@@ -8,7 +8,7 @@ Phys. Rev. E 59, 6175.
 import numpy as np
 import pytest
 
-from critnb.criticality import known
+from critnb.criticality import closed_forms as known
 from critnb.criticality.synthetic import directed_percolation
 
 N, LIMIT = 30_000, 128

@@ -13,7 +13,7 @@ import pytest
 from scipy.special import zeta
 
 import critnb
-from critnb.criticality.known import borel_pmf
+from critnb.criticality.closed_forms import borel_pmf
 from critnb.criticality.synthetic.samples import (
     discrete_exponential,
     discrete_power_law,

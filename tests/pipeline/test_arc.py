@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from critnb.canon import CANON, Exit, Stage
-from critnb.cli import main
+from critnb.cli.command_line import main
 from critnb.runs import Run, RunStore
-from critnb.steps import token_shares
+from critnb.stages.shared import token_shares
 
 NAMES = {"accuracy": "logprob_letter", "opt_acc_text": "logprob_text"}
 

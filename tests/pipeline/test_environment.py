@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
+from critnb.contract import spec_of
 from critnb.runs import RunStore
-from critnb.stages import spec_of
 
 MATPLOTLIBRC = "text.usetex: True\nfont.family: fantasy\naxes.facecolor: black\naxes.xmargin: 0.4\nlines.linewidth: 9\n"
 STARTUP = """

@@ -11,9 +11,9 @@ import nbformat
 import pytest
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
-from critnb.cli import main
+from critnb.cli.command_line import main
+from critnb.contract import spec_of
 from critnb.runs import RunStore
-from critnb.stages import spec_of
 
 SPEC = spec_of(Stage.S02B)
 LONG = "\n".join(f"x_{n} = {n}" for n in range(14))
@@ -27,7 +27,7 @@ def fail(whole, inputs, tmp_path, monkeypatch, capsys):
     shutil.copytree(whole, runs)
     shutil.rmtree(RunStore(runs).runs(SPEC.id)[0].path)
     monkeypatch.setenv("PYTHONPATH", str(PACK_ROOT))
-    monkeypatch.setattr("critnb.execute.PACK_ROOT", tmp_path)
+    monkeypatch.setattr("critnb.pipeline.execute.PACK_ROOT", tmp_path)
     # a failing cell is shown, the rest of a person's terminal is not
     monkeypatch.setattr(sys, "argv", ["runner.py"])
 

@@ -10,14 +10,14 @@ import torch
 from models import loaded_from
 from pipeline.test_pipeline import digests, result, run_of, start, wait_for  # noqa: F401 (start is a fixture)
 
-from critnb import sources
+from critnb import data as sources
 from critnb.canon import CANON, DatasetRole, GCondition, Intervention, SliceRole, Stage
+from critnb.contract import spec_of
 from critnb.criticality import branching_sums, multinomial_weights
 from critnb.criticality.carried import IDENTICAL, MEASURES
-from critnb.language.windows import corpus_windows, pick
+from critnb.model.windows import corpus_windows, pick
 from critnb.params import load
 from critnb.report.tables import load_table
-from critnb.stages import spec_of
 
 COMMAND = spec_of(Stage.S06B).command
 N = 20

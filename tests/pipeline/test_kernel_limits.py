@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from critnb import kernel
 from critnb.canon import Exit
-from critnb.cli import main
+from critnb.cli.command_line import main
+from critnb.pipeline import kernel
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_temporary_directory_without_room(ask, tmp_path, monkeypatch):
 
 
 def test_a_kernel_that_does_not_answer_in_time(ask, tmp_path, monkeypatch):
-    monkeypatch.setattr("critnb.execute.START_SECONDS", 1)
+    monkeypatch.setattr("critnb.pipeline.execute.START_SECONDS", 1)
     monkeypatch.setattr(kernel, "START_SECONDS", 1)
     code, lines = ask("exec sleep 60")
     assert code == Exit.STAGE_FAILED

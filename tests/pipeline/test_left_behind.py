@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from models import save, tiny
 
-from critnb import plan as plan_module
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
-from critnb.cli import main
+from critnb.cli.command_line import main
+from critnb.contract import spec_of
+from critnb.pipeline import plan as plan_module
 from critnb.runs import RunStore
-from critnb.stages import spec_of
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -162,6 +162,8 @@ def test_a_dry_run_says_that_the_corpus_changed(folder, whole, capsys):
 
 def test_a_dry_run_tells_a_change_of_code(inputs, whole, capsys, monkeypatch):
     real = plan_module.stage_sources
-    monkeypatch.setattr(plan_module, "stage_sources", lambda spec, **_: {**real(spec), "critnb/session.py": "0" * 64})
+    monkeypatch.setattr(
+        plan_module, "stage_sources", lambda spec, **_: {**real(spec), "critnb/pipeline/session.py": "0" * 64}
+    )
     plan = plan_of(capsys, inputs / "params.yaml", whole)
-    assert plan["S00"] == plan["S01"] == "run: changed: source critnb/session.py changed"
+    assert plan["S00"] == plan["S01"] == "run: changed: source critnb/pipeline/session.py changed"

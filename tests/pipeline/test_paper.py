@@ -13,9 +13,9 @@ from pipeline.test_pipeline import run_of
 from report.paper.reading import Page, pdf_text
 
 from critnb.canon import CANON, Claim, Exit, ModelRole, Stage
+from critnb.contract import spec_of
 from critnb.report.tables import load_table
 from critnb.runs import Run, RunStore, verify_chain
-from critnb.stages import spec_of
 
 COMMAND = spec_of(Stage.S07).command
 OUT, DIR = CANON.OUTPUT, CANON.RUN_SUBDIR

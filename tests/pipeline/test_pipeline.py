@@ -18,9 +18,9 @@ import pytest
 from browser import Elements
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Intervention, Stage
-from critnb.report.index import facts_of, render
+from critnb.contract import STAGES, spec_of
+from critnb.review.index import facts_of, render
 from critnb.runs import RunStore, verify_chain
-from critnb.stages import STAGES, spec_of
 
 REPRODUCIBLE = (CANON.RUN_SUBDIR.RESULTS, CANON.RUN_SUBDIR.TABLES, CANON.RUN_SUBDIR.FIGS, CANON.RUN_SUBDIR.NOTEBOOK)
 

@@ -16,9 +16,9 @@ from models import save, tiny_llama
 from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
-from critnb.cli import main
+from critnb.cli.command_line import main
+from critnb.contract import spec_of
 from critnb.runs import RunStore
-from critnb.stages import spec_of
 
 
 @pytest.fixture

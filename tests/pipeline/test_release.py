@@ -18,11 +18,8 @@ from release.chains import zipped
 from release.forging import index_again, link_again, list_again
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
-from critnb.cli import main
-from critnb.release.notebooks import kept_notebook, page, page_of
+from critnb.cli.command_line import main
 from critnb.release.reading import unpack
-from critnb.release.replay import Again, replay, works
-from critnb.release.verify import verify_release
 from critnb.report.notebook import to_ipynb
 from critnb.report.schema import SCHEMAS
 from critnb.report.tables import table_path
@@ -30,6 +27,9 @@ from critnb.runs import Run, RunStore
 from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
 from critnb.runs.files import sha256_file
 from critnb.runs.record import write_record
+from critnb.verify.notebooks import kept_notebook, page, page_of
+from critnb.verify.release import verify_release
+from critnb.verify.replay import Again, replay, works
 
 pytestmark = pytest.mark.slow
 T, OUT = CANON.TABLE, CANON.OUTPUT

@@ -10,10 +10,10 @@ from critnb.errors import CritnbError
 from critnb.params import Release
 from critnb.release.build import generated
 from critnb.release.contents import closure
-from critnb.release.manifest import GENERATED, to_text
 from critnb.release.metadata import Metadata
 from critnb.runs import RunStore
 from critnb.runs.files import sha256_file
+from critnb.runs.manifest import GENERATED, to_text
 from critnb.runs.record import Artifact, Dependency, read_record, write_record
 
 NAMELESS = Release()

@@ -10,15 +10,15 @@ from made import made
 from release.chains import chain, cited, made_stage
 
 from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.contract import spec_of
 from critnb.errors import DependencyError, IntegrityError
 from critnb.params import Release
-from critnb.plan import stage_files
+from critnb.pipeline.plan import stage_files
 from critnb.release.build import assemble
 from critnb.release.chain import missing
 from critnb.release.contents import check_runs, pack_sources, run_sources
 from critnb.release.metadata import Metadata
 from critnb.runs import RunStore
-from critnb.stages import spec_of
 
 JUNK = (
     *(".git/HEAD", ".venv/x.py", ".mypy_cache/x", "runs/x", "critnb.egg-info/PKG-INFO", "notes.txt"),
@@ -69,7 +69,7 @@ def test_the_pack_is_whole(pack):
         "params/base.yaml",
     } <= held
     assert {f"notebooks/{path.name}" for path in (PACK_ROOT / "notebooks").glob("*.ipynb")} <= held
-    assert "critnb/embedded/weights/base/model.safetensors" in held
+    assert "critnb/data/embedded/weights/base/model.safetensors" in held
     assert not [name for name in held if name.startswith("runs/")]
 
 
@@ -152,7 +152,7 @@ def test_what_is_packed_is_what_the_records_name(folder, tmp_path):
         assemble(runs, store, Metadata.of(Release()))
 
 
-@pytest.mark.parametrize("sources", [{"critnb/canon.py": "0" * 64}, {"critnb/gone.py": "0" * 64}])
+@pytest.mark.parametrize("sources", [{"critnb/gates.py": "0" * 64}, {"critnb/gone.py": "0" * 64}])
 def test_a_run_of_other_code_is_refused_with_what_to_do(sources, tmp_path):
     run = made_stage(RunStore(tmp_path / "runs"), Stage.S01, [], sources=sources)
     with pytest.raises(DependencyError, match="was made by other code") as refused:
@@ -163,9 +163,9 @@ def test_a_run_of_other_code_is_refused_with_what_to_do(sources, tmp_path):
 
 def test_a_run_whose_record_leaves_out_a_file_of_its_stage_is_refused(tmp_path):
     sources = stage_files(spec_of(Stage.S01))
-    del sources["critnb/steps/calibration.py"]
+    del sources["critnb/stages/s01_calibrate/work.py"]
     run = made_stage(RunStore(tmp_path / "runs"), Stage.S01, [], sources=sources)
-    with pytest.raises(DependencyError, match=r"other code: critnb/steps/calibration\.py differs"):
+    with pytest.raises(DependencyError, match=r"other code: critnb/stages/s01_calibrate/work\.py differs"):
         check_runs([run])
 
 
@@ -179,7 +179,7 @@ def test_line_ends_do_not_make_other_code(folder, pack, tmp_path):
     # a checkout on Windows; records hold the digest of the text with LF
     root = tmp_path / "windows"
     shutil.copytree(pack, root)
-    path = root / "critnb" / "canon.py"
+    path = root / "critnb" / "gates.py"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     store = RunStore(folder)
     check_runs(store.runs(Stage.S01), root)

@@ -9,10 +9,10 @@ from made import begun
 from matplotlib.figure import Figure
 
 from critnb.canon import CANON, Stage
-from critnb.release.figures import figures
 from critnb.report.provenance import Provenance
 from critnb.report.style import Drawing, Scope, save_figure
 from critnb.runs import PartialRun, Run, RunStore
+from critnb.verify.figures import figures
 
 NAME = CANON.FIGURE.F02_RATE_MATCH_CHECK
 

@@ -17,18 +17,18 @@ from release.worked import MEASURED, worked_chain
 from sourcecode import code_cells
 
 from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.contract import STAGES, spec_of
 from critnb.gates import Gate
-from critnb.release import notebooks
-from critnb.release.judged import gate_problems
-from critnb.release.notebooks import kept_notebook, page, page_of
-from critnb.release.replay import works
-from critnb.release.tables import recomputed
 from critnb.report.display import gates as gates_html
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import json_bytes, npz_bytes, parquet_bytes
 from critnb.runs.record import write_record
-from critnb.stages import STAGES, spec_of
-from critnb.steps import validation_table
+from critnb.stages.s00_validate import tables as validation_table
+from critnb.verify import notebooks
+from critnb.verify.judged import gate_problems
+from critnb.verify.notebooks import kept_notebook, page, page_of
+from critnb.verify.replay import works
+from critnb.verify.tables import recomputed
 
 OTHER = {"pass": "fail", "fail": "pass", "not available": "pass"}
 FEW_ANSWERS = pd.DataFrame(
@@ -286,6 +286,6 @@ def judged_in(stage: Stage) -> list[str]:
 
 @pytest.mark.parametrize("stage", [spec.id for spec in STAGES if spec.id is not Stage.S08])
 def test_a_notebook_judges_the_gates_that_a_check_knows_and_no_other(stage):
-    module = works()[stage].gates.__module__.removeprefix("critnb.steps.")
+    module = works()[stage].gates.__module__.rpartition(".")[2]
     assert works()[stage].gates.__name__ == "gates"
     assert judged_in(stage) == [f"*{module}.gates(stage)"]

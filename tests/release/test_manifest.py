@@ -11,9 +11,9 @@ from made import made
 
 from critnb.canon import Stage
 from critnb.errors import IntegrityError
-from critnb.release.manifest import from_text, lay_at_root, to_text
 from critnb.release.reading import unpack
 from critnb.runs import RunStore
+from critnb.runs.manifest import from_text, lay_at_root, to_text
 
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
 PATHS = st.text(

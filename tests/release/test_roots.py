@@ -10,7 +10,7 @@ import pytest
 import yaml
 from made import made
 
-from critnb import sources
+from critnb import data as sources
 from critnb.canon import PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.params import load
 from critnb.release.roots import of_run
@@ -50,7 +50,7 @@ def test_what_the_pack_carries_is_hashed_and_made_again(tmp_path):
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])
 def test_other_weights_in_the_zip_are_found(file, tmp_path):
-    inside = Path("critnb/embedded/weights/base")
+    inside = Path("critnb/data/embedded/weights/base")
     shutil.copytree(PACK_ROOT / inside, tmp_path / inside)
     (tmp_path / inside / file).write_bytes((PACK_ROOT / inside / file).read_bytes()[:-1] + b" ")
     run = calibrated(tmp_path)
@@ -60,7 +60,7 @@ def test_other_weights_in_the_zip_are_found(file, tmp_path):
 
 
 def test_weights_in_the_zip_that_are_no_safetensors_are_a_finding(tmp_path):
-    inside = Path("critnb/embedded/weights/base")
+    inside = Path("critnb/data/embedded/weights/base")
     shutil.copytree(PACK_ROOT / inside, tmp_path / inside)
     (tmp_path / inside / "model.safetensors").write_bytes(b"no weights at all")
     root = next(root for root in of_run(calibrated(tmp_path), tmp_path) if root.name.startswith("weights"))

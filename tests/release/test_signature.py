@@ -13,7 +13,7 @@ from made import made
 from release.chains import zipped
 
 from critnb.canon import Stage
-from critnb.cli import main
+from critnb.cli.command_line import main
 from critnb.errors import DependencyError, IntegrityError, ParamsError, RunExistsError, SignatureError
 from critnb.release.given import given_file
 from critnb.release.handing import hand_out, newest_zip

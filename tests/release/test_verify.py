@@ -15,20 +15,20 @@ from made import MODEL
 from release.chains import chain, made_stage, release_of, zipped
 from release.forging import index_again, link_again, list_again
 
-from critnb import sources
+from critnb import data as sources
 from critnb.canon import ModelRole, Stage
-from critnb.cli import main
+from critnb.cli.command_line import main
 from critnb.params import load
-from critnb.release import tables
-from critnb.release.manifest import from_text, to_text
+from critnb.pipeline.session import StageSession
 from critnb.release.reading import unpack
-from critnb.release.replay import Again
-from critnb.release.verify import verify_release
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes
 from critnb.runs.files import sha256_file
+from critnb.runs.manifest import from_text, to_text
 from critnb.runs.record import write_record
-from critnb.session import StageSession
+from critnb.verify import tables
+from critnb.verify.release import verify_release
+from critnb.verify.replay import Again
 
 NUMBERS = "results/numbers.json"
 CHECKS = "zip pack manifest records params chain facts code paper added tables notebooks figures"
@@ -186,13 +186,13 @@ def test_other_weights_in_the_zip_than_the_runs_were_made_from_are_named(tmp_pat
     sound, folder = release_of(store.root, tmp_path / "r.zip"), tmp_path / "unpacked"
     assert found(sound) == {}
     unpack(sound, folder)
-    with (folder / "critnb/embedded/weights/base/model.safetensors").open("r+b") as file:
+    with (folder / "critnb/data/embedded/weights/base/model.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"?")
     list_again(folder)
     files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     (line,) = found(zipped(tmp_path / "s.zip", files))["chain"]
-    assert line.startswith("critnb/embedded/weights/base: weights_sha256 is not what RUN_S0")
+    assert line.startswith("critnb/data/embedded/weights/base: weights_sha256 is not what RUN_S0")
 
 
 def identity_of_record(identity: dict[str, str]) -> dict[str, str]:
@@ -243,7 +243,9 @@ def test_an_upstream_run_that_is_gone_is_named(altered):
     assert any(gone[0] in line for line in findings["chain"])
 
 
-@pytest.mark.parametrize(("path", "told"), [("critnb/session.py", 19), ("notebooks/phase3_extract_rasters.ipynb", 2)])
+@pytest.mark.parametrize(
+    ("path", "told"), [("critnb/pipeline/session.py", 19), ("notebooks/phase3_extract_rasters.ipynb", 2)]
+)
 def test_other_code_than_the_runs_is_named(path, told, altered):
     def change(folder: Path) -> None:
         text = (folder / path).read_text()
@@ -270,7 +272,7 @@ def test_what_a_run_came_from_is_not_for_its_record_to_choose(words, tmp_path):
     store = RunStore(tmp_path / "runs")
     chain(store, roles=["BASE"], **words)
     lines = found(release_of(store.root, tmp_path / "r.zip"))["code"]
-    of_all = "critnb/session.py" if "sources" in words else "spec/00_CANONICAL.yaml"
+    of_all = "critnb/pipeline/session.py" if "sources" in words else "spec/00_CANONICAL.yaml"
     assert any(line.startswith(f"{of_all}: is not what RUN_S") for line in lines)
 
 
@@ -318,7 +320,7 @@ def test_what_could_run_in_place_of_the_pack_is_named(name, altered):
 def test_another_pack_that_checks_says_so_before_it_finds_anything(altered, capsys):
     def change(folder: Path) -> None:
         (folder / "README.md").write_text("of another day")
-        (folder / "critnb" / "session.py").write_text("")
+        (folder / "critnb" / "pipeline" / "session.py").write_text("")
         list_again(folder)
 
     assert main(["verify", "--release", str(altered(change)), "--no-recompute"]) == 2

@@ -12,16 +12,21 @@ from made import MODEL, begun
 from release.chains import ELSEWHERE, executed
 
 from critnb.canon import DatasetRole, Intervention, ModelRole, NullId, SpikeDef, Stage
+from critnb.contract import spec_of
 from critnb.events import Calibration, RateTargets
 from critnb.lattice import Condition, ConditionTable, Raster
-from critnb.local import Local
-from critnb.release.notebooks import kept_notebook, page, page_of
-from critnb.release.replay import works
+from critnb.pipeline import artifacts
+from critnb.pipeline.execution_options import Local
+from critnb.pipeline.session import StageSession
 from critnb.runs import Run, RunStore
-from critnb.session import StageSession
-from critnb.stages import spec_of
-from critnb.steps import artifacts, calibration_table, generalization_table, nulls_table, rasters_table, selection
-from critnb.steps.conditions import EVENT_KEYS, layer_rates
+from critnb.stages.s01_calibrate import tables as calibration_table
+from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.s03_rasters import tables as rasters_table
+from critnb.stages.s04_nulls import tables as nulls_table
+from critnb.stages.s06b_generalize import tables as generalization_table
+from critnb.stages.shared.conditions import EVENT_KEYS, layer_rates
+from critnb.verify.notebooks import kept_notebook, page, page_of
+from critnb.verify.replay import works
 
 LAYERS, UNITS, WINDOWS, TOKENS = MODEL["n_layers"], MODEL["d_ff"], 6, 24
 GRID, RATES = (0.8, 1.0, 1.2), (0.05, 0.1)

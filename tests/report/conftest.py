@@ -21,10 +21,10 @@ from critnb.criticality import (
     select_gstar,
     summarise,
 )
-from critnb.criticality.sample import Lattice
-from critnb.criticality.scaling import critical_pool
-from critnb.criticality.size_analysis import Settings, SizeShard, analyse_sizes
-from critnb.criticality.size_rows import t01_columns
+from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
+from critnb.criticality.sizes.rows import t01_columns
+from critnb.criticality.sizes.sample import Lattice
+from critnb.criticality.sizes.scaling import critical_pool
 from critnb.lattice import RASTER_NULLS, Condition, ConditionTable, Raster, null_raster
 from critnb.report.assembly import t01
 from critnb.report.provenance import Provenance

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from critnb.canon import Adjacency, GCondition, Intervention, NullId, SizeDef, SpikeDef
-from critnb.criticality.profiles import Profiles
+from critnb.criticality.sizes.profiles import Profiles
 from critnb.criticality.tails import Histogram
 from critnb.report.figures.f13_profiles import ShownProfiles
 from critnb.report.figures.f14_tails import ShownTails

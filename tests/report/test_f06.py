@@ -18,7 +18,7 @@ from critnb.report.figures import generalization
 from critnb.report.schema import T02
 from critnb.report.style import PAGE_WIDTH, Drawing
 from critnb.report.words import interval_words, p_words
-from critnb.steps.generalization_views import branching_table, difference_table, findings, rate_table
+from critnb.stages.s06b_generalize.views import branching_table, difference_table, findings, rate_table
 
 ONE, TWO = SpikeDef
 ENDS = ("", "_ci_low", "_ci_high")

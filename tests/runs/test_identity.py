@@ -68,7 +68,7 @@ def test_the_id_depends_on_no_place_time_or_process(tmp_path: Path) -> None:
     code = (
         "from critnb.runs import *\nfrom critnb.canon import Stage\n"
         "print(hash_inputs(stage=Stage.S02, sections={'a': {'b': 0.1}}, upstream={}, notebook=b'',"
-        " sources=package_sources(['runs', 'canon'])).run_id())"
+        " sources=package_sources(['runs', 'gates'])).run_id())"
     )
     there = {
         **os.environ,
@@ -79,7 +79,7 @@ def test_the_id_depends_on_no_place_time_or_process(tmp_path: Path) -> None:
     }
     command = [sys.executable, "-c", code]
     found = subprocess.run(command, cwd=tmp_path, env=there, capture_output=True, text=True, check=True).stdout
-    sources = package_sources(["canon", "runs"])
+    sources = package_sources(["gates", "runs"])
     here = hash_inputs(stage=Stage.S02, sections={"a": {"b": 0.1}}, upstream={}, notebook=b"", sources=sources)
     assert found == f"{here.run_id()}\n"
 
@@ -105,11 +105,11 @@ def test_hash_inputs_round_trip_through_json() -> None:
 
 
 def test_package_sources_are_the_files_of_the_named_parts() -> None:
-    sources = package_sources(["runs", "canon"])
+    sources = package_sources(["runs", "gates"])
     on_disk = {f"critnb/runs/{path.name}" for path in (PACK_ROOT / "critnb" / "runs").glob("*.py")}
-    assert set(sources) == on_disk | {"critnb/canon.py"}
+    assert set(sources) == on_disk | {"critnb/gates.py"}
     assert list(sources) == sorted(sources)
-    assert sources["critnb/canon.py"] == hashlib.sha256((PACK_ROOT / "critnb" / "canon.py").read_bytes()).hexdigest()
+    assert sources["critnb/gates.py"] == hashlib.sha256((PACK_ROOT / "critnb" / "gates.py").read_bytes()).hexdigest()
     assert list(package_sources(["runs.store"])) == ["critnb/runs/store.py"]
 
 

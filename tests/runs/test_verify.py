@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from critnb.canon import Exit, Stage, Status
-from critnb.cli import main
+from critnb.cli.command_line import main
 from critnb.errors import DependencyError, IntegrityError, StorageError
 from critnb.runs import FindingKind, Run, RunStore, verify, verify_chain
 from critnb.runs.record import RunRecord, write_record

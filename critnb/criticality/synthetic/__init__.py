@@ -1,6 +1,6 @@
 """Inputs whose answers are known before anything is measured on them: rasters, processes, cascades on the lattice.
 
-What is known of each stands in its docstring and, as numbers, in ``critnb.criticality.known``.
+What is known of each stands in its docstring and, as numbers, in ``critnb.criticality.closed_forms``.
 """
 
 from critnb.criticality.synthetic.cascades import lattice_cascades

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from critnb.criticality.avalanches import Avalanches
+from critnb.criticality.sizes.avalanches import Avalanches
 from critnb.errors import DataError
 from critnb.lattice.randomness import Words, below, root_key, words
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.canon import Adjacency
-from critnb.criticality.avalanches import find_avalanches
+from critnb.criticality.sizes.avalanches import find_avalanches
 
 
 def periodic_cluster_counts(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Intervention, SliceRole
-from critnb.events.thresholds import judged
+from critnb.lattice.thresholds import judged
 from critnb.report.figures import panels
 from critnb.report.figures.panels import Floats
 from critnb.report.style import FAINT, GREY, INK, Drawing, Ink, canvas, inks, styled

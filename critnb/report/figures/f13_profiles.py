@@ -13,7 +13,7 @@ from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from critnb.canon import SliceRole, SpikeDef
-from critnb.criticality.profiles import Profiles
+from critnb.criticality.sizes.profiles import Profiles
 from critnb.report.figures import panels
 from critnb.report.style import GREY, Drawing, Scope, canvas, styled
 

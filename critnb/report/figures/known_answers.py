@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from critnb.canon import Adjacency
-from critnb.criticality import known
+from critnb.criticality import closed_forms as known
 from critnb.criticality.multistep import Multistep
 from critnb.criticality.synthetic import Runs
 from critnb.report.figures import panels

@@ -4,7 +4,6 @@
 """
 
 from critnb.report.schema.conform import conform
-from critnb.report.schema.markdown import schema_markdown
 from critnb.report.schema.model import Column, DType, Range, TableSchema
 from critnb.report.schema.t01 import T01
 from critnb.report.schema.t02 import T02
@@ -34,5 +33,4 @@ __all__ = [
     "Range",
     "TableSchema",
     "conform",
-    "schema_markdown",
 ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from critnb.criticality import known
+from critnb.criticality import closed_forms as known
 from critnb.criticality.synthetic import lattice_cascades
 from critnb.criticality.synthetic.cascades import poisson
 from critnb.errors import DataError

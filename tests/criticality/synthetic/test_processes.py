@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from critnb.criticality import known
+from critnb.criticality import closed_forms as known
 from critnb.criticality.synthetic import (
     directed_percolation,
     driven_branching,

@@ -13,14 +13,14 @@ import pytest
 from kernel import text
 
 import critnb
-from critnb.byhand import hand as hand_module
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
-from critnb.cli import main
+from critnb.cli.command_line import main
+from critnb.contract import spec_of
 from critnb.errors import GateError, IntegrityError
+from critnb.pipeline.by_hand import hand as hand_module
+from critnb.pipeline.session import StageSession
 from critnb.runs import Run, RunStore
-from critnb.session import StageSession
-from critnb.stages import spec_of
-from critnb.steps import selection
+from critnb.stages.s02b_select_gstar import work as selection
 
 SELECT = Stage.S02B
 MADE = (CANON.RUN_SUBDIR.RESULTS, CANON.RUN_SUBDIR.TABLES, CANON.RUN_SUBDIR.FIGS)
@@ -207,8 +207,10 @@ def test_code_that_changed_after_the_kernel_loaded_it_is_refused(inputs, lacking
     runs = lacking(SELECT)
     begin(inputs, runs)
     real = hand_module._loaded_sources
-    monkeypatch.setattr(hand_module, "_loaded_sources", {**real, "critnb/session.py": "0" * 64})
-    with pytest.raises(IntegrityError, match=r"critnb/session\.py was changed since this kernel loaded it\nrestart"):
+    monkeypatch.setattr(hand_module, "_loaded_sources", {**real, "critnb/pipeline/session.py": "0" * 64})
+    with pytest.raises(
+        IntegrityError, match=r"critnb/pipeline/session\.py was changed since this kernel loaded it\nrestart"
+    ):
         begin(inputs, runs)
     assert not list(runs.glob(f"*{CANON.PATH.PARTIAL_SUFFIX}"))
 

@@ -10,8 +10,8 @@ from kernel import by_hand
 from lab import Server, lab, needs_lab
 
 from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.contract import spec_of
 from critnb.runs import RunStore, verify
-from critnb.stages import spec_of
 
 pytestmark = [needs_lab, pytest.mark.slow]
 TRIED = [Stage.S01, Stage.S02B, Stage.S05]

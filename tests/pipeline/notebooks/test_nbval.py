@@ -14,8 +14,8 @@ import nbformat
 import pytest
 
 from critnb.canon import CANON, PACK_ROOT, Stage
+from critnb.contract import STAGES, spec_of
 from critnb.runs import RunStore
-from critnb.stages import STAGES, spec_of
 
 MARK = "nbval-check-output"
 OF_STAGES = [spec.notebook for spec in STAGES]

@@ -14,7 +14,7 @@ from made import MODEL, begun, made
 
 from critnb.canon import CANON, Stage
 from critnb.gates import Gate, Verdict
-from critnb.report.index import write_index
+from critnb.review.index import write_index
 from critnb.runs import RunStore
 
 UNREADABLE, FUTURE = "RUN_S03_000000000001", "RUN_S03_000000000002"

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from critnb.canon import Stage
-from critnb.report.index import RunFacts, RunStatus
-from critnb.report.index.chain import BOX_HEIGHT, Box, Layout, Wire, generations, lay_out
-from critnb.report.index.picture import picture
+from critnb.review.index import RunFacts, RunStatus
+from critnb.review.index.chain import BOX_HEIGHT, Box, Layout, Wire, generations, lay_out
+from critnb.review.index.picture import picture
 
 NEEDS = {
     Stage.S02: [Stage.S01],

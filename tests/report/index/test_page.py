@@ -15,9 +15,9 @@ from browser import CHROMIUM, REASON, WIDTH, Elements, look
 from made import MODEL, begun, made
 
 from critnb.canon import CANON, Exit, Stage
-from critnb.cli import main
+from critnb.cli.command_line import main
 from critnb.errors import DependencyError, StorageError
-from critnb.report.index import RunStatus, facts_of, refresh_index, render, write_index
+from critnb.review.index import RunStatus, facts_of, refresh_index, render, write_index
 from critnb.runs import RunStore, verify
 
 INDEX = CANON.OUTPUT.INDEX_HTML_BASENAME
@@ -273,7 +273,7 @@ def test_half_a_surrogate_pair_and_a_ring_of_dependencies(store):
     ],
 )
 def test_spans_of_time(seconds, words):
-    from critnb.report.index.cards import duration
+    from critnb.review.index.cards import duration
 
     assert duration(seconds) == words
 
@@ -283,7 +283,7 @@ def test_spans_of_time(seconds, words):
     [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (6268, "6.27 kB"), (2_580_193, "2.58 MB"), (3.2e12, "3200 GB")],
 )
 def test_sizes(n, words):
-    from critnb.report.index.files import size
+    from critnb.review.index.files import size
 
     assert size(n) == words
 

@@ -6,7 +6,7 @@ import pytest
 from report.paper import made_study
 
 from critnb.canon import ModelRole
-from critnb.report.claims import RoleEvidence
+from critnb.paper.claims import RoleEvidence
 from critnb.runs import RunStore
 
 

@@ -15,7 +15,7 @@ from report import frames
 
 from critnb.canon import CANON, Criterion, DatasetRole, GCondition, Intervention, ModelRole, NullId, SpikeDef, Stage
 from critnb.gates import Verdict
-from critnb.report.claims import RoleEvidence, gather
+from critnb.paper.claims import RoleEvidence, gather
 from critnb.report.schema import T02, T05, T08
 from critnb.report.tables import SCHEMAS, table_path
 from critnb.runs import Run, RunStore

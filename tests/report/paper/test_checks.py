@@ -10,8 +10,8 @@ from report.paper.test_paper import facts_of
 
 from critnb.canon import CANON
 from critnb.errors import Exit, PaperError
-from critnb.report.paper import check, compose
-from critnb.report.paper.templates import FOLDER
+from critnb.paper import check, compose
+from critnb.paper.templates import FOLDER
 
 BIBLIOGRAPHY = CANON.OUTPUT.BIBLIOGRAPHY_YAML_BASENAME
 LIMITS = "06_LIMITATIONS.md"

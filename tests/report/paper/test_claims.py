@@ -11,10 +11,10 @@ from report.paper.made_study import KEY, evidence_of, make_runs, with_table
 
 from critnb.canon import CANON, Claim, Criterion, GCondition, Intervention, ModelRole, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError
-from critnb.report.claims import Claimed, ClaimVerdict, Judged, Sourced, evaluate, gather, verdict_table
-from critnb.report.claims.c3_carried import recomputed
+from critnb.paper.claims import Claimed, ClaimVerdict, Judged, Sourced, evaluate, gather, verdict_table
+from critnb.paper.claims.c3_carried import recomputed
+from critnb.paper.replication import replicate
 from critnb.report.provenance import Provenance
-from critnb.report.replication import replicate
 from critnb.runs import RunStore
 
 TABLE = CANON.TABLE

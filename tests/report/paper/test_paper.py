@@ -19,23 +19,23 @@ from report.paper.made_study import evidence_of, with_table
 from report.paper.reading import Page, pdf_text
 
 from critnb.canon import CANON, Criterion, ModelRole, Stage
+from critnb.contract import STAGES
 from critnb.errors import DependencyError, PaperError
 from critnb.gates import Verdict
-from critnb.report.claims import Sourced, evaluate
-from critnb.report.paper import Facts, Paper, compose
-from critnb.report.paper.bibliography import load
-from critnb.report.paper.cells import MARKED, Cell, Kind, Ledger, Origin
-from critnb.report.paper.facts import File
-from critnb.report.paper.markup import Target
-from critnb.report.paper.pdf import compiled, source
-from critnb.report.paper.setting import Setting
-from critnb.report.paper.templates import FOLDER, fill
+from critnb.paper import Facts, Paper, compose
+from critnb.paper.bibliography import load
+from critnb.paper.cells import MARKED, Cell, Kind, Ledger, Origin
+from critnb.paper.claims import Sourced, evaluate
+from critnb.paper.facts import File
+from critnb.paper.markup import Target
+from critnb.paper.pdf import compiled, source
+from critnb.paper.replication import replicate
+from critnb.paper.setting import Setting
+from critnb.paper.templates import FOLDER, fill
 from critnb.report.provenance import Provenance
-from critnb.report.replication import replicate
 from critnb.report.schema import T07
 from critnb.runs import RunStore
 from critnb.runs.encoding import json_bytes
-from critnb.stages import STAGES
 
 S07 = "RUN_S07_0123456789ab"
 # what stands in the prose beside cells: names that end in digits, and the level that all intervals of the tables have
@@ -355,8 +355,8 @@ def test_bytes_depend_on_the_paper_alone(papers, studies, tmp_path):
         papers["both"].markdown,
     )
     code = (
-        "import sys; from critnb.report.paper.pdf import compiled; from critnb.report.paper.setting import Setting\n"
-        "from critnb.report.paper.cells import Ledger; from critnb.report.paper.markup import parse, parser\n"
+        "import sys; from critnb.paper.pdf import compiled; from critnb.paper.setting import Setting\n"
+        "from critnb.paper.cells import Ledger; from critnb.paper.markup import parse, parser\n"
         "setting = Setting('T', ('A',), 'm', {}, Ledger(), {})\n"
         "sys.stdout.buffer.write(compiled([parse(parser(), '# A\\n\\nb γ\\n\\n| x |\\n| --- |\\n| 1 |\\n')], setting))"
     )

@@ -16,7 +16,7 @@ from report.paper.test_paper import facts_of, words_of
 
 from critnb.canon import CANON, PACK_ROOT, Intervention, SpikeDef, Stage
 from critnb.gates import Verdict
-from critnb.report.claims import ClaimVerdict, RoleEvidence
+from critnb.paper.claims import ClaimVerdict, RoleEvidence
 from critnb.report.schema import T07
 
 TABLE = CANON.TABLE

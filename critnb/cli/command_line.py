@@ -1,0 +1,211 @@
+"""The command line: words to calls, errors to exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from critnb.canon import Exit, ModelRole
+from critnb.contract import STAGES
+from critnb.errors import ParamsError
+from critnb.params import Params, dump_yaml, load
+from critnb.system import terminal
+from critnb.system.failures import told
+
+if TYPE_CHECKING:
+    from critnb.runs import RunStore
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; refusals go to stderr in one or two lines, tracebacks only with -v."""
+    terminal.open_closed_streams()
+    arguments = _parser().parse_args(argv)
+    try:
+        handler: Callable[[argparse.Namespace], int] = arguments.handler
+        return handler(arguments)
+    except KeyboardInterrupt:
+        terminal.err("interrupted; continue with --allow-resume")
+        return int(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        terminal.drop_stdout()
+        # whoever read a listing has read enough; stages that were still to run have not run
+        return int(Exit.STAGE_FAILED if hasattr(arguments, "word") else Exit.DONE)
+    except Exception as error:
+        if arguments.verbose:
+            terminal.err(*traceback.format_exc().rstrip().split("\n"))
+        text, code = told(error)
+        terminal.err(*f"error: {text}".split("\n"))
+        return int(code)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses a wrong word or option as the rest of the pack does: in two lines, not with all of its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and end the process."""
+        terminal.err(f"error: {terminal.plain(message, 500)}", f"see {self.prog} --help")
+        self.exit(int(Exit.BAD_INPUT))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="runner.py",
+        description="Run stages of the pack, or look at what they left.",
+        epilog=f"exit codes: {', '.join(f'{int(code)} {code.label}' for code in Exit)}",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for word, help_text in _stage_words():
+        stage = commands.add_parser(word, help=help_text, description=help_text)
+        _stage_options(stage)
+        stage.set_defaults(handler=_run_stages, word=word)
+    _add(commands, "list", _list, "list runs", runs=True)
+    _add(commands, "show", _show, "show a run", runs=True).add_argument("run", metavar="RUN")
+    verify = _add(commands, "verify", _verify, "hash every file of runs again", runs=True)
+    verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
+    verify.add_argument("--release", type=Path, metavar="FILE", help="check a release's zip from scratch instead")
+    verify.add_argument("--no-recompute", action="store_true", help="of a release, do not compute the tables again")
+    verify.add_argument(
+        "--signer", type=Path, metavar="FILE", help="demand a release signed by a public key or one of a list"
+    )
+    release = _add(commands, "release", _release, "sign a release with an SSH key", runs=True)
+    release.add_argument(
+        "--sign", type=Path, metavar="KEY", required=True, help="private key, or public one of the agent"
+    )
+    release.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where the zip and its signature go; here if not given"
+    )
+    release.add_argument("zip", type=Path, metavar="ZIP", nargs="?", help="the newest release of the runs if not given")
+    diff = _add(commands, "diff", _diff, "say what differs between two runs of a stage", runs=True)
+    diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
+    diff.add_argument("new", metavar="RUN")
+    _add(commands, "index", _index, "write the page of all runs anew", runs=True)
+    _add(commands, "params", _params, "print resolved parameters").add_argument("file", metavar="FILE")
+    _add(commands, "schema", _schema, "print the parameters' JSON Schema")
+    return parser
+
+
+def _stage_words() -> list[tuple[str, str]]:
+    phases: dict[str, str] = {}
+    for spec in STAGES:
+        phases[spec.phase] = f"{phases[spec.phase]} + {spec.id}" if spec.phase in phases else f"stage {spec.id}"
+    words = [*phases.items(), *((spec.command, f"{spec.id}: {spec.asks}") for spec in STAGES)]
+    return [*words, ("all", "every stage, for every model role of the params")]
+
+
+def _add(
+    commands: Any, word: str, handler: Callable[[argparse.Namespace], int], help_text: str, *, runs: bool = False
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(word, help=help_text, description=help_text)
+    command.add_argument("-v", "--verbose", action="store_true", help="show tracebacks")
+    if runs:
+        command.add_argument("--runs-dir", type=Path, help="where runs lie; runs/ of the pack if not given")
+    command.set_defaults(handler=handler)
+    return command
+
+
+def _stage_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--params", default="base.yaml", metavar="FILE", help="a path, or a name in params/")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
+    parser.add_argument(
+        "--role", choices=[*map(str, ModelRole), "all"], help="model role; the first one of the params by default"
+    )
+    parser.add_argument("--runs-dir", type=Path, help="where runs lie; runs/ of the pack if not given")
+    parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
+    parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
+    parser.add_argument("--allow-resume", action="store_true", help="continue a run that was left incomplete")
+    parser.add_argument("--no-upstream", action="store_true", help="demand that upstream runs exist")
+    parser.add_argument(
+        "--use", action="append", default=[], metavar="STAGE=RUN", help="pin an upstream run; repeatable"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would run, and why")
+    parser.add_argument("--strict", action="store_true", help="a gate that fails or is not available ends its stage")
+    volume = parser.add_mutually_exclusive_group()
+    volume.add_argument("-q", "--quiet", action="store_true", help="print results only, no progress")
+    volume.add_argument("-v", "--verbose", action="store_true", help="show steps and tracebacks")
+
+
+def _run_stages(arguments: argparse.Namespace) -> int:
+    from critnb.cli.stages import run_stages
+
+    return run_stages(arguments)
+
+
+def _store(arguments: argparse.Namespace) -> RunStore:
+    # not imported above: it brings pandas, and --help should not wait for that
+    from critnb.runs import RunStore, runs_folder
+
+    return RunStore(runs_folder(arguments.runs_dir))
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    for entry in _store(arguments).entries():
+        record = entry.record
+        role = record.hash_inputs.who if record and record.hash_inputs else ""
+        created = record.created_utc if record else "record unreadable"
+        terminal.out(f"{entry.run_id:<26} {entry.state:<9} {role:<9} {created}  {entry.path}")
+    return int(Exit.DONE)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from critnb.review.diff import find_run
+
+    run = find_run(arguments.run, _store(arguments))
+    record = run.record
+    terminal.out(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}", run.path)
+    terminal.out(f"made by: {' '.join(record.command)}")
+    for dependency in record.dependencies:
+        terminal.out(f"needs    {dependency.run_id}")
+    facts = {"model": record.model, "datasets": record.datasets, "metrics": record.metrics}
+    terminal.out(*json.dumps(facts, indent=2).split("\n"))
+    for artifact in record.artifact_index:
+        terminal.out(f"{artifact.sha256}  {artifact.bytes:>10}  {artifact.path}")
+    return int(Exit.DONE)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from critnb.cli.verify import verify_release, verify_runs
+
+    if arguments.release is not None:
+        return verify_release(arguments.release, recompute=not arguments.no_recompute, signer=arguments.signer)
+    if arguments.signer is not None:
+        raise ParamsError("--signer is for verify --release FILE")
+    return verify_runs(_store(arguments), arguments.run)
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    from critnb.release.handing import hand_out, newest_zip
+    from critnb.release.signature import signature_path
+
+    zip_file, key = hand_out(arguments.zip or newest_zip(_store(arguments)), arguments.sign, arguments.to)
+    terminal.out(zip_file, f"{signature_path(zip_file)}  {key}")
+    return int(Exit.DONE)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from critnb.review import diff as compare
+
+    store = _store(arguments)
+    old, new = (compare.find_run(name, store) for name in (arguments.old, arguments.new))
+    terminal.out(*compare.told(compare.compare(old, new)))
+    return int(Exit.DONE)
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from critnb.review.index import write_index
+
+    terminal.out(write_index(_store(arguments)))
+    return int(Exit.DONE)
+
+
+def _params(arguments: argparse.Namespace) -> int:
+    terminal.out(*dump_yaml(load(arguments.file).params.sections()).rstrip("\n").split("\n"))
+    return int(Exit.DONE)
+
+
+def _schema(_: argparse.Namespace) -> int:
+    terminal.out(*json.dumps(Params.model_json_schema(), indent=2).split("\n"))
+    return int(Exit.DONE)

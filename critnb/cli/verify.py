@@ -1,0 +1,114 @@
+"""The command ``verify``: of runs, or of a release; what it prints, and its exit code."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from critnb.canon import Exit
+from critnb.errors import DependencyError
+from critnb.release.given import given_file
+from critnb.system.paths import absolute
+from critnb.system.terminal import err, out, plain
+
+# characters of a finding, and findings of a check, that are shown
+_LONGEST, _MOST = 600, 500
+
+if TYPE_CHECKING:
+    from critnb.release.finding import Check
+    from critnb.runs import RunStore
+
+
+def verify_runs(store: RunStore, names: Sequence[str]) -> int:
+    """Hash every file of the named runs again, of all complete runs if none is named; raises as ``runs.verify``.
+
+    A run is named by its id in the folder, or by its path. Raises DependencyError where there is no run to verify.
+    """
+    from critnb.runs import FindingKind, RunState, located, verify
+
+    wanted = names or [each.run_id for each in store.entries() if each.state is RunState.complete]
+    if not wanted:
+        raise DependencyError(f"{store.root} holds no complete run to verify; name another folder with --runs-dir")
+    bad = unread = 0
+    for name in wanted:
+        folder, run_id = located(name, store)
+        findings = verify(folder.path(run_id))
+        missed = [finding for finding in findings if finding.kind is FindingKind.unread]
+        unread += bool(missed)
+        bad += len(missed) < len(findings)
+        out(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
+        for finding in findings:
+            out(f"  {plain(finding, _LONGEST)}")
+    if bad or unread:
+        wrong = f"{bad} of {len(wanted)} runs are not what their records say" if bad else ""
+        missed_runs = (
+            f"{unread} of {len(wanted)} runs cannot be read now; they may be sound, try again" if unread else ""
+        )
+        err(f"error: {'; '.join(filter(None, [wrong, missed_runs]))}")
+        return int(Exit.BAD_INPUT)
+    return int(Exit.DONE)
+
+
+def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -> int:
+    """Check who signed a release's zip, then check it from scratch, a line a check; raises as ``release.verify``.
+
+    With a ``signer`` a release is refused, before anything of it is read, that is not signed by them: SignatureError for a
+    signature that is another's or of something else, DependencyError for none.
+    """
+    from critnb.verify.release import verify_release
+    from critnb.verify.replay import NOT_REPLAYED
+
+    absolute(path, what="--release", any_bytes=True, unreachable=DependencyError)
+    checks: list[Check] = []
+
+    def show(check: Check) -> None:
+        checks.append(check)
+        _print(check)
+
+    zip_file = given_file(path)
+    _print(_signature(path, zip_file, signer))
+    findings = verify_release(zip_file, show, recompute=recompute)
+    named = plain(f"{path}, which is {zip_file}" if path.is_symlink() else path)
+    out(f"not computed again: {NOT_REPLAYED if recompute else 'anything'}")
+    if not findings:
+        out(f"ok: {named}")
+        return int(Exit.DONE)
+    err(f"error: {named} is not a sound release: {len(findings)} findings")
+    if any(check.result.aside for check in checks):
+        err("they may be the doing of this pack, which is not the zip's; unpack it and check it with its own")
+    return int(Exit.BAD_INPUT)
+
+
+def _signature(path: Path, zip_file: Path, signer: Path | None) -> Check:
+    """Say who signed the zip, by the signature beside it or beside the file that it is a link to."""
+    from critnb.release import signature
+    from critnb.release.finding import Check, Result
+
+    started = time.monotonic()
+    beside = [signature.signature_path(each) for each in (path, zip_file)]
+    found = next((each for each in beside if os.path.lexists(each)), None)
+    if found is None:
+        if signer is not None:
+            raise DependencyError(f"{path} is unsigned: no {beside[0].name} lies beside it")
+        said = "unsigned: nothing says who made it"
+    elif signer is not None:
+        said = signature.signed_by(zip_file, signature.read_short(found), signer)
+    elif not signature.available():
+        said = f"not looked at: {found.name} lies beside it, and there is no ssh-keygen here; nothing says who made it"
+    else:
+        key = signature.signed_with(zip_file, signature.read_short(found))
+        said = f"signed with {key}; nothing says whose that is, which --signer would"
+    return Check("signature", Result([], said, aside=signer is None), time.monotonic() - started)
+
+
+def _print(check: Check) -> None:
+    verdict = "FAIL" if not check.passed else "note" if check.result.aside else "ok  "
+    said = check.result.said if check.passed else f"{len(check.result.findings)} findings"
+    out(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {plain(said, _LONGEST)}")
+    for finding in check.result.findings[:_MOST]:
+        out(f"  {plain(finding, _LONGEST)}")
+    if len(check.result.findings) > _MOST:
+        out(f"  and {len(check.result.findings) - _MOST} more")

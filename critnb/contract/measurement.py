@@ -1,0 +1,180 @@
+"""Rows of the stages that measure: from the model's checks to rasters and their nulls."""
+
+from __future__ import annotations
+
+from critnb.canon import CANON, DatasetRole, Stage
+from critnb.contract.row import (
+    CALIBRATION_SLICE,
+    EVENTS,
+    FORWARD,
+    MEASURE,
+    RASTER_SLICE,
+    STORED,
+    StageSpec,
+    figures,
+    results,
+)
+
+_CMD = CANON.CLI.CMD
+_OUT = CANON.OUTPUT
+_DIR = CANON.RUN_SUBDIR
+
+MEASUREMENT: tuple[StageSpec, ...] = (
+    StageSpec(
+        Stage.S00,
+        _CMD.PHASE0_VALIDATE_ENV,
+        "Can this model be trusted in this instrument, on this machine?",
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*FORWARD, *CALIBRATION_SLICE),
+        code=(
+            "model",
+            "lattice",
+            "criticality",
+            "report.provenance",
+            "report.style",
+            "report.figures.known_answers",
+            "report.figures.panels",
+            "stages.s00_validate.known_answers",
+            "stages.shared.token_shares",
+            "stages.s00_validate.work",
+            "stages.s00_validate.tables",
+        ),
+        outputs=(
+            *results(
+                _OUT.MODEL_CHECKS_PARQUET_BASENAME,
+                _OUT.TOKEN_SHARES_JSON_BASENAME,
+                _OUT.KNOWN_ANSWERS_PARQUET_BASENAME,
+            ),
+            *figures(
+                CANON.FIGURE.K01_CLUSTER_NUMBERS,
+                CANON.FIGURE.K02_CRITICAL_BRANCHING,
+                CANON.FIGURE.K03_SUBSAMPLING,
+                folder=_DIR.FIGS_APPENDIX,
+            ),
+        ),
+    ),
+    StageSpec(
+        Stage.S01,
+        _CMD.PHASE1_CALIBRATE,
+        "How does every MLP unit vary, and how often is it extreme?",
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*FORWARD, *CALIBRATION_SLICE, *EVENTS),
+        code=(
+            "model",
+            "events",
+            "lattice.thresholds",
+            "stages.s01_calibrate.work",
+            "stages.s01_calibrate.tables",
+            "stages.shared.token_shares",
+        ),
+        outputs=results(
+            _OUT.TOKEN_SHARES_JSON_BASENAME, _OUT.CALIBRATION_STATS_NPZ_BASENAME, _OUT.RATE_TARGETS_JSON_BASENAME
+        ),
+    ),
+    StageSpec(
+        Stage.S02,
+        _CMD.PHASE2_GAIN_GRID,
+        "How does branching vary with the MLP gain when event rates are held fixed?",
+        needs=(Stage.S01,),
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*FORWARD, *CALIBRATION_SLICE, *EVENTS, "gain.grid"),
+        code=(
+            "model",
+            "events",
+            "lattice",
+            *MEASURE,
+            *STORED,
+            "stages.s02_gain_grid.work",
+            "stages.s02_gain_grid.tables",
+            "stages.shared.conditions",
+            "stages.s01_calibrate.work",
+            "stages.s01_calibrate.tables",
+            "stages.shared.token_shares",
+        ),
+        outputs=results(
+            _OUT.METRICS_PARQUET_BASENAME, _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.RASTER_NPZ_BASENAME
+        ),
+    ),
+    StageSpec(
+        Stage.S02B,
+        _CMD.PHASE2_SELECT_GSTAR,
+        "At which gain is branching closest to one?",
+        needs=(Stage.S02,),
+        reads=(
+            "gain.grid",
+            "events.spike_defs",
+            "events.target_rates",
+            "analysis.bootstrap_reps",
+            "analysis.bootstrap_seed",
+        ),
+        code=(
+            "lattice",
+            "criticality.branching",
+            "criticality.bootstrap",
+            "criticality.gstar",
+            *STORED,
+            "stages.s02b_select_gstar.work",
+        ),
+        outputs=results(_OUT.GSTAR_JSON_BASENAME),
+    ),
+    StageSpec(
+        Stage.S03,
+        _CMD.PHASE3_EXTRACT_RASTERS,
+        "Where do events fall on windows that no threshold was fitted to?",
+        needs=(Stage.S01, Stage.S02, Stage.S02B),
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*FORWARD, *RASTER_SLICE, *EVENTS, "gain.grid", "gain.interventions"),
+        code=(
+            "model",
+            "events",
+            "lattice",
+            *MEASURE,
+            *STORED,
+            "stages.s03_rasters.work",
+            "stages.s03_rasters.tables",
+            "stages.shared.conditions",
+            "stages.s02_gain_grid.work",
+            "stages.s02_gain_grid.tables",
+            "stages.s01_calibrate.work",
+            "stages.s01_calibrate.tables",
+            "stages.shared.token_shares",
+            "stages.s02b_select_gstar.work",
+            "criticality.bootstrap",
+            "criticality.gstar",
+        ),
+        outputs=results(
+            _OUT.RASTER_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME, _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME
+        ),
+    ),
+    StageSpec(
+        Stage.S04,
+        _CMD.PHASE4_RUN_NULLS,
+        "What would rasters of the same rates show without their structure?",
+        needs=(Stage.S01, Stage.S02, Stage.S03),
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(*FORWARD, *RASTER_SLICE, *EVENTS, "gain.grid", "nulls.replicates", "nulls.seed"),
+        code=(
+            "model",
+            "events",
+            "lattice",
+            *MEASURE,
+            *STORED,
+            "criticality.nulltest",
+            "engine",
+            "stages.s04_nulls.work",
+            "stages.s04_nulls.tables",
+            "stages.shared.null_replicates",
+            "stages.shared.conditions",
+            "stages.s02_gain_grid.tables",
+            "stages.s01_calibrate.work",
+            "stages.s01_calibrate.tables",
+            "stages.shared.token_shares",
+        ),
+        outputs=results(_OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.NULL_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME),
+    ),
+)

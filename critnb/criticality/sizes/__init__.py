@@ -1,0 +1,1 @@
+"""Sizes and durations of avalanches: finding them, their scaling relations, and the analysis of one condition."""

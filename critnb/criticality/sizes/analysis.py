@@ -1,0 +1,162 @@
+"""Everything about the avalanches of one condition: tails, exponents, crackling, multistep regression, and each one's null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from critnb.canon import CANON, Adjacency, NullId, SizeDef
+from critnb.criticality.multistep import Multistep, along_depth, along_tokens, multistep
+from critnb.criticality.sizes.avalanches import find_avalanches
+from critnb.criticality.sizes.exponents import Estimate, Exponents, Ints, estimate_exponent, exponents
+from critnb.criticality.sizes.profiles import Profiles, profiles
+from critnb.criticality.sizes.sample import AvalancheSample, Lattice
+from critnb.criticality.sizes.scaling import Reference, reference
+from critnb.criticality.tails import Histogram, TailFit, XminScan, fit_tail, ks_p_value
+
+Counts = npt.NDArray[np.uint16]
+REAL, PERMUTED = NullId.NULL_NONE, NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
+_CONST = CANON.CONST
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """What all conditions share: lattice, default adjacency, bootstrap weights [R, N], critical cascades, replicates, seeds."""
+
+    lattice: Lattice
+    adjacency: Adjacency
+    weights: npt.NDArray[np.int64] = field(repr=False)
+    critical: AvalancheSample = field(repr=False)
+    p_replicates: int = _CONST.TAIL_P_REPLICATES
+    reference_replicates: int = _CONST.REFERENCE_REPLICATES
+    seed: int = _CONST.BOOTSTRAP_SEED
+
+
+@dataclass(frozen=True, eq=False)
+class TailAnalysis:
+    """The tail of one statistic: the fit above its quantile over all avalanches, and the KS fit's p over uncensored ones.
+
+    alpha is the fit's power-law exponent with replicates of the sequence bootstrap.
+    """
+
+    fit: TailFit
+    alpha: Estimate
+    scan: XminScan
+    p_value: float
+
+
+@dataclass(frozen=True, eq=False)
+class SizeAnalysis:
+    """One condition. ``exponents`` by (null, adjacency, size definition); ``tokens`` and ``depth`` by null."""
+
+    exponents: Mapping[tuple[NullId, Adjacency, SizeDef], Exponents]
+    sizes: TailAnalysis
+    durations: TailAnalysis
+    tokens: Mapping[NullId, Multistep]
+    depth: Mapping[NullId, Multistep]
+    reference: Reference
+    collapse: Profiles
+    occupancy: float
+
+
+@dataclass(frozen=True, eq=False)
+class SizeShard:
+    """One condition: its counts and those of one replicate of its permutation null, uint16 [N, L, T]; its windows [N].
+
+    ``key`` names the condition in the random streams of the p-values.
+    """
+
+    counts: Counts
+    permuted: Counts
+    seq_id: npt.NDArray[np.int32]
+    key: bytes
+
+
+def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
+    """Analyse the avalanches of one condition; raises DataError as ``find_avalanches`` does."""
+    counts = shard.counts
+    sources = {REAL: counts, PERMUTED: shard.permuted}
+    found = {
+        (null_id, adjacency): find_avalanches(source, shard.seq_id, adjacency)
+        for null_id, source in sources.items()
+        for adjacency in Adjacency
+    }
+    samples = {
+        (*which, size_def): AvalancheSample.of(avalanches, shard.seq_id, size_def)
+        for which, avalanches in found.items()
+        for size_def in SizeDef
+    }
+    estimated: dict[tuple[NullId, Adjacency, SizeDef], Exponents] = {}
+    for (null_id, adjacency, size_def), sample in samples.items():  # the real raster's come first
+        estimated[null_id, adjacency, size_def] = exponents(
+            sample,
+            settings.weights,
+            lattice=settings.lattice,
+            size_def=size_def,
+            like=None if null_id is REAL else estimated[REAL, adjacency, size_def],
+        )
+    main = (REAL, settings.adjacency, SizeDef.SIZE_EVENTS)
+    sizes, durations = _tails(samples[main], estimated[main], settings, shard.key)
+    return SizeAnalysis(
+        exponents=estimated,
+        sizes=sizes,
+        durations=durations,
+        tokens={null_id: _multistep(along_tokens(source), settings) for null_id, source in sources.items()},
+        depth={null_id: _multistep(along_depth(source), settings) for null_id, source in sources.items()},
+        reference=_reference(estimated[main], settings),
+        collapse=profiles(counts, shard.seq_id, settings.adjacency),
+        occupancy=float((counts > 0).mean()) if counts.size else float("nan"),
+    )
+
+
+def _tails(
+    sample: AvalancheSample, estimated: Exponents, settings: Settings, key: bytes
+) -> tuple[TailAnalysis, TailAnalysis]:
+    inner = sample.uncensored()
+    lattice, events = settings.lattice, SizeDef.SIZE_EVENTS
+    sizes = _tail(
+        sample.size, sample.sequence, inner.size, estimated.size_scan, settings, key=key + b" S",
+        bounds=(lattice.largest_size(events, inside=False), lattice.largest_size(events, inside=True)),
+    )  # fmt: skip
+    durations = _tail(
+        sample.duration, sample.sequence, inner.duration, estimated.duration_scan, settings, key=key + b" D",
+        bounds=(lattice.longest_duration(inside=False), lattice.longest_duration(inside=True)),
+    )  # fmt: skip
+    return sizes, durations
+
+
+def _tail(
+    values: Ints, sequence: npt.NDArray[np.intp], inner: Ints, scan: XminScan, settings: Settings, *, key: bytes,
+    bounds: tuple[int, int],
+) -> TailAnalysis:  # fmt: skip
+    """``bounds``: the largest value that a window allows, and the largest away from its edges."""
+    histogram = Histogram.of(values)
+    quantile = histogram.quantile(_CONST.TAIL_FIT_XMIN_PERCENTILE)
+    fit = fit_tail(histogram, xmin=1 if quantile is None else quantile, xmax=bounds[0])
+    support = XminScan(fit.xmin, fit.alpha_powerlaw, float("nan"), fit.n_tail, fit.available, fit.reason)
+    alpha = estimate_exponent(values, sequence, support, bounds[0], settings.weights)
+    p_value = float("nan")
+    if scan.available:
+        p_value = ks_p_value(
+            Histogram.of(inner), scan, xmax=bounds[1], replicates=settings.p_replicates, seed=settings.seed, key=key
+        )
+    return TailAnalysis(fit, alpha, scan, p_value)
+
+
+def _multistep(activity: npt.NDArray[Any], settings: Settings) -> Multistep:
+    return multistep(activity, weights=settings.weights, max_lag=None)
+
+
+def _reference(observed: Exponents, settings: Settings) -> Reference:
+    return reference(
+        observed,
+        settings.critical,
+        size_max=settings.lattice.largest_size(SizeDef.SIZE_EVENTS, inside=True),
+        duration_max=settings.lattice.longest_duration(inside=True),
+        replicates=settings.reference_replicates,
+        seed=settings.seed,
+    )

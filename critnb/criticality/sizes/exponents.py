@@ -1,0 +1,157 @@
+"""The exponents of one set of avalanches: size, duration, crackling, and the relation that should tie them together.
+
+At criticality gamma = (alpha_D - 1) / (tau_S - 1) (Sethna, Dahmen and Myers 2001; Friedman et al. 2012); the distance
+|gamma - gamma_pred| is the deviation from criticality coefficient, DCC (Ma et al. 2019). All three are of the
+avalanches that touch no edge, and all intervals are of the same resampled sequences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from critnb.canon import CANON, SizeDef
+from critnb.criticality.bootstrap import percentile_interval
+from critnb.criticality.sizes.crackling import Crackling, crackling
+from critnb.criticality.sizes.sample import AvalancheSample, Lattice, per_sequence
+from critnb.criticality.tails import Histogram, XminScan, mle_exponent, scan_xmin
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A number with its 95 % interval and its bootstrap replicates [R]; NaN where not available."""
+
+    value: float
+    replicates: Floats = field(repr=False)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Lower and upper end; NaN where there is no value or too many replicates have none."""
+        if np.isnan(self.value):
+            return float("nan"), float("nan")
+        found = percentile_interval(self.replicates)
+        return float(found.low), float(found.high)
+
+
+@dataclass(frozen=True, eq=False)
+class Exponents:
+    """What the avalanches of one raster give.
+
+    size_scan, duration_scan: the supports; tau_S and alpha_D are exponents on them, the support held fixed while
+    sequences are resampled. crackling: of all avalanches; gamma: of the uncensored ones, as tau_S and alpha_D are.
+    """
+
+    n_avalanches: int
+    n_uncensored: int
+    size_scan: XminScan
+    duration_scan: XminScan
+    tau_S: Estimate
+    alpha_D: Estimate
+    crackling: Crackling
+    gamma: Crackling
+    gamma_pred: Estimate
+    dcc: Estimate
+
+    @property
+    def reason(self) -> str:
+        """What is not available and why, in words; empty where everything is."""
+        return _joined({"gamma": self.crackling.reason, **self._of_relation()})
+
+    @property
+    def relation_reason(self) -> str:
+        """Why dcc or its interval is not available, in words; empty where both are."""
+        return _joined(self._of_relation())
+
+    def _of_relation(self) -> dict[str, str]:
+        unsure = np.isnan(self.dcc.interval[0]) and not np.isnan(self.dcc.value)
+        missing = int(np.isnan(self.dcc.replicates).sum())
+        return {
+            "tau_S": self.size_scan.reason,
+            "alpha_D": self.duration_scan.reason,
+            "gamma of uncensored avalanches": self.gamma.reason,
+            "gamma_pred": "tau_S is not above one" if self.tau_S.value <= 1 else "",
+            "interval of dcc": f"{missing} of {len(self.dcc.replicates)} replicates have none" if unsure else "",
+        }
+
+
+def _joined(reasons: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
+
+
+def exponents(
+    sample: AvalancheSample,
+    weights: npt.NDArray[np.int64],
+    *,
+    lattice: Lattice,
+    size_def: SizeDef,
+    like: Exponents | None = None,
+) -> Exponents:
+    """Estimate every exponent of a sample; weights int64 [R, N] of the sequence bootstrap.
+
+    lattice and size_def give the upper ends of the supports, the Kolmogorov-Smirnov scan the lower ones. With ``like``
+    supports and durations are those of another raster: two exponents can be compared on one support only, for an
+    xmin of one's own moves the exponent by more than its interval is wide. Nothing raises for a small sample: what it
+    does not support is not available, with a reason.
+    """
+    inner = sample.uncensored()
+    size_max, duration_max = lattice.largest_size(size_def, inside=True), lattice.longest_duration(inside=True)
+    size_scan = _support(inner.size, size_max, like.size_scan if like else None)
+    duration_scan = _support(inner.duration, duration_max, like.duration_scan if like else None)
+    tau = estimate_exponent(inner.size, inner.sequence, size_scan, size_max, weights)
+    alpha = estimate_exponent(inner.duration, inner.sequence, duration_scan, duration_max, weights)
+    of_all = crackling(sample, weights, among=like.crackling.durations if like else None)
+    gamma = crackling(inner, weights, among=like.gamma.durations if like else None)
+    predicted = Estimate(
+        float(predicted_gamma(np.float64(tau.value), np.float64(alpha.value))),
+        predicted_gamma(tau.replicates, alpha.replicates),
+    )
+    dcc = Estimate(abs(gamma.gamma - predicted.value), np.abs(gamma.slopes - predicted.replicates))
+    return Exponents(len(sample), len(inner), size_scan, duration_scan, tau, alpha, of_all, gamma, predicted, dcc)
+
+
+def predicted_gamma(tau_S: Floats | np.float64, alpha_D: Floats | np.float64) -> Floats:
+    """Return (alpha_D - 1) / (tau_S - 1), NaN where tau_S is not above one."""
+    tau, alpha = np.broadcast_arrays(tau_S, alpha_D)
+    predicted = np.full(tau.shape, np.nan)
+    np.divide(alpha - 1, tau - 1, out=predicted, where=tau > 1)
+    return predicted
+
+
+def _support(values: Ints, largest: int, like: XminScan | None) -> XminScan:
+    """Return the support of least distance, or the other raster's with what the values [K] have on it."""
+    if like is None:
+        # one layer or one token leaves no room for an avalanche off the edges, so there is none and no largest one
+        return scan_xmin(Histogram.of(values), xmax=max(1, largest))
+    # fewer than a fit of its own needs: the support is chosen already, and the interval says what so few can tell
+    least = CANON.CONST.TAIL_COMPARE_MIN_SAMPLES
+    tail = values[values >= like.xmin] if like.available else values[:0]
+    alpha = float("nan")
+    if not like.available:
+        reason = "the real raster has no support to compare on"
+    elif len(tail) < least:
+        reason = f"{len(tail)} avalanches on the real raster's support, fewer than {least}"
+    else:
+        alpha = float(mle_exponent(np.log(tail).mean(), xmin=like.xmin, xmax=largest))
+        reason = "" if np.isfinite(alpha) else "all avalanches on the real raster's support are equal"
+    return XminScan(like.xmin, alpha, float("nan"), len(tail), available=not reason, reason=reason)
+
+
+def estimate_exponent(
+    values: Ints, sequence: npt.NDArray[np.intp], support: XminScan, xmax: int, weights: npt.NDArray[np.int64]
+) -> Estimate:
+    """Return the exponent on a support with its replicates; values and sequence [K], weights int64 [R, N]."""
+    if not support.available:
+        return Estimate(float("nan"), np.full(len(weights), np.nan))
+    tail = values >= support.xmin
+    n_sequences = weights.shape[1]
+    n = per_sequence(sequence[tail], None, n_sequences)
+    logs = per_sequence(sequence[tail], np.log(values[tail]), n_sequences)
+    drawn = weights.astype(np.float64)
+    mean_log = np.full(len(weights), np.nan)
+    np.divide(drawn @ logs, drawn @ n, out=mean_log, where=drawn @ n > 0)
+    return Estimate(support.alpha, mle_exponent(mean_log, xmin=support.xmin, xmax=xmax))

@@ -1,0 +1,184 @@
+"""Analyses of sizes as rows, under the names of the results tables."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from critnb.canon import Adjacency, SizeDef
+from critnb.criticality.multistep import Multistep
+from critnb.criticality.sizes.analysis import PERMUTED, REAL, SizeAnalysis, TailAnalysis
+from critnb.criticality.sizes.crackling import Crackling
+from critnb.criticality.sizes.exponents import Estimate, Exponents
+
+Row = dict[str, Any]
+_IN_T04_ALWAYS = (
+    *("xmin", "n_tail", "alpha_powerlaw", "lambda_exponential", "lognorm_mu", "lognorm_sigma"),
+    *("ll_powerlaw", "ll_exponential", "ll_lognormal", "llr_powerlaw_vs_lognormal", "llr_powerlaw_vs_exponential"),
+)
+
+
+def t01_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
+    """Return the exponents of T01: default adjacency, sizes as events, the permutation null's beside the real ones."""
+    row: Row = {}
+    for null_id, suffix in ((REAL, ""), (PERMUTED, "_perm")):
+        found = analysis.exponents[null_id, adjacency, SizeDef.SIZE_EVENTS]
+        row |= _exponent_columns(found, suffix)
+        row |= _multistep_columns(f"time{suffix}", analysis.tokens[null_id])
+        row |= _multistep_columns(f"depth{suffix}", analysis.depth[null_id])
+        row[f"opt_reason{suffix}"] = _joined(
+            {
+                "exponents": found.reason,
+                "m_time": analysis.tokens[null_id].reason,
+                "m_depth": analysis.depth[null_id].reason,
+                "dcc_ref": analysis.reference.reason if null_id is REAL else "",
+            }
+        )
+    reference = analysis.reference
+    return row | {
+        "opt_dcc_ref": reference.dcc,
+        "opt_dcc_ref_ci_low": reference.dcc_low,
+        "opt_dcc_ref_ci_high": reference.dcc_high,
+        "opt_gamma_ref": reference.gamma,
+        "opt_tau_S_ref": reference.tau_S,
+        "opt_alpha_D_ref": reference.alpha_D,
+    }
+
+
+def _exponent_columns(found: Exponents, suffix: str) -> Row:
+    crackling = "crackling" if not suffix else f"opt_crackling_gamma{suffix}"
+    return {
+        ("opt_" if suffix else "") + f"crackling_gamma{suffix}": found.crackling.gamma,
+        **_ends(crackling, (found.crackling.ci_low, found.crackling.ci_high)),
+        **_estimate(f"opt_tau_S{suffix}", found.tau_S),
+        **_estimate(f"opt_alpha_D{suffix}", found.alpha_D),
+        f"opt_gamma_uncensored{suffix}": found.gamma.gamma,
+        **_ends(f"opt_gamma_uncensored{suffix}", (found.gamma.ci_low, found.gamma.ci_high)),
+        **_estimate(f"opt_gamma_pred{suffix}", found.gamma_pred),
+        **_estimate(f"opt_dcc{suffix}", found.dcc),
+    }
+
+
+def _multistep_columns(name: str, found: Multistep) -> Row:
+    return {
+        f"opt_m_{name}": found.m,
+        **_ends(f"opt_m_{name}", (found.m_ci_low, found.m_ci_high)),
+        f"opt_r1_{name}": found.r1,
+        **_ends(f"opt_r1_{name}", (found.r1_ci_low, found.r1_ci_high)),
+    }
+
+
+def _joined(reasons: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
+
+
+def t04_columns(analysis: SizeAnalysis) -> Row:
+    """Return the tail fits of T04, of sizes and of durations."""
+    sizes, durations = _tail_columns(analysis.sizes), _tail_columns(analysis.durations)
+    always = {name: sizes.pop(name) for name in _IN_T04_ALWAYS}
+    return (
+        always
+        | {f"opt_{name}": value for name, value in sizes.items()}
+        | {f"opt_D_{name}": value for name, value in durations.items()}
+    )
+
+
+def _tail_columns(tail: TailAnalysis) -> Row:
+    scan = tail.scan
+    return asdict(tail.fit) | {
+        # a quantile of the sample has a tail, unless there is no sample
+        "xmin": tail.fit.xmin if tail.fit.n_tail else float("nan"),
+        **_ends("alpha_powerlaw", tail.alpha.interval),
+        "ks_xmin": scan.xmin if scan.available else float("nan"),
+        "ks_alpha": scan.alpha,
+        "ks_distance": scan.distance,
+        "ks_n_tail": scan.n_tail,
+        "ks_p": tail.p_value,
+        "ks_reason": scan.reason,
+    }
+
+
+def t05_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
+    """Return the crackling diagnostics of T05."""
+    real, permuted = (
+        analysis.exponents[null_id, adjacency, SizeDef.SIZE_EVENTS].crackling for null_id in (REAL, PERMUTED)
+    )
+    return {
+        "crackling_gamma": real.gamma,
+        **_ends("crackling", (real.ci_low, real.ci_high)),
+        "crackling_ci_width": real.ci_width,
+        "n_duration_points": len(real.durations),
+        "n_avalanches_used": int(real.n.sum()),
+        "r2": real.r2,
+        "pass": real.passed,
+        "opt_reason": _why_not(real),
+        "opt_dropped_replicates": real.dropped,
+        "opt_crackling_gamma_perm": permuted.gamma,
+        **_ends("opt_crackling_gamma_perm", (permuted.ci_low, permuted.ci_high)),
+        "opt_r2_perm": permuted.r2,
+        "opt_reason_perm": _why_not(permuted),
+        "opt_gamma_collapse": analysis.collapse.gamma_collapse,
+        "opt_reason_collapse": analysis.collapse.reason,
+    }
+
+
+def _why_not(found: Crackling) -> str:
+    if found.reason or found.passed:
+        return found.reason
+    return "the interval has width zero" if found.ci_width == 0 else "the interval is too wide"
+
+
+def reasons(analysis: SizeAnalysis, adjacency: Adjacency) -> dict[str, str]:
+    """Return why the signatures' statistics are not available or do not pass, by their T01 names; empty where they are."""
+    main = analysis.exponents[REAL, adjacency, SizeDef.SIZE_EVENTS]
+    relation = main.relation_reason or analysis.reference.reason
+    return {
+        "crackling_gamma": main.crackling.reason,
+        "opt_dcc": relation,
+        "opt_tau_S": main.size_scan.reason,
+        "opt_m_time": analysis.tokens[REAL].reason,
+        "opt_m_depth": analysis.depth[REAL].reason,
+    }
+
+
+def t09_rows(analysis: SizeAnalysis) -> list[Row]:
+    """Return the exponents of T09: one row a null, adjacency and size definition."""
+    return [
+        {
+            "null_id": str(null_id),
+            "adjacency": str(adjacency),
+            "size_def": str(size_def),
+            "occupancy": analysis.occupancy,
+            **_t09_columns(found),
+        }
+        for (null_id, adjacency, size_def), found in analysis.exponents.items()
+    ]
+
+
+def _t09_columns(found: Exponents) -> Row:
+    return {
+        "n_avalanches": found.n_avalanches,
+        "n_uncensored": found.n_uncensored,
+        "xmin_S": found.size_scan.xmin if found.size_scan.available else float("nan"),
+        "n_tail_S": found.size_scan.n_tail,
+        **_estimate("tau_S", found.tau_S),
+        "xmin_D": found.duration_scan.xmin if found.duration_scan.available else float("nan"),
+        "n_tail_D": found.duration_scan.n_tail,
+        **_estimate("alpha_D", found.alpha_D),
+        "crackling_gamma": found.crackling.gamma,
+        **_ends("crackling", (found.crackling.ci_low, found.crackling.ci_high)),
+        "gamma_uncensored": found.gamma.gamma,
+        **_ends("gamma_uncensored", (found.gamma.ci_low, found.gamma.ci_high)),
+        "n_duration_points": len(found.crackling.durations),
+        **_estimate("gamma_pred", found.gamma_pred),
+        **_estimate("dcc", found.dcc),
+        "reason": found.reason,
+    }
+
+
+def _estimate(name: str, estimate: Estimate) -> Row:
+    return {name: estimate.value, **_ends(name, estimate.interval)}
+
+
+def _ends(stem: str, interval: tuple[float, float]) -> Row:
+    return {f"{stem}_ci_low": interval[0], f"{stem}_ci_high": interval[1]}

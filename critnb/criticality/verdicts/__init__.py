@@ -1,0 +1,1 @@
+"""Signatures and falsifiers: the rules that judge a condition's statistics."""

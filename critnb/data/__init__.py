@@ -1,0 +1,31 @@
+"""Where a model's files and a corpus's documents come from: embedded, a local path, or the Hugging Face hub.
+
+Everything here is about content: fingerprints are hashes of what a model or corpus *is*, never of where it lies, so
+the same inputs give the same run on every machine.
+"""
+
+from critnb.data.corpora import Corpus, corpus, documents
+from critnb.data.files import json_lines, suffix_of
+from critnb.data.hub import hub_revision, hub_rows
+from critnb.data.matching import matching_files
+from critnb.data.models import ModelFiles, locate_model, model_files
+from critnb.data.records import Tally, as_text, field_of
+from critnb.data.tables import parquet_rows
+
+__all__ = [
+    "Corpus",
+    "ModelFiles",
+    "Tally",
+    "as_text",
+    "corpus",
+    "documents",
+    "field_of",
+    "hub_revision",
+    "hub_rows",
+    "json_lines",
+    "locate_model",
+    "matching_files",
+    "model_files",
+    "parquet_rows",
+    "suffix_of",
+]

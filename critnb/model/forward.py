@@ -1,0 +1,94 @@
+"""Forward passes over windows: batched, with a gain applied, u handed to a reader, and logits where somebody asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from critnb.canon import CANON, Intervention
+from critnb.errors import NonFiniteError
+from critnb.model.language_model import LanguageModel
+from critnb.model.taps import finite, gain_applied, reading_units
+
+OnBatchUnits = Callable[[int, int, Tensor], None]
+OnLogits = Callable[[int, Tensor, Tensor], None]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a forward pass is done under."""
+
+    intervention: Intervention = Intervention.MLP_GLOBAL
+    gain: float = CANON.CONST.GAIN_BASELINE
+
+
+class ForwardPasses:
+    """Runs a model over windows and counts how many windows it ran; ``burn_in`` leading tokens are hidden from readers."""
+
+    def __init__(self, model: LanguageModel, *, batch_tokens: int, burn_in: int = 0) -> None:
+        self.model = model
+        self.burn_in = burn_in
+        self.windows_run = 0
+        self._batch_tokens = batch_tokens
+
+    @torch.inference_mode()
+    def run(
+        self,
+        tokens: NDArray[np.int64],
+        setting: Setting,
+        on_units: OnBatchUnits,
+        on_batch: Callable[[int], object] = bool,
+        on_logits: OnLogits | None = None,
+    ) -> None:
+        """Run ``tokens`` [N, T] under ``setting``.
+
+        ``on_units(first, layer, u)`` gets u [B, T - burn_in, F] of every batch and layer, ``first`` being the row of
+        the batch's first window; ``on_batch(n)`` is told of n finished windows. With ``on_logits(first, tokens, logits)``
+        the same pass goes through the model's own head as well, its scaling and capping included: tokens [B, T], logits
+        [B, T, V], burn-in not hidden. Raises ModelError before the first pass where a token has no embedding, and NonFiniteError
+        naming gain and layer where an activation is not finite.
+        """
+        self.model.require_known(tokens)
+        first = 0
+
+        def read(layer: int, u: Tensor) -> None:
+            on_units(first, layer, u[:, self.burn_in :])
+
+        with gain_applied(self.model.taps, setting.intervention, setting.gain), reading_units(self.model.taps, read):
+            for first, batch in self._batches(tokens):
+                self._forward(first, batch, setting, on_logits)
+                self.windows_run += len(batch)
+                on_batch(len(batch))
+
+    def _forward(self, first: int, batch: Tensor, setting: Setting, on_logits: OnLogits | None) -> None:
+        if on_logits is None:
+            hidden = self.model.body(input_ids=batch, use_cache=False).last_hidden_state
+            if not finite(hidden):
+                self._name_the_layer(batch, setting)
+            return
+        logits = self.model.causal(input_ids=batch, use_cache=False).logits
+        # the largest logit of a token stands for its hidden state: NaN and infinity get into it, and no mask of [B, T, V] is made
+        if not finite(logits.amax(dim=-1)):
+            self._name_the_layer(batch, setting)
+        on_logits(first, batch, logits)
+
+    def _batches(self, tokens: NDArray[np.int64]) -> Iterator[tuple[int, Tensor]]:
+        size = max(1, self._batch_tokens // tokens.shape[1])
+        for first in range(0, len(tokens), size):
+            yield first, self.model.ids(tokens[first : first + size])
+
+    def _name_the_layer(self, batch: Tensor, setting: Setting) -> None:
+        bad: list[int] = []
+        # a NaN or infinity anywhere reaches the last hidden state, so only a batch known to be bad is read again
+        with reading_units(self.model.taps, lambda layer, u: None if finite(u) else bad.append(layer)):
+            self.model.body(input_ids=batch, use_cache=False)
+        where = f"MLP activations of layer {bad[0]}" if bad else "the hidden states or logits after the last layer"
+        raise NonFiniteError(
+            f"{where} are not finite at {setting.intervention} gain {setting.gain:g}; "
+            "take that gain out of gain.grid or use compute.dtype float32"
+        )

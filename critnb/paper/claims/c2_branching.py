@@ -1,0 +1,120 @@
+"""C2: branching varies with the gain, beyond what the nulls vary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from critnb.canon import CANON, GCondition, Intervention
+from critnb.paper.claims.evidence import Row, Sourced, plain
+from critnb.paper.claims.gather import RoleEvidence
+from critnb.paper.claims.verdict import Judged, Number
+from critnb.report.schema.columns import BRANCHING_REASON
+from critnb.report.words import agreeing, counted
+
+_LEVEL = CANON.CONST.SIGNIFICANCE_LEVEL
+_CLOSE = CANON.CONST.BRANCHING_PROXIMITY_MAX
+_BASELINE = CANON.CONST.GAIN_BASELINE
+_KEY = ["spike_def_id", "target_rate"]
+_PAIRED = "opt_delta_b_tot_vs_g1"
+_PS = ("opt_delta_b_tot_p", "opt_delta_b_tot_shift_p")
+
+STATEMENT = "Branching varies with the gain beyond its nulls."
+RULE = (
+    "For every spike definition and rate whose g* is not g1: at g*, b_tot exceeds both raster nulls "
+    f"(p < {_LEVEL:g} each, T01), and the paired 95 % interval of delta_b_tot(g*) - delta_b_tot(g1) on A_raster leaves out zero "
+    "(T06, g* on all MLPs). The nulls keep the counts at each gain, but an excess scales with the density, too: thinning events "
+    "at random shrinks delta_b_tot. Held-out rates are not matched, so a change of density is part of the contrast; the change "
+    "of occupancy is shown beside it. One contrast per condition, fixed before A_raster was looked at; all must hold (an "
+    "intersection-union test), which keeps the level without a correction. One that fails decides; else one that lacks a number "
+    "makes the claim not available, as does having no contrast. The direction is not part of the rule and is counted."
+)
+
+
+def judge(evidence: RoleEvidence) -> Judged:
+    """Return the verdict on C2 in one role."""
+    t01, t06 = evidence.tables[CANON.TABLE.T01_SUMMARY], evidence.tables[CANON.TABLE.T06_ABLATIONS]
+    chosen = t06.where(g_condition=GCondition.gstar, intervention_id=Intervention.MLP_GLOBAL)
+    found = _contrasts(t01, t06, chosen)
+    holds, fails = found["beyond"].eq(1) & found["varies"].eq(1), found["beyond"].eq(0) | found["varies"].eq(0)
+    unknown = int((~holds & ~fails).sum())
+    rises = found[_PAIRED] * (found["g"] - _BASELINE) > 0
+    numbers = {
+        "contrasts": len(found),
+        "hold": int(holds.sum()),
+        "unknown": unknown,
+        "rise": int((holds & rises).sum()),
+        "fall": int((holds & ~rises).sum()),
+        "occupancy_low": plain(found["occupancy"].min()),
+        "occupancy_high": plain(found["occupancy"].max()),
+        "near_one_at_g1": _near_one(t01.where(opt_is_g1=True)),
+    }
+    rows = (*_shown(t06, found), *_nulls(t01))
+    reason = _reason(numbers, found[~holds & ~fails], failing=int(fails.sum()), without=len(chosen) - len(found))
+    return Judged.of(reason, rows, numbers, failing=int(fails.sum()), missing=unknown or found.empty)
+
+
+def _reason(numbers: Mapping[str, Number | None], lacking: pd.DataFrame, *, failing: int, without: int) -> str:
+    if not numbers["contrasts"]:
+        what = (
+            f"g* is g1 in {'each of ' if without > 1 else ''}{counted(without, 'condition')}"
+            if without
+            else "no g* was chosen"
+        )
+        return f"{what}, so there is no gain to compare with the unchanged model"
+    parts = [
+        f"{numbers['hold']} of {counted(int(numbers['contrasts']), 'condition')} with g* other than g1 change beyond their nulls"
+    ]
+    if numbers["hold"]:
+        parts[0] += f": with the gain delta_b_tot rises in {numbers['rise']} and falls in {numbers['fall']}"
+    if failing:
+        parts.append(f"{failing} {agreeing(failing, 'does', 'do')} not")
+    if len(lacking):
+        why = " or ".join(dict.fromkeys(filter(None, lacking.get(BRANCHING_REASON.name, pd.Series(dtype="str")))))
+        lacks = f"{len(lacking)} {agreeing(len(lacking), 'lacks', 'lack')} an interval or a null"
+        parts.append(f"{lacks}: {why}" if why else lacks)
+    if without:
+        parts.append(f"g* is g1, without a contrast, in {without}")
+    return "; ".join(parts)
+
+
+def _contrasts(t01: Sourced, t06: Sourced, chosen: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of T06 whose g* is not g1 with each clause as 1, 0 or NaN, and the occupancy minus that at g1."""
+    found = chosen[chosen["g"] != _BASELINE]
+    low, high = found[f"{_PAIRED}_ci_low"], found[f"{_PAIRED}_ci_high"]
+    by_condition = found.set_index(_KEY).index
+    at_gstar = t01.where(opt_is_gstar=True).set_index(_KEY).reindex(by_condition)
+    baseline = t06.where(g_condition=GCondition.g1).set_index(_KEY)["opt_occupancy"].reindex(by_condition)
+    return found.assign(
+        varies=((low > 0) | (high < 0)).astype(float).where(low.notna() & high.notna()),
+        beyond=_beyond_nulls(at_gstar).to_numpy(),
+        occupancy=found["opt_occupancy"] - baseline.to_numpy(),
+    )
+
+
+def _beyond_nulls(rows: pd.DataFrame) -> pd.Series[float]:
+    """Return 1 where b_tot exceeds both nulls, 0 where it does not exceed one of them, else NaN: a number is missing."""
+    clauses = pd.DataFrame(
+        {
+            "excess": (rows["delta_b_tot"] > 0).astype(float).where(rows["delta_b_tot"].notna()),
+            **{name: (rows[name] < _LEVEL).astype(float).where(rows[name].notna()) for name in _PS},
+        }
+    )
+    return clauses.min(axis=1).where(clauses.eq(0).any(axis=1) | clauses.notna().all(axis=1), np.nan)
+
+
+def _near_one(rows: pd.DataFrame) -> int:
+    """Return in how many rows b_tot meets what S1 asks: close to one, and beyond both nulls."""
+    return int((((rows["b_tot"] - 1).abs() <= _CLOSE) & (_beyond_nulls(rows) == 1)).sum())
+
+
+def _shown(t06: Sourced, contrasts: pd.DataFrame) -> tuple[Row, ...]:
+    cells = ("g", "opt_occupancy", "delta_b_tot", _PAIRED, f"{_PAIRED}_ci_low", f"{_PAIRED}_ci_high")
+    baseline = t06.where(g_condition=GCondition.g1)
+    return (*t06.rows(contrasts, *cells), *t06.rows(baseline, "g", "opt_occupancy", "delta_b_tot"))
+
+
+def _nulls(t01: Sourced) -> tuple[Row, ...]:
+    return t01.rows(t01.where(opt_is_gstar=True), "b_tot", "b_tot_perm", "delta_b_tot", *_PS)

@@ -1,0 +1,73 @@
+"""How rasters and null samples are stored and read back: one writer and one reader each. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from critnb.canon import CANON, NullId
+from critnb.criticality.null_sample import NullSample
+from critnb.lattice import RASTER_NULLS, ConditionTable, Raster, from_arrays
+from critnb.pipeline.session import StageSession
+from critnb.runs import Run
+
+NullSamples = Mapping[NullId, NullSample]
+_OUT = CANON.OUTPUT
+
+
+def save_raster(stage: StageSession, raster: Raster) -> None:
+    """Write a stage's raster and, by the same hand, the table that names its conditions."""
+    _save(stage, raster, _OUT.RASTER_NPZ_BASENAME, _OUT.CONDITIONS_PARQUET_BASENAME)
+
+
+def load_raster(run: Run) -> Raster:
+    """Return the raster that ``save_raster`` wrote in a run."""
+    return _load(run, _OUT.RASTER_NPZ_BASENAME, _OUT.CONDITIONS_PARQUET_BASENAME)
+
+
+def save_null_raster(stage: StageSession, raster: Raster) -> None:
+    """Write the kept null rasters and the table that names their conditions."""
+    _save(stage, raster, _OUT.NULL_NPZ_BASENAME, _OUT.NULL_CONDITIONS_PARQUET_BASENAME)
+
+
+def load_null_raster(run: Run) -> Raster:
+    """Return the rasters that ``save_null_raster`` wrote in a run."""
+    return _load(run, _OUT.NULL_NPZ_BASENAME, _OUT.NULL_CONDITIONS_PARQUET_BASENAME)
+
+
+def _save(stage: StageSession, raster: Raster, arrays: str, conditions: str) -> None:
+    table = raster.conditions.to_frame()
+    stage.save_npz(arrays, raster.arrays())
+    stage.save_parquet(conditions, table)
+    stage.conditions(table)
+
+
+def _load(run: Run, arrays: str, conditions: str) -> Raster:
+    table = ConditionTable.from_frame(run.parquet(run.result(conditions)))
+    return from_arrays(run.npz(run.result(arrays)), table)
+
+
+def save_samples(stage: StageSession, samples: NullSamples) -> None:
+    """Write the branching of every null replicate, and its mean sums per sequence."""
+    frames = [sample.to_frame().assign(null_id=str(null_id)) for null_id, sample in samples.items()]
+    stage.save_parquet(_OUT.NULL_REPLICATES_PARQUET_BASENAME, pd.concat(frames, ignore_index=True))
+    means = {
+        f"{null_id}.{name}": array
+        for null_id, sample in samples.items()
+        for name, array in sample.sequence_means.arrays().items()
+    }
+    stage.save_npz(_OUT.NULL_SEQUENCE_SUMS_NPZ_BASENAME, means)
+
+
+def load_samples(run: Run) -> NullSamples:
+    """Return what ``save_samples`` wrote in a run of S04."""
+    frame = run.parquet(run.result(_OUT.NULL_REPLICATES_PARQUET_BASENAME))
+    arrays = run.npz(run.result(_OUT.NULL_SEQUENCE_SUMS_NPZ_BASENAME))
+    return {
+        null_id: NullSample.from_stored(
+            frame[frame["null_id"] == str(null_id)],
+            {key.partition(".")[2]: array for key, array in arrays.items() if key.startswith(f"{null_id}.")},
+        )
+        for null_id in RASTER_NULLS
+    }

@@ -1,0 +1,189 @@
+"""The kernel of a stage's notebook: this very interpreter, with nothing of the user's settings that could reach a result.
+
+It gets an empty IPython and Jupyter profile, matplotlib's own fonts, one locale and one time zone; of the environment only
+what says where programs, files and the network are, and how many devices and threads to use.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from critnb.canon import CODE_ROOT
+from critnb.errors import StageFailedError
+from critnb.system.limits import limit_named, limit_reached
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
+
+KERNEL = "critnb"
+START_SECONDS = 180
+_STDERR = "kernel.err"
+_LONGEST = 200
+# What passes into the kernel; spec/14 lists the same groups.
+PASSED = (
+    # programs, packages, and who runs them
+    *(
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "PYTHONHOME",
+        "PYTHONUSERBASE",
+        "PYTHONNOUSERSITE",
+    ),
+    *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_*", "KRB5CCNAME", "XDG_CACHE_HOME", "XDG_DATA_HOME"),
+    # the hub: where its cache is, how to get in, whether to ask it at all
+    *("HF_HOME", "HF_*_CACHE", "HF_TOKEN*", "HF_ENDPOINT", "HF_*_OFFLINE", "HF_*_TIMEOUT", "HF_XET_*", "HUGGINGFACE_*"),
+    *("HUGGING_FACE_HUB_TOKEN", "TRANSFORMERS_OFFLINE"),
+    # the network
+    *("*_proxy", "*_PROXY", "SSL_CERT_*", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    # devices and memory
+    *(
+        "CUDA_*",
+        "NVIDIA_VISIBLE_DEVICES",
+        "NVIDIA_DRIVER_CAPABILITIES",
+        "HIP_*",
+        "ROCR_*",
+        "HSA_*",
+        "PYTORCH_ALLOC_CONF",
+        "PYTORCH_CUDA_ALLOC_CONF",
+    ),
+    *("PYTORCH_MPS_*", "MALLOC_*"),
+    # threads: the record says how many
+    *("OMP_*", "GOMP_*", "KMP_*", "MKL_NUM_THREADS", "MKL_DYNAMIC", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"),
+    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_*", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"),
+)
+
+
+def environment(scratch: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a kernel that has the folder ``scratch`` to itself, out of the one ``given`` here."""
+    passed = {name: value for name, value in given.items() if any(fnmatchcase(name, each) for each in PASSED)}
+    own = {
+        name: str(scratch / folder)
+        for name, folder in (
+            ("IPYTHONDIR", "ipython"),
+            ("JUPYTER_CONFIG_DIR", "jupyter"),
+            ("JUPYTER_DATA_DIR", "jupyter"),
+            ("JUPYTER_RUNTIME_DIR", "jupyter"),
+            ("MPLCONFIGDIR", "matplotlib"),
+            ("TMPDIR", "tmp"),
+        )
+    }
+    for folder in own.values():
+        Path(folder).mkdir(exist_ok=True)
+    return {
+        **passed,
+        **own,
+        "PYTHONPATH": os.pathsep.join([str(CODE_ROOT), *_absolute(given.get("PYTHONPATH", ""))]),
+        "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "MPL_IGNORE_SYSTEM_FONTS": "1",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+def _absolute(python_path: str) -> list[str]:
+    """The kernel works in another folder than this process, and takes its packages from the same places."""
+    return [os.path.abspath(each) for each in python_path.split(os.pathsep) if each]  # noqa: PTH100 - links stay
+
+
+class KernelNotStartedError(StageFailedError):
+    """There was no kernel to run a notebook in, so nothing of its stage was begun."""
+
+
+@dataclass
+class Fate:
+    """What became of a kernel that ended by itself."""
+
+    stderr: Path
+    begun: bool = False
+    code: int | None = None
+
+    def begin(self, **_: object) -> None:
+        """Note that the kernel answers."""
+        self.begun = True
+
+    def why_not_started(self, error: Exception) -> str | None:
+        """Say why there was no kernel to speak with, where that is what an exception tells of."""
+        if str(error).startswith("Kernel died before replying"):
+            return f"the notebook's kernel {self.words()}; it had not begun to work"
+        if str(error).startswith("Kernel didn't respond"):
+            return f"the notebook's kernel did not start within {START_SECONDS} s; try again on a machine that is less busy"
+        limit = None if self.begun else limit_reached(error)
+        return None if limit is None else f"the notebook's kernel cannot be started: {limit}"
+
+    def words(self) -> str:
+        """Say how it ended, and the error that it wrote last, where it wrote one."""
+        if self.code == -signal.SIGKILL:
+            return "died, killed by SIGKILL; it may have run out of memory"
+        ended = "died" if self.code is None else f"died with code {self.code}"
+        if self.code is not None and self.code < 0:
+            ended = f"died of {_signal_name(-self.code)}"
+        text = self.stderr.read_text(encoding="utf-8", errors="replace") if self.stderr.is_file() else ""
+        said = _last_error(text)
+        if (limit := limit_named(text)) is not None:
+            return f"{ended}{f' ({said})' if said else ''}: {limit}"
+        return f"{ended}: {said}" if said else f"{ended}; it may have run out of memory"
+
+
+def _last_error(text: str) -> str:
+    found = re.findall(r"^(?:(?:\w+\.)*[A-Z]\w*(?:Error|Exception)\b|Fatal Python error).*", text, re.MULTILINE)
+    shown = "".join(each if each.isprintable() else " " for each in found[-1]) if found else ""
+    return shown[:_LONGEST]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def kernel_manager(scratch: Path, extra: Mapping[str, str]) -> tuple[type[AsyncKernelManager], Fate]:
+    """Return the class of a manager whose kernel has this environment, with ``extra``, and what will tell its end.
+
+    What the kernel writes to its own stderr goes into a file, so that none of it reaches a user's terminal.
+    """
+    # not imported above: it costs time that the command line's other words need not wait for
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    fate = Fate(scratch / _STDERR)
+    kernel_environment = {**environment(scratch, os.environ), **extra}
+
+    class Manager(AsyncKernelManager):
+        """Starts the kernel, and notes how it ended."""
+
+        @property
+        def kernel_spec(self) -> Any:
+            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
+            local = {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}
+            return KernelSpec(argv=argv, display_name=KERNEL, language="python", metadata=local)
+
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+            self.connection_file = str(scratch / "connection.json")
+            with fate.stderr.open("wb") as stderr:
+                await super().start_kernel(**{**options, "env": kernel_environment, "stderr": stderr})
+
+        async def _async_is_alive(self) -> bool:
+            alive = await super()._async_is_alive()
+            if not alive and self.provisioner is not None:
+                fate.code = await self.provisioner.poll()
+            return bool(alive)
+
+        is_alive = _async_is_alive
+
+    return Manager, fate

@@ -1,0 +1,1 @@
+"""S00: checks of the model in the instrument and the known answers."""

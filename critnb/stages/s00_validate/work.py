@@ -1,0 +1,80 @@
+"""S00: can this model be trusted in this instrument, and does the instrument give the known answers?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from critnb.canon import CANON, SliceRole
+from critnb.model import checks
+from critnb.pipeline.session import StageSession
+from critnb.report.figures import known_answers as figures
+from critnb.report.provenance import Provenance
+from critnb.report.style import Drawing, Rendered, save_figure
+from critnb.stages.s00_validate import tables as validation_table
+from critnb.stages.s00_validate.known_answers import KnownAnswers
+
+_PROBE_WINDOWS = 4
+_SHOWN_PARAMETER = 0.9
+
+
+def check_model(stage: StageSession) -> pd.DataFrame:
+    """Run the identity check, the reading of u and both linearity checks of every layer, and write their table."""
+    tokens = stage.slice(SliceRole.A_cal).tokens[:_PROBE_WINDOWS]
+    with stage.step("model checks"):
+        deviations = {
+            validation_table.IDENTITY: checks.identity_deviation(stage.model, tokens),
+            validation_table.READING: checks.unit_reading_deviation(stage.model, tokens),
+        }
+        branches = {
+            validation_table.LINEARITY: checks.linearity(stage.model, tokens),
+            validation_table.ATTENTION_LINEARITY: checks.attention_linearity(stage.model, tokens),
+        }
+    rows: list[dict[str, object]] = [
+        {"check": name, "layer": -1, "deviation": deviation, "tolerance": np.nan}
+        for name, deviation in deviations.items()
+    ]
+    rows += [
+        {"check": name, "layer": layer.layer, "deviation": layer.deviation, "tolerance": layer.tolerance}
+        for name, layers in branches.items()
+        for layer in layers
+    ]
+    return validation_table.save_checks(stage, pd.DataFrame(rows))
+
+
+def model_table(stage: StageSession) -> pd.DataFrame:
+    """Return what the record says about the model, one row a fact."""
+    model = stage.model
+    facts = stage.run.record.model or {}
+    rows = {
+        "model": facts.get("id"),
+        "class": facts.get("class"),
+        "layers L": model.n_layers,
+        "MLP units F of a layer": model.n_units,
+        "computed in": facts.get("dtype"),
+        "context in tokens": model.context_length,
+        "taps from": facts.get("taps"),
+        "attention computed by": facts.get("attention"),
+        "sha256 of the weights": facts.get("weights_sha256"),
+    }
+    return pd.DataFrame({"fact": rows.keys(), "value": [str(value) for value in rows.values()]})
+
+
+def cluster_numbers(stage: StageSession, answers: KnownAnswers) -> Rendered:
+    """Draw and write K01."""
+    return _save(stage, CANON.FIGURE.K01_CLUSTER_NUMBERS, figures.cluster_numbers(answers.clusters))
+
+
+def critical_branching(stage: StageSession, answers: KnownAnswers) -> Rendered:
+    """Draw and write K02."""
+    return _save(stage, CANON.FIGURE.K02_CRITICAL_BRANCHING, figures.critical_branching(answers.runs))
+
+
+def subsampling(stage: StageSession, answers: KnownAnswers) -> Rendered:
+    """Draw and write K03."""
+    return _save(stage, CANON.FIGURE.K03_SUBSAMPLING, figures.subsampling(answers.subsampled, m=_SHOWN_PARAMETER))
+
+
+def _save(stage: StageSession, name: str, drawing: Drawing) -> Rendered:
+    with stage.step(f"figure {name}"):
+        return save_figure(stage.run, name, drawing, Provenance.of(stage.run, stage.run.record.model), appendix=True)

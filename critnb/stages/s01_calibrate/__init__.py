@@ -1,0 +1,1 @@
+"""S01: moments and base rates of every MLP unit."""

@@ -1,0 +1,1 @@
+"""S02B: the gain whose branching is nearest to one."""

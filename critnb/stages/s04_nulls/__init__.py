@@ -1,0 +1,1 @@
+"""S04: the nulls of every condition."""

@@ -1,0 +1,1 @@
+"""S05: statistics beside their nulls, tables, figures and verdicts."""

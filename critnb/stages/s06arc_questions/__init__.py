@@ -1,0 +1,1 @@
+"""S06ARC: multiple-choice questions at g1 and g*."""

@@ -1,0 +1,1 @@
+"""S06B: g1 and g* on other text."""

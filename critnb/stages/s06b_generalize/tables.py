@@ -1,0 +1,112 @@
+"""T02 and gates from what S06B stores of its forward passes: rasters and likelihoods. No model, no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from critnb.canon import CANON, GCondition, SliceRole, Stage
+from critnb.criticality.bootstrap import multinomial_weights
+from critnb.criticality.carried import Gstar, carried_over, paired_rows
+from critnb.gates import Gate
+from critnb.lattice import Raster
+from critnb.pipeline.artifacts import NullSamples, load_raster, save_raster
+from critnb.pipeline.session import StageSession
+from critnb.report.assembly import finished
+from critnb.report.provenance import Provenance
+from critnb.report.schema import T02
+from critnb.report.tables import load_table, write_table
+from critnb.runs import Run
+from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.shared import token_shares
+from critnb.stages.shared.conditions import EVENT_KEYS, events_gate, layer_rates, mark
+from critnb.stages.shared.null_replicates import draw_replicates
+
+_MONTE_CARLO_ERRORS = 5.0
+Likelihoods = Mapping[float, NDArray[np.float64]]
+
+
+def tabulate(
+    stage: StageSession, raster: Raster, samples: NullSamples, nll: Likelihoods, *,
+    gstar: Gstar, thresholds: pd.DataFrame, provenance: Provenance,
+) -> pd.DataFrame:  # fmt: skip
+    """Write the metrics of every condition on B and table T02, and return the table; ``nll``: of each window [N] by gain."""
+    analysis = stage.params.analysis
+    with stage.step("statistics"):
+        weights = multinomial_weights(len(raster.seq_id), analysis.bootstrap_reps, analysis.bootstrap_seed)
+        carried = carried_over(raster, samples, nll, weights)
+    rates = carried_rates(thresholds)
+    metrics = carried.rows.merge(rates, on=EVENT_KEYS, how="left", validate="1:1")
+    stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, mark(metrics, gstar))
+    of_rates = rates.drop(columns="intervention_id").rename(columns={"gain": "g"})
+    rows = paired_rows(carried, gstar).merge(of_rates, on=["spike_def_id", "target_rate", "g"], validate="many_to_one")
+    table = finished(rows, T02, provenance)
+    write_table(stage.run, CANON.TABLE.T02_GENERALIZATION, table)
+    return table
+
+
+def retabulate(stage: StageSession, run: Run) -> None:
+    """Write thresholds, null replicates, metrics and T02 again from rasters and likelihoods of a finished run of S06B."""
+    raster, model = load_raster(run), run.record.model or {}
+    save_raster(stage, raster)
+    thresholds = carried_thresholds(stage, raster, n_units=int(model["d_ff"]))
+    stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
+    windows = run.parquet(run.result(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME))
+    nll = {float(gain): windows["nll_mean"][windows["gain"] == gain].to_numpy() for gain in windows["gain"].unique()}
+    tabulate(
+        stage, raster, draw_replicates(stage, raster), nll,
+        gstar=selection.load(stage.upstream(Stage.S02B)), thresholds=thresholds, provenance=Provenance.of(stage.run, model),
+    )  # fmt: skip
+
+
+def carried_thresholds(stage: StageSession, raster: Raster, *, n_units: int) -> pd.DataFrame:
+    """Return the thresholds of A with the events and rates that they have in the raster on B."""
+    s02 = stage.upstream(Stage.S02)
+    fitted = s02.parquet(s02.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
+    return fitted.merge(layer_rates(raster, n_units, suffix="_b"), on=[*EVENT_KEYS, "layer"], validate="1:1")
+
+
+def carried_rates(thresholds: pd.DataFrame) -> pd.DataFrame:
+    """Return per condition the achieved rates over layers on B_eval, and on A_cal, by their T02 names."""
+    layers = thresholds[EVENT_KEYS].assign(
+        opt_achieved_rate_mean=thresholds["achieved_rate_b"],
+        opt_achieved_rate_max_abs_err=(thresholds["achieved_rate_b"] - thresholds["target_layer_rate"]).abs(),
+        opt_achieved_rate_cal_mean=thresholds["achieved_rate"],
+    )
+    over_layers = {name: "max" if "_max_" in name else "mean" for name in layers.columns.difference(EVENT_KEYS)}
+    return layers.groupby(EVENT_KEYS, as_index=False).agg(over_layers)
+
+
+def save_vocabulary(stage: StageSession, size: int) -> None:
+    """Write over how many tokens the model spreads its predictions."""
+    stage.save_json(CANON.OUTPUT.VOCABULARY_JSON_BASENAME, {"size": size})
+
+
+def gates(stage: StageSession) -> list[Gate]:
+    """Return the gates of S06B: events everywhere, the Monte Carlo null against its closed form, and that the model reads B."""
+    own = stage.own
+    table = load_table(own, CANON.TABLE.T02_GENERALIZATION)
+    spread = table["opt_b_tot_perm_sd"] / np.sqrt(stage.params.nulls.replicates)
+    errors = (table["opt_b_tot_perm"] - table["opt_b_tot_perm_expected"]).abs() / spread
+    baseline = float(table.loc[table["g_condition"] == str(GCondition.g1), "nll_mean"].iloc[0])
+    chance = math.log(own.json(own.result(CANON.OUTPUT.VOCABULARY_JSON_BASENAME))["size"])
+    return [
+        events_gate(load_raster(own), SliceRole.B_eval),
+        Gate.judge(
+            "permutation null against its closed form",
+            passed=bool(errors.max() <= _MONTE_CARLO_ERRORS),
+            value=float(errors.max()),
+            condition=f"mean over replicates within {_MONTE_CARLO_ERRORS:g} standard errors of the expectation everywhere",
+        ),
+        Gate.judge(
+            "text that the model can read",
+            passed=baseline < chance,
+            value=f"{baseline:.3f} nats/token at g1",
+            condition=f"below the {chance:.3f} of a model that finds all tokens equally likely",
+        ),
+        *token_shares.gates(token_shares.load(own)),
+    ]

@@ -1,0 +1,1 @@
+"""S07: claims and the paper."""

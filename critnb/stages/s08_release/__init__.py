@@ -1,0 +1,1 @@
+"""S08: the release."""

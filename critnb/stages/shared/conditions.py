@@ -1,0 +1,78 @@
+"""The conditions of a stage: in the order in which the event passes return their counts, marked, with the rates they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from critnb.canon import CANON, DatasetRole, Intervention, ModelRole, NullId, SliceRole, SpikeDef
+from critnb.gates import Gate
+from critnb.lattice import Condition, ConditionTable, Raster
+
+# which brings torch along, and tables are made again without it
+if TYPE_CHECKING:
+    from critnb.model.forward import Setting
+
+EVENT_KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
+
+
+def conditions_of(
+    settings: Iterable[Setting],
+    *,
+    model_role: ModelRole,
+    spike_defs: Sequence[SpikeDef],
+    rates: Sequence[float],
+    dataset_role: DatasetRole = DatasetRole.A,
+    null_id: NullId = NullId.NULL_NONE,
+) -> ConditionTable:
+    """Return the conditions of a data set under each setting: spike definitions outer, rates inner."""
+    return ConditionTable(
+        Condition(model_role, dataset_role, spike_def, rate, setting.gain, setting.intervention, null_id)
+        for setting in settings
+        for spike_def in spike_defs
+        for rate in rates
+    )
+
+
+def raster_of(counts: Sequence[NDArray[np.uint16]], conditions: ConditionTable, seq_id: NDArray[np.int32]) -> Raster:
+    """Return the raster of counts [D, R, N, L, T] of each setting."""
+    planes = np.concatenate([setting.reshape(-1, *setting.shape[2:]) for setting in counts])
+    return Raster(planes, conditions, seq_id)
+
+
+def layer_rates(raster: Raster, n_units: int, *, suffix: str) -> pd.DataFrame:
+    """Return, per condition and layer, the events and their rate, as columns ``events`` and ``achieved_rate`` + suffix."""
+    _, n_sequences, n_layers, n_tokens = raster.counts.shape
+    events = raster.counts.sum(axis=(1, 3), dtype=np.int64)  # [C, L]
+    frame = raster.conditions.to_frame()[EVENT_KEYS]
+    rates = frame.loc[frame.index.repeat(n_layers)].reset_index(drop=True)
+    rates["layer"] = pd.Series(list(range(n_layers)) * len(frame), dtype="int32")
+    rates[f"events{suffix}"] = events.ravel()
+    rates[f"achieved_rate{suffix}"] = events.ravel() / (n_sequences * n_tokens * n_units)
+    return rates
+
+
+def mark(metrics: pd.DataFrame, gstar: Mapping[tuple[str, float], float]) -> pd.DataFrame:
+    """Return metrics with is_g1 and is_gstar."""
+    chosen = [gstar[key] for key in zip(metrics["spike_def_id"], metrics["target_rate"], strict=True)]
+    is_global = metrics["intervention_id"] == str(Intervention.MLP_GLOBAL)
+    return metrics.assign(
+        is_g1=is_global & (metrics["gain"] == CANON.CONST.GAIN_BASELINE), is_gstar=metrics["gain"] == chosen
+    )
+
+
+def events_gate(raster: Raster, slice_role: SliceRole) -> Gate:
+    """Return the gate that every condition of a slice's raster has events to analyse."""
+    events = raster.counts.sum(axis=(1, 2, 3), dtype=np.int64)
+    empty = np.flatnonzero(events == 0)
+    return Gate.judge(
+        "events in every condition",
+        passed=not len(empty),
+        value=f"fewest {events.min()}",
+        condition=f"at least one event on {slice_role}",
+        reason=f"none in condition {empty[0]}" if len(empty) else "",
+    )

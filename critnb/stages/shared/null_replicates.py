@@ -1,0 +1,34 @@
+"""Replicates of both raster nulls for a stage's raster: drawn, reduced to branching, and written."""
+
+from __future__ import annotations
+
+from critnb.canon import NullId
+from critnb.criticality.branching import BranchingSums
+from critnb.criticality.null_sample import NullSample
+from critnb.criticality.nulltest import null_branching
+from critnb.engine import map_shards
+from critnb.lattice import RASTER_NULLS, Raster
+from critnb.pipeline.artifacts import NullSamples, save_samples
+from critnb.pipeline.session import StageSession
+
+
+def draw_replicates(stage: StageSession, raster: Raster) -> NullSamples:
+    """Draw R replicates of both raster nulls for every condition of a raster and write what branching they give."""
+    replicates, seed = stage.params.nulls.replicates, stage.params.nulls.seed
+    shards = [(null_id, cond_id) for null_id in RASTER_NULLS for cond_id in range(len(raster.conditions))]
+
+    def draw(shard: tuple[NullId, int]) -> BranchingSums:
+        null_id, cond_id = shard
+        counts, key = raster.counts[cond_id], raster.conditions[cond_id].key()
+        return null_branching(
+            counts, raster.seq_id, null_id, seed=seed, condition_key=key, replicates=range(replicates)
+        )
+
+    with stage.step("null replicates"), stage.progress("null replicates", len(shards), "condition") as advance:
+        drawn = dict(zip(shards, map_shards(draw, shards, on_done=advance), strict=True))
+    samples = {
+        null_id: NullSample.of(drawn[null_id, cond_id] for cond_id in range(len(raster.conditions)))
+        for null_id in RASTER_NULLS
+    }
+    save_samples(stage, samples)
+    return samples

@@ -1,5 +1,0 @@
-"""The known answers of S00: what the estimators give on inputs whose answer is known, as a table and three figures."""
-
-from critnb.steps.known_answers.table import KnownAnswers, known_answers
-
-__all__ = ["KnownAnswers", "known_answers"]

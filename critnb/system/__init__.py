@@ -1,0 +1,1 @@
+"""What the machine sets: terminals, paths, limits, and how their failures are told."""

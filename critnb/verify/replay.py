@@ -1,0 +1,125 @@
+"""Do the work of a finished stage again, from the artifacts that lie beside it, and keep what it would have left.
+
+A replayed stage has the same session as ever; only its run is a stand-in that writes nothing to disk. Nothing of the
+kind needs a model: what is replayed are the stages and parts of stages that read artifacts only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from critnb.canon import Stage
+from critnb.contract import spec_of
+from critnb.gates import Gate
+from critnb.pipeline.execution_options import Local
+from critnb.pipeline.session import StageSession
+from critnb.runs import PartialRun, Run
+from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
+
+Work = Callable[[StageSession, Run], object]
+Gates = Callable[[StageSession], list[Gate]]
+
+
+@dataclass(frozen=True)
+class Again:
+    """What of a stage can be done again: its work, and its gates, by the function that its notebook calls."""
+
+    work: Work
+    gates: Gates
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a finished stage would leave when its work is done again beside it.
+
+    ``files``: bytes by path. ``metrics`` with gates, ``conditions``: what its record would say. ``shown``: its gates as
+    its notebook shows them.
+    """
+
+    files: Mapping[str, bytes]
+    metrics: Mapping[str, Any]
+    conditions: Sequence[Mapping[str, Any]]
+    shown: str
+
+
+def replay(run: Run, again: Again) -> Replayed:
+    """Do the work of a stage again beside its run, and judge its gates again; raises as the work."""
+    stand_in = _StandIn(run)
+    session = StageSession(spec_of(run.stage), cast(PartialRun, stand_in), Local(run.path))
+    again.work(session, run)
+    shown = session.judge(*again.gates(session)).data
+    return Replayed(stand_in.written, stand_in.record.metrics, stand_in.record.conditions, shown)
+
+
+def works() -> Mapping[Stage, Again]:
+    """Return what can be done again, by stage: of every stage in a release, its gates among it."""
+    from critnb.stages.s00_validate import tables as validation_table
+    from critnb.stages.s01_calibrate import tables as calibration_table
+    from critnb.stages.s02_gain_grid import tables as gain_grid_table
+    from critnb.stages.s02b_select_gstar import work as selection
+    from critnb.stages.s03_rasters import tables as rasters_table
+    from critnb.stages.s04_nulls import tables as nulls_table
+    from critnb.stages.s05_analysis import work as analysis
+    from critnb.stages.s06arc_questions import tables as arc_table
+    from critnb.stages.s06b_generalize import tables as generalization_table
+    from critnb.stages.s07_paper import work as paper
+
+    return {
+        Stage.S00: Again(validation_table.retabulate, validation_table.gates),
+        Stage.S01: Again(calibration_table.retabulate, calibration_table.gates),
+        Stage.S02: Again(gain_grid_table.retabulate, gain_grid_table.gates),
+        Stage.S02B: Again(lambda stage, _: selection.choose(stage), selection.gates),
+        Stage.S03: Again(rasters_table.retabulate, rasters_table.gates),
+        Stage.S04: Again(nulls_table.retabulate, nulls_table.gates),
+        Stage.S05: Again(lambda stage, _: analysis.analyse(stage), analysis.gates),
+        Stage.S06B: Again(generalization_table.retabulate, generalization_table.gates),
+        Stage.S06ARC: Again(arc_table.retabulate, arc_table.gates),
+        Stage.S07: Again(lambda stage, _: paper.write(stage, paper.judge(stage)), paper.gates),
+    }
+
+
+# what takes a model, or is shown and not concluded from
+NOT_REPLAYED = (
+    f"forward passes (deviations of {Stage.S00}, mu, sigma and base rates of {Stage.S01}, rasters of {Stage.S02}, "
+    f"{Stage.S03} and {Stage.S06B}, scores of {Stage.S06ARC}, shuffled tokens of {Stage.S04}), figures, tables in notebooks"
+)
+
+
+class _StandIn:
+    """Has the face of a run in the making and the record of the finished one; keeps in memory what is written."""
+
+    def __init__(self, run: Run) -> None:
+        self.run_id, self.path, self.stage = run.run_id, run.path, run.stage
+        self.record = replace(run.record, metrics={}, conditions=())
+        self.written: dict[str, bytes] = {}
+
+    def write_bytes(self, relative: str, data: bytes, _: str | None = None) -> None:
+        self.written[relative] = data
+
+    def write_csv(self, relative: str, frame: pd.DataFrame) -> None:
+        self.written[relative] = csv_bytes(frame)
+
+    def write_parquet(self, relative: str, frame: pd.DataFrame) -> None:
+        self.written[relative] = parquet_bytes(frame)
+
+    def write_npz(self, relative: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.written[relative] = npz_bytes(arrays)
+
+    def write_json(self, relative: str, value: Any) -> None:
+        self.written[relative] = json_bytes(value)
+
+    @contextmanager
+    def timing(self, _: str) -> Iterator[None]:
+        yield
+
+    def update(self, **sections: Any) -> None:
+        self.record = self.record.with_sections(sections)
+
+    def log(self, *_: Any, **__: Any) -> None:
+        """There is no log."""
