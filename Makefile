@@ -11,7 +11,7 @@ demo: $(READY)
 	@echo "open runs/index.html: every run, the paper and the release"
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 lab: $(READY)
 	@$(BIN)/python -m jupyterlab --notebook-dir=.

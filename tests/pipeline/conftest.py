@@ -66,8 +66,8 @@ def runner(*words: str | Path, timeout: float = 300) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="session")
 def run_stages(inputs) -> Callable[..., subprocess.CompletedProcess[str]]:
-    def run(word: str, runs: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        return runner(word, "--params", inputs / "params.yaml", "--runs-dir", runs, *options)
+    def run(word: str, runs: Path, *options: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        return runner(word, "--params", inputs / "params.yaml", "--runs-dir", runs, *options, timeout=timeout)
 
     return run
 
@@ -76,6 +76,6 @@ def run_stages(inputs) -> Callable[..., subprocess.CompletedProcess[str]]:
 def whole(run_stages, tmp_path_factory) -> Path:
     """A runs folder with every stage done once, undisturbed."""
     runs = tmp_path_factory.mktemp("runs")
-    done = run_stages("all", runs)
+    done = run_stages("all", runs, timeout=900)
     assert done.returncode == 0, done.stderr
     return runs
