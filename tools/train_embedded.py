@@ -250,6 +250,8 @@ def write_card(
         f"# critnb embedded model, role {role}\n\n"
         f"A small Llama-architecture model trained from scratch on {trained_on} (CPython {facts['python']}).\n"
         f"It exists so that the pack runs anywhere with weights that were really trained; it is of no other use.\n\n"
+        f"CPython's standard library is under the PSF License Agreement, the model under the "
+        f"licence of the pack (see NOTICE there).\n\n"
         f"| held-out text | bits/byte | byte n-gram baseline |\n| --- | --- | --- |\n{rows}\n\n"
         f"Held-out four-choice docstring questions answered by letter: {measured['letter_accuracy']:.1%} (chance 25 %).\n\n"
         f"{recipe.steps} steps of {recipe.batch} x {recipe.context} tokens, AdamW, peak learning rate "
