@@ -28,7 +28,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from critnb.canon import ModelRole
 from critnb.data.embedded import WEIGHTS, corpora, questions
-from critnb.data.prompts import arc_mcq_v1
+from critnb.data.questions import arc_mcq_v1
 
 BOUNDARY = "<|endoftext|>"
 _NGRAM_ORDER = 6
@@ -188,7 +188,7 @@ def letter_accuracy(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast)
 
 
 @torch.inference_mode()
-def _picks(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, question: questions.Question) -> str:
+def _picks(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, question: questions.ArcRecord) -> str:
     choices = question["choices"]
     prompt = arc_mcq_v1(question["question"], choices["label"], choices["text"])
     ids = torch.from_numpy(encode(tokenizer, [prompt]).astype(np.int64))[None].to(model.device)
