@@ -1,8 +1,11 @@
-# `make demo` and `make test` set everything up first: a virtual environment with the locked dependencies.
+# Every target first sets up a virtual environment with the locked packages: `make demo` with those of requirements.lock, the
+# others with those of requirements-dev.lock too.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
+DEV_READY := $(VENV)/.ready-dev
 
 .PHONY: demo test lab check pages clean
 
@@ -10,22 +13,26 @@ demo: $(READY)
 	@$(BIN)/python runner.py all --params base.yaml || test $$? -eq 4
 	@echo "open runs/index.html: every run, the paper and the release"
 
-test: $(READY)
+test: $(DEV_READY)
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-lab: $(READY)
+lab: $(DEV_READY)
 	@$(BIN)/python -m jupyterlab --notebook-dir=.
 
-check: $(READY)
+check: $(DEV_READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-pages: $(READY)
+$(DEV_READY): $(READY) requirements-dev.lock
+	$(PIP) --requirement requirements-dev.lock
+	@touch $(DEV_READY)
+
+pages: $(DEV_READY)
 	@$(BIN)/python tools/pages.py
 
 clean:

@@ -22,7 +22,7 @@ from critnb.canon import ModelRole
 from critnb.model.architectures import known_model_types
 from critnb.model.discovery import find_taps
 from critnb.model.language_model import LanguageModel
-from critnb.model.load import context_length, load
+from critnb.model.loading import context_length, load
 from critnb.params import Compute, Loaded, validate
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,28 @@ def test_it_lies_in_one_folder_beside_its_metadata(site: Path) -> None:
     top = {path.name for path in site.iterdir()}
     assert {name for name in top if not name.endswith(".dist-info")} == {"critnb"}
     assert not list(site.rglob("__pycache__"))
+
+
+def test_it_carries_its_licence_and_names_it(site: Path) -> None:
+    (info,) = site.glob("*.dist-info")
+    for name in ("LICENSE", "NOTICE"):
+        text = (PACK_ROOT / name).read_bytes()
+        assert (info / "licenses" / name).read_bytes() == (site / "critnb" / "_pack" / name).read_bytes() == text
+    metadata = message_from_bytes((info / "METADATA").read_bytes())
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata.get_all("License-File") == ["LICENSE", "NOTICE"]
+    assert {"all", "dev", "explore", "hub", "lab", "paper"} == set(metadata.get_all("Provides-Extra"))
+
+
+def test_the_installed_command_helps(site: Path, tmp_path: Path) -> None:
+    (wheel,) = site.parent.glob("*.whl")
+    install = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(tmp_path / "installed"))
+    subprocess.run([sys.executable, *install, str(wheel)], check=True, capture_output=True, cwd=tmp_path)
+    command = str(tmp_path / "installed" / "bin" / "critnb")
+    for words in ((command,), ("-m", "critnb")):
+        said = run(tmp_path / "installed", *words, "--help", cwd=tmp_path)
+        assert said.startswith("usage: ")
+        assert "exit codes: 0 done" in said
 
 
 def test_the_library_works(site: Path, tmp_path: Path) -> None:

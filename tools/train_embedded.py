@@ -28,7 +28,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from critnb.canon import ModelRole
 from critnb.data.embedded import WEIGHTS, corpora, questions
-from critnb.data.prompts import arc_mcq_v1
+from critnb.data.questions import arc_mcq_v1
 
 BOUNDARY = "<|endoftext|>"
 _NGRAM_ORDER = 6
@@ -188,7 +188,7 @@ def letter_accuracy(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast)
 
 
 @torch.inference_mode()
-def _picks(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, question: questions.Question) -> str:
+def _picks(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, question: questions.ArcRecord) -> str:
     choices = question["choices"]
     prompt = arc_mcq_v1(question["question"], choices["label"], choices["text"])
     ids = torch.from_numpy(encode(tokenizer, [prompt]).astype(np.int64))[None].to(model.device)
@@ -250,6 +250,8 @@ def write_card(
         f"# critnb embedded model, role {role}\n\n"
         f"A small Llama-architecture model trained from scratch on {trained_on} (CPython {facts['python']}).\n"
         f"It exists so that the pack runs anywhere with weights that were really trained; it is of no other use.\n\n"
+        f"CPython's standard library is under the PSF License Agreement, the model under the "
+        f"licence of the pack (see NOTICE there).\n\n"
         f"| held-out text | bits/byte | byte n-gram baseline |\n| --- | --- | --- |\n{rows}\n\n"
         f"Held-out four-choice docstring questions answered by letter: {measured['letter_accuracy']:.1%} (chance 25 %).\n\n"
         f"{recipe.steps} steps of {recipe.batch} x {recipe.context} tokens, AdamW, peak learning rate "

@@ -39,7 +39,7 @@ def load_model(
         ParamsError: an option has no such value.
     """
     from critnb import data as sources
-    from critnb.model.load import load
+    from critnb.model.loading import load
 
     tree = {
         "models": {role: _source(name, revision)},

@@ -12,7 +12,7 @@ from critnb.canon import SpikeDef
 from critnb.errors import DataError
 from critnb.events import Calibration, RateTargets
 from critnb.events.calibration import Moments
-from critnb.events.matching import Counts, Matching, per_site
+from critnb.events.rate_matching import Counts, Matching, per_site
 
 Activations = npt.NDArray[np.floating]
 
@@ -56,7 +56,7 @@ def matched(u: Activations, calibration: Calibration, wanted: Wanted, tau0: floa
     matching = Matching(targets, windows=n, tokens=tokens)
     sites = np.repeat(np.arange(n * tokens), n_units)
     for layer in range(n_layers):
-        matching.tops[layer][kind].add(scores(u, layer, calibration, kind).ravel(), sites)
+        matching.largest[layer][kind].add(scores(u, layer, calibration, kind).ravel(), sites)
     thresholds, counts = matching.finish(wanted.intervention, wanted.gain)
     return fitted_layers(thresholds.to_frame()), counts[0, 0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from critnb.canon import CANON, DatasetRole, Stage
 from critnb.contract.row import EVENTS, FORWARD, MEASURE, STORED, StageSpec, figures, results, tables
+from critnb.system.extras import PAPER
 
 _CMD = CANON.CLI.CMD
 _OUT = CANON.OUTPUT
@@ -197,6 +198,7 @@ REPORTING: tuple[StageSpec, ...] = (
             "stages.s07_paper.views",
         ),
         files=(CANON.PATH.PAPER_DIR,),
+        extras=(PAPER,),
         # T07 is there where both roles have run, and the sections are as many as there are templates
         outputs=(
             *results(_OUT.CLAIMS_JSON_BASENAME, _OUT.EVIDENCE_JSON_BASENAME),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from critnb.canon import CANON, DatasetRole, Stage
+from critnb.system.extras import Extra
 
 _DIR = CANON.RUN_SUBDIR
 
@@ -17,6 +18,7 @@ class StageSpec:
     rest on; both enter its run's hash, with the identity of its model (``uses_model``) and of its ``data``.
     ``outputs`` are paths in the run that must exist when it is done. ``joins_roles``: one run rests on the runs of several
     model roles. ``files`` are files and folders of the pack, beside code, whose bytes enter the hash.
+    ``extras`` are those without which the stage is refused when it is planned; they do not enter the hash.
     """
 
     id: Stage
@@ -30,6 +32,7 @@ class StageSpec:
     outputs: tuple[str, ...] = ()
     joins_roles: bool = False
     files: tuple[str, ...] = ()
+    extras: tuple[Extra, ...] = ()
 
     @property
     def phase(self) -> str:

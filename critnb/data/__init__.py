@@ -5,12 +5,12 @@ the same inputs give the same run on every machine.
 """
 
 from critnb.data.corpora import Corpus, corpus, documents
-from critnb.data.files import json_lines, suffix_of
+from critnb.data.file_patterns import matching_files
 from critnb.data.hub import hub_revision, hub_rows
-from critnb.data.matching import matching_files
+from critnb.data.local_files import json_lines, suffix_of
 from critnb.data.models import ModelFiles, locate_model, model_files
+from critnb.data.parquet_files import parquet_rows
 from critnb.data.records import Tally, as_text, field_of
-from critnb.data.tables import parquet_rows
 
 __all__ = [
     "Corpus",

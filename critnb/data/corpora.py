@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from critnb.canon import DatasetRole
-from critnb.data.files import file_values
 from critnb.data.hub import hub_revision, hub_rows
+from critnb.data.local_files import file_values
 from critnb.data.records import Tally, document, field_of
 from critnb.errors import DataError
 from critnb.params import EmbeddedSource, FileData, HubData, Loaded

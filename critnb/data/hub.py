@@ -8,10 +8,13 @@ from typing import Any
 from critnb.canon import DatasetRole
 from critnb.errors import CritnbError, DependencyError
 from critnb.params import HubData, HubQuestions
+from critnb.system.extras import HUB
 
 
 def hub_rows(source: HubData | HubQuestions, role: DatasetRole, *, revision: str | None = None) -> Iterator[Any]:
     """Yield the rows of a hub data set at ``revision``, or at the source's; raises DependencyError where it cannot be had."""
+
+    HUB.require(f"data.{role}")
 
     def opened() -> Iterator[Any]:
         import datasets
@@ -42,6 +45,7 @@ def _had(ask: Callable[[], Any], source: HubData | HubQuestions, role: DatasetRo
 
 def hub_revision(source: HubData | HubQuestions, role: DatasetRole) -> str:
     """Return the revision of a hub data set, the newest where none is given; raises DependencyError where it cannot be had."""
+    HUB.require(f"data.{role}")
     if source.revision:
         return source.revision
     from huggingface_hub import HfApi

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from itertools import islice
 from pathlib import Path
@@ -99,6 +99,13 @@ def parse(record: Any, where: str) -> Question | None:
     if key not in labels:
         raise DataError(f"{where}: answerKey {key!r} is none of the labels {', '.join(labels)}")
     return Question(name, text, labels, choices, labels.index(key))
+
+
+def arc_mcq_v1(question: str, labels: Sequence[str], choices: Sequence[str]) -> str:
+    """Return the ARC_MCQ_V1 prompt; the model's next token after it is the answer's label, with a leading space."""
+    lines = [f"Question: {question}", "Choices:"]
+    lines += [f"{label}. {choice}" for label, choice in zip(labels, choices, strict=True)]
+    return "\n".join([*lines, "Answer:"])
 
 
 def _listed(choices: Any, name: str, where: str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +10,15 @@ from torch import Tensor
 
 from critnb.canon import SpikeDef
 from critnb.events.calibration import Calibration, Moments
-from critnb.events.filling import FirstBounds, add_blocks, fill
-from critnb.events.matching import Counts, Matching, per_site
-from critnb.events.screen import screen
+from critnb.events.rate_matching import Counts, Matching, per_site
+from critnb.events.screening import screen
+from critnb.events.screening_bounds import FirstBounds, add_blocks, add_first_batch
 from critnb.events.targets import RateTargets
 from critnb.lattice.thresholds import Thresholds
-from critnb.model.forward import ForwardPasses, OnLogits, Setting
-
-OnBatch = Callable[[int], object]
+from critnb.model.forward import ForwardPasses, OnBatch, OnLogits, Setting, unreported
 
 
-def calibrate(passes: ForwardPasses, tokens: NDArray[np.int64], on_batch: OnBatch = bool) -> Calibration:
+def calibrate(passes: ForwardPasses, tokens: NDArray[np.int64], on_batch: OnBatch = unreported) -> Calibration:
     """Return mu and sigma of u on ``tokens`` [N, T] at gain 1: one forward pass a window."""
     moments = Moments(passes.model.n_layers, passes.model.n_units)
     passes.run(tokens, Setting(), lambda _first, layer, u: moments.add(layer, u), on_batch)
@@ -33,7 +31,7 @@ def base_rates(
     calibration: Calibration,
     spike_defs: Sequence[SpikeDef],
     tau0: float,
-    on_batch: OnBatch = bool,
+    on_batch: OnBatch = unreported,
 ) -> Mapping[SpikeDef, NDArray[np.float64]]:
     """Return the fraction [L] of values with v > tau0 at gain 1 for each spike definition."""
     events = np.zeros((len(spike_defs), passes.model.n_layers), dtype=np.int64)
@@ -54,7 +52,7 @@ def match_rates(
     calibration: Calibration,
     targets: RateTargets,
     setting: Setting,
-    on_batch: OnBatch = bool,
+    on_batch: OnBatch = unreported,
     first_bounds: FirstBounds | None = None,
 ) -> tuple[Thresholds, Counts]:
     """Return the exact thresholds of every rate and spike definition, and the event counts of the same windows.
@@ -68,11 +66,11 @@ def match_rates(
     matching = Matching(targets, windows=len(tokens), tokens=length)
 
     def collect(first: int, layer: int, u: Tensor) -> None:
-        rows, tops = u.flatten(0, 1), matching.tops[layer]
+        rows, largest = u.flatten(0, 1), matching.largest[layer]
         if first == 0:
-            fill(tops, rows, layer, calibration, known)
+            add_first_batch(largest, rows, layer, calibration, known)
         else:
-            add_blocks(tops, rows, layer, calibration, first_site=first * length)
+            add_blocks(largest, rows, layer, calibration, first_site=first * length)
 
     passes.run(tokens, setting, collect, on_batch)
     return matching.finish(setting.intervention, setting.gain)
@@ -85,7 +83,7 @@ def extract(
     tau: NDArray[np.float64],
     spike_defs: Sequence[SpikeDef],
     setting: Setting,
-    on_batch: OnBatch = bool,
+    on_batch: OnBatch = unreported,
     on_logits: OnLogits | None = None,
 ) -> Counts:
     """Return the event counts [D, R, N, L, T - burn_in] of ``tokens`` [N, T] under known thresholds tau [D, R, L].

@@ -88,10 +88,10 @@ class LiveModel:
     def load(cls, chain: Chain, places: Places) -> LiveModel:
         """Load the model that the chain's runs were made with; raises DependencyError or ModelError where it cannot be had."""
         files = model_files(places, chain)
-        from critnb.model import load
+        from critnb.model import loading
 
-        load.make_deterministic()
-        return cls(chain, load.load(files, chain.params.compute))
+        loading.make_deterministic()
+        return cls(chain, loading.load(files, chain.params.compute))
 
     def ids(self, text: str) -> npt.NDArray[np.int64]:
         """Return a text's token ids [T], opened as every document of a corpus is.

@@ -1,9 +1,10 @@
-"""Where a decoder block of each architecture keeps what the pack reads and scales: one row an architecture.
+"""Where a decoder block of each architecture keeps what the pack reads and scales: one row per architecture.
 
 All names are module paths: ``blocks`` from the causal language model, the others from one block. ``projection`` is
 the MLP's output projection, whose input is u; ``mlp`` and ``attention`` are the modules whose output is what the
-branch adds to the residual stream. ``multiplier`` names the block's attribute by which it multiplies that output first.
-A model type that no row names goes through ``critnb.model.discovery``, which finds a row of its own.
+branch adds to the residual stream. ``multiplier`` names the attribute of the block by which it multiplies that output
+first. What a row leaves out has the name that Llama's block gives it. A model type that no row names goes through
+``critnb.model.discovery``, which finds a row of its own.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from typing import Any
 class Architecture:
     """One row; ``refused`` maps a config field to the value that breaks h_out = h_in + attention + mlp, and to the reason.
 
-    ``others`` are pairs of ``mlp`` and ``attention`` for blocks that have not both of the first: those of a hybrid, which
-    mix tokens by a convolution or a state space.
+    ``others`` are further pairs of ``mlp`` and ``attention``, for blocks of a hybrid that lack one of the first pair
+    because they mix tokens by a convolution or a state space.
     ``endless`` says that the model has no longest context: positions enter as a distance only (ALiBi).
     """
 
     model_types: tuple[str, ...]
-    blocks: str
-    projection: str
-    mlp: str
-    attention: str
+    blocks: str = "model.layers"
+    projection: str = "mlp.down_proj"
+    mlp: str = "mlp"
+    attention: str = "self_attn"
     multiplier: str | None = None
     others: tuple[tuple[str, str], ...] = ()
     endless: bool = False
@@ -41,32 +42,27 @@ ARCHITECTURES = (
             *("llama", "mistral", "ministral", "ministral3", "qwen2", "qwen3", "gemma", "vaultgemma", "olmo", "phi3"),
             *("cohere", "cohere2", "stablelm", "smollm3", "glm", "helium", "seed_oss", "arcee", "apertus", "nemotron"),
             *("ernie4_5", "hunyuan_v1_dense", "bitnet", "cwm", "diffllama", "youtu", "jais2"),
-        ),
-        "model.layers",
-        "mlp.down_proj",
-        mlp="mlp",
-        attention="self_attn",
+        )
     ),
-    Architecture(("phi", "nanochat"), "model.layers", "mlp.fc2", mlp="mlp", attention="self_attn"),
-    Architecture(("starcoder2",), "model.layers", "mlp.c_proj", mlp="mlp", attention="self_attn"),
-    Architecture(("persimmon",), "model.layers", "mlp.dense_4h_to_h", mlp="mlp", attention="self_attn"),
-    Architecture(("gpt2", "gpt_bigcode", "gpt_neo"), "transformer.h", "mlp.c_proj", mlp="mlp", attention="attn"),
-    Architecture(("gptj", "codegen"), "transformer.h", "mlp.fc_out", mlp="mlp", attention="attn"),
-    Architecture(("gpt_neox",), "gpt_neox.layers", "mlp.dense_4h_to_h", mlp="mlp", attention="attention"),
+    Architecture(("phi", "nanochat"), projection="mlp.fc2"),
+    Architecture(("starcoder2",), projection="mlp.c_proj"),
+    Architecture(("persimmon",), projection="mlp.dense_4h_to_h"),
+    Architecture(("gpt2", "gpt_bigcode", "gpt_neo"), "transformer.h", "mlp.c_proj", attention="attn"),
+    Architecture(("gptj", "codegen"), "transformer.h", "mlp.fc_out", attention="attn"),
+    Architecture(("gpt_neox",), "gpt_neox.layers", "mlp.dense_4h_to_h", attention="attention"),
     # new and old decoder, parallel or not: the branches are added outside their modules in all forms
-    Architecture(("falcon",), "transformer.h", "mlp.dense_4h_to_h", mlp="mlp", attention="self_attention"),
+    Architecture(("falcon",), "transformer.h", "mlp.dense_4h_to_h", attention="self_attention"),
     # no MLP module: its two projections are the block's own
     Architecture(
         ("opt",),
         "model.decoder.layers",
         "fc2",
         mlp="fc2",
-        attention="self_attn",
         refused={"do_layer_norm_before": (False, "normalises the sum after each branch, so no branch is only added")},
     ),
-    Architecture(("xglm",), "model.layers", "fc2", mlp="fc2", attention="self_attn"),
-    Architecture(("biogpt",), "biogpt.layers", "fc2", mlp="fc2", attention="self_attn"),
-    # both modules take the residual stream and add it themselves: what they add is their projection's output
+    Architecture(("xglm",), projection="fc2", mlp="fc2"),
+    Architecture(("biogpt",), "biogpt.layers", "fc2", mlp="fc2"),
+    # both modules take the residual stream and add it themselves: what they add is the output of their projection
     Architecture(
         ("bloom",),
         "transformer.h",
@@ -84,44 +80,15 @@ ARCHITECTURES = (
     # post-norm: a norm stands between each branch and the stream, its output is what is added
     Architecture(
         ("gemma2", "gemma3_text", "olmo2", "olmo3", "exaone4"),
-        "model.layers",
-        "mlp.down_proj",
         mlp="post_feedforward_layernorm",
         attention="post_attention_layernorm",
     ),
-    Architecture(
-        ("glm4",),
-        "model.layers",
-        "mlp.down_proj",
-        mlp="post_mlp_layernorm",
-        attention="post_self_attn_layernorm",
-    ),
+    Architecture(("glm4",), mlp="post_mlp_layernorm", attention="post_self_attn_layernorm"),
     # the block multiplies what a branch gives before it adds it
-    Architecture(
-        ("granite", "granite_swa"),
-        "model.layers",
-        "mlp.down_proj",
-        mlp="mlp",
-        attention="self_attn",
-        multiplier="residual_multiplier",
-    ),
-    Architecture(
-        ("minicpm3",),
-        "model.layers",
-        "mlp.down_proj",
-        mlp="mlp",
-        attention="self_attn",
-        multiplier="residual_scale",
-    ),
+    Architecture(("granite", "granite_swa"), multiplier="residual_multiplier"),
+    Architecture(("minicpm3",), multiplier="residual_scale"),
     # both: the norms are identities where the config says so
-    Architecture(
-        ("hyperclovax",),
-        "model.layers",
-        "mlp.down_proj",
-        mlp="post_norm2",
-        attention="post_norm1",
-        multiplier="residual_multiplier",
-    ),
+    Architecture(("hyperclovax",), mlp="post_norm2", attention="post_norm1", multiplier="residual_multiplier"),
 )
 
 

@@ -7,7 +7,7 @@ what fills up a row stands behind its tokens, where a causal model does not look
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from critnb.canon import CANON, Intervention
-from critnb.data.prompts import arc_mcq_v1
-from critnb.data.questions import Question
+from critnb.data.questions import Question, arc_mcq_v1
 from critnb.errors import NonFiniteError
+from critnb.model.forward import OnBatch, unreported
 from critnb.model.language_model import LanguageModel
 from critnb.model.taps import gain_applied
 from critnb.model.windows import opening_tokens
@@ -147,9 +147,7 @@ class ChoiceScorer:
         self._batch_tokens = batch_tokens
 
     @torch.inference_mode()
-    def score(
-        self, questions: Sequence[EncodedQuestion], gain: float, on_batch: Callable[[int], object] = bool
-    ) -> ChoiceScores:
+    def score(self, questions: Sequence[EncodedQuestion], gain: float, on_batch: OnBatch = unreported) -> ChoiceScores:
         """Return the scores [Q, K] under a gain on all MLPs; ``on_batch(n)`` is told of n finished questions.
 
         Raises ModelError where a token has no embedding, and NonFiniteError where a log-probability is not finite.

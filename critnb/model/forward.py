@@ -15,13 +15,18 @@ from critnb.errors import NonFiniteError
 from critnb.model.language_model import LanguageModel
 from critnb.model.taps import finite, gain_applied, reading_units
 
+OnBatch = Callable[[int], object]
 OnBatchUnits = Callable[[int, int, Tensor], None]
 OnLogits = Callable[[int, Tensor, Tensor], None]
 
 
+def unreported(_n: int) -> None:
+    """Tell nobody of finished windows: the ``on_batch`` of who shows no progress."""
+
+
 @dataclass(frozen=True)
 class Setting:
-    """What a forward pass is done under."""
+    """The conditions of a forward pass: which branch is scaled, and by which gain."""
 
     intervention: Intervention = Intervention.MLP_GLOBAL
     gain: float = CANON.CONST.GAIN_BASELINE
@@ -42,7 +47,7 @@ class ForwardPasses:
         tokens: NDArray[np.int64],
         setting: Setting,
         on_units: OnBatchUnits,
-        on_batch: Callable[[int], object] = bool,
+        on_batch: OnBatch = unreported,
         on_logits: OnLogits | None = None,
     ) -> None:
         """Run ``tokens`` [N, T] under ``setting``.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from critnb.canon import DatasetRole, SliceRole
 from critnb.errors import DataError, ParamsError
-from critnb.model.coverage import TextReader
+from critnb.model.token_coverage import TextReader
 from critnb.params import Windows
 
 _DATASET_OF = {SliceRole.A_cal: DatasetRole.A, SliceRole.A_raster: DatasetRole.A, SliceRole.B_eval: DatasetRole.B}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import typst
 from markdown_it.token import Token
 
 from critnb.errors import PaperError
 from critnb.paper.markup import ANCHOR_TOKEN, CITE_TOKEN, FIGURES_TOKEN, REFERENCE_TOKEN, VALUE_TOKEN
 from critnb.paper.setting import Setting
 from critnb.runs.scratch import Scratch
+from critnb.system.extras import PAPER
 
 _MAIN = "main.typ"
 _KEPT_WHOLE = 16
@@ -54,7 +54,10 @@ _PREAMBLE = """
 
 
 def compiled(sections: Sequence[Sequence[Token]], setting: Setting) -> bytes:
-    """Return the PDF; raises PaperError where Typst cannot read what was written, which its message then says."""
+    """Return the PDF; raises PaperError where Typst cannot read what was written, DependencyError where it is missing."""
+    PAPER.require("the paper")
+    import typst
+
     with Scratch() as folder:
         for (figure, role), picture in setting.pictures.items():
             (folder / f"{figure}_{role}.pdf").write_bytes(picture.pdf)

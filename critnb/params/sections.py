@@ -54,11 +54,13 @@ class EmbeddedSource(_Section):
     source: Literal["embedded"] = "embedded"
 
 
-class FileModel(_Section):
-    """A local directory in the hub's layout: config.json, *.safetensors, tokenizer files."""
-
+class _File(_Section):
     source: Literal["file"]
     path: Needed
+
+
+class FileModel(_File):
+    """A local directory in the hub's layout: config.json, *.safetensors, tokenizer files."""
 
 
 class HubModel(_Section):
@@ -69,23 +71,25 @@ class HubModel(_Section):
     revision: Name | None = None
 
 
-class FileData(_Section):
+class FileData(_File):
     """Text files (.txt, .jsonl, .parquet); globs allowed. ``separator`` splits a .txt file into documents."""
 
-    source: Literal["file"]
-    path: Needed
     field: Name = "text"
     separator: Text | None = None
 
 
-class HubData(_Section):
-    """A data set of the Hugging Face hub."""
-
+class _HubDataSet(_Section):
     source: Literal["hub"]
     id: Needed
     config: Name | None = None
-    split: Name = "validation"
+    split: Name
     revision: Name | None = None
+
+
+class HubData(_HubDataSet):
+    """A data set of the Hugging Face hub."""
+
+    split: Name = "validation"
     field: Name = "text"
     streaming: StrictBool = False
 
@@ -94,20 +98,14 @@ class EmbeddedQuestions(EmbeddedSource):
     limit: Count | None = None
 
 
-class FileQuestions(_Section):
+class FileQuestions(_File):
     """Multiple-choice questions in the schema of ARC: .jsonl or .parquet."""
 
-    source: Literal["file"]
-    path: Needed
     limit: Count | None = None
 
 
-class HubQuestions(_Section):
-    source: Literal["hub"]
-    id: Needed
-    config: Name | None = None
+class HubQuestions(_HubDataSet):
     split: Name = "test"
-    revision: Name | None = None
     limit: Count | None = None
 
 

@@ -121,10 +121,18 @@ class Planner:
         self._pins = pinned_runs(store, pins or {}, self._roles)
 
     def plan(self, stages: Iterable[StageSpec]) -> list[PlannedRun]:
-        """Return the planned runs of ``stages`` and of everything they need, upstream first, one role after the other."""
+        """Return the planned runs of ``stages`` and of everything they need, upstream first, one role after the other.
+
+        Raises DependencyError where a run is missing and so is an extra that its stage needs.
+        """
         closure = upstream_closure(tuple(stages))
         single = [self._plan_stage(spec, role) for role in self._roles for spec in closure if not spec.joins_roles]
-        return [*single, *(self._plan_stage(spec, None) for spec in closure if spec.joins_roles)]
+        planned = [*single, *(self._plan_stage(spec, None) for spec in closure if spec.joins_roles)]
+        for each in planned:
+            if self._store.state(each.run_id) is not RunState.complete:
+                for extra in each.spec.extras:
+                    extra.require(each.spec.id)
+        return planned
 
     def _plan_stage(self, spec: StageSpec, role: ModelRole | None) -> PlannedRun:
         if (spec.id, role) not in self._planned:

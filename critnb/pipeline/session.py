@@ -30,9 +30,9 @@ from critnb.runs import PartialRun, Run, RunStore, peak_memory, upstream_key
 if TYPE_CHECKING:
     from critnb.data import Tally
     from critnb.data.questions import Question
-    from critnb.model.coverage import TextReader
     from critnb.model.forward import ForwardPasses
     from critnb.model.language_model import LanguageModel
+    from critnb.model.token_coverage import TextReader
     from critnb.model.windows import Slice
     from critnb.pipeline.by_hand import Hand
 
@@ -122,21 +122,21 @@ class StageSession:
     def model(self) -> LanguageModel:
         """The model of this role, loaded and recorded."""
         from critnb import data as sources
-        from critnb.model import load
+        from critnb.model import loading
 
-        flags = load.make_deterministic()
+        flags = loading.make_deterministic()
         files = sources.model_files(self._loaded, self.role)
         self._check_identity("model", files.identity())
         compute = self._loaded.params.compute.model_copy(update={"device": self.local.device})
         with self.run.timing("load model"):
-            model = load.load(files, compute)
+            model = loading.load(files, compute)
             model.taps.refuse_mixed(self._loaded.params.gain.interventions)
         facts = model.facts(files, self.role)
         determinism = dict(self.run.record.determinism or {})
         self.run.update(
             model=facts,
             determinism={**determinism, "flags": {**determinism.get("flags", {}), **flags}},
-            environment={**(self.run.record.environment or {}), "compute": load.hardware(model.device)},
+            environment={**(self.run.record.environment or {}), "compute": loading.hardware(model.device)},
         )
         self.run.log("model_loaded", **facts)
         return model
@@ -195,7 +195,7 @@ class StageSession:
 
     def _corpus_windows(self, dataset: DatasetRole) -> NDArray[np.int64]:
         from critnb import data as sources
-        from critnb.model.coverage import TextReader
+        from critnb.model.token_coverage import TextReader
         from critnb.model.windows import corpus_windows
 
         if dataset not in self._tokenised:

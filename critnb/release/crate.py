@@ -28,7 +28,7 @@ _PROFILES = {
     _WORKFLOW_CRATE: ("Workflow RO-Crate", "1.0"),
 }
 _PYTHON = "#python"
-_LICENCE = "#licence"
+_LICENCES = "https://spdx.org/licenses"
 Node = dict[str, Any]
 Files = Mapping[str, tuple[int, str]]
 
@@ -78,13 +78,17 @@ def _root(about: Metadata, date: str, loose: Sequence[str], runs: Sequence[Run])
         "description": about.description,
         "version": about.version,
         "datePublished": date,
-        "license": _ref(_LICENCE),
+        "license": _ref(_licence_id(about)),
         "creator": [_ref(_author_id(place)) for place in range(len(about.authors))],
         "conformsTo": [_ref(profile) for profile in _PROFILES],
         "mainEntity": _ref(_RUNNER),
         "mentions": [_ref("#whole"), *(_ref(f"#{run.run_id}") for run in runs)],
         "hasPart": [*map(_ref, loose), *(_ref(_run_id(run.run_id)) for run in runs)],
     }
+
+
+def _licence_id(about: Metadata) -> str:
+    return f"{_LICENCES}/{about.licence}"
 
 
 def _author_id(place: int) -> str:
@@ -95,10 +99,10 @@ def _context(about: Metadata) -> Iterator[Node]:
     for profile, (name, version) in _PROFILES.items():
         yield {"@id": profile, "@type": "CreativeWork", "name": name, "version": version}
     yield {
-        "@id": _LICENCE,
+        "@id": _licence_id(about),
         "@type": "CreativeWork",
-        "name": "No licence is named",
-        "description": "The pack names no licence; ask its authors what may be done with it.",
+        "name": about.licence,
+        "description": "The licence of the pack; its text is in LICENSE, what it does not cover in NOTICE.",
     }
     yield {"@id": _PYTHON, "@type": "ComputerLanguage", "name": "Python", "url": "https://www.python.org"}
     for place, name in enumerate(about.authors):

@@ -1,7 +1,7 @@
 """What a release says of itself to those who cite or keep it: one source for CITATION.cff, Zenodo and RO-Crate.
 
-CITATION.cff follows the Citation File Format 1.2.0, .zenodo.json the metadata of Zenodo's deposits. No licence is named
-where the pack names none.
+CITATION.cff follows the Citation File Format 1.2.0, .zenodo.json the metadata of Zenodo's deposits. The licence is an SPDX
+identifier, the one that pyproject.toml names.
 """
 
 from __future__ import annotations
@@ -25,20 +25,24 @@ _WIDTH = 120
 
 @dataclass(frozen=True)
 class Metadata:
-    """Title, authors as the params give them, version and description."""
+    """Title, authors as the params give them, version, description and licence (SPDX)."""
 
     title: str
     authors: tuple[str, ...]
     version: str
     description: str
+    licence: str
 
     @classmethod
     def of(cls, release: Release, root: Path = PACK_ROOT) -> Self:
         """Return the metadata of a pack with a params file's section ``release``."""
         project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        description = str(project["description"])
         return cls(
-            release.title or CANON.PROJECT.TITLE, tuple(release.authors) or (_NOBODY,), pack_version(), description
+            title=release.title or CANON.PROJECT.TITLE,
+            authors=tuple(release.authors) or (_NOBODY,),
+            version=pack_version(),
+            description=str(project["description"]),
+            licence=str(project["license"]),
         )
 
 
@@ -53,6 +57,7 @@ def citation_cff(about: Metadata) -> bytes:
         "abstract": about.description,
         "authors": [_cff_author(name) for name in about.authors],
         "keywords": list(_KEYWORDS),
+        "license": about.licence,
     }
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=_WIDTH).encode()
 
@@ -72,5 +77,7 @@ def zenodo_json(about: Metadata, date: str) -> bytes:
         "description": about.description,
         "creators": [{"name": name} for name in about.authors],
         "keywords": list(_KEYWORDS),
+        # Zenodo writes SPDX identifiers in small letters
+        "license": about.licence.lower(),
     }
     return json_bytes(content)

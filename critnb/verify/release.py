@@ -14,6 +14,7 @@ from critnb.release.opened import Opened
 from critnb.release.reading import DamagedError, unpack
 from critnb.runs.files import storage
 from critnb.runs.scratch import Scratch
+from critnb.system.extras import PAPER
 from critnb.verify import integrity, tables
 from critnb.verify.facts import facts
 from critnb.verify.figures import figures
@@ -42,9 +43,12 @@ _RECOMPUTED = ("recomputed", tables.recomputed)
 def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bool = True) -> list[str]:
     """Return everything that is wrong with a release's zip, a line each; ``show`` gets each check as it ends.
 
-    Raises DependencyError where there is no such file, StorageError where no room is left to unpack it.
+    Raises DependencyError where there is no such file, or no typst for what is computed again, StorageError where no room
+    is left to unpack it.
     """
     path = given_file(path)
+    if recompute:
+        PAPER.require("the check of a release")
     with Scratch() as scratch:
         started, folder = time.monotonic(), scratch / "release"
         try:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from critnb.canon import Intervention, SpikeDef
 from critnb.events import RateTargets
-from critnb.events.matching import Matching
+from critnb.events.rate_matching import Matching
 from critnb.gates import Verdict
 from critnb.lattice.thresholds import gate, judged
 from critnb.stages.s02_gain_grid.tables import rate_gates
@@ -44,7 +44,7 @@ def matched(scores: np.ndarray, rate: float) -> pd.DataFrame:
     targets = RateTargets(1.0, units, {ONE: np.array([0.1])}, (rate,))
     matching = Matching(targets, windows=windows, tokens=tokens)
     sites = np.repeat(np.arange(windows * tokens), units)
-    matching.tops[0][ONE].add(scores.ravel(), sites)
+    matching.largest[0][ONE].add(scores.ravel(), sites)
     return matching.finish(Intervention.MLP_GLOBAL, 1.0)[0].to_frame()
 
 

@@ -64,6 +64,8 @@ def test_the_pack_is_whole(pack):
         "runner.py",
         "pyproject.toml",
         "requirements.lock",
+        "requirements-dev.lock",
+        "LICENSE",
         ".gitignore",
         ".ci/run",
         "params/base.yaml",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tomllib
 import zipfile
 from typing import Any
 
@@ -28,7 +30,7 @@ def test_a_citation_has_what_its_format_requires():
     assert content["title"] == "A title: with a colon"
     assert content["version"] == __version__
     assert content["authors"] == [{"family-names": "Noether", "given-names": "Emmy"}, {"name": "The Group"}]
-    assert "license" not in content
+    assert content["license"] == "Apache-2.0"  # one of the SPDX identifiers that the format lists
 
 
 def test_zenodo_is_told_the_same():
@@ -38,6 +40,32 @@ def test_zenodo_is_told_the_same():
     assert content["publication_date"] == "2026-01-02"
     assert content["creators"] == [{"name": "Noether, Emmy"}]
     assert (content["title"], content["version"]) == ("T", __version__)
+
+
+def test_the_licence_is_the_apache_licence_wherever_one_is_named(nodes, zip_file):
+    # the text at https://www.apache.org/licenses/LICENSE-2.0.txt
+    licence = (PACK_ROOT / "LICENSE").read_bytes()
+    assert hashlib.sha256(licence).hexdigest() == "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
+    project = tomllib.loads((PACK_ROOT / "pyproject.toml").read_text())["project"]
+    assert (project["license"], project["license-files"]) == ("Apache-2.0", ["LICENSE", "NOTICE"])
+    assert yaml.safe_load((PACK_ROOT / "CITATION.cff").read_text())["license"] == "Apache-2.0"
+    assert nodes["./"]["license"] == {"@id": "https://spdx.org/licenses/Apache-2.0"}
+    assert nodes["https://spdx.org/licenses/Apache-2.0"]["name"] == "Apache-2.0"
+    with zipfile.ZipFile(zip_file) as archive:
+        assert archive.read("LICENSE") == licence
+        assert archive.read("NOTICE") == (PACK_ROOT / "NOTICE").read_bytes()
+        assert yaml.safe_load(archive.read("CITATION.cff"))["license"] == "Apache-2.0"
+        # the identifier in Zenodo's own list of licences, https://zenodo.org/api/vocabularies/licenses
+        assert json.loads(archive.read(".zenodo.json"))["license"] == "apache-2.0"
+    assert "Apache-2.0" in (PACK_ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("role", ["base", "instruct"])
+def test_what_the_embedded_models_were_trained_on_is_named_with_its_licence(role):
+    card = (PACK_ROOT / "critnb" / "data" / "embedded" / "weights" / role / "README.md").read_text()
+    for text in (card, (PACK_ROOT / "NOTICE").read_text()):
+        assert "CPython 3.11.7" in text
+        assert "PSF License Agreement" in text
 
 
 def test_without_authors_nobody_is_invented():

@@ -1,4 +1,7 @@
-"""The embedded default: text that every CPython carries and two small models trained on it."""
+"""The embedded default: text that every CPython carries and two small models trained on it.
+
+NOTICE names the licence of that text.
+"""
 
 from __future__ import annotations
 

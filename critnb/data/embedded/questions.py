@@ -42,15 +42,15 @@ _PYTHON_MODULES = (
 _SHORTEST, _LONGEST = 20, 90  # characters of a usable description
 
 
-class Choices(TypedDict):
+class ArcChoices(TypedDict):
     text: list[str]
     label: list[str]
 
 
-class Question(TypedDict):
+class ArcRecord(TypedDict):
     id: str
     question: str
-    choices: Choices
+    choices: ArcChoices
     answerKey: str
 
 
@@ -68,7 +68,7 @@ class Described:
         return hashlib.sha256(last.encode()).digest()[0] < 128
 
 
-def evaluation_questions(limit: int | None = None) -> list[Question]:
+def evaluation_questions(limit: int | None = None) -> list[ArcRecord]:
     """Return the questions about held-out built-in objects, in a fixed order; ``limit`` keeps the first ones."""
     pool = [entry for entry in builtin_descriptions() if entry.held_out]
     order = sorted(pool, key=lambda entry: hashlib.sha256(entry.name.encode()).digest())
@@ -76,7 +76,7 @@ def evaluation_questions(limit: int | None = None) -> list[Question]:
 
 
 @cache
-def evaluation_questions_of_python() -> tuple[Question, ...]:
+def evaluation_questions_of_python() -> tuple[ArcRecord, ...]:
     """Return ``evaluation_questions`` as a bare interpreter has them.
 
     A notebook's kernel puts functions of its own in the place of built-in ones, ``input`` among them.
@@ -86,7 +86,7 @@ def evaluation_questions_of_python() -> tuple[Question, ...]:
     return tuple(json.loads(done.stdout))
 
 
-def question_about(entry: Described, pool: list[Described], rng: random.Random) -> Question:
+def question_about(entry: Described, pool: list[Described], rng: random.Random) -> ArcRecord:
     """Return a question about ``entry`` whose three wrong choices are lines of ``pool``."""
     lines = [entry.line]
     while len(lines) < len(LABELS):

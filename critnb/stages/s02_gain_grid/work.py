@@ -9,14 +9,15 @@ import pandas as pd
 from critnb.canon import CANON, Intervention, SliceRole
 from critnb.criticality.metrics import condition_metrics
 from critnb.events import RateTargets, Thresholds, match_rates
-from critnb.events.filling import FirstBounds
+from critnb.events.screening_bounds import FirstBounds
 from critnb.lattice import Raster
 from critnb.model.forward import ForwardPasses, Setting
 from critnb.model.windows import Slice
+from critnb.pipeline.progress import Advance
 from critnb.pipeline.session import Arrays, StageSession
-from critnb.stages.s01_calibrate import work as calibration_step
+from critnb.stages.s01_calibrate.work import from_upstream
 from critnb.stages.s02_gain_grid.tables import tabulate
-from critnb.stages.shared.conditions import conditions_of, raster_of
+from critnb.stages.shared.conditions import conditions_of, passes_under, raster_of
 
 
 @dataclass(frozen=True)
@@ -29,24 +30,18 @@ class Matched:
 
 def match_settings(stage: StageSession, settings: list[Setting], windows: Slice, passes: ForwardPasses) -> Matched:
     """Match rates under each setting on ``windows``; a finished setting survives an interruption as a checkpoint."""
-    calibration, targets = calibration_step.from_upstream(stage)
-    frames, counts = [], []
+    calibration, targets = from_upstream(stage)
     first_bounds: FirstBounds = {}
-    for setting in settings:
-        label = f"match {setting.intervention} gain {setting.gain:g}"
 
-        def compute(setting: Setting = setting, label: str = label) -> Arrays:
-            with stage.progress(label, len(windows.tokens)) as advance:
-                thresholds, found = match_rates(
-                    passes, windows.tokens, calibration, targets, setting, advance, first_bounds
-                )
-            return {**thresholds.arrays(), "counts": found}
+    def match(setting: Setting, advance: Advance) -> Arrays:
+        thresholds, counts = match_rates(passes, windows.tokens, calibration, targets, setting, advance, first_bounds)
+        return {**thresholds.arrays(), "counts": counts}
 
-        arrays = stage.checkpointed(label.replace(" ", "_"), compute)
-        frames.append(_thresholds(arrays, targets, setting).to_frame())
-        counts.append(arrays["counts"])
+    found = passes_under(stage, "match", settings, len(windows.tokens), match)
+    frames = [_thresholds(each, targets, setting).to_frame() for each, setting in zip(found, settings, strict=True)]
     conditions = conditions_of(settings, model_role=stage.role, spike_defs=tuple(targets.base), rates=targets.rates)
-    return Matched(pd.concat(frames, ignore_index=True), raster_of(counts, conditions, windows.window_id))
+    raster = raster_of([each["counts"] for each in found], conditions, windows.window_id)
+    return Matched(pd.concat(frames, ignore_index=True), raster)
 
 
 def _thresholds(arrays: Arrays, targets: RateTargets, setting: Setting) -> Thresholds:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from critnb.canon import Intervention, SliceRole, Stage
 from critnb.errors import ParamsError
@@ -15,12 +13,13 @@ from critnb.lattice import Condition, Raster
 from critnb.lattice.thresholds import tau_of
 from critnb.model.forward import Setting
 from critnb.model.taps import scaled_layers
+from critnb.pipeline.progress import Advance
 from critnb.pipeline.session import Arrays, StageSession
-from critnb.stages.s01_calibrate import work as calibration_step
+from critnb.stages.s01_calibrate.work import from_upstream
 from critnb.stages.s02_gain_grid.work import match_settings
 from critnb.stages.s02b_select_gstar import work as selection
 from critnb.stages.s03_rasters.tables import fitted_before, tabulate
-from critnb.stages.shared.conditions import conditions_of, raster_of
+from critnb.stages.shared.conditions import conditions_of, passes_under, raster_of
 
 
 def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
@@ -61,21 +60,17 @@ def _extract(
     stage: StageSession, settings: list[Setting], thresholds: pd.DataFrame, gstar: Mapping[tuple[str, float], float]
 ) -> Raster:
     windows = stage.slice(SliceRole.A_raster)
-    calibration, targets = calibration_step.from_upstream(stage)
+    calibration, targets = from_upstream(stage)
     passes = stage.forward_passes()
     spike_defs = tuple(targets.base)
-    counts = []
-    for setting in settings:
-        label = f"extract {setting.intervention} gain {setting.gain:g}"
+
+    def take(setting: Setting, advance: Advance) -> Arrays:
         tau = tau_of(thresholds, setting.intervention, setting.gain, spike_defs, targets.rates)
+        return {"counts": extract(passes, windows.tokens, calibration, tau, spike_defs, setting, advance)}
 
-        def compute(setting: Setting = setting, label: str = label, tau: NDArray[np.float64] = tau) -> Arrays:
-            with stage.progress(label, len(windows.tokens)) as advance:
-                return {"counts": extract(passes, windows.tokens, calibration, tau, spike_defs, setting, advance)}
-
-        counts.append(stage.checkpointed(label.replace(" ", "_"), compute)["counts"])
+    found = passes_under(stage, "extract", settings, len(windows.tokens), take)
     conditions = conditions_of(settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates)
-    raster = raster_of(counts, conditions, windows.window_id)
+    raster = raster_of([each["counts"] for each in found], conditions, windows.window_id)
     return raster.take([i for i, c in enumerate(conditions) if _wanted(c, gstar)])
 
 

@@ -1,8 +1,8 @@
-"""The conditions of a stage: in the order in which the event passes return their counts, marked, with the rates they have."""
+"""The conditions of a stage: the passes under each setting, the raster of their counts, and the rates in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +16,34 @@ from critnb.lattice import Condition, ConditionTable, Raster
 # which brings torch along, and tables are made again without it
 if TYPE_CHECKING:
     from critnb.model.forward import Setting
+    from critnb.pipeline.progress import Advance
+    from critnb.pipeline.session import Arrays, StageSession
 
 EVENT_KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
+
+
+def passes_under(
+    stage: StageSession,
+    verb: str,
+    settings: Iterable[Setting],
+    n_windows: int,
+    compute: Callable[[Setting, Advance], Arrays],
+) -> list[Arrays]:
+    """Return the arrays that ``compute`` gives under each setting; ``verb`` says what it does in progress bars.
+
+    A finished setting survives an interruption as a checkpoint.
+    """
+
+    def under(setting: Setting) -> Arrays:
+        label = f"{verb} {setting.intervention} gain {setting.gain:g}"
+
+        def shown() -> Arrays:
+            with stage.progress(label, n_windows) as advance:
+                return compute(setting, advance)
+
+        return stage.checkpointed(label.replace(" ", "_"), shown)
+
+    return [under(setting) for setting in settings]
 
 
 def conditions_of(

@@ -26,7 +26,7 @@ def of_corpus(stage: StageSession, dataset: DatasetRole) -> Shares:
 
 def of_texts(stage: StageSession, dataset: DatasetRole, texts: Iterable[str]) -> Shares:
     """Write what becomes of texts under the stage's tokenizer; raises ModelError where it fails on one."""
-    from critnb.model.coverage import TextReader
+    from critnb.model.token_coverage import TextReader
 
     reader = TextReader(stage.model.tokenizer)
     for text in texts:

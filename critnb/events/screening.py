@@ -22,7 +22,7 @@ Bounds = Mapping[SpikeDef, float]
 
 
 @dataclass(frozen=True)
-class Candidates:
+class EventCandidates:
     """Values that may be events: the flat index of their site (b * T + t in a batch), and z."""
 
     site: NDArray[np.intp]
@@ -33,7 +33,7 @@ class Candidates:
         return np.abs(self.z) if spike_def is SpikeDef.SPIKE_TWO_SIDED_ABS else self.z
 
 
-def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> Candidates:
+def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> EventCandidates:
     """Return every value of u [B, T, F], or [sites, F], whose v is at least the bound of some spike definition, and few others."""
     u = u.contiguous()
     upper = _below(calibration, layer, min(bounds.values()), u)
@@ -44,7 +44,7 @@ def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> C
     else:
         index, values = _outside(u, upper, lower)
     site, unit = np.divmod(index, u.shape[-1])
-    return Candidates(site, calibration.z(layer, unit, values))
+    return EventCandidates(site, calibration.z(layer, unit, values))
 
 
 _Found = tuple[NDArray[np.intp], NDArray[np.float64]]

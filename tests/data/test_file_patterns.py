@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from critnb.canon import Exit
-from critnb.data import matching, matching_files
+from critnb.data import file_patterns, matching_files
 from critnb.errors import DependencyError
 from critnb.params import Loaded, validate
 
@@ -133,7 +133,7 @@ def test_a_link_is_read_as_what_its_own_name_says(tmp_path):
 
 
 def test_a_search_has_an_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(matching, "_MOST_ENTRIES", 1000)
+    monkeypatch.setattr(file_patterns, "_MOST_ENTRIES", 1000)
     for n in range(8):
         for m in range(8):
             (tmp_path / f"a{n}" / f"a{m}" / "a").mkdir(parents=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from critnb.canon import DatasetRole
-from critnb.data.matching import matching_files
+from critnb.data.file_patterns import matching_files
+from critnb.data.parquet_files import parquet_rows
 from critnb.data.records import BYTE_ORDER_MARK, field_of, parse_json
-from critnb.data.tables import parquet_rows
 from critnb.errors import DataError, DependencyError
 from critnb.params import FileData, Loaded
 

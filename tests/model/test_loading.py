@@ -22,7 +22,7 @@ from transformers import (
 
 from critnb.canon import ModelRole
 from critnb.errors import ModelError, ParamsError
-from critnb.model.load import choose_device, choose_dtype, context_length
+from critnb.model.loading import choose_device, choose_dtype, context_length
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_too_little_memory_is_told_apart(copy, monkeypatch):
     def starved(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("critnb.model.load.load_weights", starved)
+    monkeypatch.setattr("critnb.model.loading.load_weights", starved)
     with pytest.raises(
         ModelError, match=r"^tiny: too little memory to load the weights; the weights alone take \S+e-05 GB"
     ):
@@ -89,7 +89,7 @@ def test_a_library_that_panics_is_one_more_reason(copy, monkeypatch):
     def panics(*_: object, **__: object) -> None:
         raise Panic("called `Option::unwrap()` on a `None` value")
 
-    monkeypatch.setattr("critnb.model.load.AutoTokenizer.from_pretrained", panics)
+    monkeypatch.setattr("critnb.model.loading.AutoTokenizer.from_pretrained", panics)
     with pytest.raises(ModelError, match=r"the tokenizer: Panic: called `Option::unwrap"):
         loaded_from(copy)
 

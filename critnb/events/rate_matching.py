@@ -1,4 +1,4 @@
-"""Rate matching while values stream by: the largest of each layer are kept, and give thresholds and events alike. No torch."""
+"""Exact thresholds at a target rate: the largest values of each layer are kept while they stream by. No torch."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 
 from critnb.canon import Intervention
 from critnb.errors import DataError
+from critnb.events.largest_values import LargestValues
 from critnb.events.targets import RateTargets
-from critnb.events.top import Top
 from critnb.lattice.thresholds import Thresholds
 
 Counts = NDArray[np.uint16]
 
 
 class Matching:
-    """Under one setting, the candidates of every layer and spike definition: as many as the highest rate needs.
+    """Under one setting, the largest values of every layer and spike definition, as many as the highest rate needs.
 
-    ``tops[layer][spike_def]`` is to be given the scores v of a layer and their sites, n * T + t.
+    Add the scores v of a layer and their sites, n * T + t, to ``largest[layer][spike_def]``; then ``finish``.
     """
 
     def __init__(self, targets: RateTargets, *, windows: int, tokens: int) -> None:
@@ -29,8 +29,8 @@ class Matching:
             [[targets.events(d, rate, self._n_samples) for rate in targets.rates] for d in self._spike_defs]
         )
         capacity = self._wanted.max(axis=1) + 1
-        self.tops = [
-            {spike_def: Top(int(capacity[i, layer])) for i, spike_def in enumerate(self._spike_defs)}
+        self.largest = [
+            {spike_def: LargestValues(int(capacity[i, layer])) for i, spike_def in enumerate(self._spike_defs)}
             for layer in range(capacity.shape[1])
         ]
 
@@ -41,10 +41,10 @@ class Matching:
         n_layers = wanted.shape[-1]
         counts = np.zeros((*wanted.shape[:2], self._windows, n_layers, self._tokens), dtype=np.uint16)
         for i, r, layer in np.ndindex(wanted.shape):
-            top = self.tops[layer][self._spike_defs[i]]
-            tau[i, r, layer] = threshold = top.threshold(int(wanted[i, r, layer]))
-            above = top.sites_above(threshold)
-            events[i, r, layer], ties[i, r, layer] = len(above), top.ties(threshold)
+            largest = self.largest[layer][self._spike_defs[i]]
+            tau[i, r, layer] = threshold = largest.threshold(int(wanted[i, r, layer]))
+            above = largest.sites_above(threshold)
+            events[i, r, layer], ties[i, r, layer] = len(above), largest.ties(threshold)
             counts[i, r, :, layer] = per_site(above, self._windows, self._tokens)
         targets = self._targets
         target = np.array([[targets.target(d, rate) for rate in targets.rates] for d in self._spike_defs])

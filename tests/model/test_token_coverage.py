@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from critnb.errors import ModelError
-from critnb.model.coverage import TextReader
+from critnb.model.token_coverage import TextReader
 
 LETTERS = "abcde "
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from critnb.canon import SpikeDef
-from critnb.events import Calibration, RateTargets, filling, match_rates
-from critnb.events.top import Top
+from critnb.events import Calibration, RateTargets, match_rates, screening_bounds
+from critnb.events.largest_values import LargestValues
 from critnb.model.forward import Setting
 
 ONE, TWO = SpikeDef
@@ -90,20 +90,22 @@ def test_no_first_bound_and_no_sample_reaches_a_result(kind, windows, tokens, un
     u = made(kind, torch.float32, windows=windows, tokens=tokens, units=units, seed=seed)
     known = {} if bound is None else dict.fromkeys([(0, ONE), (0, TWO)], bound)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filling, "_FIRST_VALUES", 100)
-        patch.setattr(filling, "_SAMPLE", 300)
+        patch.setattr(screening_bounds, "_FIRST_VALUES", 100)
+        patch.setattr(screening_bounds, "_SAMPLE", 300)
         if seed % 2:  # a sample that sees one value alone misleads every guess
-            patch.setattr(filling, "sampled_places", lambda n: np.zeros(min(n, 300), dtype=np.int64))
+            patch.setattr(screening_bounds, "sampled_places", lambda n: np.zeros(min(n, 300), dtype=np.int64))
         assert_is_a_full_sort(*matched(u, size=size, bounds=known))
 
 
 def test_a_neighbour_s_bounds_are_left_for_the_next_setting_and_serve_it():
     first, second = (made("plain", torch.float32, windows=8, tokens=32, units=200, seed=seed) for seed in (1, 2))
-    known: filling.FirstBounds = {}
+    known: screening_bounds.FirstBounds = {}
     matched(first, bounds=known)
     assert set(known) == {(0, ONE), (0, TWO)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filling, "_sampled_bounds", lambda *_: pytest.fail("the neighbour's bounds did not serve"))
+        patch.setattr(
+            screening_bounds, "_sampled_bounds", lambda *_: pytest.fail("the neighbour's bounds did not serve")
+        )
         assert_is_a_full_sort(*matched(second, bounds=known))
 
 
@@ -115,10 +117,10 @@ def test_few_values_are_looked_at_one_by_one_wherever_the_events_lie(kind, sampl
     monkeypatch.setattr(
         Calibration, "z", lambda self, layer, unit, u: scored.append(len(u)) or plain_z(self, layer, unit, u)
     )
-    monkeypatch.setattr(filling, "_FIRST_VALUES", 2_000)
-    monkeypatch.setattr(filling, "_SAMPLE", 20_000)
+    monkeypatch.setattr(screening_bounds, "_FIRST_VALUES", 2_000)
+    monkeypatch.setattr(screening_bounds, "_SAMPLE", 20_000)
     if not sampled:
-        monkeypatch.setattr(filling, "_sampled_bounds", lambda *_: None)
+        monkeypatch.setattr(screening_bounds, "_sampled_bounds", lambda *_: None)
     u = made(kind, torch.float32, windows=64, tokens=128, units=100, seed=1)
     thresholds, _, _ = matched(u, size=32)
     wanted = 2 * thresholds.target_events.max()
@@ -129,7 +131,7 @@ def test_few_values_are_looked_at_one_by_one_wherever_the_events_lie(kind, sampl
 
 @pytest.mark.parametrize("n", [10, 6_000, 4_000_000, 77_594_624])
 def test_sampled_places_favour_no_token_and_no_unit(n):
-    places = filling.sampled_places(n)
+    places = screening_bounds.sampled_places(n)
     assert places.min() >= 0
     assert places.max() < n
     for period in (128, 256, 1536):
@@ -145,7 +147,7 @@ def test_sampled_places_favour_no_token_and_no_unit(n):
     st.integers(1, 15),
 )
 def test_a_top_is_a_sort_of_all_that_was_added(parts, capacity):
-    top, everything = Top(capacity), np.array([value for part in parts for value in part])
+    top, everything = LargestValues(capacity), np.array([value for part in parts for value in part])
     start = 0
     for part in parts:
         kept = [(value, start + place) for place, value in enumerate(part) if value >= top.bound]
@@ -160,7 +162,7 @@ def test_a_top_is_a_sort_of_all_that_was_added(parts, capacity):
 
 
 def test_a_top_does_work_in_proportion_to_what_is_added():
-    top, rng = Top(1_000), np.random.default_rng(1)
+    top, rng = LargestValues(1_000), np.random.default_rng(1)
     cuts = []
     largest = top._largest
     top._largest = lambda *kept: cuts.append(len(kept[0])) or largest(*kept)

@@ -20,7 +20,7 @@ from critnb.errors import CritnbError, ModelError, ParamsError
 from critnb.model.architectures import architecture_of
 from critnb.model.checks import require_sound
 from critnb.model.discovery import find_taps
-from critnb.model.hashed import only_hashed
+from critnb.model.hashed_files import only_hashed
 from critnb.model.language_model import LanguageModel
 from critnb.model.refusals import refuse_random, refuse_unsuitable
 from critnb.model.weights import load_weights

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Top:
+class LargestValues:
     """Keeps the ``capacity`` largest values added so far, and counts the equals of the smallest kept one it let go.
 
     Values wait in parts and are cut back to ``capacity`` when a quarter more are there, so that the work is linear in the
