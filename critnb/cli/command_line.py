@@ -14,7 +14,7 @@ from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.params import Params, dump_yaml, load
 from critnb.system import terminal
-from critnb.system.failures import told
+from critnb.system.failures import message_and_exit
 
 if TYPE_CHECKING:
     from critnb.runs import RunStore
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if arguments.verbose:
             terminal.err(*traceback.format_exc().rstrip().split("\n"))
-        text, code = told(error)
+        text, code = message_and_exit(error)
         terminal.err(*f"error: {text}".split("\n"))
         return int(code)
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from critnb.canon import Exit
 from critnb.errors import DependencyError
-from critnb.release.given import given_file
-from critnb.system.paths import absolute
+from critnb.system.paths import absolute, readable_file
 from critnb.system.terminal import err, out, plain
 
 # characters of a finding, and findings of a check, that are shown
@@ -68,7 +67,7 @@ def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -
         checks.append(check)
         _print(check)
 
-    zip_file = given_file(path)
+    zip_file = readable_file(path)
     _print(_signature(path, zip_file, signer))
     findings = verify_release(zip_file, show, recompute=recompute)
     named = plain(f"{path}, which is {zip_file}" if path.is_symlink() else path)

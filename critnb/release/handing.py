@@ -7,11 +7,11 @@ from pathlib import Path
 
 from critnb.canon import CANON, Stage
 from critnb.errors import DependencyError, IntegrityError, ParamsError, RunExistsError, StorageError
-from critnb.release.given import given_file
 from critnb.release.reading import DamagedError, unpack
 from critnb.release.signature import sign, signature_path, signed_with
 from critnb.runs import RunStore
 from critnb.runs.files import atomic_file, atomic_write, open_regular, sha256_file
+from critnb.system.paths import readable_file
 
 _PIECE = 1 << 20
 
@@ -34,7 +34,7 @@ def hand_out(path: Path, key: Path, folder: Path | None) -> tuple[Path, str]:
     written over. Raises IntegrityError for what is no release, SignatureError for a key that cannot sign, DependencyError
     for files that are not there, RunExistsError, StorageError.
     """
-    zip_file, key = given_file(path), given_file(key)
+    zip_file, key = readable_file(path), readable_file(key)
     into = (folder or (Path.cwd() if _in_run(zip_file) else zip_file.parent)).absolute()
     if _in_run(into / zip_file.name):
         raise ParamsError(f"{into} is part of a run, which nothing is added to; name another folder with --to")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from critnb.canon import CANON
 from critnb.errors import DependencyError, SignatureError
-from critnb.release.given import given_file
 from critnb.runs.files import read_regular
 from critnb.runs.scratch import Scratch
+from critnb.system.paths import readable_file
 
 _NAMESPACE = CANON.PROJECT.SIGNATURE_NAMESPACE
 _PROGRAM = "ssh-keygen"
@@ -121,7 +121,7 @@ def _allowed(signer: Path) -> bytes:
 
 def read_short(path: Path) -> bytes:
     """Return the bytes of a signature or a list of keys; raises DependencyError for no file, SignatureError for a long one."""
-    found = given_file(path)
+    found = readable_file(path)
     if found.stat().st_size > _LONGEST:
         raise SignatureError(f"{path} is too long for a signature or a list of keys")
     return read_regular(found)

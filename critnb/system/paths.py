@@ -1,22 +1,37 @@
-"""Paths that users give, in params or as an option: absolute, or refused in one line before anything is done with them."""
+"""Paths that users give, in params or as an option: what they name, or one line on why they cannot be used."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from enum import StrEnum
 from pathlib import Path
 
-from critnb.errors import CritnbError, ParamsError
+from critnb.errors import CritnbError, DependencyError, ParamsError
 from critnb.system.terminal import breaking, is_half, plain
 
 _SHOWN = 100
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
+
+
+class PathKind(StrEnum):
+    """What a path names, links followed, in words; the words for nothing are empty."""
+
+    file = "file"
+    folder = "a folder"
+    pipe = "a pipe"
+    device = "a device"
+    socket = "a socket"
+    loop = "a loop of links"
+    dangling = "a link to nothing"
+    nothing = ""
+
+
+_BY_FORMAT = {
+    stat.S_IFREG: PathKind.file,
+    stat.S_IFDIR: PathKind.folder,
+    stat.S_IFIFO: PathKind.pipe,
+    stat.S_IFSOCK: PathKind.socket,
 }
 
 
@@ -56,22 +71,49 @@ def absolute(
     return found
 
 
-def kind(path: Path) -> str | None:
-    """Say what a path names: ``"file"`` for a regular file, None for nothing, else in words; raises no error."""
+def kind(path: Path, *, strict: bool = False) -> PathKind:
+    """Return what a path names, links followed; nothing is opened.
+
+    With ``strict``, raises OSError or ValueError for a path that the operating system does not look up (no permission, a
+    name that is too long, a NUL character); otherwise such a path names nothing.
+    """
     try:
-        mode = path.stat().st_mode
+        return _BY_FORMAT.get(stat.S_IFMT(path.stat().st_mode), PathKind.device)
+    except (FileNotFoundError, NotADirectoryError):
+        return PathKind.dangling if path.is_symlink() else PathKind.nothing
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.ELOOP:
-            return "a loop of links"
-        return "a link to nothing" if _is_link(path) else None
-    return "file" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no file")
+            return PathKind.loop
+        if strict:
+            raise
+        return PathKind.nothing
 
 
-def _is_link(path: Path) -> bool:
+def readable_file(path: Path) -> Path:
+    """Return where the regular file lies that a user names, links followed; nothing is opened.
+
+    Raises DependencyError, one line, for what is not there, is no file, or may not be read.
+    """
     try:
-        return path.is_symlink()
-    except (OSError, ValueError):
-        return False
+        found = kind(path, strict=True)
+    except ValueError as error:
+        raise DependencyError(f"{path}: no path of a file ({error})") from error
+    except OSError as error:
+        raise DependencyError(f"{path}: {error.strerror or error}") from error
+    match found:
+        case PathKind.file if os.access(path, os.R_OK):
+            return Path(os.path.realpath(path))
+        case PathKind.file:
+            reason = os.strerror(errno.EACCES)
+        case PathKind.loop:
+            reason = "is a symbolic link that leads in a circle"
+        case PathKind.dangling:
+            reason = f"is a symbolic link to {str(path.readlink())!r}, which is not there"
+        case PathKind.nothing:
+            reason = "no such file"
+        case _:
+            reason = f"is {found}, not a file"
+    raise DependencyError(f"{path}: {reason}")
 
 
 def from_here(path: Path) -> str:

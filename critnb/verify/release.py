@@ -9,11 +9,11 @@ from pathlib import Path
 from critnb.errors import CritnbError
 from critnb.release.chain import chain
 from critnb.release.finding import Check, Result
-from critnb.release.given import given_file
 from critnb.release.opened import Opened
 from critnb.release.reading import DamagedError, unpack
 from critnb.runs.files import storage
 from critnb.runs.scratch import Scratch
+from critnb.system.paths import readable_file
 from critnb.verify import integrity, tables
 from critnb.verify.facts import facts
 from critnb.verify.figures import figures
@@ -44,7 +44,7 @@ def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bo
 
     Raises DependencyError where there is no such file, StorageError where no room is left to unpack it.
     """
-    path = given_file(path)
+    path = readable_file(path)
     with Scratch() as scratch:
         started, folder = time.monotonic(), scratch / "release"
         try:

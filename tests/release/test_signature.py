@@ -15,10 +15,10 @@ from release.chains import zipped
 from critnb.canon import Stage
 from critnb.cli.command_line import main
 from critnb.errors import DependencyError, IntegrityError, ParamsError, RunExistsError, SignatureError
-from critnb.release.given import given_file
 from critnb.release.handing import hand_out, newest_zip
 from critnb.release.signature import sign, signature_path, signed_by, signed_with
 from critnb.runs import RunStore
+from critnb.system.paths import readable_file
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on the PATH")
 
@@ -263,11 +263,11 @@ def test_what_a_user_names_and_is_no_file(tmp_path):
     }
     for name, words in said.items():
         with pytest.raises(DependencyError, match=words):
-            given_file(tmp_path / name)
+            readable_file(tmp_path / name)
     with pytest.raises(DependencyError, match="is a device, not a file"):
-        given_file(Path("/dev/null"))
+        readable_file(Path("/dev/null"))
     with pytest.raises(DependencyError, match="no path of a file"):
-        given_file(Path("a\0b"))
+        readable_file(Path("a\0b"))
 
 
 def test_a_socket_is_no_file(monkeypatch, tmp_path):
@@ -275,11 +275,11 @@ def test_a_socket_is_no_file(monkeypatch, tmp_path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("s")
         with pytest.raises(DependencyError, match="is a socket"):
-            given_file(Path("s"))
+            readable_file(Path("s"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read(small):
     small.chmod(0)
     with pytest.raises(DependencyError, match="Permission denied"):
-        given_file(small)
+        readable_file(small)
