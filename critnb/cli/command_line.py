@@ -177,10 +177,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _release(arguments: argparse.Namespace) -> int:
-    from critnb.release.handing import hand_out, newest_zip
     from critnb.release.signature import signature_path
+    from critnb.release.signed_copy import newest_zip, sign_copy
 
-    zip_file, key = hand_out(arguments.zip or newest_zip(_store(arguments)), arguments.sign, arguments.to)
+    zip_file, key = sign_copy(arguments.zip or newest_zip(_store(arguments)), arguments.sign, arguments.to)
     terminal.out(zip_file, f"{signature_path(zip_file)}  {key}")
     return int(Exit.DONE)
 

@@ -17,8 +17,8 @@ from critnb.system.terminal import err, out, plain
 _LONGEST, _MOST = 600, 500
 
 if TYPE_CHECKING:
-    from critnb.release.finding import Check
     from critnb.runs import RunStore
+    from critnb.verify.check import Check
 
 
 def verify_runs(store: RunStore, names: Sequence[str]) -> int:
@@ -84,7 +84,7 @@ def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -
 def _signature(path: Path, zip_file: Path, signer: Path | None) -> Check:
     """Say who signed the zip, by the signature beside it or beside the file that it is a link to."""
     from critnb.release import signature
-    from critnb.release.finding import Check, Result
+    from critnb.verify.check import Check, Result
 
     started = time.monotonic()
     beside = [signature.signature_path(each) for each in (path, zip_file)]

@@ -66,13 +66,18 @@ def sha256_hex(data: bytes) -> str:
 
 
 def sha256_file(path: Path) -> tuple[str, int]:
-    """Return (hex digest, bytes) of a regular file, read in pieces; raises OSError for a symlink or other special."""
-    digest, size = hashlib.sha256(), 0
+    """Return (hex digest, bytes) of a regular file, read in pieces; raises OSError for a symlink or other special file."""
+    sink = HashingSink()
+    for piece in pieces(path):
+        sink.write(piece)
+    return sink.sha256, sink.size
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a regular file in pieces; raises OSError for a symlink or other special file."""
     with open_regular(path) as handle:
         while piece := handle.read(_CHUNK):
-            digest.update(piece)
-            size += len(piece)
-    return digest.hexdigest(), size
+            yield piece
 
 
 def read_regular(path: Path) -> bytes:

@@ -7,36 +7,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from critnb.errors import CritnbError
-from critnb.release.chain import chain
-from critnb.release.finding import Check, Result
-from critnb.release.opened import Opened
-from critnb.release.reading import DamagedError, unpack
+from critnb.release.zip_reader import DamagedError, unpack
 from critnb.runs.files import storage
 from critnb.runs.scratch import Scratch
 from critnb.system.paths import readable_file
-from critnb.verify import integrity, tables
-from critnb.verify.facts import facts
-from critnb.verify.figures import figures
+from critnb.verify import files, records, references, results
+from critnb.verify.chain import chain
+from critnb.verify.check import Check, Result, UnpackedRelease
 from critnb.verify.notebooks import notebooks
-from critnb.verify.rebuilt import made_again
-from critnb.verify.references import references
 
-_CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
-    ("zip", integrity.zip_bytes),
-    ("pack", integrity.pack),
-    ("manifest", integrity.manifest),
-    ("records", integrity.records),
-    ("params", integrity.params),
+_CHECKS: tuple[tuple[str, Callable[[UnpackedRelease], Result]], ...] = (
+    ("zip", files.zip_bytes),
+    ("pack", files.pack),
+    ("manifest", files.manifest),
+    ("records", records.records),
+    ("params", records.params),
     ("chain", chain),
-    ("facts", facts),
-    ("code", integrity.code),
-    ("paper", references),
-    ("added", made_again),
-    ("tables", tables.same_rows),
+    ("facts", records.facts),
+    ("code", records.code),
+    ("paper", references.references),
+    ("added", files.added),
+    ("tables", results.tables),
     ("notebooks", notebooks),
-    ("figures", figures),
+    ("figures", references.figures),
 )
-_RECOMPUTED = ("recomputed", tables.recomputed)
+_RECOMPUTED = ("recomputed", results.recomputed)
 
 
 def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bool = True) -> list[str]:
@@ -50,7 +45,7 @@ def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bo
         try:
             with storage(folder, advice="make room there, or name another folder in TMPDIR"):
                 folder.mkdir()
-                release = Opened(folder, tuple(unpack(path, folder)))
+                release = UnpackedRelease(folder, tuple(unpack(path, folder)))
         except DamagedError as error:
             check = Check("zip", Result([f"{path.name}: {error}"]), time.monotonic() - started)
             show(check)
@@ -64,7 +59,7 @@ def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bo
         return findings
 
 
-def _result(make: Callable[[Opened], Result], release: Opened) -> Result:
+def _result(make: Callable[[UnpackedRelease], Result], release: UnpackedRelease) -> Result:
     try:
         return make(release)
     except CritnbError as error:

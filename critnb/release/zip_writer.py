@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from critnb.errors import IntegrityError
-from critnb.release import limits
-from critnb.release.layout import Member, central_header, local_header, tail
-from critnb.runs.files import open_regular
-
-_PIECE = 1 << 20
-_SCRIPT = b"#!"
+from critnb.release.zip_layout import Content, Member, central_header, local_header, tail
+from critnb.release.zip_limits import size_problem
+from critnb.runs.files import pieces
 
 
 class Sink(Protocol):
@@ -27,24 +22,19 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """A file before it is packed: its POSIX name in the zip, and where its bytes are: on disk, or here."""
+    """A file before it is packed: its POSIX name in the zip, and its bytes or the path of the file that has them."""
 
     name: str
     content: Path | bytes
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the content; raises OSError for what is no regular file."""
-        if isinstance(self.content, bytes):
-            yield self.content
-            return
-        with open_regular(self.content) as handle:
-            while piece := handle.read(_PIECE):
-                yield piece
+    def pieces(self) -> Iterable[bytes]:
+        """Return the content piece by piece; raises OSError for a path that is no regular file."""
+        return [self.content] if isinstance(self.content, bytes) else pieces(self.content)
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A file as it goes into the zip: where from, its place in the layout, and its sha256."""
+    """A file as it goes into the zip: its source, its member of the zip, and its sha256."""
 
     source: Source
     member: Member
@@ -52,32 +42,24 @@ class Packed:
 
     @classmethod
     def of(cls, source: Source) -> Packed:
-        """Read a file through once; whether it may be executed follows from its first two bytes, ``#!``."""
-        digest, crc, size, head = hashlib.sha256(), 0, 0, b""
+        """Read a file through once; raises OSError for a path that is no regular file."""
+        content = Content()
         for piece in source.pieces():
-            head = head or piece[: len(_SCRIPT)]
-            digest.update(piece)
-            crc = zlib.crc32(piece, crc)
-            size += len(piece)
-        return cls(source, Member(source.name, crc, size, is_script(head)), digest.hexdigest())
-
-
-def is_script(head: bytes) -> bool:
-    """Tell from the first bytes of a file whether it is to be executed."""
-    return head.startswith(_SCRIPT)
+            content.add(piece)
+        return cls(source, content.member(source.name), content.sha256)
 
 
 def write_zip(sink: Sink, files: Sequence[Packed]) -> None:
     """Write the zip of the files, in the order of their names.
 
-    Raises IntegrityError for two files of one name, for more than a release has, and for a file whose bytes are no longer
-    those that were read.
+    Raises IntegrityError for two files of one name, for more files or bytes than a release has, and for a file whose bytes
+    are no longer those that were read.
     """
     ordered = sorted(files, key=lambda packed: packed.member.name.encode())
     names = [packed.member.name for packed in ordered]
     if len(set(names)) < len(names):
         raise IntegrityError("a release cannot hold two files of one name")
-    if wrong := limits.problem([packed.member for packed in ordered]):
+    if wrong := size_problem([packed.member for packed in ordered]):
         raise IntegrityError(f"no release can be made of this: {wrong}")
     offset, central = 0, bytearray()
     for packed in ordered:
@@ -91,12 +73,11 @@ def write_zip(sink: Sink, files: Sequence[Packed]) -> None:
 
 
 def _copy(packed: Packed, sink: Sink) -> None:
-    crc, size = 0, 0
+    content = Content()
     for piece in packed.source.pieces():
-        crc = zlib.crc32(piece, crc)
-        size += len(piece)
+        content.add(piece)
         sink.write(piece)
-    if (crc, size) != (packed.member.crc32, packed.member.size):
+    if content.member(packed.member.name) != packed.member:
         raise IntegrityError(
             f"{packed.member.name} was changed while the release was made; nothing is kept, make it again"
         )
