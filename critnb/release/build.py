@@ -22,7 +22,7 @@ _OUT = CANON.OUTPUT
 
 @dataclass(frozen=True)
 class AssembledRelease:
-    """A release that is ready to be written: the runs it holds and all its files, the manifest among them."""
+    """A release that is ready to be written: its runs, its metadata and all its files, the manifest among them."""
 
     runs: tuple[Run, ...]
     about: Metadata
@@ -46,7 +46,7 @@ class AssembledRelease:
 
 
 def assemble(runs: Sequence[Run], store: RunStore, about: Metadata) -> AssembledRelease:
-    """Return the release of the pack with these runs; the same pack and the same runs give the same, in any folder.
+    """Return the release of the pack with these runs; the same pack and runs give the same bytes, in any folder.
 
     Raises IntegrityError for a run's file that is not the one its record names, or a symbolic link in the pack.
     """

@@ -1,4 +1,4 @@
-"""Whether the runs that a paper rests on are a whole chain: every stage for every role, one model a role, one text a slice."""
+"""Whether the runs that a paper rests on are a whole chain: every stage for every role, one model per role, one text per slice."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _SCRIPT = b"#!"
 
 @dataclass(frozen=True)
 class Member:
-    """A file of the zip: POSIX name, CRC-32 and bytes of its content, and whether it may be executed."""
+    """A file of the zip: POSIX name, CRC-32 and size of its content in bytes, and whether it may be executed."""
 
     name: str
     crc32: int
@@ -67,7 +67,7 @@ class Content:
 
 
 def local_header(member: Member) -> bytes:
-    """Return what stands before a file's bytes."""
+    """Return the header that stands before a file's bytes."""
     name, extra = member.name.encode(), _extra(member.size, member.size) if member.size >= MARK_32 else b""
     version = _VERSION_64 if extra else _VERSION
     size = min(member.size, MARK_32)
@@ -92,7 +92,7 @@ def central_header(member: Member, offset: int) -> bytes:
 
 
 def tail(count: int, offset: int, size: int) -> bytes:
-    """Return what ends the zip; ``offset`` and ``size`` are the central directory's."""
+    """Return the records that end the zip; ``offset`` and ``size`` are those of the central directory."""
     end = END_FIXED.pack(
         END, 0, 0, min(count, MARK_16), min(count, MARK_16), min(size, MARK_32), min(offset, MARK_32), 0
     )

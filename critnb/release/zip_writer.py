@@ -1,4 +1,4 @@
-"""Write a release's zip: the same files give the same bytes, wherever, whenever and by whichever Python."""
+"""Write a release's zip: the same files give the same bytes, on any machine, at any time, with any Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with the files and the record of one directory: every way of being wrong told apart."""
+"""What is wrong with the files and the record of one directory, as findings of one kind each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Finding:
 
 
 def record_findings(record: RunRecord, *, run_id: str) -> list[Finding]:
-    """Return what contradicts itself in a record that should be the complete one of ``run_id``."""
+    """Return the contradictions in a record that should be the complete one of ``run_id``."""
     return [record_finding(message) for message in _contradictions(record, run_id)]
 
 
@@ -73,7 +73,7 @@ def _hash_contradictions(record: RunRecord) -> Iterator[str]:
 
 
 def audit_files(root: Path, artifacts: Sequence[Artifact], *, ignored: Collection[str] = ()) -> list[Finding]:
-    """Compare what lies below root with an index: changed, missing, extra, symlink, escape, unread.
+    """Compare the files below root with an index; findings are changed, missing, extra, symlink, escape or unread.
 
     ``ignored`` names files or top folders to leave out; the record itself always is.
     """
@@ -132,9 +132,9 @@ def _stray_findings(root: Path, known: Collection[str]) -> Iterator[Finding]:
 
 
 def _entries(root: Path, unlisted: list[OSError]) -> Iterator[Path]:
-    """Every entry below root that is no real folder with something in it, sorted; links are not followed.
+    """Yield every file, link and empty folder below root, sorted; links are not followed.
 
-    What stood in the way of listing a folder is added to ``unlisted``.
+    The error of a folder that cannot be listed is added to ``unlisted``.
     """
     for folder, folders, files in os.walk(root, onerror=unlisted.append):
         folders.sort()

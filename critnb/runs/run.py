@@ -1,4 +1,4 @@
-"""A complete run: nothing is read from it that has not just been checked against its record."""
+"""A complete run: everything that is read from it is checked against its record."""
 
 from __future__ import annotations
 

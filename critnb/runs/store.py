@@ -49,17 +49,17 @@ class RunStore:
     root: Path
 
     def path(self, run_id: str) -> Path:
-        """Where the complete run lies; raises DependencyError for text that is no run id."""
+        """Return the path of the complete run; raises DependencyError for text that is no run id."""
         stage_of(run_id)
         return self.root / run_id
 
     def partial_path(self, run_id: str) -> Path:
-        """Where the run lies while it is made; raises DependencyError for text that is no run id."""
+        """Return the path of the run while it is made; raises DependencyError for text that is no run id."""
         stage_of(run_id)
         return self.root / f"{run_id}{CANON.PATH.PARTIAL_SUFFIX}"
 
     def state(self, run_id: str) -> RunState:
-        """Whether the run is absent, partial, held by a living process, or complete; raises DependencyError."""
+        """Return whether the run is absent, partial, held by a living process, or complete; raises DependencyError."""
         if self.path(run_id).is_dir():
             return RunState.complete
         partial = self.partial_path(run_id)
@@ -102,7 +102,7 @@ class RunStore:
     def create(self, run_id: str, *, allow_resume: bool = False) -> PartialRun:
         """Start a run, or with ``allow_resume`` take over a partial one that no living process holds.
 
-        A run that is taken over keeps its checkpoints and its log; all else is made again. Raises RunExistsError
+        A run that is taken over keeps its checkpoints and its log; everything else is made again. Raises RunExistsError
         where it is complete, held, or partial without leave to resume; StorageError where the folder cannot be
         written; DependencyError for text that is no run id.
         """
@@ -187,7 +187,7 @@ def runs_folder(given: str | Path | None = None) -> Path:
 
 
 def located(text: str, store: RunStore) -> tuple[RunStore, str]:
-    """Return store and run id that a user's words name: an id in ``store``, or the path of a run in any folder.
+    """Return (store, run id) of what a user names: an id in ``store``, or the path of a run in any folder.
 
     Raises ParamsError for a path that no folder can have.
     """
@@ -213,7 +213,7 @@ def _make(partial: Path) -> bool:
 
 
 def _claim(partial: Path, *, resumed: bool, allow_resume: bool) -> Lock:
-    """Take the runner's lock of a partial run; an abandoned one is cleared first, its kernel's lock held meanwhile."""
+    """Take the runner's lock of a partial run; files of an abandoned one are removed first, under its kernel's lock."""
     if resumed and (by := holder(partial)) is not None:
         raise RunExistsError(f"{partial} is being made by {by}; wait for it or end it")
     if resumed and not allow_resume:

@@ -36,7 +36,7 @@ def verify(run_dir: Path) -> list[Finding]:
 
 
 def verify_chain(store: RunStore, run_id: str) -> dict[str, list[Finding]]:
-    """Verify a run and everything upstream of it, in that order; a run that is not there is its dependants' finding.
+    """Verify a run and everything upstream of it, in that order; a missing run is a finding of the runs that name it.
 
     Raises DependencyError where the first run itself is not there.
     """

@@ -25,13 +25,13 @@ _BY_WORDS = {
     "Too many open files": _BY_ERRNO[errno.EMFILE],
     "Resource temporarily unavailable": _BY_ERRNO[errno.EAGAIN],
 }
-# what a runner with its notebook's kernel, and the kernel with a model, are sure to need
+# a runner with its notebook's kernel, and the kernel with a model, need at least as many
 _LEAST_FILES = 128
 _MANY_FILES = 1024
 
 
 def too_few_files() -> str | None:
-    """Allow this process and its children as many open files as it may, and say what is wrong where these are too few."""
+    """Allow this process and its children as many open files as it may, and return what is wrong where these are too few."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -59,7 +59,7 @@ def _limit(error: BaseException) -> str | None:
         return _BY_ERRNO[errno.ENOMEM]
     if isinstance(error, RuntimeError | ImportError):
         return limit_named(str(error))
-    # ZeroMQ's errors carry the number, too, and are no OSError
+    # errors of ZeroMQ have the number, too, and are no OSErrors
     return _BY_ERRNO.get(getattr(error, "errno", None) or 0)
 
 
@@ -73,12 +73,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def message_and_exit(error: BaseException) -> tuple[str, Exit]:
-    """Return what to print of an error, with its notes, and the exit code; a mistake of the pack's own says that it is one."""
-    # a limit of the machine is the cause, whatever was made of it on the way up
+    """Return what to print of an error, with its notes, and the exit code; a bug of the pack is called one."""
+    # a limit of the machine is the cause, whatever error it was turned into on the way up
     if not isinstance(error, StageFailedError) and (limit := limit_reached(error)) is not None:
         return limit, Exit.STAGE_FAILED
     if isinstance(error, CritnbError):
-        # the notes of an error whose run is kept say where to look
+        # an error whose run is kept has a note that names the run
         return "\n".join([str(error), *getattr(error, "__notes__", ())]), error.exit_code
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("critnb"):
         return f"the Python package {error.name} is missing; use the interpreter of .venv, which make demo sets up", (

@@ -43,7 +43,7 @@ def absolute(
     unreachable: type[CritnbError] = ParamsError,
     any_bytes: bool = False,
 ) -> Path:
-    """Return a user's path, ``~`` and links followed, seen from ``base`` or from here; it need not exist.
+    """Return a user's path as an absolute one, ``~`` and links followed, from ``base`` or the working folder; it need not exist.
 
     ``what`` names the key or option. Raises ParamsError for a path that no file can have, ``unreachable`` for a loop of
     links or a folder that must not be read. Names that are not UTF-8 are refused unless ``any_bytes`` is given: libraries
@@ -52,7 +52,7 @@ def absolute(
     shown = f"{what}: {plain(given, _SHOWN)}"
     try:
         path = Path(base or "", Path(given).expanduser())
-        path.exists()  # where an operating system takes no such name, it says so here
+        path.exists()  # raises for a name that the operating system does not take
         found = path.resolve()
     except ValueError:
         raise ParamsError(f"{shown}: no path holds a NUL character; remove it") from None
@@ -117,7 +117,7 @@ def readable_file(path: Path) -> Path:
 
 
 def from_here(path: Path) -> str:
-    """Return a path as one types it: relative to the working folder where it lies below that."""
+    """Return a path as one types it: relative if it is below the working folder."""
     try:
         relative = os.path.relpath(path)
     except OSError:  # the working folder is gone

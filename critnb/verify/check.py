@@ -16,7 +16,7 @@ from critnb.runs import Run, RunStore
 
 @dataclass(frozen=True)
 class Result:
-    """What is wrong, a line each that begins with the file's path; and in words what was checked if nothing is.
+    """What a check found: a line per finding that begins with the file's path, or in ``said`` what was checked and is sound.
 
     ``aside``: the words are neither good nor bad, but bear on all other checks.
     """

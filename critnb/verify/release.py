@@ -1,4 +1,4 @@
-"""Check a release from scratch: nothing is believed but the bytes of the zip and this pack's own code."""
+"""Check a release from scratch: nothing is trusted but the bytes of the zip and this pack's own code."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _RECOMPUTED = ("recomputed", results.recomputed)
 
 
 def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bool = True) -> list[str]:
-    """Return everything that is wrong with a release's zip, a line each; ``show`` gets each check as it ends.
+    """Return everything that is wrong with a release's zip, one line per finding; ``show`` gets each check as it ends.
 
     Raises DependencyError where there is no such file, StorageError where no room is left to unpack it.
     """
@@ -65,5 +65,5 @@ def _result(make: Callable[[UnpackedRelease], Result], release: UnpackedRelease)
     except CritnbError as error:
         return Result([str(error).replace("\n", "; ")])
     except Exception as error:
-        # what strangers put into a zip may break any code that reads it, and is a finding, not a mistake of ours
+        # the content of a stranger's zip may break any code that reads it; that is a finding, not a bug of the pack
         return Result([f"cannot be checked: {type(error).__name__}: {error}"])

@@ -68,7 +68,7 @@ def _recomputed(run: Run) -> list[_Recomputed]:
     except CritnbError as error:
         return [_Recomputed(folder, f"cannot be computed again: {error}")]
     except Exception as error:
-        # artifacts of strangers may break any code, and the other runs are to be looked at all the same
+        # a stranger's artifacts may break any code, and the other runs are checked all the same
         return [_Recomputed(folder, f"cannot be computed again: {type(error).__name__}: {error}")]
 
 
