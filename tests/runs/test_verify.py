@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made import verify_chain
 
 from critnb.canon import Exit, Stage, Status
 from critnb.cli.command_line import main
 from critnb.errors import DependencyError, IntegrityError, StorageError
-from critnb.runs import FindingKind, Run, RunStore, verify, verify_chain
+from critnb.runs import FindingKind, Run, RunStore, verify
 from critnb.runs.record import RunRecord, write_record
 
 GSTAR, RASTER, METRICS = "results/gstar.json", "results/rasters_token_layer.npz", "results/metrics.parquet"
