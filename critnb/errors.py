@@ -6,39 +6,29 @@ from critnb.canon import Exit
 
 
 class CritnbError(Exception):
-    """Base of every error that the pack raises on purpose."""
+    """Base of every error that the pack raises on purpose; most are about what a user gave."""
 
-    exit_code: Exit = Exit.STAGE_FAILED
+    exit_code: Exit = Exit.BAD_INPUT
 
 
 class ParamsError(CritnbError, ValueError):
     """A params file, an override or an option has a value that cannot be used."""
 
-    exit_code = Exit.BAD_INPUT
-
 
 class DataError(CritnbError, ValueError):
     """A corpus, raster or table has content that cannot be used."""
-
-    exit_code = Exit.BAD_INPUT
 
 
 class IntegrityError(CritnbError, ValueError):
     """A file is not the file that its record names."""
 
-    exit_code = Exit.BAD_INPUT
-
 
 class SignatureError(CritnbError, ValueError):
     """A signature is not that of the file or of the signer, or a key cannot sign."""
 
-    exit_code = Exit.BAD_INPUT
-
 
 class StorageError(CritnbError, OSError):
-    """A folder or a file cannot be written, or not be read now."""
-
-    exit_code = Exit.BAD_INPUT
+    """A folder or a file cannot be written, or cannot be read now."""
 
 
 class DependencyError(CritnbError, LookupError):
@@ -56,27 +46,25 @@ class RunExistsError(CritnbError, FileExistsError):
 class ModelError(CritnbError, TypeError):
     """A model cannot be loaded or instrumented soundly."""
 
-    exit_code = Exit.BAD_INPUT
-
 
 class NonFiniteError(CritnbError, ArithmeticError):
     """A model gives activations that are not finite."""
+
+    exit_code = Exit.STAGE_FAILED
 
 
 class PaperError(CritnbError, ValueError):
     """A template or the bibliography of the paper names something that is not there, or cannot be read."""
 
-    exit_code = Exit.BAD_INPUT
-
 
 class GateError(CritnbError, ValueError):
     """Under --strict, a gate of a stage failed or was not available."""
 
-    exit_code = Exit.BAD_INPUT
-
 
 class StageFailedError(CritnbError, RuntimeError):
     """A stage's notebook failed; its partial run is kept."""
+
+    exit_code = Exit.STAGE_FAILED
 
 
 def by_name(name: str) -> type[CritnbError] | None:

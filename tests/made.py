@@ -10,7 +10,18 @@ import pandas as pd
 
 from critnb.canon import CANON, Stage
 from critnb.gates import Gate
-from critnb.runs import PartialRun, Run, RunStore, code_facts, environment_facts, hash_inputs, upstream_key
+from critnb.runs import (
+    Finding,
+    PartialRun,
+    Run,
+    RunStore,
+    ancestors,
+    code_facts,
+    environment_facts,
+    hash_inputs,
+    upstream_key,
+    verify,
+)
 from critnb.runs.files import sha256_hex
 
 CONFIG = b"events:\n  tau0: 2.5\n"
@@ -101,3 +112,9 @@ def made(store: RunStore, stage: Stage = Stage.S02, **words: Any) -> Run:
     """A complete run."""
     with begun(store, stage, **words) as run:
         return run.publish()
+
+
+def verify_chain(store: RunStore, run_id: str) -> dict[str, list[Finding]]:
+    """Verify a run and everything upstream of it, in that order; a missing run is a finding of the runs that name it."""
+    run = store.open(run_id)
+    return {each.run_id: verify(each.path) for each in (run, *ancestors(store, [run]).runs)}

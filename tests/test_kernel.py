@@ -14,7 +14,7 @@ import pytest
 
 from critnb.canon import PACK_ROOT, SPEC_DIR
 from critnb.pipeline.kernel import PASSED, START_SECONDS, Fate, environment
-from critnb.system.limits import limit_reached
+from critnb.system.failures import limit_reached
 
 OF_A_USER = {
     "PATH": "/usr/bin",
@@ -128,7 +128,7 @@ def test_a_limit_is_found_behind_other_exceptions():
 LIMITED = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-from critnb.system.limits import too_few_files
+from critnb.system.failures import too_few_files
 print(too_few_files())
 print(resource.getrlimit(resource.RLIMIT_NOFILE))
 """

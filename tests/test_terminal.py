@@ -17,7 +17,7 @@ from critnb.canon import PACK_ROOT, Exit
 from critnb.errors import DataError, ParamsError, StorageError
 from critnb.pipeline.progress import Display
 from critnb.system import terminal
-from critnb.system.failures import told
+from critnb.system.failures import message_and_exit
 
 STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -85,7 +85,7 @@ def test_a_limit_of_the_machine_is_named_whatever_was_made_of_it(error, word):
     for wrapped in (None, StorageError("runs: make room and leave to write"), DataError("cannot be read")):
         if wrapped is not None:
             wrapped.__context__ = error
-        text, code = told(wrapped or error)
+        text, code = message_and_exit(wrapped or error)
         assert (word in text, "\n" in text, code) == (True, False, Exit.STAGE_FAILED)
 
 
@@ -105,7 +105,7 @@ def test_a_limit_of_the_machine_is_named_whatever_was_made_of_it(error, word):
     ],
 )
 def test_every_other_error_has_its_words_and_its_code(error, text, code):
-    found, found_code = told(error)
+    found, found_code = message_and_exit(error)
     assert text in found
     assert found_code == code
 
@@ -113,7 +113,7 @@ def test_every_other_error_has_its_words_and_its_code(error, text, code):
 def test_the_cause_of_a_circle_of_errors_is_looked_for_once():
     one, other = ValueError("one"), ValueError("other")
     one.__context__, other.__context__ = other, one
-    assert told(one)[1] is Exit.STAGE_FAILED
+    assert message_and_exit(one)[1] is Exit.STAGE_FAILED
 
 
 def runner(shell: str) -> tuple[int, str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# where the package itself lies: the pack's root in a clone and in an unpacked release, site-packages where it is installed
+# the folder of the package: the pack's root in a clone and in an unpacked release, site-packages of an installation
 CODE_ROOT = Path(__file__).resolve().parents[2]
 _REGISTRY = Path("spec") / "00_CANONICAL.yaml"
 IS_INSTALLED = not (CODE_ROOT / _REGISTRY).is_file()
-# what a wheel carries of the pack beside its package
+# the folder in which a wheel carries the pack's files that are no code
 CARRIED = "_pack"
 PACK_ROOT = CODE_ROOT / "critnb" / CARRIED if IS_INSTALLED else CODE_ROOT
 SPEC_DIR = PACK_ROOT / "spec"
 REGISTRY_FILE = PACK_ROOT / _REGISTRY
 DOCS_DIR = PACK_ROOT / "docs"
-# where the pack's own folders of work (runs/) are meant from
+# relative folders of work, such as runs/, are seen from here
 WORK_DIR = Path.cwd() if IS_INSTALLED else PACK_ROOT
 
 

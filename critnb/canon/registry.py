@@ -8,36 +8,21 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from critnb.canon.identifiers import (
-    Adjacency,
-    Claim,
-    Criterion,
-    DatasetRole,
-    Exit,
-    GCondition,
-    Intervention,
-    ModelRole,
-    NullId,
-    SizeDef,
-    SliceRole,
-    SpikeDef,
-    Stage,
-    Status,
-)
+from critnb.canon import identifiers as ids
 from critnb.canon.places import REGISTRY_FILE
 
 _ENUMS: dict[str, type[StrEnum]] = {
-    "SPIKE_DEF": SpikeDef,
-    "NULL_ID": NullId,
-    "INTERVENTION": Intervention,
-    "ADJACENCY": Adjacency,
-    "SIZE_DEF": SizeDef,
-    "MODEL_ROLE": ModelRole,
-    "DATASET_ROLE": DatasetRole,
-    "SLICE": SliceRole,
-    "G_CONDITION": GCondition,
-    "CRITERION": Criterion,
-    "CLAIM": Claim,
+    "SPIKE_DEF": ids.SpikeDef,
+    "NULL_ID": ids.NullId,
+    "INTERVENTION": ids.Intervention,
+    "ADJACENCY": ids.Adjacency,
+    "SIZE_DEF": ids.SizeDef,
+    "MODEL_ROLE": ids.ModelRole,
+    "DATASET_ROLE": ids.DatasetRole,
+    "SLICE": ids.SliceRole,
+    "G_CONDITION": ids.GCondition,
+    "CRITERION": ids.Criterion,
+    "CLAIM": ids.Claim,
 }
 
 
@@ -204,8 +189,8 @@ class Registry(_Section):
 
     PROJECT: _Project
     CLI: _Cli
-    STAGE: tuple[Stage, ...]
-    STATUS: tuple[Status, ...]
+    STAGE: tuple[ids.Stage, ...]
+    STATUS: tuple[ids.Status, ...]
     EXIT: dict[str, int]
     ENUM: dict[str, tuple[str, ...]]
     PATH: _Path
@@ -232,9 +217,9 @@ def _load() -> Registry:
     in_code: dict[str, tuple[str, ...]] = {key: tuple(enum) for key, enum in _ENUMS.items()}
     agree = (
         in_code == registry.ENUM
-        and tuple(Stage) == registry.STAGE
-        and tuple(Status) == registry.STATUS
-        and {member.name: int(member) for member in Exit} == registry.EXIT
+        and tuple(ids.Stage) == registry.STAGE
+        and tuple(ids.Status) == registry.STATUS
+        and {member.name: int(member) for member in ids.Exit} == registry.EXIT
     )
     if not agree:
         raise RuntimeError("spec/00_CANONICAL.yaml and critnb.canon disagree on identifiers")

@@ -14,7 +14,7 @@ from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.params import Params, dump_yaml, load
 from critnb.system import terminal
-from critnb.system.failures import told
+from critnb.system.failures import message_and_exit
 
 if TYPE_CHECKING:
     from critnb.runs import RunStore
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if arguments.verbose:
             terminal.err(*traceback.format_exc().rstrip().split("\n"))
-        text, code = told(error)
+        text, code = message_and_exit(error)
         terminal.err(*f"error: {text}".split("\n"))
         return int(code)
 
@@ -177,10 +177,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _release(arguments: argparse.Namespace) -> int:
-    from critnb.release.handing import hand_out, newest_zip
     from critnb.release.signature import signature_path
+    from critnb.release.signed_copy import newest_zip, sign_copy
 
-    zip_file, key = hand_out(arguments.zip or newest_zip(_store(arguments)), arguments.sign, arguments.to)
+    zip_file, key = sign_copy(arguments.zip or newest_zip(_store(arguments)), arguments.sign, arguments.to)
     terminal.out(zip_file, f"{signature_path(zip_file)}  {key}")
     return int(Exit.DONE)
 

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 from critnb.canon import Exit
 from critnb.errors import DependencyError
-from critnb.release.given import given_file
-from critnb.system.paths import absolute
+from critnb.system.paths import absolute, readable_file
 from critnb.system.terminal import err, out, plain
 
 # characters of a finding, and findings of a check, that are shown
 _LONGEST, _MOST = 600, 500
 
 if TYPE_CHECKING:
-    from critnb.release.finding import Check
     from critnb.runs import RunStore
+    from critnb.verify.check import Check
 
 
 def verify_runs(store: RunStore, names: Sequence[str]) -> int:
@@ -68,7 +67,7 @@ def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -
         checks.append(check)
         _print(check)
 
-    zip_file = given_file(path)
+    zip_file = readable_file(path)
     _print(_signature(path, zip_file, signer))
     findings = verify_release(zip_file, show, recompute=recompute)
     named = plain(f"{path}, which is {zip_file}" if path.is_symlink() else path)
@@ -85,7 +84,7 @@ def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -
 def _signature(path: Path, zip_file: Path, signer: Path | None) -> Check:
     """Say who signed the zip, by the signature beside it or beside the file that it is a link to."""
     from critnb.release import signature
-    from critnb.release.finding import Check, Result
+    from critnb.verify.check import Check, Result
 
     started = time.monotonic()
     beside = [signature.signature_path(each) for each in (path, zip_file)]

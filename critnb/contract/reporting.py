@@ -211,7 +211,7 @@ REPORTING: tuple[StageSpec, ...] = (
         "What does a stranger need to check all of this?",
         needs=(Stage.S00, Stage.S07),
         reads=("release",),
-        code=("review.index", "release", "stages.s08_release.work"),
+        code=("review.index", "release", "stages.s08_release"),
         outputs=results(
             _OUT.MANIFEST_SHA256_BASENAME,
             _OUT.RO_CRATE_JSON_BASENAME,

@@ -5,15 +5,17 @@ What is listed here is what the run's id covers and what the loader gets to see;
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from critnb.errors import DependencyError, ModelError
+from critnb.system.paths import PathKind, kind
 from critnb.system.terminal import plain
 
 CONFIG = "config.json"
@@ -38,6 +40,13 @@ _LAYER_COUNTS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer", "deco
 # lengths and bases of rotary positions may be larger than anything that a model holds a million of
 _NO_COUNT = re.compile(r"position|length|theta|base|window|seq|ctx|chunk")
 _MOST_OF_A_KIND = 10**6
+_NO_FILE = {
+    PathKind.folder: "is a folder, not a file",
+    PathKind.loop: f"is a link that leads to no file ({os.strerror(errno.ELOOP)})",
+    PathKind.dangling: f"is a link that leads to no file ({os.strerror(errno.ENOENT)})",
+    PathKind.nothing: f"cannot be read ({os.strerror(errno.ENOENT)})",
+}
+_SPECIAL = "is a device or a pipe, not a file"
 
 
 @dataclass(frozen=True)
@@ -82,13 +91,11 @@ def checkpoint(directory: Path, where: str) -> Checkpoint:
 def plain_file(path: Path, where: str) -> Path:
     """Return ``path`` if it is a file, directly or through links; raises DependencyError."""
     try:
-        kind = path.stat().st_mode
+        found = kind(path, strict=True)
     except OSError as error:
-        is_link = "is a link that leads to no file" if path.is_symlink() else "cannot be read"
-        raise DependencyError(f"{where}: {path} {is_link} ({error.strerror}); fetch the model anew") from None
-    if not stat.S_ISREG(kind):
-        found = "a folder" if stat.S_ISDIR(kind) else "a device or a pipe"
-        raise DependencyError(f"{where}: {path} is {found}, not a file; fetch the model anew")
+        raise DependencyError(f"{where}: {path} cannot be read ({error.strerror}); fetch the model anew") from None
+    if found is not PathKind.file:
+        raise DependencyError(f"{where}: {path} {_NO_FILE.get(found, _SPECIAL)}; fetch the model anew")
     return path
 
 

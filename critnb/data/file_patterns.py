@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import glob
 import os
 import re
-import stat
 from collections.abc import Iterator
 from fnmatch import translate
 from pathlib import Path
 
 from critnb.errors import DependencyError
 from critnb.params import Loaded
+from critnb.system.paths import PathKind, kind
 from critnb.system.terminal import breaking, plain
 
 # a search of so many takes seconds; one that goes on is of a whole disk
@@ -20,13 +19,6 @@ _MOST_ENTRIES = 200_000
 _LONGEST_SHOWN = 200
 _ANY_DEPTH = "**"
 _SUFFIXES = (".txt", ".md", ".jsonl", ".parquet")
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 def matching_files(path: str, loaded: Loaded, where: str) -> list[Path]:
@@ -78,19 +70,22 @@ def _require_file(path: Path, where: str) -> None:
         raise DependencyError(
             f"{where}: {_shown(path)}: the name holds a character that breaks a line; rename the file"
         )
-    try:
-        kind = stat.S_IFMT(path.stat().st_mode)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise DependencyError(f"{where}: {path} is a link that leads back to itself; name the file") from None
-        if path.is_symlink():
-            raise DependencyError(f"{where}: {path} is a link to {path.readlink()}, where nothing lies") from None
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            raise DependencyError(f"{where}: no file matches {_shown(path)}; check the path") from None
-        raise
-    if kind != stat.S_IFREG:
-        hint = f"; name files in it, such as {path}/*.txt" if kind == stat.S_IFDIR else ""
-        raise DependencyError(f"{where}: {path} is {_KINDS.get(kind, 'something else')}, not a file{hint}")
+    match kind(path, strict=True):
+        case PathKind.file:
+            return
+        case PathKind.loop:
+            found = "a link that leads back to itself; name the file"
+        case PathKind.dangling:
+            found = f"a link to {path.readlink()}, where nothing lies"
+        case PathKind.nothing:
+            raise DependencyError(f"{where}: no file matches {_shown(path)}; check the path")
+        case PathKind.folder:
+            found = f"a folder, not a file; name files in it, such as {path}/*.txt"
+        case PathKind.pipe:
+            found = "a named pipe, not a file"
+        case other:
+            found = f"{other}, not a file"
+    raise DependencyError(f"{where}: {path} is {found}")
 
 
 class _Search:

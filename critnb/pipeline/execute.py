@@ -26,7 +26,7 @@ from critnb.review.index import refresh_index
 from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
 from critnb.runs.manifest import lay_at_root
 from critnb.runs.scratch import Scratch
-from critnb.system.limits import too_few_files
+from critnb.system.failures import too_few_files
 
 _LINES_SHOWN = 10
 # how papermill calls an error that the kernel could not describe

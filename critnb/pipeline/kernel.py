@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from critnb.canon import CODE_ROOT
 from critnb.errors import StageFailedError
-from critnb.system.limits import limit_named, limit_reached
+from critnb.system.failures import limit_named, limit_reached
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager

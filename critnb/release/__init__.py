@@ -1,4 +1,4 @@
-"""A release: the pack and the runs that its paper cites in one zip, and the check of such a zip from scratch.
+"""A release: the pack and the runs that its paper cites in one zip.
 
-``build.assemble`` makes one, ``verify.verify_release`` looks at one without trust in anything but its bytes.
+``build.assemble`` puts one together, ``zip_reader.unpack`` takes one apart; ``critnb.verify`` checks one from scratch.
 """

@@ -1,4 +1,4 @@
-"""Put a release together: everything read once, the metadata and the manifest made from it, then written in one stream."""
+"""Put a release together: every file is read once, metadata and manifest follow from them, and one stream writes the zip."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import cached_property
 
 from critnb.canon import CANON
 from critnb.errors import IntegrityError
-from critnb.release.archive import Packed, Sink, Source, write_zip
 from critnb.release.contents import pack_sources, run_folder, run_sources
 from critnb.release.crate import Files, crate_json
 from critnb.release.metadata import Metadata, citation_cff, zenodo_json
+from critnb.release.zip_writer import Packed, Sink, Source, write_zip
 from critnb.review.index import facts_of, render
 from critnb.runs import Run, RunStore
 from critnb.runs.files import sha256_hex
@@ -21,8 +21,8 @@ _OUT = CANON.OUTPUT
 
 
 @dataclass(frozen=True)
-class Release:
-    """A release that is ready to be written: the runs it holds and all its files, the manifest among them."""
+class AssembledRelease:
+    """A release that is ready to be written: its runs, its metadata and all its files, the manifest among them."""
 
     runs: tuple[Run, ...]
     about: Metadata
@@ -34,7 +34,7 @@ class Release:
         return {packed.source.name: packed for packed in self.files}
 
     def generated(self, name: str) -> bytes:
-        """Return the content of a file that the release makes itself; raises KeyError for any other."""
+        """Return the content of a file that the release adds to the pack and its runs; raises KeyError for any other."""
         content = self.by_name[name].source.content
         if not isinstance(content, bytes):
             raise KeyError(name)
@@ -45,19 +45,19 @@ class Release:
         write_zip(sink, self.files)
 
 
-def assemble(runs: Sequence[Run], store: RunStore, about: Metadata) -> Release:
-    """Return the release of the pack with these runs; the same pack and the same runs give the same, in any folder.
+def assemble(runs: Sequence[Run], store: RunStore, about: Metadata) -> AssembledRelease:
+    """Return the release of the pack with these runs; the same pack and runs give the same bytes, in any folder.
 
     Raises IntegrityError for a run's file that is not the one its record names, or a symbolic link in the pack.
     """
     read = [Packed.of(each) for each in (*pack_sources(), *run_sources(runs)) if each.name not in GENERATED]
     _check_recorded(read, runs)
     made = generated({each.source.name: (each.member.size, each.sha256) for each in read}, runs, store, about)
-    return Release(tuple(runs), about, (*read, *(Packed.of(Source(*each)) for each in made.items())))
+    return AssembledRelease(tuple(runs), about, (*read, *(Packed.of(Source(*each)) for each in made.items())))
 
 
 def generated(files: Files, runs: Sequence[Run], store: RunStore, about: Metadata) -> dict[str, bytes]:
-    """Return path -> content of what a release adds to the files, path -> (bytes, sha256), of the pack and the runs."""
+    """Return path -> content of what a release adds to ``files``, path -> (bytes, sha256), of the pack and the runs."""
     date = max(str(run.record.finished_utc) for run in runs)[:10]
     made = {
         _OUT.CITATION_CFF_BASENAME: citation_cff(about),
@@ -74,7 +74,7 @@ def _described(contents: Mapping[str, bytes]) -> dict[str, tuple[int, str]]:
 
 
 def _check_recorded(read: Sequence[Packed], runs: Sequence[Run]) -> None:
-    """Hold the very bytes that were read against the records, whatever was looked at before."""
+    """Compare the very bytes that were read with the records, whatever was checked before."""
     digests = {each.source.name: each.sha256 for each in read}
     for run in runs:
         for path, artifact in run.artifacts.items():

@@ -9,7 +9,7 @@ from critnb.canon import CANON, PACK_ROOT
 from critnb.contract import spec_of
 from critnb.errors import DependencyError, IntegrityError, StorageError
 from critnb.pipeline.plan import stage_files
-from critnb.release.archive import Source
+from critnb.release.zip_writer import Source
 from critnb.runs import FindingKind, Run, RunStore, ancestors, notebook_source, pack_files, verify
 from critnb.runs.files import read_regular, sha256_hex
 from critnb.runs.record import record_path

@@ -1,7 +1,7 @@
-"""Signatures beside a release, made with SSH keys: who made it, which no digest can say.
+"""Signatures of a release by SSH keys: they say who made it, which no digest can.
 
 ``ssh-keygen -Y`` (OpenSSH 8.2 or newer) makes and checks them, so that anyone can do it by hand too. What is signed are
-the bytes of the zip, under a namespace of their own: a signature that a key made for git or mail is none for a release.
+the bytes of the zip, under a namespace of its own: a signature that a key made for git or mail does not pass for one of a release.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pathlib import Path
 
 from critnb.canon import CANON
 from critnb.errors import DependencyError, SignatureError
-from critnb.release.given import given_file
 from critnb.runs.files import read_regular
 from critnb.runs.scratch import Scratch
+from critnb.system.paths import readable_file
 
 _NAMESPACE = CANON.PROJECT.SIGNATURE_NAMESPACE
 _PROGRAM = "ssh-keygen"
 _LONGEST = 1 << 20
 _KEY_TYPE = re.compile(r"(sk-)?(ssh|ecdsa)-[\w@.-]+\s+[A-Za-z0-9+/=]+(\s.*)?")
 _WITH_KEY = re.compile(r"with (\S+ key SHA256:\S+)")
-# of one signer who is known by the key alone
+# the name of a signer who is known by the key alone
 _SOMEONE = "the-signer"
 _CANNOT_SIGN = (
     ("passphrase", "it is locked by a passphrase; add it to the agent with ssh-add, or sign at a terminal"),
@@ -46,12 +46,12 @@ _NOT_ALLOWED = (
 
 
 def signature_path(path: Path) -> Path:
-    """Return where the signature of a file lies: beside it, under its name and a suffix."""
+    """Return the path of a file's signature: beside it, under its name and a suffix."""
     return path.with_name(f"{path.name}{CANON.PATH.SIGNATURE_SUFFIX}")
 
 
 def available() -> bool:
-    """Whether there is a program here that looks at signatures."""
+    """Whether the program that checks signatures is installed."""
     return shutil.which(_PROGRAM) is not None
 
 
@@ -66,12 +66,12 @@ def sign(path: Path, key: Path) -> bytes:
         link.symlink_to(path.absolute())
         done = _run("sign", "-f", str(key), str(link))
         if done.returncode:
-            raise SignatureError(f"{key} cannot sign: {_told(done.stderr, _CANNOT_SIGN)}")
+            raise SignatureError(f"{key} cannot sign: {_explanation(done.stderr, _CANNOT_SIGN)}")
         return read_regular(signature_path(link))
 
 
 def signed_with(path: Path, signature: bytes) -> str:
-    """Return kind and fingerprint of the key that signed these very bytes; whose key that is, nothing here says.
+    """Return type and fingerprint of the key that signed these very bytes, which does not say whose key that is.
 
     Raises SignatureError for a signature of anything else, DependencyError without ssh-keygen.
     """
@@ -79,12 +79,12 @@ def signed_with(path: Path, signature: bytes) -> str:
         done = _run("check-novalidate", "-s", str(folder / "sig"), stdin=zip_file.fileno())
     key = _WITH_KEY.search(done.stdout)
     if done.returncode or key is None:
-        raise SignatureError(f"{signature_path(path).name} {_told(done.stderr, _NOT_SIGNED)}")
+        raise SignatureError(f"{signature_path(path).name} {_explanation(done.stderr, _NOT_SIGNED)}")
     return key[1]
 
 
 def signed_by(path: Path, signature: bytes, signer: Path) -> str:
-    """Return in words whose signature it is, of those that a file of allowed signers or of public keys lists.
+    """Return in words which signer made the signature, of those that a file of allowed signers or of public keys lists.
 
     Raises as ``signed_with``, SignatureError for a signer who is not listed or no longer is, DependencyError for no file.
     """
@@ -106,7 +106,7 @@ def signed_by(path: Path, signature: bytes, signer: Path) -> str:
 
 
 def _allowed(signer: Path) -> bytes:
-    """Return the list of allowed signers that a file is, or that its public keys make."""
+    """Return a file's list of allowed signers; a file of public keys is turned into one."""
     text = read_short(signer).decode("utf-8", errors="replace")
     if "PRIVATE KEY" in text:
         raise SignatureError(f"{signer} is a private key; give its .pub, or a list of allowed signers")
@@ -121,7 +121,7 @@ def _allowed(signer: Path) -> bytes:
 
 def read_short(path: Path) -> bytes:
     """Return the bytes of a signature or a list of keys; raises DependencyError for no file, SignatureError for a long one."""
-    found = given_file(path)
+    found = readable_file(path)
     if found.stat().st_size > _LONGEST:
         raise SignatureError(f"{path} is too long for a signature or a list of keys")
     return read_regular(found)
@@ -129,7 +129,7 @@ def read_short(path: Path) -> bytes:
 
 @contextmanager
 def _scratch(**contents: bytes) -> Iterator[Path]:
-    """A folder for a moment, with files of these contents, so that what is looked at twice is one thing."""
+    """A temporary folder with files of these contents, so that bytes that are looked at twice do not change in between."""
     with Scratch() as folder:
         for name, data in contents.items():
             (folder / name).write_bytes(data)
@@ -155,7 +155,7 @@ def _run(what: str, *words: str, stdin: int | None = None) -> subprocess.Complet
     return done
 
 
-def _told(stderr: str, known: tuple[tuple[str, str], ...]) -> str:
-    """Return in our words what ssh-keygen said, or its own last line."""
+def _explanation(stderr: str, known: tuple[tuple[str, str], ...]) -> str:
+    """Return the explanation of what ssh-keygen said, or its own last line."""
     said = next((words for part, words in known if part in stderr), "")
     return said or ascii((stderr.strip().splitlines() or ["ssh-keygen says nothing of the reason"])[-1])

@@ -4,10 +4,9 @@
 ``HashInputs`` say what a run id stands for, ``verify`` whether a run is still what its record says.
 """
 
-from critnb.runs.ancestry import Ancestors, ancestors
-from critnb.runs.audit import Finding, FindingKind
+from critnb.runs.audit import Finding, FindingKind, verify
 from critnb.runs.environment import code_facts, environment_facts, not_in_git, pack_version, peak_memory
-from critnb.runs.events import LOG_PATH, EventType
+from critnb.runs.events import LOG_PATH
 from critnb.runs.identity import (
     HashInputs,
     explain,
@@ -25,16 +24,12 @@ from critnb.runs.packfiles import pack_digests, pack_files
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
-from critnb.runs.store import Entry, RunState, RunStore, located, runs_folder
-from critnb.runs.verify import verify, verify_chain
+from critnb.runs.store import RunState, RunStore, ancestors, located, runs_folder
 
 __all__ = [
     "LOG_PATH",
-    "Ancestors",
     "Artifact",
     "Dependency",
-    "Entry",
-    "EventType",
     "Finding",
     "FindingKind",
     "HashInputs",
@@ -64,5 +59,4 @@ __all__ = [
     "stage_of",
     "upstream_key",
     "verify",
-    "verify_chain",
 ]

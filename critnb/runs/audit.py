@@ -1,4 +1,4 @@
-"""What is wrong with the files and the record of one directory: every way of being wrong told apart."""
+"""Whether a run is still what its record says: its files are hashed again, its record is checked, findings tell what is wrong."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from critnb.canon import CANON, Status
-from critnb.errors import IntegrityError
+from critnb.errors import DependencyError, IntegrityError, StorageError
 from critnb.runs.files import may_be_sound, relative_path, sha256_file, symlink_within
 from critnb.runs.identity import hash_of, stage_of
-from critnb.runs.record import Artifact, RunRecord
+from critnb.runs.record import Artifact, Dependency, RunRecord, read_record, record_path
 
 
 class FindingKind(StrEnum):
@@ -40,8 +40,46 @@ class Finding:
         return f"{self.kind} {self.path}: {self.message}"
 
 
+def verify(run_dir: Path) -> list[Finding]:
+    """Hash a run's files again and check its record and the records of its direct upstream runs, which lie beside it.
+
+    Returns [] for a sound run. Raises DependencyError where there is no such directory.
+    """
+    if not run_dir.is_dir():
+        raise DependencyError(f"{run_dir}: no such run; `runner.py list` shows those that exist")
+    if record_path(run_dir).is_symlink():
+        return [Finding(FindingKind.symlink, CANON.OUTPUT.RUN_RECORD_JSON, "is a symbolic link")]
+    try:
+        record, _ = read_record(run_dir)
+        record.check()
+    except IntegrityError as error:
+        return [record_finding(str(error))]
+    except StorageError as error:
+        return [Finding(FindingKind.unread, CANON.OUTPUT.RUN_RECORD_JSON, str(error))]
+    return [
+        *record_findings(record, run_id=run_dir.name),
+        *audit_files(run_dir, record.artifact_index),
+        *(finding for each in record.dependencies for finding in _dependency_findings(run_dir.parent, each)),
+    ]
+
+
+def _dependency_findings(store: Path, dependency: Dependency) -> Iterator[Finding]:
+    try:
+        record, digest = read_record(store / dependency.run_id)
+    except StorageError as error:
+        yield Finding(FindingKind.unread, dependency.run_id, str(error))
+        return
+    except IntegrityError as error:
+        yield Finding(FindingKind.dependency, dependency.run_id, f"upstream run is missing or unreadable ({error})")
+        return
+    if digest != dependency.record_sha256:
+        yield Finding(FindingKind.dependency, dependency.run_id, "its record changed after this run was made from it")
+    elif record.stage_hash != dependency.stage_hash or record.stage_id != dependency.stage_id:
+        yield Finding(FindingKind.dependency, dependency.run_id, "stage or stage_hash is not the upstream record's")
+
+
 def record_findings(record: RunRecord, *, run_id: str) -> list[Finding]:
-    """Return what contradicts itself in a record that should be the complete one of ``run_id``."""
+    """Return the contradictions in a record that should be the complete one of ``run_id``."""
     return [record_finding(message) for message in _contradictions(record, run_id)]
 
 
@@ -73,7 +111,7 @@ def _hash_contradictions(record: RunRecord) -> Iterator[str]:
 
 
 def audit_files(root: Path, artifacts: Sequence[Artifact], *, ignored: Collection[str] = ()) -> list[Finding]:
-    """Compare what lies below root with an index: changed, missing, extra, symlink, escape, unread.
+    """Compare the files below root with an index; findings are changed, missing, extra, symlink, escape or unread.
 
     ``ignored`` names files or top folders to leave out; the record itself always is.
     """
@@ -132,9 +170,9 @@ def _stray_findings(root: Path, known: Collection[str]) -> Iterator[Finding]:
 
 
 def _entries(root: Path, unlisted: list[OSError]) -> Iterator[Path]:
-    """Every entry below root that is no real folder with something in it, sorted; links are not followed.
+    """Yield every file, link and empty folder below root, sorted; links are not followed.
 
-    What stood in the way of listing a folder is added to ``unlisted``.
+    The error of a folder that cannot be listed is added to ``unlisted``.
     """
     for folder, folders, files in os.walk(root, onerror=unlisted.append):
         folders.sort()

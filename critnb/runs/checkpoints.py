@@ -1,6 +1,6 @@
-"""Checkpoints: arrays a long stage leaves behind so that, killed and resumed, it goes on where it was.
+"""Checkpoints: arrays that a long stage saves, so that it continues where it was killed.
 
-One file each: the SHA-256 of the rest on the first line, then an NPZ. A file that is not whole is no checkpoint.
+One file per checkpoint: the SHA-256 of the rest on the first line, then an NPZ. A damaged file counts as none.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def has_checkpoints(run: Path) -> bool:
 
 
 def sweep_checkpoints(run: Path) -> None:
-    """Remove what killed writers left beside the checkpoints; raises OSError."""
+    """Remove the temporary files that killed writers left beside the checkpoints; raises OSError."""
     for stray in (run / CANON.RUN_SUBDIR.CHECKPOINTS).glob(f".*{TEMPORARY_SUFFIX}"):
         stray.unlink()
 

@@ -1,4 +1,4 @@
-"""Bytes of anyone's making to values: what they claim to hold is held against what they are before memory is asked for."""
+"""Bytes of unknown origin to values: the size that a header claims is checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from critnb.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
-# rasters come to 9 times their file, constant arrays of some gigabytes to more
+# bytes in memory that are always allowed, and times the size of the file; rasters take 9 times their file, constant arrays more
 _ALWAYS, _TIMES = 1 << 30, 64
 _DEEPEST = 100
 _LONGEST_JSON, _LONGEST_YAML = 1 << 28, 1 << 20
-# deflate makes at most 1032 bytes of one: 258 of two bits
+# deflate turns one byte into at most 1032: 258 bytes from two bits
 _DEFLATE_TIMES = 1032
 _ENCRYPTED = 0x0001
 _KINDS = frozenset("biufcSU")
@@ -34,7 +34,7 @@ _COLUMNS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.t
 
 
 def json_value(data: bytes) -> Any:
-    """Return the value of JSON text; raises DataError, one line, for other bytes and for lists in lists without end."""
+    """Return the value of JSON text; raises DataError, one line, for other bytes and for values that are nested too deeply."""
     if len(data) > _LONGEST_JSON:
         raise DataError(f"JSON longer than {_LONGEST_JSON} bytes")
     try:
@@ -63,7 +63,7 @@ def _items(node: Any) -> Collection[Any]:
 def yaml_value(data: bytes) -> Any:
     """Return the value of YAML that the pack writes; raises DataError, one line, for other bytes and for aliases.
 
-    A few lines of aliases stand for more values than any memory holds.
+    With aliases, a few lines can stand for more values than fit into memory.
     """
     if len(data) > _LONGEST_YAML:
         raise DataError(f"YAML longer than {_LONGEST_YAML} bytes")
@@ -85,7 +85,7 @@ def _reading(kind: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        # readers of formats raise whatever the bytes of a stranger lead them to
+        # readers of formats raise any error for bytes that they do not expect
         cause = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"no {kind} that a run writes: {cause}") from error
 
@@ -93,9 +93,9 @@ def _reading(kind: str) -> Iterator[None]:
 def npz_arrays(data: bytes, names: Collection[str] | None = None) -> dict[str, Array]:
     """Return the arrays of an NPZ file by name, all or those of the names.
 
-    Raises DataError, one line, for other bytes: members that are no arrays or hold Python objects, whose header asks for
-    another size than the member has, whose size their compressed bytes cannot give, or that come to more than a file of
-    this length may hold.
+    Raises DataError, one line, for other bytes: members that are no arrays or hold Python objects, a header that asks for
+    another size than the member has, a size that the compressed bytes cannot give, or more in all than a file of this length
+    may hold.
     """
     with _reading("NPZ"), zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
@@ -160,12 +160,12 @@ def parquet_frame(data: bytes) -> pd.DataFrame:
 
 
 def _open(data: bytes, **options: Any) -> pq.ParquetFile:
-    # a buffer of Arrow's own: its threads may still read when a refusal has ended all else
+    # a buffer that Arrow owns: its threads may still read after an error has freed everything else
     return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False, **options)
 
 
 def _check_columns(data: bytes) -> None:
-    """Refuse kinds of columns that no table has, and what comes to too much memory."""
+    """Refuse types of columns that no table has, repeated names, and columns that take too much memory."""
     with _open(data) as file:
         schema, metadata = file.schema_arrow, file.metadata
     if strange := [field for field in schema if not any(kind(field.type) for kind in _COLUMNS)]:
@@ -174,7 +174,7 @@ def _check_columns(data: bytes) -> None:
         raise DataError("two columns have one name")
     packed = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     _check_room(packed + 8 * metadata.num_rows * len(schema), len(data))
-    # text that is said often is short in the file and long in memory, unless it is read as entries of a dictionary
+    # repeated text is short in the file and long in memory, unless it is read as entries of a dictionary
     text = [field.name for field in schema if pa.types.is_string(field.type)]
     with _open(data, read_dictionary=text) as file:
         table = file.read(text, use_threads=False)

@@ -1,4 +1,4 @@
-"""Values to bytes, with no clock, no machine and no chance in the bytes: the same value, the same file."""
+"""Values to bytes that depend on the value alone: no time, no machine and no random order enters a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNIX = 3
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return the one JSON text of a value that hashes are taken of: sorted keys, no spaces, UTF-8.
+    """Return the JSON text of a value that is hashed: sorted keys, no spaces, UTF-8; equal values give equal bytes.
 
     Raises DataError for NaN, infinities and types that JSON does not have.
     """

@@ -1,4 +1,4 @@
-"""What the machine and the checkout add to a run: recorded so that numbers can be traced, never hashed into its id."""
+"""Facts about machine, packages and checkout: recorded with a run so that numbers can be traced, never part of its id."""
 
 from __future__ import annotations
 
@@ -19,22 +19,8 @@ from critnb.runs.files import sha256_hex
 
 NO_GIT = "no_git_metadata"
 PACKAGES = (
-    "datasets",
-    "ipykernel",
-    "jsonschema",
-    "matplotlib",
-    "nbconvert",
-    "nbformat",
-    "numpy",
-    "pandas",
-    "papermill",
-    "pyarrow",
-    "pydantic",
-    "safetensors",
-    "scipy",
-    "tokenizers",
-    "torch",
-    "transformers",
+    *("datasets", "ipykernel", "jsonschema", "matplotlib", "nbconvert", "nbformat", "numpy", "pandas", "papermill"),
+    *("pyarrow", "pydantic", "safetensors", "scipy", "tokenizers", "torch", "transformers"),
 )
 _GIT_SECONDS = 10
 _THREADS = frozenset(
@@ -46,7 +32,7 @@ _THREADS = frozenset(
 def environment_facts() -> dict[str, Any]:
     """Return interpreter, platform, processor, what sets the number of threads, and package versions (None: not installed).
 
-    Raises DependencyError where a package would be imported from another place than the one whose version is told.
+    Raises DependencyError where a package would be imported from another place than the one whose version is recorded.
     """
     require_installed(PACKAGES)
     return {
@@ -106,7 +92,7 @@ def code_facts(sources: Mapping[str, str]) -> dict[str, Any]:
 
 
 def not_in_git(paths: Iterable[str]) -> list[str] | None:
-    """Return which of the pack's files git does not keep; None where git or its metadata is missing."""
+    """Return which of the pack's files are not under version control; None where git or its metadata is missing."""
     if _git_commit() is None:
         return None
     kept = set(_git("ls-files", "-z", "--full-name").split("\0"))
@@ -114,14 +100,14 @@ def not_in_git(paths: Iterable[str]) -> list[str] | None:
 
 
 def peak_memory() -> int | None:
-    """Return the most bytes of memory that this process has held at once, None where the system does not tell."""
+    """Return the most bytes of memory that this process has held at once, None where the system does not say."""
     status = Path("/proc/self/status")
     lines = status.read_text(encoding="utf-8", errors="replace").splitlines() if status.is_file() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def pack_version() -> str:
-    """Return the version of this very code, whatever distribution of the same name is installed."""
+    """Return the version of this code, not that of an installed distribution of the same name."""
     return __version__
 
 
@@ -141,7 +127,7 @@ def _cpu_name() -> str:
 
 def _git_commit() -> str | None:
     top = _git("rev-parse", "--show-toplevel")
-    # A pack that was unpacked inside some other repository must not be given that one's commit.
+    # a pack that was unpacked inside another repository is not of that repository's commit
     if not top or Path(top).resolve() != PACK_ROOT:
         return None
     return _git("rev-parse", "HEAD") or None

@@ -1,4 +1,4 @@
-"""The event log of a run: one JSON object a line, each appended by a single write so that two processes never mix."""
+"""The event log of a run: one JSON object per line, each appended by a single write so that lines of two processes never mix."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def append_event(run: Path, run_id: str, event_type: str, payload: Mapping[str, 
 
 
 def mend_log(run: Path) -> None:
-    """Make the log of a killed run fit to go on: writable, without a last line that was cut short; raises OSError."""
+    """Make the log of a killed run writable again and remove a last line that was cut short; raises OSError."""
     path = run / LOG_PATH
     if path.is_file():
         path.chmod(0o644)

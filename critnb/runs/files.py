@@ -15,18 +15,10 @@ from typing import BinaryIO
 from critnb.errors import CritnbError, IntegrityError, StorageError
 
 TEMPORARY_SUFFIX = ".tmp"
-# What the operating system says of a path that holds no regular file; all else it says may have passed by the next try.
+# errors for a path that holds no regular file; any other error may be gone at the next try
 _NO_FILE = frozenset(
-    {
-        errno.ENOENT,
-        errno.ENOTDIR,
-        errno.EISDIR,
-        errno.ELOOP,
-        errno.EINVAL,
-        errno.ENXIO,
-        errno.ENODEV,
-        errno.ENAMETOOLONG,
-    }
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+    | {errno.EINVAL, errno.ENXIO, errno.ENODEV, errno.ENAMETOOLONG}
 )
 _CHUNK = 1 << 20
 
@@ -48,7 +40,7 @@ def storage(path: Path, *, advice: str = "make room and leave to write, or use a
 
 
 def may_be_sound(error: OSError) -> bool:
-    """Whether a file that could not be read may be as it should: the disk, the network or a limit stood in the way."""
+    """Whether a file that could not be read may still be sound: the disk, the network or a limit was the cause."""
     return error.errno not in _NO_FILE
 
 
@@ -66,13 +58,18 @@ def sha256_hex(data: bytes) -> str:
 
 
 def sha256_file(path: Path) -> tuple[str, int]:
-    """Return (hex digest, bytes) of a regular file, read in pieces; raises OSError for a symlink or other special."""
-    digest, size = hashlib.sha256(), 0
+    """Return (hex digest, bytes) of a regular file, read in pieces; raises OSError for a symlink or other special file."""
+    sink = HashingSink()
+    for piece in pieces(path):
+        sink.write(piece)
+    return sink.sha256, sink.size
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a regular file in pieces; raises OSError for a symlink or other special file."""
     with open_regular(path) as handle:
         while piece := handle.read(_CHUNK):
-            digest.update(piece)
-            size += len(piece)
-    return digest.hexdigest(), size
+            yield piece
 
 
 def read_regular(path: Path) -> bytes:
@@ -92,7 +89,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def relative_path(relative: str) -> PurePosixPath:
-    """Return the path if it stays inside a run whatever lies on disk.
+    """Return the path if it stays inside a run, whatever is on disk.
 
     Raises IntegrityError unless it is relative, in POSIX form, already normal, and free of ``..``.
     """
@@ -118,7 +115,7 @@ def inside(root: Path, relative: str) -> Path:
 
 
 def atomic_write(path: Path, data: bytes) -> None:
-    """Put the data at the path so that a kill or a full disk leaves the old file or the new one, never a part.
+    """Write a file so that a kill or a full disk leaves the old file or the new one, never a part.
 
     Raises OSError naming the path.
     """
@@ -128,7 +125,7 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the path's place when the block ends well; otherwise nothing is changed.
+    """Open a file to write to, which replaces the one at the path when the block ends well; otherwise nothing changes.
 
     Written beside its place, synced, checked for length, renamed, folder synced. Raises OSError naming the path.
     """
@@ -151,7 +148,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 class HashingSink:
-    """Passes bytes on to a file, if there is one, and knows their sha256 and how many they are."""
+    """Passes bytes on to a file, if there is one, and knows their sha256 and their number."""
 
     def __init__(self, file: BinaryIO | None = None) -> None:
         self._file, self._digest, self.size = file, hashlib.sha256(), 0

@@ -19,7 +19,7 @@ LOCK_FILES = frozenset({RUNNER_LOCK, KERNEL_LOCK, RECORD_LOCK})
 STORE_LOCK = ".store.lock"
 
 _POLL_SECONDS = 0.005
-# A look at a lock takes it for an instant, so whoever takes it in earnest must outwait a few such looks.
+# is_free takes a lock for an instant, so acquire waits longer than a few such looks
 _PATIENCE_SECONDS = 0.5
 _LOOK_SECONDS = 0.02
 _CRITICAL_SECTION_SECONDS = 60.0
@@ -52,7 +52,7 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give the lock back; its file stays, since removing it would split those who wait for it."""
+        """Release the lock; its file stays, since those who wait for it would otherwise wait for different files."""
         self._lock.release()
 
     def _take(self, patience: float) -> bool:
@@ -64,7 +64,7 @@ class Lock:
 
 
 def holder(partial: Path, *, locks: Sequence[str] = RUN_LOCKS) -> str | None:
-    """Say who holds a partial run by one of the locks (``process 123``), or None when no living process does."""
+    """Return who holds a partial run by one of the locks (``process 123``), or None when no living process does."""
     for name in locks:
         path = partial / name
         if path.is_file() and not _is_free(path):

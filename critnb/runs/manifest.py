@@ -1,4 +1,4 @@
-"""MANIFEST.sha256: one line a file, in the form that ``sha256sum -c`` reads."""
+"""MANIFEST.sha256: one line per file, in the form that ``sha256sum -c`` reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from critnb.runs import Run
 from critnb.runs.files import atomic_write, storage
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\n\\]+)")
-# what a release holds and a working copy does not, or not with these bytes
+# files of a release that a working copy does not hold, or not with the same bytes
 GENERATED = frozenset(
     {
         CANON.OUTPUT.CITATION_CFF_BASENAME,
@@ -43,9 +43,9 @@ def from_text(data: bytes) -> dict[str, str]:
 
 
 def lay_at_root(run: Run, root: Path = PACK_ROOT) -> Path | None:
-    """Put a release's manifest at the root of the pack whose own runs folder holds it, for ``sha256sum -c``.
+    """Copy a release's manifest to the root of the pack whose own runs folder holds it, for ``sha256sum -c``.
 
-    Left out are the files that the release has and the working copy has not. Returns the path, or None for a run of
+    Files of the release that the working copy does not hold are left out. Returns the path, or None for a run of
     another stage or in another folder. Raises StorageError.
     """
     if run.stage is not Stage.S08 or run.path.parent != root / CANON.PATH.RUNS_DIR:

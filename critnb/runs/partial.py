@@ -1,4 +1,4 @@
-"""A run in the making: held by a lock that dies with its process, every file whole, the record true at each step."""
+"""A run in the making: held by a lock that dies with its process, every file whole, the record up to date at each step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from critnb.runs.publish import move, remove, seal
 from critnb.runs.record import Artifact, RunRecord, read_record, utc_now, write_record
 from critnb.runs.run import Run
 
-# A notebook's kernel detaches before papermill returns; a little longer than a busy machine needs for that.
+# how long to wait for a notebook's kernel to detach, which it does before papermill returns
 _DETACH_SECONDS = 10.0
 _OWN_FIELDS = frozenset(
     {"run_id", "stage_id", "phase_id", "schema_version", "project_id", "pack_version", "stage_status", "created_utc"}
@@ -222,13 +222,13 @@ class PartialRun:
 
     @contextmanager
     def _changing_record(self) -> Iterator[RunRecord]:
-        """The record, nobody else changing it meanwhile: runner and kernel both write it."""
+        """Lock the record, which runner and kernel both write, and return it."""
         with storage(self.path), exclusively(self.path / RECORD_LOCK):
             yield self.record
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """The whole run is its creator's alone: what a run's end needs."""
+        """Hold the run for its creator alone, with no kernel attached, while it ends."""
         if not self._created:
             raise RunExistsError(f"{self.path}: only the process that created the run ends it")
         kernel = Lock(self.path / KERNEL_LOCK)
@@ -243,7 +243,7 @@ class PartialRun:
 
 
 def media_type(path: str) -> str:
-    """Return the media type that a file's suffix stands for."""
+    """Return the media type of a file by its suffix."""
     return _MEDIA_TYPES.get(PurePosixPath(path).suffix, _UNKNOWN_MEDIA_TYPE)
 
 
@@ -253,7 +253,7 @@ def _refuse_own(relative: str) -> None:
 
 
 def _written_before(record: RunRecord, relative: str, sha256: str) -> Artifact | None:
-    """Return the artifact that an earlier writing of the same bytes made, as by a cell that is executed again."""
+    """Return the artifact of an earlier call that wrote the same bytes, as when a cell is executed again."""
     written = next((artifact for artifact in record.artifact_index if artifact.path == relative), None)
     if written is not None and written.sha256 != sha256:
         raise IntegrityError(

@@ -39,7 +39,7 @@ def seal(partial: Path, run_id: str) -> None:
 
 
 def _remove_empty_folders(partial: Path) -> None:
-    """A folder whose first file was never finished is no reason to refuse a run."""
+    """Remove folders whose first file was never finished, which are no reason to refuse a run."""
     for folder, _, _ in os.walk(partial, topdown=False):
         if not any(Path(folder).iterdir()):
             Path(folder).rmdir()
@@ -51,7 +51,7 @@ def move(partial: Path) -> Path:
     Raises RunExistsError where something has that name already, OSError.
     """
     final = partial.with_name(partial.name.removesuffix(CANON.PATH.PARTIAL_SUFFIX))
-    # Nobody may claim the run, or look for who holds it, between the end of its locks and its new name.
+    # nobody may claim the run, or ask who holds it, after its locks are gone and before it has its new name
     with exclusively(partial.parent / STORE_LOCK):
         if os.path.lexists(final):
             raise RunExistsError(f"{final} exists already; a run is never written over")
@@ -59,7 +59,7 @@ def move(partial: Path) -> Path:
             shutil.rmtree(checkpoints)
         _remove_locks(partial)
         partial.rename(final)
-        # A look from outside (`list`) may have put an empty lock file back in the meantime.
+        # another process that lists runs may have made an empty lock file again in the meantime
         _remove_locks(final)
         sync_folder(final.parent)
     return final

@@ -1,4 +1,7 @@
-"""The record of a run: what it was made from, by what, when, and the digest of every file it holds."""
+"""The record of a run: what it was made from, by what, when, and the digest of every file it holds.
+
+``spec/run_record.schema.json`` is its JSON Schema, checked before a run is sealed and when one is verified.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,30 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from critnb.canon import CANON, Stage, Status
+from critnb.canon import CANON, SPEC_DIR, Stage, Status
 from critnb.errors import DataError, IntegrityError
 from critnb.runs.decoding import json_value
 from critnb.runs.encoding import json_bytes
 from critnb.runs.environment import pack_version
 from critnb.runs.files import atomic_write, may_be_sound, open_regular, sha256_hex, unread
 from critnb.runs.identity import HashInputs, phase_id, stage_of
-from critnb.runs.schema import schema_problem
 
-# of a run's record; those of the demo come to a thousandth of that
-_LONGEST = 1 << 24
+SCHEMA_PATH = SPEC_DIR / "run_record.schema.json"
+# characters of a problem that are shown, and bytes of a record that are read; the demo's records have a thousandth of that
+_LONGEST_PROBLEM, _LONGEST_RECORD = 160, 1 << 24
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file of a run: its POSIX path inside the run and what its bytes must be."""
+    """One file of a run.
+
+    ``path`` is POSIX, relative and normal, and stays inside the run; ``bytes`` and ``sha256`` are those of the file, which
+    ``Run.read_bytes`` holds it to at every reading.
+    """
 
     path: str
     sha256: str
@@ -36,7 +44,11 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Dependency:
-    """An upstream run, named so that a change of any byte of its record shows."""
+    """An upstream run of a record.
+
+    ``record_sha256`` is the digest of the upstream record's bytes. That record holds the digests of its files and of its own
+    upstream records, so a change of any byte upstream shows.
+    """
 
     stage_id: Stage
     run_id: str
@@ -48,7 +60,10 @@ class Dependency:
 class RunRecord:
     """``run_record.json`` as a value. None stands for what is not known yet; a complete record knows all but ``error``.
 
-    Round trip: ``RunRecord.from_dict(record.to_dict()) == record``.
+    Of every record: ``RunRecord.from_dict(record.to_dict()) == record``. Of a complete one, as ``audit.record_findings``
+    checks: ``stage_hash`` follows from ``stage_id`` and ``hash_inputs``, and a ``run_id`` that holds digits of a hash from
+    ``stage_hash``; ``dependencies`` are the upstream runs of ``hash_inputs``; ``artifact_index`` names each path once;
+    ``config_hash`` is the sha256 of the resolved params.
     """
 
     schema_version: str
@@ -99,7 +114,7 @@ class RunRecord:
     def from_dict(cls, tree: Mapping[str, Any]) -> RunRecord:
         """Return the record of parsed JSON; raises IntegrityError, one line, where a record cannot be built from it.
 
-        Types inside sections are not looked at here; ``check`` does.
+        Types inside sections are checked by ``check``, not here.
         """
         try:
             return cls._typed(tree)
@@ -148,7 +163,7 @@ class RunRecord:
 
 
 def plain(value: Any) -> Any:
-    """Return the value as JSON knows it, with the record's own types taken apart."""
+    """Return the value in types of JSON, with the record's own types as mappings."""
     if isinstance(value, HashInputs):
         return value.as_dict()
     if isinstance(value, Artifact | Dependency):
@@ -163,7 +178,7 @@ def _dependency(row: Mapping[str, Any]) -> Dependency:
 
 
 def utc_now() -> str:
-    """Return the time as records write it: UTC, ISO 8601, microseconds, Z."""
+    """Return the time in the form of records: UTC, ISO 8601, microseconds, Z."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -192,11 +207,31 @@ def read_record(run: Path) -> tuple[RunRecord, str]:
 
 def _bytes(path: Path) -> bytes:
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > _LONGEST:
-            raise DataError(f"longer than {_LONGEST} bytes")
+        if os.fstat(file.fileno()).st_size > _LONGEST_RECORD:
+            raise DataError(f"longer than {_LONGEST_RECORD} bytes")
         return file.read()
 
 
 def write_record(run: Path, record: RunRecord) -> None:
     """Replace a run's record whole; raises OSError."""
     atomic_write(record_path(run), json_bytes(record.to_dict()))
+
+
+def schema_problem(tree: Any) -> str | None:
+    """Return one line on where parsed JSON breaks the schema of records, None for a valid record."""
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator().iter_errors(tree))
+    if error is None:
+        return None
+    message = " ".join(error.message.split())
+    short = message if len(message) <= _LONGEST_PROBLEM else f"{message[:_LONGEST_PROBLEM]} ..."
+    return f"record field {error.json_path.removeprefix('$.')}: {short}"
+
+
+@cache
+def _validator() -> Any:
+    # imported here: jsonschema takes two seconds to import, which neither a listing nor a notebook's kernel should wait for
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""A complete run: nothing is read from it that has not just been checked against its record."""
+"""A complete run: everything that is read from it is checked against its record."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Run:
-    """A published run directory, its record, and the digest of the record's bytes when it was opened."""
+    """A published run directory, its record, and the digest of the record's bytes when it was opened.
+
+    Nothing in the directory changes after publication. What is read from it has been checked against the record each time,
+    or an error is raised.
+    """
 
     path: Path
     record: RunRecord

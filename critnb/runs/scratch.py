@@ -1,4 +1,4 @@
-"""Folders for a moment. One whose process was killed is removed when the next one is made."""
+"""Temporary folders; one whose process was killed is removed when the next one is made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ADVICE = "make room and leave to write there, or name another folder in TMPDIR"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _ROOM_BYTES = 1 << 20
 _TRIES = 5
-# from the making of a folder to that of its lock
+# between making a folder and making its lock
 _GRACE_SECONDS = 60.0
 
 
@@ -59,7 +59,7 @@ class Scratch:
 
     def _is_about_it(self, error: OSError) -> bool:
         if error.filename is None:
-            # what fails while a file is written names none; a run's own files say so themselves
+            # an error while a file is written names no file; errors of a run's own files are StorageErrors already
             return error.errno in _NO_ROOM
         return Path(os.fsdecode(error.filename)).is_relative_to(self.path)
 
@@ -83,7 +83,7 @@ def _made(parent: Path) -> tuple[Path, Lock]:
 
 
 def _require_room(folder: Path) -> None:
-    """Raise OSError where the disk has no room for a notebook, which a kernel could not even say."""
+    """Raise OSError where the disk has no room for a notebook; a kernel without room could not even report that."""
     probe = folder / ".room"
     probe.write_bytes(bytes(_ROOM_BYTES))
     probe.unlink()
@@ -98,7 +98,7 @@ def _sweep(parent: Path) -> None:
 
 def _remove_abandoned(folder: Path) -> None:
     if not (folder / _OWNER).is_file():
-        # killed before it had a lock, it is empty; what holds anything is none of ours
+        # a folder of a process that was killed before it had a lock is empty; any other is not of this pack
         if time.time() - folder.stat().st_mtime > _GRACE_SECONDS:
             folder.rmdir()
         return

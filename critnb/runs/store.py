@@ -1,8 +1,10 @@
-"""A folder of runs: what is there, in which state, and the one way to start another."""
+"""A folder of runs: what is there and in which state, which runs others were made from, and how a new one is started."""
 
 from __future__ import annotations
 
+import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +21,7 @@ from critnb.runs.record import RunRecord, read_record, write_record
 from critnb.runs.run import Run
 from critnb.system.paths import absolute
 
+_LOG = logging.getLogger(__name__)
 _KEPT_ON_RESUME = frozenset({CANON.RUN_SUBDIR.CHECKPOINTS, CANON.RUN_SUBDIR.LOGS, *LOCK_FILES})
 
 
@@ -31,7 +34,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One run of a store, for listings; ``record`` is None where it cannot be read."""
+    """One run of a store, for listings; ``record`` is None where it is broken or cannot be read now."""
 
     run_id: str
     path: Path
@@ -46,17 +49,17 @@ class RunStore:
     root: Path
 
     def path(self, run_id: str) -> Path:
-        """Where the complete run lies; raises DependencyError for text that is no run id."""
+        """Return the path of the complete run; raises DependencyError for text that is no run id."""
         stage_of(run_id)
         return self.root / run_id
 
     def partial_path(self, run_id: str) -> Path:
-        """Where the run lies while it is made; raises DependencyError for text that is no run id."""
+        """Return the path of the run while it is made; raises DependencyError for text that is no run id."""
         stage_of(run_id)
         return self.root / f"{run_id}{CANON.PATH.PARTIAL_SUFFIX}"
 
     def state(self, run_id: str) -> RunState:
-        """Whether the run is absent, partial, held by a living process, or complete; raises DependencyError."""
+        """Return whether the run is absent, partial, held by a living process, or complete; raises DependencyError."""
         if self.path(run_id).is_dir():
             return RunState.complete
         partial = self.partial_path(run_id)
@@ -82,18 +85,24 @@ class RunStore:
         return [self._entry(run_id) for run_id in self.ids(stage)]
 
     def runs(self, stage: Stage | None = None) -> list[Run]:
-        """Return the complete runs whose records can be read, oldest first."""
-        runs = [run for run_id in self.ids(stage) if (run := self._readable(run_id)) is not None]
-        return sorted(runs, key=lambda run: (run.record.created_utc, run.run_id))
+        """Return the complete runs, oldest first.
+
+        A run with a broken record is left out, as is one whose record cannot be read now, of which a warning is logged;
+        ``entries`` lists both.
+        """
+        return self._by_age(stage, strict=False)
 
     def latest(self, stage: Stage) -> Run | None:
-        """Return the stage's newest complete run, or None."""
-        return next(reversed(self.runs(stage)), None)
+        """Return the stage's newest complete run, or None; raises StorageError for a record that cannot be read now.
+
+        That run may be the newest one. A run with a broken record is left out.
+        """
+        return next(reversed(self._by_age(stage, strict=True)), None)
 
     def create(self, run_id: str, *, allow_resume: bool = False) -> PartialRun:
         """Start a run, or with ``allow_resume`` take over a partial one that no living process holds.
 
-        A run that is taken over keeps its checkpoints and its log; all else is made again. Raises RunExistsError
+        A run that is taken over keeps its checkpoints and its log; everything else is made again. Raises RunExistsError
         where it is complete, held, or partial without leave to resume; StorageError where the folder cannot be
         written; DependencyError for text that is no run id.
         """
@@ -107,11 +116,20 @@ class RunStore:
                 lock = _claim(partial, resumed=resumed, allow_resume=allow_resume)
         return _started(PartialRun(partial, lock, created=True), lock, resumed=resumed)
 
-    def _readable(self, run_id: str) -> Run | None:
+    def _by_age(self, stage: Stage | None, *, strict: bool) -> list[Run]:
+        runs = [run for run_id in self.ids(stage) if (run := self._complete(run_id, strict=strict)) is not None]
+        return sorted(runs, key=lambda run: (run.record.created_utc, run.run_id))
+
+    def _complete(self, run_id: str, *, strict: bool) -> Run | None:
         try:
             return self.open(run_id)
-        except CritnbError:
-            return None
+        except StorageError as error:
+            if strict:
+                raise
+            _LOG.warning("%s is left out: %s", run_id, error)
+        except (DependencyError, IntegrityError):
+            pass
+        return None
 
     def _entry(self, run_id: str) -> Entry:
         state = self.state(run_id)
@@ -122,17 +140,54 @@ class RunStore:
             return Entry(run_id, path, state, None)
 
 
-def runs_folder(given: str | Path | None = None) -> Path:
-    """Return the folder of runs that a user means, absolute: the one given, seen from here, else ``runs/``.
+@dataclass(frozen=True)
+class Ancestors:
+    """The runs of a store that given runs were made from, directly or through others.
 
-    That is the pack's own, and of the current folder where the package is installed. Raises ParamsError for a path that no
-    folder can have.
+    runs: each once, nearest first. missing: run id -> why it cannot be opened; the runs upstream of such a run are known only
+    where another run names them too.
+    """
+
+    runs: tuple[Run, ...]
+    missing: dict[str, CritnbError]
+
+    def every(self) -> tuple[Run, ...]:
+        """Return the runs; raises DependencyError or IntegrityError where one of them is gone or broken."""
+        for error in self.missing.values():
+            raise error
+        return self.runs
+
+
+def ancestors(store: RunStore, runs: Sequence[Run]) -> Ancestors:
+    """Return every run upstream of the given ones, without these; one that is gone or broken is named as missing."""
+    found: dict[str, Run] = {}
+    missing: dict[str, CritnbError] = {}
+    given = {run.run_id for run in runs}
+    waiting = list(runs)
+    while waiting:
+        for dependency in waiting.pop(0).record.dependencies:
+            if (run_id := dependency.run_id) in given or run_id in found or run_id in missing:
+                continue
+            try:
+                found[run_id] = store.open(run_id)
+            except CritnbError as error:
+                missing[run_id] = error
+            else:
+                waiting.append(found[run_id])
+    return Ancestors(tuple(found.values()), missing)
+
+
+def runs_folder(given: str | Path | None = None) -> Path:
+    """Return the folder of runs that a user means, as an absolute path: the one given, else ``runs/``.
+
+    ``runs/`` is in the pack, or in the working folder where the package is installed. Raises ParamsError for a path that
+    no folder can have.
     """
     return absolute(WORK_DIR / CANON.PATH.RUNS_DIR if given is None else given, what="--runs-dir", any_bytes=True)
 
 
 def located(text: str, store: RunStore) -> tuple[RunStore, str]:
-    """Return store and run id that a user's words name: an id in ``store``, or the path of a run in any folder.
+    """Return (store, run id) of what a user names: an id in ``store``, or the path of a run in any folder.
 
     Raises ParamsError for a path that no folder can have.
     """
@@ -158,7 +213,7 @@ def _make(partial: Path) -> bool:
 
 
 def _claim(partial: Path, *, resumed: bool, allow_resume: bool) -> Lock:
-    """Take the runner's lock of a partial run; an abandoned one is cleared first, its kernel's lock held meanwhile."""
+    """Take the runner's lock of a partial run; files of an abandoned one are removed first, under its kernel's lock."""
     if resumed and (by := holder(partial)) is not None:
         raise RunExistsError(f"{partial} is being made by {by}; wait for it or end it")
     if resumed and not allow_resume:

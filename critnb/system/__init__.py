@@ -1,1 +1,1 @@
-"""What the machine sets: terminals, paths, limits, and how their failures are told."""
+"""The machine below the pack: terminals, paths that users give, and what stops a command."""

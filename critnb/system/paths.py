@@ -1,22 +1,37 @@
-"""Paths that users give, in params or as an option: absolute, or refused in one line before anything is done with them."""
+"""Paths that users give, in params or as an option: what they name, or one line on why they cannot be used."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from enum import StrEnum
 from pathlib import Path
 
-from critnb.errors import CritnbError, ParamsError
+from critnb.errors import CritnbError, DependencyError, ParamsError
 from critnb.system.terminal import breaking, is_half, plain
 
 _SHOWN = 100
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
+
+
+class PathKind(StrEnum):
+    """What a path names, links followed, in words; the words for nothing are empty."""
+
+    file = "file"
+    folder = "a folder"
+    pipe = "a pipe"
+    device = "a device"
+    socket = "a socket"
+    loop = "a loop of links"
+    dangling = "a link to nothing"
+    nothing = ""
+
+
+_BY_FORMAT = {
+    stat.S_IFREG: PathKind.file,
+    stat.S_IFDIR: PathKind.folder,
+    stat.S_IFIFO: PathKind.pipe,
+    stat.S_IFSOCK: PathKind.socket,
 }
 
 
@@ -28,7 +43,7 @@ def absolute(
     unreachable: type[CritnbError] = ParamsError,
     any_bytes: bool = False,
 ) -> Path:
-    """Return a user's path, ``~`` and links followed, seen from ``base`` or from here; it need not exist.
+    """Return a user's path as an absolute one, ``~`` and links followed, from ``base`` or the working folder; it need not exist.
 
     ``what`` names the key or option. Raises ParamsError for a path that no file can have, ``unreachable`` for a loop of
     links or a folder that must not be read. Names that are not UTF-8 are refused unless ``any_bytes`` is given: libraries
@@ -37,7 +52,7 @@ def absolute(
     shown = f"{what}: {plain(given, _SHOWN)}"
     try:
         path = Path(base or "", Path(given).expanduser())
-        path.exists()  # where an operating system takes no such name, it says so here
+        path.exists()  # raises for a name that the operating system does not take
         found = path.resolve()
     except ValueError:
         raise ParamsError(f"{shown}: no path holds a NUL character; remove it") from None
@@ -56,26 +71,53 @@ def absolute(
     return found
 
 
-def kind(path: Path) -> str | None:
-    """Say what a path names: ``"file"`` for a regular file, None for nothing, else in words; raises no error."""
+def kind(path: Path, *, strict: bool = False) -> PathKind:
+    """Return what a path names, links followed; nothing is opened.
+
+    With ``strict``, raises OSError or ValueError for a path that the operating system does not look up (no permission, a
+    name that is too long, a NUL character); otherwise such a path names nothing.
+    """
     try:
-        mode = path.stat().st_mode
+        return _BY_FORMAT.get(stat.S_IFMT(path.stat().st_mode), PathKind.device)
+    except (FileNotFoundError, NotADirectoryError):
+        return PathKind.dangling if path.is_symlink() else PathKind.nothing
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.ELOOP:
-            return "a loop of links"
-        return "a link to nothing" if _is_link(path) else None
-    return "file" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no file")
+            return PathKind.loop
+        if strict:
+            raise
+        return PathKind.nothing
 
 
-def _is_link(path: Path) -> bool:
+def readable_file(path: Path) -> Path:
+    """Return where the regular file lies that a user names, links followed; nothing is opened.
+
+    Raises DependencyError, one line, for what is not there, is no file, or may not be read.
+    """
     try:
-        return path.is_symlink()
-    except (OSError, ValueError):
-        return False
+        found = kind(path, strict=True)
+    except ValueError as error:
+        raise DependencyError(f"{path}: no path of a file ({error})") from error
+    except OSError as error:
+        raise DependencyError(f"{path}: {error.strerror or error}") from error
+    match found:
+        case PathKind.file if os.access(path, os.R_OK):
+            return Path(os.path.realpath(path))
+        case PathKind.file:
+            reason = os.strerror(errno.EACCES)
+        case PathKind.loop:
+            reason = "is a symbolic link that leads in a circle"
+        case PathKind.dangling:
+            reason = f"is a symbolic link to {str(path.readlink())!r}, which is not there"
+        case PathKind.nothing:
+            reason = "no such file"
+        case _:
+            reason = f"is {found}, not a file"
+    raise DependencyError(f"{path}: {reason}")
 
 
 def from_here(path: Path) -> str:
-    """Return a path as one types it: relative to the working folder where it lies below that."""
+    """Return a path as one types it: relative if it is below the working folder."""
     try:
         relative = os.path.relpath(path)
     except OSError:  # the working folder is gone

@@ -1,4 +1,4 @@
-"""What reaches a terminal: text of users, files and records in a form that can neither steer it nor add a line to it."""
+"""Printing to a terminal: text of users, files and records is escaped, so that it cannot steer the terminal or add a line."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def _escape(character: str) -> str:
 
 
 def breaking(text: str) -> str | None:
-    """Return the first character that breaks a line, steers a terminal or is none; None for names as they should be."""
+    """Return the first character that breaks a line, steers a terminal or is half of a pair; None for a sound name."""
     return next((each for each in text if unicodedata.category(each) in _BREAKING), None)
 
 
 def is_half(character: str) -> bool:
-    """Tell whether it is half of a surrogate pair: in Python text, also what a byte that is not UTF-8 is read as."""
+    """Tell whether it is half of a surrogate pair, as which Python also reads a byte that is not UTF-8."""
     return "\ud800" <= character <= "\udfff"
 
 
@@ -68,7 +68,7 @@ def open_closed_streams() -> None:
 
 
 def drop_stdout() -> None:
-    """Let what is still to be written to a stdout that nobody reads go nowhere, at the process's end too."""
+    """Discard what is still to be written to a stdout that nobody reads, also at the end of the process."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)

@@ -1,1 +1,4 @@
-"""Check a release from its bytes: what each file is, and everything that can be computed again from it without a model."""
+"""The check of a release by a stranger: ``release.verify_release`` trusts nothing but the bytes of the zip.
+
+Each module holds checks of one kind; a check takes an ``UnpackedRelease`` and returns a ``Result``.
+"""

@@ -13,11 +13,10 @@ import nbformat
 from critnb.canon import CANON
 from critnb.contract import spec_of
 from critnb.release.contents import run_folder
-from critnb.release.finding import Result
-from critnb.release.opened import Opened
 from critnb.report.notebook import to_html
 from critnb.runs import Run
 from critnb.runs.files import read_regular, sha256_hex
+from critnb.verify.check import Result, UnpackedRelease
 
 _PARAMETERS, _INJECTED = "parameters", "injected-parameters"
 _JUDGES, _FINISHES = "stage.judge(", "stage.finish()"
@@ -26,7 +25,7 @@ _EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 Cell = Mapping[str, Any]
 
 
-def notebooks(release: Opened) -> Result:
+def notebooks(release: UnpackedRelease) -> Result:
     """Hold each run's notebook against the one in the zip that made it, and what it shows against the run."""
     wrong = [
         f"{run_folder(run.run_id)}/{kept_notebook(run)}: {problem}"

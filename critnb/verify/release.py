@@ -1,4 +1,4 @@
-"""Check a release from scratch: nothing is believed but the bytes of the zip and this pack's own code."""
+"""Check a release from scratch: nothing is trusted but the bytes of the zip and this pack's own code."""
 
 from __future__ import annotations
 
@@ -7,46 +7,41 @@ from collections.abc import Callable
 from pathlib import Path
 
 from critnb.errors import CritnbError
-from critnb.release.chain import chain
-from critnb.release.finding import Check, Result
-from critnb.release.given import given_file
-from critnb.release.opened import Opened
-from critnb.release.reading import DamagedError, unpack
+from critnb.release.zip_reader import DamagedError, unpack
 from critnb.runs.files import storage
 from critnb.runs.scratch import Scratch
 from critnb.system.extras import PAPER
-from critnb.verify import integrity, tables
-from critnb.verify.facts import facts
-from critnb.verify.figures import figures
+from critnb.system.paths import readable_file
+from critnb.verify import files, records, references, results
+from critnb.verify.chain import chain
+from critnb.verify.check import Check, Result, UnpackedRelease
 from critnb.verify.notebooks import notebooks
-from critnb.verify.rebuilt import made_again
-from critnb.verify.references import references
 
-_CHECKS: tuple[tuple[str, Callable[[Opened], Result]], ...] = (
-    ("zip", integrity.zip_bytes),
-    ("pack", integrity.pack),
-    ("manifest", integrity.manifest),
-    ("records", integrity.records),
-    ("params", integrity.params),
+_CHECKS: tuple[tuple[str, Callable[[UnpackedRelease], Result]], ...] = (
+    ("zip", files.zip_bytes),
+    ("pack", files.pack),
+    ("manifest", files.manifest),
+    ("records", records.records),
+    ("params", records.params),
     ("chain", chain),
-    ("facts", facts),
-    ("code", integrity.code),
-    ("paper", references),
-    ("added", made_again),
-    ("tables", tables.same_rows),
+    ("facts", records.facts),
+    ("code", records.code),
+    ("paper", references.references),
+    ("added", files.added),
+    ("tables", results.tables),
     ("notebooks", notebooks),
-    ("figures", figures),
+    ("figures", references.figures),
 )
-_RECOMPUTED = ("recomputed", tables.recomputed)
+_RECOMPUTED = ("recomputed", results.recomputed)
 
 
 def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bool = True) -> list[str]:
-    """Return everything that is wrong with a release's zip, a line each; ``show`` gets each check as it ends.
+    """Return everything that is wrong with a release's zip, one line per finding; ``show`` gets each check as it ends.
 
     Raises DependencyError where there is no such file, or no typst for what is computed again, StorageError where no room
     is left to unpack it.
     """
-    path = given_file(path)
+    path = readable_file(path)
     if recompute:
         PAPER.require("the check of a release")
     with Scratch() as scratch:
@@ -54,7 +49,7 @@ def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bo
         try:
             with storage(folder, advice="make room there, or name another folder in TMPDIR"):
                 folder.mkdir()
-                release = Opened(folder, tuple(unpack(path, folder)))
+                release = UnpackedRelease(folder, tuple(unpack(path, folder)))
         except DamagedError as error:
             check = Check("zip", Result([f"{path.name}: {error}"]), time.monotonic() - started)
             show(check)
@@ -68,11 +63,11 @@ def verify_release(path: Path, show: Callable[[Check], object], *, recompute: bo
         return findings
 
 
-def _result(make: Callable[[Opened], Result], release: Opened) -> Result:
+def _result(make: Callable[[UnpackedRelease], Result], release: UnpackedRelease) -> Result:
     try:
         return make(release)
     except CritnbError as error:
         return Result([str(error).replace("\n", "; ")])
     except Exception as error:
-        # what strangers put into a zip may break any code that reads it, and is a finding, not a mistake of ours
+        # the content of a stranger's zip may break any code that reads it; that is a finding, not a bug of the pack
         return Result([f"cannot be checked: {type(error).__name__}: {error}"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from made import verify_chain
 from pipeline.conftest import runner
 from pipeline.test_pipeline import run_of
 from report.paper.reading import Page, pdf_text
@@ -15,7 +16,7 @@ from report.paper.reading import Page, pdf_text
 from critnb.canon import CANON, Claim, Exit, ModelRole, Stage
 from critnb.contract import spec_of
 from critnb.report.tables import load_table
-from critnb.runs import Run, RunStore, verify_chain
+from critnb.runs import Run, RunStore
 
 COMMAND = spec_of(Stage.S07).command
 OUT, DIR = CANON.OUTPUT, CANON.RUN_SUBDIR

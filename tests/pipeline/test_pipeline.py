@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import Elements
+from made import verify_chain
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Intervention, Stage
 from critnb.contract import STAGES, spec_of
 from critnb.review.index import facts_of, render
-from critnb.runs import RunStore, verify_chain
+from critnb.runs import RunStore
 
 REPRODUCIBLE = (CANON.RUN_SUBDIR.RESULTS, CANON.RUN_SUBDIR.TABLES, CANON.RUN_SUBDIR.FIGS, CANON.RUN_SUBDIR.NOTEBOOK)
 

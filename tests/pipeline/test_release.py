@@ -19,7 +19,7 @@ from release.forging import index_again, link_again, list_again
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
 from critnb.cli.command_line import main
-from critnb.release.reading import unpack
+from critnb.release.zip_reader import unpack
 from critnb.report.notebook import to_ipynb
 from critnb.report.schema import SCHEMAS
 from critnb.report.tables import table_path

@@ -13,10 +13,10 @@ from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.contract import STAGES, spec_of
 from critnb.params import Release
 from critnb.pipeline.plan import stage_constants, stage_files
-from critnb.release.archive import Packed, Source, write_zip
 from critnb.release.build import assemble
 from critnb.release.contents import closure
 from critnb.release.metadata import Metadata
+from critnb.release.zip_writer import Packed, Source, write_zip
 from critnb.report.notebook import clean, to_ipynb
 from critnb.runs import PartialRun, Run, RunStore, notebook_source
 

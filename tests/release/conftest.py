@@ -8,7 +8,7 @@ from made import made
 from release.chains import chain, release_of, zipped
 
 from critnb.canon import Stage
-from critnb.release.reading import unpack
+from critnb.release.zip_reader import unpack
 from critnb.runs import RunStore
 
 

@@ -11,7 +11,7 @@ from made import made
 
 from critnb.canon import Stage
 from critnb.errors import IntegrityError
-from critnb.release.reading import unpack
+from critnb.release.zip_reader import unpack
 from critnb.runs import RunStore
 from critnb.runs.manifest import from_text, lay_at_root, to_text
 

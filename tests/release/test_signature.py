@@ -15,10 +15,10 @@ from release.chains import zipped
 from critnb.canon import Stage
 from critnb.cli.command_line import main
 from critnb.errors import DependencyError, IntegrityError, ParamsError, RunExistsError, SignatureError
-from critnb.release.given import given_file
-from critnb.release.handing import hand_out, newest_zip
 from critnb.release.signature import sign, signature_path, signed_by, signed_with
+from critnb.release.signed_copy import newest_zip, sign_copy
 from critnb.runs import RunStore
+from critnb.system.paths import readable_file
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="there is no ssh-keygen on the PATH")
 
@@ -214,15 +214,15 @@ def test_nothing_is_added_to_a_run_or_written_over(small, keys, tmp_path):
     run = made(store, Stage.S08, files={"results/r.zip": small.read_bytes()})
     inside = newest_zip(store)
     with pytest.raises(ParamsError, match="is part of a run, which nothing is added to"):
-        hand_out(inside, keys / "alice", run.path / "results")
+        sign_copy(inside, keys / "alice", run.path / "results")
     other = tmp_path / "other"
     other.mkdir()
     (other / "r.zip").write_bytes(b"another")
     with pytest.raises(RunExistsError, match="exists and is another file"):
-        hand_out(inside, keys / "alice", other)
+        sign_copy(inside, keys / "alice", other)
     assert [each.name for each in other.iterdir()] == ["r.zip"]
     with pytest.raises(SignatureError):
-        hand_out(inside, keys / "eve", tmp_path / "new")
+        sign_copy(inside, keys / "eve", tmp_path / "new")
     assert not (tmp_path / "new").exists()
     inside.chmod(0o644)
     inside.write_bytes(small.read_bytes()[:-1])
@@ -233,7 +233,7 @@ def test_nothing_is_added_to_a_run_or_written_over(small, keys, tmp_path):
 def test_what_is_no_release_is_not_signed(keys, tmp_path):
     (tmp_path / "x.zip").write_bytes(b"PK")
     with pytest.raises(IntegrityError, match=r"x\.zip is no release"):
-        hand_out(tmp_path / "x.zip", keys / "alice", None)
+        sign_copy(tmp_path / "x.zip", keys / "alice", None)
 
 
 def test_a_link_is_followed_to_a_file_and_to_its_signature(signed, keys, tmp_path, capsys):
@@ -263,11 +263,11 @@ def test_what_a_user_names_and_is_no_file(tmp_path):
     }
     for name, words in said.items():
         with pytest.raises(DependencyError, match=words):
-            given_file(tmp_path / name)
+            readable_file(tmp_path / name)
     with pytest.raises(DependencyError, match="is a device, not a file"):
-        given_file(Path("/dev/null"))
+        readable_file(Path("/dev/null"))
     with pytest.raises(DependencyError, match="no path of a file"):
-        given_file(Path("a\0b"))
+        readable_file(Path("a\0b"))
 
 
 def test_a_socket_is_no_file(monkeypatch, tmp_path):
@@ -275,11 +275,11 @@ def test_a_socket_is_no_file(monkeypatch, tmp_path):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("s")
         with pytest.raises(DependencyError, match="is a socket"):
-            given_file(Path("s"))
+            readable_file(Path("s"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read(small):
     small.chmod(0)
     with pytest.raises(DependencyError, match="Permission denied"):
-        given_file(small)
+        readable_file(small)

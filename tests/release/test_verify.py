@@ -20,13 +20,13 @@ from critnb.canon import ModelRole, Stage
 from critnb.cli.command_line import main
 from critnb.params import load
 from critnb.pipeline.session import StageSession
-from critnb.release.reading import unpack
+from critnb.release.zip_reader import unpack
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes
 from critnb.runs.files import sha256_file
 from critnb.runs.manifest import from_text, to_text
 from critnb.runs.record import write_record
-from critnb.verify import tables
+from critnb.verify import results
 from critnb.verify.release import verify_release
 from critnb.verify.replay import Again
 
@@ -384,8 +384,8 @@ def test_a_file_comes_out_the_same_or_near_or_is_a_finding(tmp_path, monkeypatch
         for name, content in again.items():
             stage.run.write_bytes(f"results/{name}", content)
 
-    monkeypatch.setattr(tables, "works", lambda: {Stage.S05: Again(work, lambda _: [])})
-    result = tables.recomputed(SimpleNamespace(runs=[run]))
+    monkeypatch.setattr(results, "works", lambda: {Stage.S05: Again(work, lambda _: [])})
+    result = results.recomputed(SimpleNamespace(runs=[run]))
     names = sorted(line.partition(":")[0].rpartition("/")[2] for line in result.findings)
     assert names == [
         "far.csv",

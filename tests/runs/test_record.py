@@ -12,8 +12,7 @@ from made import made
 from critnb.canon import CANON, DatasetRole, ModelRole, SliceRole, Stage, Status
 from critnb.errors import DataError, IntegrityError
 from critnb.runs import Artifact, Dependency, HashInputs, Run, RunRecord, RunStore
-from critnb.runs.record import write_record
-from critnb.runs.schema import SCHEMA_PATH, schema_problem
+from critnb.runs.record import SCHEMA_PATH, schema_problem, write_record
 
 SHA = "0f" * 32
 TIME = "2026-01-02T03:04:05Z"

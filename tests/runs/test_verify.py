@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made import verify_chain
 
 from critnb.canon import Exit, Stage, Status
 from critnb.cli.command_line import main
 from critnb.errors import DependencyError, IntegrityError, StorageError
-from critnb.runs import FindingKind, Run, RunStore, verify, verify_chain
+from critnb.runs import FindingKind, Run, RunStore, verify
 from critnb.runs.record import RunRecord, write_record
 
 GSTAR, RASTER, METRICS = "results/gstar.json", "results/rasters_token_layer.npz", "results/metrics.parquet"
@@ -252,6 +253,22 @@ def test_what_cannot_be_read_now_is_not_called_wrong(run: Run, store: RunStore, 
         assert "try again" in text
         assert "delete" not in text
         assert "trusted" not in text
+
+
+def test_an_older_run_is_not_taken_for_the_newest_while_that_cannot_be_read(store, ministage, failing, caplog) -> None:
+    upstream = ministage.make(store, Stage.S01)
+    older = ministage.make(store, Stage.S02, upstream)
+    newer = ministage.make(store, Stage.S02)
+    failing(f"{newer.run_id}/run_record.json", errno.EIO)
+    with pytest.raises(StorageError, match=rf"{newer.run_id}/run_record\.json: cannot be read now"):
+        store.latest(Stage.S02)
+    assert store.latest(Stage.S01).run_id == upstream.run_id
+    assert [run.run_id for run in store.runs(Stage.S02)] == [older.run_id]
+    assert f"{newer.run_id} is left out" in caplog.text
+    assert {each.run_id: each.record is None for each in store.entries(Stage.S02)} == {
+        older.run_id: False,
+        newer.run_id: True,
+    }
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.EACCES], ids=errno.errorcode.get)

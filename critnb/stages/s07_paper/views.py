@@ -1,4 +1,4 @@
-"""What the notebook of S07 shows: verdicts, rules, rows, both roles, and the files of the paper."""
+"""What the notebook of S07 shows: verdicts, rules, rows of evidence, both roles, and the files of the paper."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROWS_SHOWN = 2
 
 
 def verdicts(study: Study) -> pd.DataFrame:
-    """Return one row a claim and role."""
+    """Return one row per claim and role."""
     return verdict_table(study.claims)
 
 

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-
-import pandas as pd
 
 from critnb.canon import CANON, Stage
 from critnb.errors import DependencyError
 from critnb.gates import Gate
 from critnb.pipeline.session import StageSession
-from critnb.release.build import Release, assemble
+from critnb.release.build import AssembledRelease, assemble
 from critnb.release.chain import disagreements, missing
 from critnb.release.contents import check_runs, closure
 from critnb.release.metadata import Metadata
-from critnb.release.reading import unpack
-from critnb.review.index import size
+from critnb.release.zip_reader import unpack
 from critnb.runs import Artifact, Run, not_in_git, pack_files, pack_version
 from critnb.runs.files import HashingSink, sha256_hex
 from critnb.runs.identity import HASH_DIGITS
 from critnb.runs.manifest import GENERATED, from_text
 
 _OUT = CANON.OUTPUT
-# kept in the run beside the zip, so that they can be read without opening it
-_SHOWN = (
+# kept in the run beside the zip, to be read without opening it
+_BESIDE_THE_ZIP = (
     _OUT.MANIFEST_SHA256_BASENAME,
     _OUT.CITATION_CFF_BASENAME,
     _OUT.ZENODO_JSON_BASENAME,
@@ -33,15 +29,15 @@ _SHOWN = (
 
 
 @dataclass(frozen=True, eq=False)
-class Released:
-    """What the notebook shows: the release, its zip, and the run that it is for."""
+class WrittenRelease:
+    """The release, its zip in the run of S08, and the run of S07 that it is for."""
 
-    release: Release
+    release: AssembledRelease
     zip_file: Artifact
     paper: Run
 
 
-def release(stage: StageSession) -> Released:
+def release(stage: StageSession) -> WrittenRelease:
     """Check every run that the paper rests on, and write the zip with the files that describe it.
 
     Raises IntegrityError for a run that was tampered with, DependencyError for one that is missing or was made by other
@@ -58,66 +54,22 @@ def release(stage: StageSession) -> Released:
         made = assemble(runs, store, Metadata.of(stage.params.release))
     with stage.step("write the zip"):
         zip_file = stage.run.write_stream(f"{CANON.RUN_SUBDIR.RESULTS}/{zip_name(made)}", made.write)
-    for name in _SHOWN:
+    for name in _BESIDE_THE_ZIP:
         stage.run.write_bytes(f"{CANON.RUN_SUBDIR.RESULTS}/{name}", made.generated(name))
     if (stage.run.record.code or {}).get("dirty"):
         stage.run.update(warnings=["released from a working copy with uncommitted changes"])
     stage.summary(release_sha256=zip_file.sha256, release_files=len(made.files), release_runs=len(runs))
-    return Released(made, zip_file, paper)
+    return WrittenRelease(made, zip_file, paper)
 
 
-def zip_name(made: Release) -> str:
-    """Return the zip's basename: the pack, its version, and the first digits of its manifest's sha256, so of its content."""
+def zip_name(made: AssembledRelease) -> str:
+    """Return the zip's basename: pack, version, and the first digits of its manifest's sha256, which covers every file."""
     digest = sha256_hex(made.generated(_OUT.MANIFEST_SHA256_BASENAME))
     return f"{CANON.PROJECT.ID}-{pack_version()}-{digest[:HASH_DIGITS]}.zip"
 
 
-def runs_table(released: Released) -> pd.DataFrame:
-    """Return one row a run of the release."""
-    rows = [
-        {
-            "run": run.run_id,
-            "stage": str(run.stage),
-            "role": " + ".join(run.roles),
-            "files": len(run.artifacts) + 1,
-            "size": size(sum(artifact.bytes for artifact in run.artifacts.values())),
-        }
-        for run in released.release.runs
-    ]
-    return pd.DataFrame(rows).sort_values(["stage", "role"], ignore_index=True)
-
-
-def pack_table(released: Released) -> pd.DataFrame:
-    """Return one row a part of the release: the pack's folders and its other files, the runs, and what the release adds."""
-    parts: dict[str, list[int]] = {}
-    for each in released.release.files:
-        parts.setdefault(_part(each.source.name), []).append(each.member.size)
-    rows = [{"part": part, "files": len(parts[part]), "size": size(sum(parts[part]))} for part in sorted(parts)]
-    return pd.DataFrame(rows)
-
-
-def _part(name: str) -> str:
-    top, slash, _ = name.partition("/")
-    return f"{top}/" if slash else "added by the release" if name in GENERATED else "other files of the pack"
-
-
-def about_table(released: Released) -> pd.DataFrame:
-    """Return what the release says of itself, a row a field."""
-    about = released.release.about
-    rows = {
-        "title": about.title,
-        "authors": "; ".join(about.authors),
-        "version": about.version,
-        "description": about.description,
-        "for the paper of": released.paper.run_id,
-        "zip": PurePosixPath(released.zip_file.path).name,
-        "size of the zip": size(released.zip_file.bytes),
-    }
-    return pd.DataFrame({"field": list(rows), "value": list(rows.values())})
-
-
-def gates(stage: StageSession, released: Released) -> list[Gate]:
-    """Return the gates of S08: the zip read back against its manifest, put together once more, and whole."""
+def gates(stage: StageSession, released: WrittenRelease) -> list[Gate]:
+    """Return the gates of S08: the zip agrees with its manifest, comes out the same again, and holds a whole chain."""
     made = released.release
     found = unpack(stage.run.path / released.zip_file.path, None)
     listed = from_text(made.generated(_OUT.MANIFEST_SHA256_BASENAME))

@@ -25,10 +25,10 @@ from critnb.runs.encoding import json_bytes, npz_bytes, parquet_bytes
 from critnb.runs.record import write_record
 from critnb.stages.s00_validate import tables as validation_table
 from critnb.verify import notebooks
-from critnb.verify.judged import gate_problems
+from critnb.verify.comparison import gate_problems
 from critnb.verify.notebooks import kept_notebook, page, page_of
 from critnb.verify.replay import works
-from critnb.verify.tables import recomputed
+from critnb.verify.results import recomputed
 
 OTHER = {"pass": "fail", "fail": "pass", "not available": "pass"}
 FEW_ANSWERS = pd.DataFrame(

@@ -13,8 +13,8 @@ from made import made
 from critnb import data as sources
 from critnb.canon import PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.params import load
-from critnb.release.roots import of_run
 from critnb.runs import Run, RunStore
+from critnb.verify.chain import roots_of
 
 PYTHON = f"python-{platform.python_version()}"
 EMBEDDED = {"models": {"BASE": {"source": "embedded"}}, "data": {"B": {"source": "embedded"}}}
@@ -41,7 +41,7 @@ def calibrated(folder: Path, *, config: dict = EMBEDDED, revision: str = PYTHON,
 
 
 def told(run: Run, folder: Path = PACK_ROOT) -> dict[str, tuple[str, int]]:
-    return {" ".join(root.name.split()[:3]): (root.said, len(root.findings)) for root in of_run(run, folder)}
+    return {" ".join(root.name.split()[:3]): (root.said, len(root.findings)) for root in roots_of(run, folder)}
 
 
 def test_what_the_pack_carries_is_hashed_and_made_again(tmp_path):
@@ -54,7 +54,7 @@ def test_other_weights_in_the_zip_are_found(file, tmp_path):
     shutil.copytree(PACK_ROOT / inside, tmp_path / inside)
     (tmp_path / inside / file).write_bytes((PACK_ROOT / inside / file).read_bytes()[:-1] + b" ")
     run = calibrated(tmp_path)
-    (finding,) = next(root.findings for root in of_run(run, tmp_path) if root.name.startswith("weights"))
+    (finding,) = next(root.findings for root in roots_of(run, tmp_path) if root.name.startswith("weights"))
     assert finding.startswith(f"{inside.as_posix()}: ")
     assert finding.endswith(f"is not what {run.run_id} was made from")
 
@@ -63,7 +63,7 @@ def test_weights_in_the_zip_that_are_no_safetensors_are_a_finding(tmp_path):
     inside = Path("critnb/data/embedded/weights/base")
     shutil.copytree(PACK_ROOT / inside, tmp_path / inside)
     (tmp_path / inside / "model.safetensors").write_bytes(b"no weights at all")
-    root = next(root for root in of_run(calibrated(tmp_path), tmp_path) if root.name.startswith("weights"))
+    root = next(root for root in roots_of(calibrated(tmp_path), tmp_path) if root.name.startswith("weights"))
     assert root.said == "not readable"
     (finding,) = root.findings
     assert finding.startswith(f"{inside.as_posix()}: ")

@@ -12,7 +12,7 @@ from critnb.canon import CANON, Stage
 from critnb.report.provenance import Provenance
 from critnb.report.style import Drawing, Scope, save_figure
 from critnb.runs import PartialRun, Run, RunStore
-from critnb.verify.figures import figures
+from critnb.verify.references import figures
 
 NAME = CANON.FIGURE.F02_RATE_MATCH_CHECK
 

@@ -1,4 +1,7 @@
-"""What no run made: weights and text. Their digests stand in the records; where the content is at hand it is hashed again."""
+"""Check the chain from the paper to the weights and the text that no run made.
+
+The records hold digests of weights and text; where the content is at hand, it is hashed again.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ from critnb.data import questions
 from critnb.data.embedded import weights_directory
 from critnb.errors import CritnbError
 from critnb.params import Loaded, validate
-from critnb.release.opened import Opened
+from critnb.release.chain import disagreements, missing
 from critnb.runs import Run
+from critnb.verify.check import Result, UnpackedRelease
 
 _EMBEDDED = {"source": "embedded"}
 _ORIGIN = "the release"
@@ -24,26 +28,33 @@ _KNOWN = "known by its digest, not in the zip"
 
 @dataclass(frozen=True)
 class Root:
-    """Weights of a role or text of a data role: what is wrong with it, and how it was looked at."""
+    """Weights of a role or text of a data role, which no run made: what is wrong with it, and how it was checked."""
 
     name: str
     findings: tuple[str, ...]
     said: str
 
 
-def of(release: Opened) -> list[Root]:
-    """Return every root of the release's runs once."""
-    found = {root.name: root for run in release.runs for root in of_run(run, release.folder)}
-    return [found[name] for name in sorted(found)]
+def chain(release: UnpackedRelease) -> Result:
+    """Follow the records from the paper's run to weights and text, whose content is compared where it is at hand."""
+    found = {root.name: root for run in release.runs for root in roots_of(run, release.folder)}
+    roots = [found[name] for name in sorted(found)]
+    wrong = [
+        *missing(release.runs, release.paper.roles),
+        *disagreements(release.runs),
+        *(finding for root in roots for finding in root.findings),
+    ]
+    words = "; ".join(f"{root.name} ({root.said})" for root in roots)
+    return Result(wrong, f"{len(release.runs)} runs from {release.paper.run_id} to: {words}")
 
 
-def of_run(run: Run, folder: Path) -> list[Root]:
-    """Return the roots that one run was made from; weights that the pack carries are those in its copy at ``folder``."""
+def roots_of(run: Run, folder: Path) -> list[Root]:
+    """Return the roots that one run was made from; weights that the pack carries are those of its copy in ``folder``."""
     return [*_weights(run, folder), *_texts(run)]
 
 
 def config_of(run: Run) -> Mapping[str, Any]:
-    """Return the resolved params of a run, with its role, and the sources of its model and text."""
+    """Return the resolved params of a run, with its role and the sources of its model and text."""
     found: Mapping[str, Any] = run.yaml(CANON.OUTPUT.CONFIG_RESOLVED_YAML)
     return found
 
@@ -83,12 +94,13 @@ def _texts(run: Run) -> Iterator[Root]:
         if made_with and made_with != {ours}:
             yield Root(label, (), f"of {', '.join(sorted(made_with))}, which this {ours} does not carry")
             continue
-        same = _made_again(DatasetRole(name), source) == digest
+        same = _digest_here(DatasetRole(name), source) == digest
         wrong = f"{CANON.PATH.RUNS_DIR}/{run.run_id}: text of {name} is not what {ours} carries"
         yield Root(label, () if same else (wrong,), "made again")
 
 
-def _made_again(role: DatasetRole, source: Mapping[str, Any]) -> str:
+def _digest_here(role: DatasetRole, source: Mapping[str, Any]) -> str:
+    """Return the digest of the text that this Python makes for a source."""
     loaded = Loaded(validate({"data": {str(role): dict(source)}}, origin=_ORIGIN), _ORIGIN, Path())
     found = questions.read(loaded).corpus if role is DatasetRole.ARC_MCQ else sources.corpus(loaded, role)
     return found.content_sha256

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 from release.chains import zipped
 
-from critnb.release import layout
-from critnb.release.reading import DamagedError, unpack
+from critnb.release import zip_layout as layout
+from critnb.release.zip_reader import DamagedError, unpack
 
 CONTENTS = {"a.txt": b"alpha", "b/c.bin": bytes(range(32)), "b/run": b"#!/bin/sh\n", "z": b""}
 

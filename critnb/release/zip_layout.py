@@ -1,4 +1,4 @@
-"""The one byte layout of a release's zip: every byte beside the files' own follows from their names, sizes and checksums.
+"""The one byte layout of a release's zip: every byte beside the files' own follows from their names and contents.
 
 Files are stored, not deflated: what a compressor makes of the same bytes differs between versions of zlib, and most of
 a release is compressed already. No clock, no owner, no comment; sizes beyond 32 bits as ZIP64. Field by field after
@@ -7,7 +7,9 @@ PKWARE's APPNOTE 6.3.10, sections 4.3.7 (local header) to 4.3.16 (end of central
 
 from __future__ import annotations
 
+import hashlib
 import struct
+import zlib
 from dataclasses import dataclass
 
 MARK_32, MARK_16 = 0xFFFFFFFF, 0xFFFF
@@ -28,11 +30,12 @@ END_64_FIXED = struct.Struct("<4sQ2H2L4Q")
 LOCATOR_64_FIXED = struct.Struct("<4sLQL")
 END_FIXED = struct.Struct("<4s4H2LH")
 _EXTRA_64 = 0x0001
+_SCRIPT = b"#!"
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file of the zip: POSIX name, CRC-32 and bytes of its content, and whether it may be executed."""
+    """A file of the zip: POSIX name, CRC-32 and size of its content in bytes, and whether it may be executed."""
 
     name: str
     crc32: int
@@ -40,8 +43,31 @@ class Member:
     executable: bool
 
 
+class Content:
+    """What follows from a file's bytes, which are added piece by piece: sha256, CRC-32, size, and whether it is a script."""
+
+    def __init__(self) -> None:
+        self._digest, self._crc32, self._size, self._head = hashlib.sha256(), 0, 0, b""
+
+    def add(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        self._digest.update(piece)
+        self._crc32 = zlib.crc32(piece, self._crc32)
+        self._size += len(piece)
+        self._head = self._head or piece[: len(_SCRIPT)]
+
+    @property
+    def sha256(self) -> str:
+        """The hex digest of what was added so far."""
+        return self._digest.hexdigest()
+
+    def member(self, name: str) -> Member:
+        """Return the file of these bytes; what begins with ``#!`` may be executed."""
+        return Member(name, self._crc32, self._size, executable=self._head.startswith(_SCRIPT))
+
+
 def local_header(member: Member) -> bytes:
-    """Return what stands before a file's bytes."""
+    """Return the header that stands before a file's bytes."""
     name, extra = member.name.encode(), _extra(member.size, member.size) if member.size >= MARK_32 else b""
     version = _VERSION_64 if extra else _VERSION
     size = min(member.size, MARK_32)
@@ -66,7 +92,7 @@ def central_header(member: Member, offset: int) -> bytes:
 
 
 def tail(count: int, offset: int, size: int) -> bytes:
-    """Return what ends the zip; ``offset`` and ``size`` are the central directory's."""
+    """Return the records that end the zip; ``offset`` and ``size`` are those of the central directory."""
     end = END_FIXED.pack(
         END, 0, 0, min(count, MARK_16), min(count, MARK_16), min(size, MARK_32), min(offset, MARK_32), 0
     )

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from critnb.errors import IntegrityError
-from critnb.release import layout
-from critnb.release.archive import Packed, Source, write_zip
-from critnb.release.layout import Member
-from critnb.release.reading import _directory
+from critnb.release import zip_layout as layout
+from critnb.release.zip_layout import Member
+from critnb.release.zip_reader import _directory
+from critnb.release.zip_writer import Packed, Source, write_zip
 
 
 def packed(contents: dict[str, bytes]) -> list[Packed]:

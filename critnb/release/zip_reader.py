@@ -1,13 +1,11 @@
-"""Read a release's zip without trust in anything: every byte of it is either a file's own or what the layout demands."""
+"""Read a release's zip and trust nothing in it: every byte is either a file's own or the one that the layout demands."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import stat
-import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,19 +13,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from critnb.errors import IntegrityError
-from critnb.release import layout, limits, names
-from critnb.release.archive import is_script
-from critnb.release.layout import Member
+from critnb.release import zip_layout as layout
+from critnb.release.zip_layout import Content, Member
+from critnb.release.zip_limits import LONGEST_PATH, MOST_FILES, name_problem, size_problem
 from critnb.runs.files import open_regular
 
 _PIECE = 1 << 20
 _ENCRYPTED = 0x0001
-# of the central directory: a name, and three values of 64 bits
-_LONGEST_RECORD = layout.CENTRAL_FIXED.size + names.LONGEST + 28
+# in the central directory: a name, and three values of 64 bits
+_LONGEST_RECORD = layout.CENTRAL_FIXED.size + LONGEST_PATH + 28
 
 
 @dataclass(frozen=True)
-class Located:
+class LocatedMember:
     """A file of the zip and the offset of its local header."""
 
     member: Member
@@ -35,8 +33,8 @@ class Located:
 
 
 @dataclass(frozen=True)
-class Unpacked:
-    """A file that was taken out of the zip: its sha256, and what is wrong with the bytes around it, if anything."""
+class UnpackedFile:
+    """A file that was taken out of the zip: its sha256, its size, and what is wrong with its bytes in the zip, if anything."""
 
     name: str
     sha256: str
@@ -45,24 +43,24 @@ class Unpacked:
 
 
 class DamagedError(IntegrityError):
-    """The zip as a whole is not one that a release has, so that none of its files can be told."""
+    """The zip as a whole is not that of a release, so that nothing can be said of its files."""
 
 
-def unpack(path: Path, folder: Path | None) -> list[Unpacked]:
-    """Say of each file of the zip what it is, and write it below a new or empty folder, if one is given; nothing else is written.
+def unpack(path: Path, folder: Path | None) -> list[UnpackedFile]:
+    """Return what each file of the zip is, and write it below ``folder``, new or empty, if one is given; nothing else is written.
 
     Raises DamagedError for a zip whose structure is not that of a release: unsafe, repeated or colliding names, links,
     compressed or encrypted files, more than a release has, sizes that do not add up, bytes that belong to nothing. Raises
-    OSError, before anything is written where there is no room for all.
+    OSError, before anything is written, where there is no room for all.
     """
     with open_regular(path) as zip_file:
         size = os.fstat(zip_file.fileno()).st_size
         files, end = _directory(zip_file, size)
         members = [each.member for each in files]
-        if wrong := names.problem([each.name for each in members]):
+        if wrong := name_problem([each.name for each in members]):
             raise DamagedError(wrong)
         _check_places(files, end)
-        if wrong := limits.problem(members):
+        if wrong := size_problem(members):
             raise DamagedError(wrong)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -70,17 +68,17 @@ def unpack(path: Path, folder: Path | None) -> list[Unpacked]:
         return [_take(zip_file, each, folder) for each in files]
 
 
-def _directory(zip_file: BinaryIO, size: int) -> tuple[list[Located], int]:
+def _directory(zip_file: BinaryIO, size: int) -> tuple[list[LocatedMember], int]:
     """Return the files that the central directory names, and where it begins."""
     count, offset, length, last = _end(zip_file, size)
     if offset + length != last:
         raise DamagedError(
             f"{abs(last - offset - length)} bytes stand where a release has none, before or behind its files"
         )
-    if count > limits.FILES or length > count * _LONGEST_RECORD:
-        raise DamagedError(f"it names {count} files in {length} bytes, a release at most {limits.FILES}")
+    if count > MOST_FILES or length > count * _LONGEST_RECORD:
+        raise DamagedError(f"it names {count} files in {length} bytes, a release at most {MOST_FILES}")
     data = _read(zip_file, offset, length)
-    files: list[Located] = []
+    files: list[LocatedMember] = []
     at = 0
     while at < length:
         after = files[-1].member.name if files else "its beginning"
@@ -115,8 +113,8 @@ def _end(zip_file: BinaryIO, size: int) -> tuple[int, int, int, int]:
     return count, offset, length, last
 
 
-def _central(data: bytes, at: int) -> tuple[Located, int]:
-    """Return the file of the record at a place of the central directory, and where the next one begins."""
+def _central(data: bytes, at: int) -> tuple[LocatedMember, int]:
+    """Return the file of the record that begins at byte ``at`` of the central directory, and where the next one begins."""
     fixed = layout.CENTRAL_FIXED
     if at + fixed.size > len(data):
         raise ValueError("a record is cut short")
@@ -133,7 +131,7 @@ def _central(data: bytes, at: int) -> tuple[Located, int]:
     ours = layout.central_header(member, offset)
     if data[at : at + len(ours)] != ours:
         raise ValueError(f"the record of {name} is not the one that a release has")
-    return Located(member, offset), at + len(ours)
+    return LocatedMember(member, offset), at + len(ours)
 
 
 def _refuse_kind(name: str, flags: int, method: int, mode: int) -> None:
@@ -155,8 +153,8 @@ def _widened(name: str, extra: bytes, size: int, offset: int) -> tuple[int, int]
         raise ValueError(f"{name} lacks its ZIP64 sizes") from None
 
 
-def _check_places(files: list[Located], end: int) -> None:
-    """Refuse sizes and offsets that leave a gap, overlap, or lie; what is left bounds all that is ever written."""
+def _check_places(files: list[LocatedMember], end: int) -> None:
+    """Refuse sizes and offsets that leave a gap, overlap, or do not add up; so the zip's size bounds all that is written."""
     expected = 0
     for each in files:
         if each.offset != expected:
@@ -173,25 +171,23 @@ def _check_room(folder: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, f"no room for the {size} bytes of the zip", str(folder))
 
 
-def _take(zip_file: BinaryIO, located: Located, folder: Path | None) -> Unpacked:
+def _take(zip_file: BinaryIO, located: LocatedMember, folder: Path | None) -> UnpackedFile:
     member, ours = located.member, layout.local_header(located.member)
     theirs = _read(zip_file, located.offset, len(ours))
-    digest, crc, head = hashlib.sha256(), 0, b""
+    content = Content()
     with _opened(folder, member.name) as file:
         for piece in _pieces(zip_file, member.size):
-            head = head or piece[:2]
-            digest.update(piece)
-            crc = zlib.crc32(piece, crc)
+            content.add(piece)
             if file is not None:
                 file.write(piece)
-    problem = ""
+    problem, found = "", content.member(member.name)
     if theirs != ours:
         problem = "its header in the zip is not the one that a release has"
-    elif crc != member.crc32:
+    elif found.crc32 != member.crc32:
         problem = "its bytes do not have the checksum that the zip names"
-    elif member.executable != is_script(head):
+    elif found.executable != member.executable:
         problem = "the zip gives it a mode that does not follow from its content"
-    return Unpacked(member.name, digest.hexdigest(), member.size, problem)
+    return UnpackedFile(member.name, content.sha256, member.size, problem)
 
 
 def _opened(folder: Path | None, name: str) -> AbstractContextManager[BinaryIO | None]:

@@ -1,19 +1,16 @@
-"""Hand a release out signed: a copy of its zip outside the run, which stays as it is, and the signature beside the copy."""
+"""A signed copy of a release's zip outside of its run, which stays as it is, with the signature beside the copy."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from critnb.canon import CANON, Stage
-from critnb.errors import DependencyError, IntegrityError, ParamsError, RunExistsError, StorageError
-from critnb.release.given import given_file
-from critnb.release.reading import DamagedError, unpack
+from critnb.errors import DependencyError, IntegrityError, ParamsError, RunExistsError
 from critnb.release.signature import sign, signature_path, signed_with
+from critnb.release.zip_reader import DamagedError, unpack
 from critnb.runs import RunStore
-from critnb.runs.files import atomic_file, atomic_write, open_regular, sha256_file
-
-_PIECE = 1 << 20
+from critnb.runs.files import HashingSink, atomic_file, atomic_write, pieces, sha256_file, storage
+from critnb.system.paths import readable_file
 
 
 def newest_zip(store: RunStore) -> Path:
@@ -27,14 +24,14 @@ def newest_zip(store: RunStore) -> Path:
     return path
 
 
-def hand_out(path: Path, key: Path, folder: Path | None) -> tuple[Path, str]:
-    """Sign a release's zip and return (where the zip lies with its signature beside it, the key in words).
+def sign_copy(path: Path, key: Path, folder: Path | None) -> tuple[Path, str]:
+    """Sign a release's zip and return (the path of the zip with its signature beside it, the key in words).
 
-    A zip in a run is copied into the folder, the one one is in if none is given; any other is signed where it lies. Nothing is
-    written over. Raises IntegrityError for what is no release, SignatureError for a key that cannot sign, DependencyError
-    for files that are not there, RunExistsError, StorageError.
+    A zip in a run is copied into ``folder``, by default the working folder; any other zip is signed where it lies unless a
+    folder is given. Nothing is written over. Raises IntegrityError for what is no release, SignatureError for a key that cannot
+    sign, DependencyError for files that are not there, ParamsError for a folder in a run, RunExistsError, StorageError.
     """
-    zip_file, key = given_file(path), given_file(key)
+    zip_file, key = readable_file(path), readable_file(key)
     into = (folder or (Path.cwd() if _in_run(zip_file) else zip_file.parent)).absolute()
     if _in_run(into / zip_file.name):
         raise ParamsError(f"{into} is part of a run, which nothing is added to; name another folder with --to")
@@ -44,15 +41,10 @@ def hand_out(path: Path, key: Path, folder: Path | None) -> tuple[Path, str]:
         raise RunExistsError(f"{beside} exists; delete it to sign again, or name another folder with --to")
     digest = _digest_of_release(zip_file)
     signature = sign(zip_file, key)
-    try:
+    with storage(into, advice="name another folder with --to"):
         into.mkdir(parents=True, exist_ok=True)
         _copy(zip_file, copy, digest)
         atomic_write(beside, signature)
-    except OSError as error:
-        if isinstance(error, RunExistsError):
-            raise
-        where = error.filename or into
-        raise StorageError(f"{where}: {error.strerror or error}; name another folder with --to") from error
     return copy, signed_with(copy, signature)
 
 
@@ -75,10 +67,9 @@ def _copy(source: Path, copy: Path, digest: str) -> None:
         if sha256_file(copy)[0] != digest:
             raise RunExistsError(f"{copy} exists and is another file; name another folder with --to")
         return
-    hashed = hashlib.sha256()
-    with open_regular(source) as zip_file, atomic_file(copy) as file:
-        while piece := zip_file.read(_PIECE):
-            hashed.update(piece)
-            file.write(piece)
-        if hashed.hexdigest() != digest:
+    with atomic_file(copy) as file:
+        sink = HashingSink(file)
+        for piece in pieces(source):
+            sink.write(piece)
+        if sink.sha256 != digest:
             raise IntegrityError(f"{source} was changed while it was copied; nothing is kept")

@@ -1,8 +1,8 @@
-"""An unpacked release as its checks see it: a folder of files, the runs in it, and the one run that it is for."""
+"""What a check of a release is given, and what it returns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,21 +10,47 @@ from pathlib import Path
 from critnb.canon import CANON, Stage
 from critnb.errors import IntegrityError
 from critnb.release.contents import closure
-from critnb.release.reading import Unpacked
+from critnb.release.zip_reader import UnpackedFile
 from critnb.runs import Run, RunStore
 
 
 @dataclass(frozen=True)
-class Opened:
+class Result:
+    """What a check found: a line per finding that begins with the file's path, or in ``said`` what was checked and is sound.
+
+    ``aside``: the words are neither good nor bad, but bear on all other checks.
+    """
+
+    findings: Sequence[str]
+    said: str = ""
+    aside: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check that was made: its name, its result, its duration."""
+
+    name: str
+    result: Result
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found."""
+        return not self.result.findings
+
+
+@dataclass(frozen=True)
+class UnpackedRelease:
     """A release in a folder, and what unpacking said of each of its files."""
 
     folder: Path
-    unpacked: tuple[Unpacked, ...]
+    files: tuple[UnpackedFile, ...]
 
     @cached_property
     def digests(self) -> Mapping[str, str]:
         """Path -> sha256 of every file in the zip."""
-        return {each.name: each.sha256 for each in self.unpacked}
+        return {each.name: each.sha256 for each in self.files}
 
     @property
     def store(self) -> RunStore:
