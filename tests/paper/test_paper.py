@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from browser import CHROMIUM, REASON, look
 from markdown_it.token import Token
-from report.paper.made_study import evidence_of, with_table
-from report.paper.reading import Page, pdf_text
+from paper.made_study import evidence_of, with_table
+from paper.reading import Page, pdf_text
 
 from critnb.canon import CANON, Criterion, ModelRole, Stage
 from critnb.contract import STAGES

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from report.paper.made_study import KEY, evidence_of, make_runs, with_table
+from paper.made_study import KEY, evidence_of, make_runs, with_table
 
 from critnb.canon import CANON, Claim, Criterion, GCondition, Intervention, ModelRole, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError
