@@ -79,10 +79,10 @@ def compare_runs(
         ParamsError: they are of different stages.
         DependencyError, IntegrityError: as ``open_run``.
     """
-    from critnb.review.diff import compare, told
+    from critnb.review.diff import compare, format_diff
 
     one, other = (run if isinstance(run, OpenedRun) else open_run(run, runs_dir=runs_dir) for run in (old, new))
-    return RunComparison(tuple(told(compare(one.run, other.run))))
+    return RunComparison(tuple(format_diff(compare(one.run, other.run))))
 
 
 def _entry_role(record: RunRecord | None) -> str:

@@ -190,7 +190,7 @@ def _diff(arguments: argparse.Namespace) -> int:
 
     store = _store(arguments)
     old, new = (compare.find_run(name, store) for name in (arguments.old, arguments.new))
-    terminal.out(*compare.told(compare.compare(old, new)))
+    terminal.out(*compare.format_diff(compare.compare(old, new)))
     return int(Exit.DONE)
 
 

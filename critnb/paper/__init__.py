@@ -7,6 +7,6 @@ words: a number from elsewhere is an error.
 
 from critnb.paper.checks import check
 from critnb.paper.compose import Paper, compose
-from critnb.paper.facts import Facts
+from critnb.paper.facts import PaperFacts
 
-__all__ = ["Facts", "Paper", "check", "compose"]
+__all__ = ["Paper", "PaperFacts", "check", "compose"]

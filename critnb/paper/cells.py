@@ -117,7 +117,7 @@ def formatted(value: Any, spec: str) -> str:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownValue:
     """A value in the paper: where it stands there, how, and its cell."""
 
     section: str
@@ -140,7 +140,7 @@ class Shown:
 class Ledger:
     """Everything that the paper shows from its evidence, in order; ``section`` is the template being filled."""
 
-    entries: list[Shown] = field(default_factory=list)
+    entries: list[ShownValue] = field(default_factory=list)
     section: str = ""
 
     def show(self, cell: Any, spec: str) -> Fragment:
@@ -153,7 +153,7 @@ class Ledger:
         if not cell.available:
             return Fragment(NOTHING)
         text = formatted(cell.value, spec)
-        self.entries.append(Shown(self.section, text, spec, cell))
+        self.entries.append(ShownValue(self.section, text, spec, cell))
         return Fragment(f"{OPEN}{len(self.entries) - 1}{MIDDLE}{escaped(text)}{CLOSE}")
 
     def as_dict(self) -> list[dict[str, Any]]:

@@ -16,11 +16,11 @@ from critnb.paper.bibliography import Bibliography, Work
 from critnb.paper.cells import MARKED, Cell, Fragment, Kind, Ledger, Origin
 from critnb.paper.checks import check
 from critnb.paper.claims import RoleEvidence
-from critnb.paper.facts import Facts
+from critnb.paper.facts import PaperFacts
 from critnb.paper.figures import Picture, picture
 from critnb.paper.markup import ANCHOR, ANCHOR_TOKEN, CITE, FIGURE, REFERENCE_TOKEN, parse, parser, targets, walk
-from critnb.paper.setting import Setting, figure_key
 from critnb.paper.templates import FOLDER, fill
+from critnb.paper.typesetting import Typesetting, figure_key
 from critnb.runs.files import sha256_file
 
 _WORKS = "works"
@@ -40,7 +40,7 @@ class Paper:
     n_pictures: int
 
 
-def compose(facts: Facts, folder: Path = FOLDER) -> Paper:
+def compose(facts: PaperFacts, folder: Path = FOLDER) -> Paper:
     """Return the paper of the facts, from the templates of a folder.
 
     Raises:
@@ -56,7 +56,7 @@ def compose(facts: Facts, folder: Path = FOLDER) -> Paper:
     pictures = _pictures(tokens, facts.roles)
     _check_places(folder, tokens, pictures)
     made_of = f"{CANON.PROJECT.ID} {facts.version}, {', '.join(str(each.role) for each in facts.roles)}; {facts.claims_file.run_id}"
-    setting = Setting(facts.title, facts.authors, made_of, checked.works, ledger, pictures)
+    setting = Typesetting(facts.title, facts.authors, made_of, checked.works, ledger, pictures)
     return Paper(
         markdown={section: _plain_markdown(text, checked.works, pictures) for section, text in filled.items()},
         html=html.page(markdown, list(tokens.values()), setting),

@@ -12,7 +12,7 @@ from critnb.canon import CANON, Criterion, DatasetRole, ModelRole, Stage
 from critnb.contract import spec_of
 from critnb.errors import PaperError
 from critnb.paper.cells import Cell, Kind, Origin, bare
-from critnb.paper.claims import Claimed, Judged, RoleEvidence, Row, Sourced
+from critnb.paper.claims import EvaluatedClaim, RoleEvidence, RoleVerdict, Row, Sourced
 from critnb.paper.claims.evidence import plain
 from critnb.runs import Run
 
@@ -137,7 +137,7 @@ class RoleView:
             raise AttributeError(f"role {self.name} has no table {name}")
         return TableView(self._tables[name])
 
-    def claim(self, short: str) -> JudgedView:
+    def claim(self, short: str) -> RoleVerdictView:
         """Return what came of a claim (``C1``) in this role."""
         return self._claims[short].of(self.name)
 
@@ -167,10 +167,10 @@ def record_file(run: Run) -> File:
     return File(name, run.run_id, name, str(run.record.stage_hash), run.record.to_dict())
 
 
-class JudgedView:
+class RoleVerdictView:
     """A claim in one role: its verdict in words; reason and numbers are fields of claims.json."""
 
-    def __init__(self, role: str, judged: Judged, file: File, place: str) -> None:
+    def __init__(self, role: str, judged: RoleVerdict, file: File, place: str) -> None:
         self.name, self.verdict = role, str(judged.verdict)
         self._judged, self._file, self._place = judged, file, place
 
@@ -192,20 +192,20 @@ class JudgedView:
 class ClaimView:
     """One claim: what it says, its verdict over all roles, and what came of it in each."""
 
-    def __init__(self, claimed: Claimed, file: File, place: int) -> None:
+    def __init__(self, claimed: EvaluatedClaim, file: File, place: int) -> None:
         self._claimed, self._file, self._place = claimed, file, place
         self.id = str(claimed.id).partition("_")[0]
         self.statement, self.verdict = claimed.statement, str(claimed.verdict)
 
     @property
-    def roles(self) -> list[JudgedView]:
+    def roles(self) -> list[RoleVerdictView]:
         """The claim in each role."""
         return [self.of(role) for role in self._claimed.by_role]
 
-    def of(self, role: str) -> JudgedView:
+    def of(self, role: str) -> RoleVerdictView:
         """Return the claim in one role."""
         judged = self._claimed.by_role[ModelRole(role)]
-        return JudgedView(str(role), judged, self._file, f"{self._place}.roles.{role}")
+        return RoleVerdictView(str(role), judged, self._file, f"{self._place}.roles.{role}")
 
     def rule_cell(self) -> Cell:
         """Return the rule as it stands in claims.json."""
@@ -213,7 +213,7 @@ class ClaimView:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class PaperFacts:
     """Everything that a template may print or ask.
 
     ``replication`` is T07, or None with ``replication_reason``. ``claims_file`` is claims.json of the paper's own run.
@@ -223,7 +223,7 @@ class Facts:
     authors: Sequence[str]
     version: str
     roles: Sequence[RoleEvidence]
-    claims: Sequence[Claimed]
+    claims: Sequence[EvaluatedClaim]
     claims_file: File
     replication: Sourced | None
     replication_reason: str

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from critnb.paper.markup import ANCHOR_TOKEN, CITE_TOKEN, FIGURES_TOKEN, REFERENCE_TOKEN, VALUE_TOKEN
-from critnb.paper.setting import Setting
+from critnb.paper.typesetting import Typesetting
 
 _STYLE = """
 :root{color-scheme:light}
@@ -53,9 +53,9 @@ figure,tr{break-inside:avoid}h2,h3{break-after:avoid}.figures.many{margin-left:0
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def page(markdown: MarkdownIt, sections: Sequence[Sequence[Token]], setting: Setting) -> str:
+def page(markdown: MarkdownIt, sections: Sequence[Sequence[Token]], setting: Typesetting) -> str:
     """Return the whole page; ``sections`` are the tokens of each template, filled."""
-    writer = _Writer(markdown, setting)
+    writer = _HtmlWriter(markdown, setting)
     body = "\n".join(writer.section(tokens) for tokens in sections)
     title = html.escape(setting.title)
     authors = f'<p class="authors">{html.escape(", ".join(setting.authors))}</p>\n' if setting.authors else ""
@@ -70,10 +70,10 @@ def page(markdown: MarkdownIt, sections: Sequence[Sequence[Token]], setting: Set
     )
 
 
-class _Writer:
+class _HtmlWriter:
     """markdown-it's renderer with rules for the paper's own tokens."""
 
-    def __init__(self, markdown: MarkdownIt, setting: Setting) -> None:
+    def __init__(self, markdown: MarkdownIt, setting: Typesetting) -> None:
         self._markdown, self._setting = markdown, setting
         self._places: set[str] = set()
         self.headings: list[tuple[str, str]] = []

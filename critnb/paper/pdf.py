@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from critnb.errors import PaperError
 from critnb.paper.markup import ANCHOR_TOKEN, CITE_TOKEN, FIGURES_TOKEN, REFERENCE_TOKEN, VALUE_TOKEN
-from critnb.paper.setting import Setting
+from critnb.paper.typesetting import Typesetting
 from critnb.runs.scratch import Scratch
 from critnb.system.extras import PAPER
 
@@ -53,7 +53,7 @@ _PREAMBLE = """
 """
 
 
-def compiled(sections: Sequence[Sequence[Token]], setting: Setting) -> bytes:
+def compiled(sections: Sequence[Sequence[Token]], setting: Typesetting) -> bytes:
     """Return the PDF; raises PaperError where Typst cannot read what was written, DependencyError where it is missing."""
     PAPER.require("the paper")
     import typst
@@ -70,7 +70,7 @@ def compiled(sections: Sequence[Sequence[Token]], setting: Setting) -> bytes:
     return made
 
 
-def source(sections: Sequence[Sequence[Token]], setting: Setting) -> str:
+def source(sections: Sequence[Sequence[Token]], setting: Typesetting) -> str:
     """Return the paper as Typst."""
     authors = ", ".join(setting.authors)
     head = (
@@ -80,7 +80,7 @@ def source(sections: Sequence[Sequence[Token]], setting: Setting) -> str:
         + (f"\n{_text(authors)}\n" if authors else "")
         + f'\n#text(size: 8pt, fill: rgb("#666666"))[{_text(setting.made_of)}]\n'
     )
-    writer = _Writer(setting)
+    writer = _TypstWriter(setting)
     return head + "\n".join(writer.tokens(tokens) for tokens in sections)
 
 
@@ -94,10 +94,10 @@ def _text(text: str) -> str:
     return f"#{_quoted(text)};" if text else ""
 
 
-class _Writer:
+class _TypstWriter:
     """Tokens to Typst, one function a kind of token; what has none is an error."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Typesetting) -> None:
         self._setting = setting
         self._places: set[str] = set()
         self._own: dict[str, Callable[[Token], str]] = {

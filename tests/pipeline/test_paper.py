@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import yaml
 from made import verify_chain
+from paper.reading import Page, pdf_text
 from pipeline.conftest import runner
 from pipeline.test_pipeline import run_of
-from report.paper.reading import Page, pdf_text
 
 from critnb.canon import CANON, Claim, Exit, ModelRole, Stage
 from critnb.contract import spec_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from report.paper.made_study import evidence_of
+from paper.made_study import evidence_of
 
 from critnb.canon import Claim, ModelRole, Stage
 from critnb.gates import Verdict

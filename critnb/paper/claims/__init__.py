@@ -7,13 +7,13 @@ a stated rule over cells: nothing is fitted or estimated here.
 from critnb.paper.claims.evaluate import evaluate, verdict_table
 from critnb.paper.claims.evidence import Row, Sourced
 from critnb.paper.claims.gather import RoleEvidence, gather
-from critnb.paper.claims.verdict import Claimed, ClaimVerdict, Judged
+from critnb.paper.claims.verdict import ClaimVerdict, EvaluatedClaim, RoleVerdict
 
 __all__ = [
     "ClaimVerdict",
-    "Claimed",
-    "Judged",
+    "EvaluatedClaim",
     "RoleEvidence",
+    "RoleVerdict",
     "Row",
     "Sourced",
     "evaluate",

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pandas as pd
 
-from critnb.canon import CANON, Intervention, Stage
+from critnb.canon import CANON, Claim, Intervention, Stage
 from critnb.lattice.thresholds import judged
 from critnb.paper.claims.coverage import CONDITION, grid_rows, uncovered
 from critnb.paper.claims.evidence import plain
 from critnb.paper.claims.gather import RoleEvidence
-from critnb.paper.claims.verdict import Judged
+from critnb.paper.claims.verdict import ClaimRule, RoleVerdict
 
 _REL = CANON.CONST.RATE_MATCH_TOL_REL
 
-STATEMENT = "On calibration text, event rates match their targets at every gain, as far as equal values allow."
-RULE = (
+_STATEMENT = "On calibration text, event rates match their targets at every gain, as far as equal values allow."
+_RULE = (
     f"Under {Intervention.MLP_GLOBAL} the events of every layer, gain, rate and spike definition on A_cal miss the target k by "
     f"at most max(1, {_REL:g} of it), counted in the threshold table, which has a row for each; or the miss is all ties: at most "
     "k values lie above the threshold and more than k at or above it, so no threshold lets exactly k pass. And every one of these "
@@ -24,7 +24,7 @@ RULE = (
 )
 
 
-def judge(evidence: RoleEvidence) -> Judged:
+def _judge(evidence: RoleEvidence) -> RoleVerdict:
     """Return the verdict on C1 in one role."""
     thresholds = evidence.thresholds[Stage.S04]
     everything = judged(thresholds.frame)
@@ -53,7 +53,7 @@ def judge(evidence: RoleEvidence) -> Judged:
     excess = (frame["off"] - frame["tolerance"]).where(misses | (missed == 0))
     places = [each.idxmax() for each in (excess, -ratio, ratio) if each.notna().any()]
     rows = [thresholds.row(place, *shown) for place in dict.fromkeys(places)]
-    return Judged.of(reason, rows, numbers, failing=missed + silent, missing=unknown)
+    return RoleVerdict.of(reason, rows, numbers, failing=missed + silent, missing=unknown)
 
 
 def _of_ties(tied: pd.DataFrame) -> str:
@@ -77,3 +77,6 @@ def _silent(frame: pd.DataFrame) -> int:
     """Return how many conditions have no event in any layer of A_raster."""
     events = frame.groupby(CONDITION)["events_raster"].sum(min_count=1)
     return int((events == 0).sum())
+
+
+CLAIM = ClaimRule(Claim.C1_RATES_MATCH, _STATEMENT, _RULE, _judge)

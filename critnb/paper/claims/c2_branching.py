@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, GCondition, Intervention
+from critnb.canon import CANON, Claim, GCondition, Intervention
 from critnb.paper.claims.evidence import Row, Sourced, plain
 from critnb.paper.claims.gather import RoleEvidence
-from critnb.paper.claims.verdict import Judged, Number
+from critnb.paper.claims.verdict import ClaimRule, Number, RoleVerdict
 from critnb.report.schema.columns import BRANCHING_REASON
 from critnb.report.words import agreeing, counted
 
@@ -21,8 +21,8 @@ _KEY = ["spike_def_id", "target_rate"]
 _PAIRED = "opt_delta_b_tot_vs_g1"
 _PS = ("opt_delta_b_tot_p", "opt_delta_b_tot_shift_p")
 
-STATEMENT = "Branching varies with the gain beyond its nulls."
-RULE = (
+_STATEMENT = "Branching varies with the gain beyond its nulls."
+_RULE = (
     "For every spike definition and rate whose g* is not g1: at g*, b_tot exceeds both raster nulls "
     f"(p < {_LEVEL:g} each, T01), and the paired 95 % interval of delta_b_tot(g*) - delta_b_tot(g1) on A_raster leaves out zero "
     "(T06, g* on all MLPs). The nulls keep the counts at each gain, but an excess scales with the density, too: thinning events "
@@ -33,7 +33,7 @@ RULE = (
 )
 
 
-def judge(evidence: RoleEvidence) -> Judged:
+def _judge(evidence: RoleEvidence) -> RoleVerdict:
     """Return the verdict on C2 in one role."""
     t01, t06 = evidence.tables[CANON.TABLE.T01_SUMMARY], evidence.tables[CANON.TABLE.T06_ABLATIONS]
     chosen = t06.where(g_condition=GCondition.gstar, intervention_id=Intervention.MLP_GLOBAL)
@@ -53,7 +53,7 @@ def judge(evidence: RoleEvidence) -> Judged:
     }
     rows = (*_shown(t06, found), *_nulls(t01))
     reason = _reason(numbers, found[~holds & ~fails], failing=int(fails.sum()), without=len(chosen) - len(found))
-    return Judged.of(reason, rows, numbers, failing=int(fails.sum()), missing=unknown or found.empty)
+    return RoleVerdict.of(reason, rows, numbers, failing=int(fails.sum()), missing=unknown or found.empty)
 
 
 def _reason(numbers: Mapping[str, Number | None], lacking: pd.DataFrame, *, failing: int, without: int) -> str:
@@ -118,3 +118,6 @@ def _shown(t06: Sourced, contrasts: pd.DataFrame) -> tuple[Row, ...]:
 
 def _nulls(t01: Sourced) -> tuple[Row, ...]:
     return t01.rows(t01.where(opt_is_gstar=True), "b_tot", "b_tot_perm", "delta_b_tot", *_PS)
+
+
+CLAIM = ClaimRule(Claim.C2_BRANCHING_VARIES, _STATEMENT, _RULE, _judge)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, GCondition, Intervention, Stage
+from critnb.canon import CANON, Claim, GCondition, Intervention, Stage
 from critnb.paper.claims.coverage import CONDITION, grid_rows, uncovered
 from critnb.paper.claims.evidence import Row, Sourced
 from critnb.paper.claims.gather import RoleEvidence
-from critnb.paper.claims.verdict import Judged
+from critnb.paper.claims.verdict import ClaimRule, RoleVerdict
 from critnb.report.words import agreeing, counted
 
 _TABLE, _OUT = CANON.TABLE, CANON.OUTPUT
@@ -20,8 +20,8 @@ _BASELINE = CANON.CONST.GAIN_BASELINE
 # the tie of criticality.gstar: far above rounding, far below any difference that means something
 _TIE = 1e-12
 
-STATEMENT = "g* follows from A_cal by a fixed rule; artifacts carry it unchanged."
-RULE = (
+_STATEMENT = "g* follows from A_cal by a fixed rule; artifacts carry it unchanged."
+_RULE = (
     f"{_OUT.GSTAR_JSON_BASENAME} names the digests of the metrics and raster of A_cal as their run's record has them; argmin "
     "over the grid of |b_tot - 1|, ties to the gain closest to one and then to the smaller, taken again from those metrics, "
     "gives the same g*; T01, T02, T03, T06 and T08 carry that g* in every row at g*, for every definition and rate; the "
@@ -32,7 +32,7 @@ RULE = (
 )
 
 
-def judge(evidence: RoleEvidence) -> Judged:
+def _judge(evidence: RoleEvidence) -> RoleVerdict:
     """Return the verdict on C3 in one role: the first part that does not hold decides."""
     choices = evidence.choices.frame
     numbers = {
@@ -43,14 +43,14 @@ def judge(evidence: RoleEvidence) -> Judged:
         },
     }
     if choices.empty:
-        return Judged.of("no g* was chosen", (), numbers, failing=0, missing=1)
+        return RoleVerdict.of("no g* was chosen", (), numbers, failing=0, missing=1)
     broken = next(_broken(evidence), None)
     rows = evidence.choices.rows(choices, "gstar", "b_tot_at_gstar", "identified", "at_grid_edge")
     reason = broken or (
         f"{_all(len(rows))} from the metrics named and {agreeing(len(rows), 'stands', 'stand')} unchanged in five tables; "
         "thresholds are complete and equal bit for bit; no window is shared"
     )
-    return Judged.of(reason, (*rows, *_digests(evidence)), numbers, failing=broken is not None)
+    return RoleVerdict.of(reason, (*rows, *_digests(evidence)), numbers, failing=broken is not None)
 
 
 def _all(n: int) -> str:
@@ -130,3 +130,6 @@ def same_thresholds(fitted: Sourced, used: Sourced) -> bool:
     rows = used.where(intervention_id=Intervention.MLP_GLOBAL)
     joined = rows.merge(fitted.frame, on=[*used.key], how="left", suffixes=("", "_fitted"), validate="one_to_one")
     return len(rows) > 0 and joined["tau"].to_numpy().tobytes() == joined["tau_fitted"].to_numpy().tobytes()
+
+
+CLAIM = ClaimRule(Claim.C3_GSTAR_CARRIED_OVER, _STATEMENT, _RULE, _judge)

@@ -7,18 +7,18 @@ from enum import Enum, auto
 
 import pandas as pd
 
-from critnb.canon import CANON, Criterion, SpikeDef
+from critnb.canon import CANON, Claim, Criterion, SpikeDef
 from critnb.gates import Verdict
 from critnb.paper.claims.evidence import plain
 from critnb.paper.claims.gather import RoleEvidence
-from critnb.paper.claims.verdict import Judged, Number
+from critnb.paper.claims.verdict import ClaimRule, Number, RoleVerdict
 from critnb.report.words import SPIKE_WORDS, counted
 
 _X1, _X5 = Criterion.X1_NULL_EXPLAINS_BRANCHING, Criterion.X5_DEPENDS_ON_SPIKE_DEF
 _OVERLAP, _APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
 
-STATEMENT = "g* and the nulls' verdict agree between the two definitions of an event."
-RULE = (
+_STATEMENT = "g* and the nulls' verdict agree between the two definitions of an event."
+_RULE = (
     "At every target rate falsifier X5 (g* of the two definitions further apart than allowed) has not falsified, and falsifier "
     "X1 (the nulls explain branching) has one and the same verdict under both definitions; all verdicts are those of T08. Where "
     "g* is not identified under both definitions, its distance says nothing and X5 counts as not available. A rate at which both "
@@ -37,7 +37,7 @@ class _Rate(Enum):
     SAME_EVENTS = auto()
 
 
-def judge(evidence: RoleEvidence) -> Judged:
+def _judge(evidence: RoleEvidence) -> RoleVerdict:
     """Return the verdict on C4 in one role."""
     t01, t08 = evidence.tables[CANON.TABLE.T01_SUMMARY], evidence.tables[CANON.TABLE.T08_SIGNATURES]
     choices = evidence.choices
@@ -66,7 +66,7 @@ def judge(evidence: RoleEvidence) -> Judged:
     }
     nothing = numbers["same"] == len(rates)
     reason = _reason(numbers, [SPIKE_WORDS[SpikeDef(name)] for name in asked["spike_def_id"].unique()])
-    return Judged.of(reason, rows, numbers, failing=numbers["disagree"], missing=numbers["unknown"] or nothing)
+    return RoleVerdict.of(reason, rows, numbers, failing=numbers["disagree"], missing=numbers["unknown"] or nothing)
 
 
 def _same_events(t01: pd.DataFrame) -> set[float]:
@@ -104,3 +104,6 @@ def _at_rate(rows: pd.DataFrame, *, known: bool) -> _Rate:
     both = rows["spike_def_id"].nunique() > 1
     agrees = both and x5 == {Verdict.PASS} and Verdict.NOT_AVAILABLE not in x1
     return _Rate.AGREES if agrees else _Rate.UNKNOWN
+
+
+CLAIM = ClaimRule(Claim.C4_ROBUST_TO_SPIKE_DEF, _STATEMENT, _RULE, _judge)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -22,15 +22,8 @@ class Row:
     values: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON has them: NaN as None."""
-        return {
-            "table": self.table,
-            "run_id": self.run_id,
-            "artifact": self.artifact,
-            "sha256": self.sha256,
-            "key": dict(self.key),
-            "values": dict(self.values),
-        }
+        """Return the fields as JSON has them."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,14 +1,15 @@
-"""What a claim's evaluation says: its verdict in each model role and over all, the rule, and the rows."""
+"""A claim with its rule, and what comes of it: a verdict in each model role and over all, with the rows that say so."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from critnb.canon import Claim, ModelRole
 from critnb.paper.claims.evidence import Row
+from critnb.paper.claims.gather import RoleEvidence
 
 Number = int | float
 
@@ -20,7 +21,7 @@ class ClaimVerdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Judged:
+class RoleVerdict:
     """A claim in one model role.
 
     ``reason`` says in words which rows decided; ``numbers`` are the counts and ends of ranges that the rule went by, by name,
@@ -41,7 +42,7 @@ class Judged:
         *,
         failing: int | bool,
         missing: int | bool = 0,
-    ) -> Judged:
+    ) -> RoleVerdict:
         """Return not supported where any part fails; else not available where any is missing; else supported."""
         unmet = ClaimVerdict.NOT_AVAILABLE if missing else ClaimVerdict.SUPPORTED
         return cls(ClaimVerdict.NOT_SUPPORTED if failing else unmet, reason, tuple(rows), numbers)
@@ -57,13 +58,27 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimRule:
+    """A claim as its module registers it: what it says, the rule that decides in words, and the rule itself."""
+
+    id: Claim
+    statement: str
+    rule: str
+    judge: Callable[[RoleEvidence], RoleVerdict]
+
+    def evaluate(self, roles: Iterable[RoleEvidence]) -> EvaluatedClaim:
+        """Return the claim, judged in each role."""
+        return EvaluatedClaim(self.id, self.statement, self.rule, {each.role: self.judge(each) for each in roles})
+
+
+@dataclass(frozen=True)
+class EvaluatedClaim:
     """One claim: what it says, the rule that decides, and what each role's tables say of it."""
 
     id: Claim
     statement: str
     rule: str
-    by_role: Mapping[ModelRole, Judged]
+    by_role: Mapping[ModelRole, RoleVerdict]
 
     @property
     def verdict(self) -> ClaimVerdict:

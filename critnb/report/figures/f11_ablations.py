@@ -14,7 +14,7 @@ from critnb.report.style import GREY, INK, Drawing, Ink, canvas, inks, styled
 
 
 @dataclass(frozen=True)
-class _Measure:
+class _Quantity:
     """One column of panels: the column of T06, its title, the label of its axis, and whether zero is drawn."""
 
     column: str
@@ -23,10 +23,10 @@ class _Measure:
     has_zero: bool = True
 
 
-_MEASURES = (
-    _Measure("delta_b_tot", "Δb_tot", "Δb_tot (successors/site)"),
-    _Measure("opt_delta_b_tot_vs_g1", "Δb_tot minus that of g1", "difference (successors/site)"),
-    _Measure("chi", "chi", "chi (events)", has_zero=False),
+_QUANTITIES = (
+    _Quantity("delta_b_tot", "Δb_tot", "Δb_tot (successors/site)"),
+    _Quantity("opt_delta_b_tot_vs_g1", "Δb_tot minus that of g1", "difference (successors/site)"),
+    _Quantity("chi", "chi", "chi (events)", has_zero=False),
 )
 _LINES = {
     (GCondition.g1, Intervention.MLP_GLOBAL): "g1 = 1, no change",
@@ -51,16 +51,16 @@ def ablations(t06: pd.DataFrame) -> Drawing:
     looks, kinds = inks(t06["target_rate"]), panels.spike_defs(t06)
     with styled():
         figure, body = canvas(0.7 + (1.2 + 0.22 * len(looks)) * len(kinds))
-        grid = body.subplots(len(kinds), len(_MEASURES), sharex="col", sharey=True, squeeze=False)
+        grid = body.subplots(len(kinds), len(_QUANTITIES), sharex="col", sharey=True, squeeze=False)
         for axes_row, kind in zip(grid, kinds, strict=True):
-            for axes, measure in zip(axes_row, _MEASURES, strict=True):
-                _panel(axes, t06[t06["spike_def_id"] == kind], measure, looks)
+            for axes, quantity in zip(axes_row, _QUANTITIES, strict=True):
+                _panel(axes, t06[t06["spike_def_id"] == kind], quantity, looks)
             axes_row[0].set_ylabel(panels.SPIKE_WORDS[kind])
         panels.drop_empty_scales(grid)
         _name_lines(grid[0][0])
-        for top, bottom, measure in zip(grid[0], grid[-1], _MEASURES, strict=True):
-            top.set_title(measure.title)
-            bottom.set_xlabel(measure.label)
+        for top, bottom, quantity in zip(grid[0], grid[-1], _QUANTITIES, strict=True):
+            top.set_title(quantity.title)
+            bottom.set_xlabel(quantity.label)
         panels.legend_below(body, panels.point_handles(looks), columns=5)
     return Drawing(figure, _CAPTION, panels.scope_of(t06, SliceRole.A_raster))
 
@@ -70,42 +70,42 @@ def _name_lines(axes: Any) -> None:
     axes.set_ylim(len(_LINES) - 0.5, -0.5)
 
 
-def _panel(axes: Any, rows: pd.DataFrame, measure: _Measure, looks: dict[float, Ink]) -> None:
-    if not panels.has(rows, measure.column):
+def _panel(axes: Any, rows: pd.DataFrame, quantity: _Quantity, looks: dict[float, Ink]) -> None:
+    if not panels.has(rows, quantity.column):
         panels.unavailable(axes, "no value in the table")
         return
-    if measure.has_zero:
+    if quantity.has_zero:
         axes.axvline(0.0, color=INK, linewidth=0.8)
     axes.grid(visible=False, axis="y")
     for place, (key, _) in enumerate(_LINES.items()):
         if place:
             axes.axhline(place - 0.5, color="#ececec", linewidth=0.5, zorder=0.5)
-        _line(axes, place, _of_line(rows, *key), measure, looks)
+        _line(axes, place, _of_line(rows, *key), quantity, looks)
 
 
 def _of_line(rows: pd.DataFrame, g_condition: GCondition, intervention: Intervention) -> pd.DataFrame:
     return rows[(rows["g_condition"] == g_condition) & (rows["intervention_id"] == intervention)]
 
 
-def _line(axes: Any, place: int, rows: pd.DataFrame, measure: _Measure, looks: dict[float, Ink]) -> None:
+def _line(axes: Any, place: int, rows: pd.DataFrame, quantity: _Quantity, looks: dict[float, Ink]) -> None:
     """Draw one line's points, one a rate, or say why there is none."""
-    if not panels.has(rows, measure.column):
-        axes.annotate(_why(rows, measure), (0.5, place), xycoords=("axes fraction", "data"), **_GREY_WORDS)
+    if not panels.has(rows, quantity.column):
+        axes.annotate(_why(rows, quantity), (0.5, place), xycoords=("axes fraction", "data"), **_GREY_WORDS)
         return
     step = _FILL / max(len(looks), 3)
     first = place - step * (len(looks) - 1) / 2
     for series, (rate, ink) in enumerate(looks.items()):
         of_rate = rows[rows["target_rate"] == rate]
-        x, y = panels.column(of_rate, measure.column), np.full(len(of_rate), first + step * series)
-        axes.hlines(y, *panels.ends(of_rate, measure.column), color=ink.color, linewidth=0.9, alpha=0.75)
+        x, y = panels.column(of_rate, quantity.column), np.full(len(of_rate), first + step * series)
+        axes.hlines(y, *panels.ends(of_rate, quantity.column), color=ink.color, linewidth=0.9, alpha=0.75)
         look = {"linestyle": "none", "color": ink.color, "marker": ink.marker, "mew": 0}
         axes.plot(x, y, **look)
         panels.absent(axes, y[np.isnan(x)], ink, on_left=True)
 
 
-def _why(rows: pd.DataFrame, measure: _Measure) -> str:
+def _why(rows: pd.DataFrame, quantity: _Quantity) -> str:
     if not len(rows):
         return "not available: not run"
-    if measure.column.endswith("vs_g1") and (rows["g_condition"] == GCondition.g1).all():
+    if quantity.column.endswith("vs_g1") and (rows["g_condition"] == GCondition.g1).all():
         return "reference"
     return "not available: no value"

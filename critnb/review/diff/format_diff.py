@@ -12,7 +12,7 @@ _DIGEST = 64
 _DIGITS_SHOWN = 12
 
 
-def told(comparison: Comparison) -> list[str]:
+def format_diff(comparison: Comparison) -> list[str]:
     """Return what differs, part by part, and one line that sums it up first."""
     parts = (
         ("params", _changes(comparison.params)),

@@ -1,4 +1,4 @@
-"""The chain of runs laid out on a plane: a column a stage, a band a role and model, generations below each other."""
+"""The chain of runs laid out on a plane: a column per stage, a band per role and model, generations below each other."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _HEAD = 22.0
 _OUT, _OUT_STEP, _OUT_STEPS = 8.0, 4.0, 4
 _IN = 12.0
 _LANE, _LANE_STEP = 8.0, 3.5
+_CORNER = 5.0
+_ROOMY = 115.0
 
 Point = tuple[float, float]
 
@@ -36,6 +38,12 @@ class Box:
     y: float
     width: float
     latest: bool
+    height: float = BOX_HEIGHT
+
+    @property
+    def is_roomy(self) -> bool:
+        """Whether words fit beside the stage."""
+        return self.width >= _ROOMY
 
     @property
     def middle(self) -> float:
@@ -50,6 +58,26 @@ class Wire:
     upstream: str
     run_id: str
     corners: tuple[Point, ...]
+
+    @property
+    def path(self) -> str:
+        """The way as an SVG path, its corners rounded."""
+        steps = [f"M{_at(self.corners[0])}"]
+        for before, corner, after in zip(self.corners, self.corners[1:], self.corners[2:], strict=False):
+            steps.append(f"L{_at(_towards(corner, before))} Q{_at(corner)} {_at(_towards(corner, after))}")
+        return " ".join([*steps, f"L{_at(self.corners[-1])}"])
+
+
+def _towards(corner: Point, other: Point) -> Point:
+    """Return the point where a rounded corner begins: on the way to the other point, at most half of it."""
+    dx, dy = other[0] - corner[0], other[1] - corner[1]
+    length = abs(dx) + abs(dy)
+    share = min(_CORNER, length / 2) / length if length else 0.0
+    return corner[0] + dx * share, corner[1] + dy * share
+
+
+def _at(point: Point) -> str:
+    return f"{point[0]:g} {point[1]:g}"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -31,7 +32,7 @@ class RunStatus(StrEnum):
 
 
 @dataclass(frozen=True)
-class Setting:
+class ChangedParam:
     """A param with another value than its default, both as JSON; the default is None for a key that has none."""
 
     key: str
@@ -56,11 +57,17 @@ class RunFacts:
     gates: tuple[Gate, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    settings: tuple[Setting, ...] = ()
+    changed_params: tuple[ChangedParam, ...] = ()
     command: str = ""
     circumstances: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
     artifacts: tuple[Artifact, ...] = ()
+
+    @property
+    def verdicts(self) -> dict[Verdict, int]:
+        """How many gates have each verdict that any has, in the order of the verdicts."""
+        counts = Counter(gate.verdict for gate in self.gates)
+        return {verdict: counts[verdict] for verdict in Verdict if counts[verdict]}
 
 
 def facts_of(store: RunStore) -> list[RunFacts]:
@@ -130,7 +137,7 @@ def _read(bare: RunFacts, tree: Any, state: RunState, digest: str) -> RunFacts:
         gates=tuple(_gate(row) for row in record.metrics.get("gates", ())),
         warnings=tuple(map(str, record.warnings)),
         notes=tuple(map(str, record.notes)),
-        settings=tuple(_settings(sections.get("params") or {})),
+        changed_params=tuple(_changed_params(sections.get("params") or {})),
         command=" ".join(map(str, record.command)),
         circumstances=tuple(filter(None, _circumstances(record))),
         digests=_digests(record, digest),
@@ -173,9 +180,11 @@ def _gate(row: Mapping[str, Any]) -> Gate:
     )
 
 
-def _settings(params: Mapping[str, Any]) -> list[Setting]:
+def _changed_params(params: Mapping[str, Any]) -> list[ChangedParam]:
     given, defaults = flatten(params), _defaults()
-    return [Setting(key, given[key], defaults.get(key)) for key in sorted(given) if given[key] != defaults.get(key)]
+    return [
+        ChangedParam(key, given[key], defaults.get(key)) for key in sorted(given) if given[key] != defaults.get(key)
+    ]
 
 
 @cache

@@ -1,22 +1,19 @@
-"""A run's files on the page: thumbnails of figures, tables and results to open, and the digest of each."""
+"""A run's files as the page lists them: figures, tables, results and what there is to read; and sizes in words."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 
 from critnb.canon import CANON
-from critnb.review.index.facts import RunFacts
-from critnb.review.index.markup import Markup, image, joined, link, spaced, tag
-from critnb.runs import Artifact
+from critnb.review.index.facts import RunFacts, RunStatus
+from critnb.runs import LOG_PATH, Artifact
 
-_DIR = CANON.RUN_SUBDIR
+_DIR, _OUT = CANON.RUN_SUBDIR, CANON.OUTPUT
 _SHOWN_APART = frozenset({_DIR.NOTEBOOK, _DIR.FIGS, _DIR.TABLES, _DIR.LOGS})
 _READABLE = frozenset({".html", ".pdf"})
-
-
-def at(facts: RunFacts, path: str) -> str:
-    """Return where a file of the run lies, seen from the page."""
-    return f"{facts.folder}/{path}"
+# a log is indexed when its run is published; before, it is there all the same
+_WITH_OPEN_LOG = frozenset({RunStatus.failed, RunStatus.incomplete, RunStatus.running})
+_MAIN = "main"
 
 
 def under(facts: RunFacts, folder: str) -> list[Artifact]:
@@ -24,66 +21,48 @@ def under(facts: RunFacts, folder: str) -> list[Artifact]:
     return [artifact for artifact in facts.artifacts if artifact.path.startswith(f"{folder}/")]
 
 
-def figures(facts: RunFacts) -> Markup:
-    """Return thumbnails that open the figure, those of the appendix last."""
-    drawn = [artifact.path for artifact in under(facts, _DIR.FIGS) if artifact.path.endswith(".png")]
+def links(facts: RunFacts) -> list[tuple[str, str, str]]:
+    """Return path, words and class of what there is to read first, then of record, params and log."""
     indexed = {artifact.path for artifact in facts.artifacts}
-    shown = sorted(drawn, key=lambda path: (path.startswith(f"{_DIR.FIGS_APPENDIX}/"), path))
-    return tag("div", [_thumbnail(facts, path, indexed) for path in shown], class_="figures") if shown else joined()
+    if facts.status in _WITH_OPEN_LOG:
+        indexed.add(LOG_PATH)
+    read = [each.path for each in _others(facts) if _is_readable(each)]
+    notebooks = sorted(artifact.path for artifact in under(facts, _DIR.NOTEBOOK))
+    # a run that cannot be read may have no record at all
+    record = [(_OUT.RUN_RECORD_JSON, "record", "")] if facts.digests else []
+    return [
+        *((path, PurePosixPath(path).name, _MAIN) for path in read),
+        *((path, f"notebook ({PurePosixPath(path).suffix[1:]})", _MAIN) for path in notebooks),
+        *record,
+        *(
+            (path, words, "")
+            for path, words in ((_OUT.CONFIG_RESOLVED_YAML, "params"), (LOG_PATH, "log"))
+            if path in indexed
+        ),
+    ]
 
 
-def _thumbnail(facts: RunFacts, path: str, indexed: set[str]) -> Markup:
-    name = _spoken(path)
-    vector = f"{path.removesuffix('.png')}.pdf"
-    pdf = joined(" ", link(at(facts, vector), "pdf")) if vector in indexed else joined()
-    return tag("figure", link(at(facts, path), image(at(facts, path), name)), tag("figcaption", name, pdf))
+def figures(facts: RunFacts) -> list[tuple[str, str, str]]:
+    """Return name, PNG and PDF (empty where there is none) of each figure, those of the appendix last."""
+    indexed = {artifact.path for artifact in facts.artifacts}
+    drawn = [artifact.path for artifact in under(facts, _DIR.FIGS) if artifact.path.endswith(".png")]
+    ordered = sorted(drawn, key=lambda path: (path.startswith(f"{_DIR.FIGS_APPENDIX}/"), path))
+    vectors = [f"{path.removesuffix('.png')}.pdf" for path in ordered]
+    return [(_spoken(png), png, pdf if pdf in indexed else "") for png, pdf in zip(ordered, vectors, strict=True)]
 
 
-def _spoken(path: str) -> str:
-    """``figs/fig_F01_RASTER_EXAMPLE.png`` as ``F01 raster example``."""
-    words = PurePosixPath(path).stem.split("_")[1:] or [PurePosixPath(path).stem]
-    return " ".join([words[0], *(word.lower() for word in words[1:])])
-
-
-def tables(facts: RunFacts) -> Markup:
-    """Return the names of the tables with a link to each of their files."""
+def tables(facts: RunFacts) -> list[tuple[str, list[str]]]:
+    """Return the tables' names, each with its files; those of the appendix last."""
     by_stem: dict[str, list[str]] = {}
     for artifact in under(facts, _DIR.TABLES):
         by_stem.setdefault(artifact.path.rpartition(".")[0], []).append(artifact.path)
     ordered = sorted(by_stem, key=lambda stem: (stem.startswith(f"{_DIR.TABLES_APPENDIX}/"), stem))
-    return spaced(
-        [
-            tag(
-                "span",
-                f"{_spoken(stem)} ",
-                spaced([link(at(facts, path), path.rpartition(".")[2]) for path in sorted(by_stem[stem])]),
-                class_="file",
-            )
-            for stem in ordered
-        ]
-    )
+    return [(_spoken(stem), sorted(by_stem[stem])) for stem in ordered]
 
 
-def documents(facts: RunFacts) -> list[Artifact]:
-    """Return the pages to read that are neither the notebook nor a figure: a paper, for instance."""
-    return [each for each in _others(facts) if PurePosixPath(each.path).suffix in _READABLE]
-
-
-def results(facts: RunFacts) -> Markup:
-    """Return links to the files under results/, and to whatever has no other place on the page, with their sizes."""
-    return spaced(
-        tag("span", link(at(facts, each.path), _name(each.path)), f" {size(each.bytes)}", class_="file")
-        for each in _others(facts)
-        if PurePosixPath(each.path).suffix not in _READABLE
-    )
-
-
-def _others(facts: RunFacts) -> list[Artifact]:
-    return [each for each in facts.artifacts if "/" in each.path and each.path.partition("/")[0] not in _SHOWN_APART]
-
-
-def _name(path: str) -> str:
-    return path.removeprefix(f"{_DIR.RESULTS}/")
+def results(facts: RunFacts) -> list[tuple[str, Artifact]]:
+    """Return the files under results/, and whatever has no other place on the page, with their names."""
+    return [(each.path.removeprefix(f"{_DIR.RESULTS}/"), each) for each in _others(facts) if not _is_readable(each)]
 
 
 def size(n_bytes: int) -> str:
@@ -96,25 +75,19 @@ def size(n_bytes: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
 
 
-def hashes(facts: RunFacts) -> Markup:
-    """Return the digests of what the run was made from and of each file, folded away."""
-    if not facts.digests:
-        return joined()
-    made_of = [
-        tag("tr", tag("td", words), tag("td", ""), tag("td", tag("code", value)))
-        for words, value in facts.digests.items()
-    ]
-    files = [
-        tag(
-            "tr",
-            tag("td", link(at(facts, each.path), each.path)),
-            tag("td", size(each.bytes), class_="value"),
-            tag("td", tag("code", each.sha256)),
-        )
-        for each in facts.artifacts
-    ]
-    return tag(
-        "details",
-        tag("summary", f"sha256 of {len(files)} files and of what the run was made from"),
-        tag("table", tag("tbody", made_of, files), class_="hashes"),
-    )
+FILTERS = (links, figures, tables, results, size)
+
+
+def _others(facts: RunFacts) -> list[Artifact]:
+    return [each for each in facts.artifacts if "/" in each.path and each.path.partition("/")[0] not in _SHOWN_APART]
+
+
+def _is_readable(artifact: Artifact) -> bool:
+    """Whether it is a page to read, such as a paper, and not data."""
+    return PurePosixPath(artifact.path).suffix in _READABLE
+
+
+def _spoken(path: str) -> str:
+    """``figs/fig_F01_RASTER_EXAMPLE.png`` as ``F01 raster example``."""
+    words = PurePosixPath(path).stem.split("_")[1:] or [PurePosixPath(path).stem]
+    return " ".join([words[0], *(word.lower() for word in words[1:])])

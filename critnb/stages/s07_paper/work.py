@@ -9,8 +9,8 @@ import pandas as pd
 
 from critnb.canon import CANON, ModelRole, Stage
 from critnb.gates import Gate
-from critnb.paper import Facts, Paper, compose
-from critnb.paper.claims import Claimed, RoleEvidence, Sourced, evaluate, gather
+from critnb.paper import Paper, PaperFacts, compose
+from critnb.paper.claims import EvaluatedClaim, RoleEvidence, Sourced, evaluate, gather
 from critnb.paper.facts import File
 from critnb.paper.replication import Replication, replicate
 from critnb.pipeline.session import StageSession
@@ -31,7 +31,7 @@ class Study:
     """What the paper rests on: the evidence of each role, the claims, and T07 or why there is none."""
 
     roles: Mapping[ModelRole, RoleEvidence]
-    claims: Sequence[Claimed]
+    claims: Sequence[EvaluatedClaim]
     replication: Replication
 
 
@@ -79,11 +79,11 @@ def _claims(study: Study) -> list[dict[str, object]]:
     return [each.as_dict() for each in study.claims]
 
 
-def _facts(stage: StageSession, study: Study) -> Facts:
+def _facts(stage: StageSession, study: Study) -> PaperFacts:
     """Return the facts, with the digests that claims.json and T07 will have once they are written."""
     release, claims = stage.params.release, _claims(study)
     path = f"{CANON.RUN_SUBDIR.RESULTS}/{_OUT.CLAIMS_JSON_BASENAME}"
-    return Facts(
+    return PaperFacts(
         title=release.title or CANON.PROJECT.TITLE,
         authors=tuple(release.authors),
         version=pack_version(),

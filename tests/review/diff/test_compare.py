@@ -13,7 +13,7 @@ from critnb.canon import CANON, Exit, SpikeDef, Stage
 from critnb.cli.command_line import main
 from critnb.errors import DependencyError, IntegrityError, ParamsError
 from critnb.report.schema import SCHEMAS
-from critnb.review.diff import Change, Extreme, compare, find_run, told
+from critnb.review.diff import Change, Extreme, compare, find_run, format_diff
 from critnb.review.diff.files import frames_differ
 from critnb.runs import Run, RunStore
 
@@ -62,7 +62,7 @@ def test_a_run_equals_itself_and_its_copy(store, first, tmp_path):
     for comparison in (compare(first, first), compare(first, twin)):
         assert comparison.same_inputs
         assert comparison.same_numbers
-        assert told(comparison)[2:] == ["identical: the same inputs, environment and numbers"]
+        assert format_diff(comparison)[2:] == ["identical: the same inputs, environment and numbers"]
 
 
 def test_every_input_that_differs_is_named(store, first):
@@ -84,7 +84,7 @@ def test_every_input_that_differs_is_named(store, first):
     assert found.upstream == (Change("S01", None, upstream.run_id),)
     assert not found.content
     assert found.same_numbers
-    lines = told(found)
+    lines = format_diff(found)
     assert lines[2] == "other inputs, the same numbers"
     assert "  windows.seq_len: 128 -> absent" in lines
     assert "  critnb/canon.py removed" in lines
@@ -103,7 +103,7 @@ def test_data_model_and_machine(store, first):
     found = compare(first, other)
     numpy_before = record["environment"]["packages"]["numpy"]
     assert found.environment == (Change("packages.numpy", f'"{numpy_before}"', '"1.0"'),)
-    assert f"  packages.numpy: {numpy_before} -> 1.0" in told(found)
+    assert f"  packages.numpy: {numpy_before} -> 1.0" in format_diff(found)
 
 
 def test_numbers_that_differ_are_told_with_place_and_size(store, first):
@@ -118,7 +118,7 @@ def test_numbers_that_differ_are_told_with_place_and_size(store, first):
     assert found.numbers[NPZ].absolute == Extreme(4.0, "X[1, 2]", 5.0, 9.0)
     assert found.numbers[METRICS].example == "b at row 1: 0.5 -> nan"
     assert found.unpaired == (("results/more.txt", "second"),)
-    text = "\n".join(told(found))
+    text = "\n".join(format_diff(found))
     assert f"{NPZ}: 1 of 6 values differ, in X\n    largest difference 4 (5 -> 9) in X[1, 2]" in text
     assert "largest difference 0.1 (1 -> 0.9) in gstar" in text
     assert "1 without a size (text, or NaN on one side), the first b at row 1: 0.5 -> nan" in text
@@ -137,7 +137,7 @@ def test_figures_and_copies_in_csv_are_counted_not_compared(store):
     found = compare(first, second)
     assert found.views == 2
     assert found.same_numbers
-    assert "  2 figures, pages and copies in CSV have other bytes (they name their run)" in told(found)
+    assert "  2 figures, pages and copies in CSV have other bytes (they name their run)" in format_diff(found)
 
 
 def test_a_csv_that_has_no_twin_is_a_result(store):

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from report.paper.made_study import with_table
-from report.paper.test_paper import facts_of, words_of
+from paper.made_study import with_table
+from paper.test_paper import facts_of, words_of
 
 from critnb.canon import CANON, PACK_ROOT, Intervention, SpikeDef, Stage
 from critnb.gates import Verdict

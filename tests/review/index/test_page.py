@@ -12,12 +12,16 @@ from urllib.parse import unquote
 
 import pytest
 from browser import CHROMIUM, REASON, WIDTH, Elements, look
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from made import MODEL, begun, made
+from review.index.conftest import GATES
 
 from critnb.canon import CANON, Exit, Stage
 from critnb.cli.command_line import main
 from critnb.errors import DependencyError, StorageError
-from critnb.review.index import RunStatus, facts_of, refresh_index, render, write_index
+from critnb.review.index import RunFacts, RunStatus, facts_of, refresh_index, render, write_index
+from critnb.review.index.facts import ChangedParam
 from critnb.runs import RunStore, verify
 
 INDEX = CANON.OUTPUT.INDEX_HTML_BASENAME
@@ -273,7 +277,7 @@ def test_half_a_surrogate_pair_and_a_ring_of_dependencies(store):
     ],
 )
 def test_spans_of_time(seconds, words):
-    from critnb.review.index.cards import duration
+    from critnb.review.index.page import duration
 
     assert duration(seconds) == words
 
@@ -330,3 +334,34 @@ def test_facts_can_be_chosen_for_a_page_of_some_runs(folder):
     chosen = [facts for facts in facts_of(RunStore(folder)) if facts.status is RunStatus.complete]
     page = render([replace(facts) for facts in chosen]).decode()
     assert len(Elements(page).of_class("run")) == 4
+
+
+STRANGER = RunFacts(
+    "RUN_S02_0123456789ab",
+    Stage.S02,
+    "x",
+    RunStatus.failed,
+    role="BASE",
+    created="2026-01-01T00:00:00Z",
+    gates=GATES,
+    changed_params=(ChangedParam("k", "1", None),),
+)
+
+
+@settings(deadline=None)
+@given(text=st.text(min_size=1))
+@example("\u202eright to left\u2066 '\" \x00 {{ 7 * 7 }} {% raw %} </style> --> ")
+def test_any_text_of_a_record_is_shown_as_it_is_and_changes_no_element(text):
+    def page_of(words: str) -> Elements:
+        once = dict.fromkeys(("reason", "model", "command"), words)
+        lists = dict.fromkeys(("warnings", "notes", "circumstances", "upstream"), (words,))
+        facts = replace(STRANGER, digests={words: words}, **once, **lists)
+        return Elements(render([facts], strangers=[words]).decode())
+
+    plain, strange = page_of("x"), page_of(text)
+    assert [tag for tag, _ in strange.found] == [tag for tag, _ in plain.found]
+    assert [attributes.get("class") for _, attributes in strange.found] == [
+        attributes.get("class") for _, attributes in plain.found
+    ]
+    shown = "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)
+    assert strange.text.count(shown) >= 9

@@ -13,7 +13,7 @@ from critnb.paper.figures import Picture
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
+class Typesetting:
     """The paper around its tokens; ``pictures`` by (figure id, role)."""
 
     title: str

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from critnb.canon import Stage
-from critnb.review.index import RunFacts, RunStatus
+from critnb.review.index import RunFacts, RunStatus, render
 from critnb.review.index.chain import BOX_HEIGHT, Box, Layout, Wire, generations, lay_out
-from critnb.review.index.picture import picture
 
 NEEDS = {
     Stage.S02: [Stage.S01],
@@ -126,7 +125,7 @@ def test_a_dependency_that_is_not_there_or_points_backwards_has_no_wire(upstream
 
 def test_the_picture_rounds_corners_and_names_its_wires():
     runs = [run(Stage.S01, 1), run(Stage.S02, 2), run(Stage.S03, 3, "RUN_S01_000000000001")]
-    text = str(picture(runs))
+    text = render(runs).decode().partition("</svg>")[0]
     assert text.count('class="wire"') == 1
     assert "RUN_S03_000000000003 was made from RUN_S01_000000000001" in text
     assert " Q" in text

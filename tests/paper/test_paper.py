@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from browser import CHROMIUM, REASON, look
 from markdown_it.token import Token
-from report.paper.made_study import evidence_of, with_table
-from report.paper.reading import Page, pdf_text
+from paper.made_study import evidence_of, with_table
+from paper.reading import Page, pdf_text
 
 from critnb.canon import CANON, Criterion, ModelRole, Stage
 from critnb.contract import STAGES
 from critnb.errors import DependencyError, PaperError
 from critnb.gates import Verdict
-from critnb.paper import Facts, Paper, compose
+from critnb.paper import Paper, PaperFacts, compose
 from critnb.paper.bibliography import load
 from critnb.paper.cells import MARKED, Cell, Kind, Ledger, Origin
 from critnb.paper.claims import Sourced, evaluate
@@ -30,8 +30,8 @@ from critnb.paper.facts import File
 from critnb.paper.markup import Target
 from critnb.paper.pdf import compiled, source
 from critnb.paper.replication import replicate
-from critnb.paper.setting import Setting
 from critnb.paper.templates import FOLDER, fill
+from critnb.paper.typesetting import Typesetting
 from critnb.report.provenance import Provenance
 from critnb.report.schema import T07
 from critnb.runs import RunStore
@@ -43,7 +43,7 @@ NAMES = re.compile(r"\b[A-Za-z_]+\d+\b|95 %")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-def facts_of(*roles, title="Cascades & <gains>", authors=("Ada Example",)) -> Facts:
+def facts_of(*roles, title="Cascades & <gains>", authors=("Ada Example",)) -> PaperFacts:
     claims = evaluate(roles)
     content = json.loads(json_bytes([each.as_dict() for each in claims]))
     provenance = Provenance(run_id=S07, stage_id=Stage.S07, model_id="a + b", config_hash="0", code_version="0.1.0")
@@ -51,7 +51,7 @@ def facts_of(*roles, title="Cascades & <gains>", authors=("Ada Example",)) -> Fa
     t07 = None if found.table is None else Sourced(T07.name, found.table, T07.key, S07, "tables/t07.parquet", "c" * 64)
     path = f"{CANON.RUN_SUBDIR.RESULTS}/{CANON.OUTPUT.CLAIMS_JSON_BASENAME}"
     file = File(CANON.OUTPUT.CLAIMS_JSON_BASENAME, S07, path, "d" * 64, content)
-    return Facts(title, authors, "0.1.0", roles, claims, file, t07, found.reason)
+    return PaperFacts(title, authors, "0.1.0", roles, claims, file, t07, found.reason)
 
 
 def all_fail(evidence):
@@ -80,7 +80,7 @@ def none_available(evidence):
 
 
 @pytest.fixture(scope="module")
-def studies(base, instruct) -> dict[str, Facts]:
+def studies(base, instruct) -> dict[str, PaperFacts]:
     return {
         "both": facts_of(base, instruct),
         "one": facts_of(instruct),
@@ -130,7 +130,7 @@ def test_code_and_links_hold_names_of_runs_files_and_works_only(papers, studies,
     }
 
 
-def _again(cell: Cell, facts: Facts):
+def _again(cell: Cell, facts: PaperFacts):
     """The value of a cell, taken from the run that it names by other means than the paper's."""
     origin = cell.origin
     if origin.kind is Kind.FIELD:
@@ -148,7 +148,7 @@ def _again(cell: Cell, facts: Facts):
     }[origin.fold](frame)
 
 
-def _frame(origin: Origin, facts: Facts):
+def _frame(origin: Origin, facts: PaperFacts):
     if origin.name == T07.name:
         return facts.replication.frame
     tables = [t for e in facts.roles for t in (*e.tables.values(), e.choices) if t.run_id == origin.run_id]
@@ -157,7 +157,7 @@ def _frame(origin: Origin, facts: Facts):
     return sourced.frame
 
 
-def _field(origin: Origin, facts: Facts):
+def _field(origin: Origin, facts: PaperFacts):
     if origin.name == CANON.OUTPUT.BIBLIOGRAPHY_YAML_BASENAME:
         return load(FOLDER)[origin.column].line
     if origin.run_id == S07:
@@ -236,7 +236,7 @@ def test_a_browser_shows_its_own_pictures_and_refuses_all_others(papers, tmp_pat
     assert look(page, tmp_path / "profile").console == ()
 
 
-def words_of(facts: Facts) -> dict[str, str]:
+def words_of(facts: PaperFacts) -> dict[str, str]:
     """The filled sections as words, values in place."""
     filled = fill(FOLDER, {**facts.names(), "works": []}, Ledger())
     return {
@@ -355,9 +355,9 @@ def test_bytes_depend_on_the_paper_alone(papers, studies, tmp_path):
         papers["both"].markdown,
     )
     code = (
-        "import sys; from critnb.paper.pdf import compiled; from critnb.paper.setting import Setting\n"
+        "import sys; from critnb.paper.pdf import compiled; from critnb.paper.typesetting import Typesetting\n"
         "from critnb.paper.cells import Ledger; from critnb.paper.markup import parse, parser\n"
-        "setting = Setting('T', ('A',), 'm', {}, Ledger(), {})\n"
+        "setting = Typesetting('T', ('A',), 'm', {}, Ledger(), {})\n"
         "sys.stdout.buffer.write(compiled([parse(parser(), '# A\\n\\nb γ\\n\\n| x |\\n| --- |\\n| 1 |\\n')], setting))"
     )
     made = set()
@@ -382,7 +382,7 @@ def test_text_is_never_read_as_markup(base):
 
 
 def test_a_token_without_a_rule_for_the_pdf_is_an_error():
-    setting = Setting("T", (), "m", {}, Ledger(), {})
+    setting = Typesetting("T", (), "m", {}, Ledger(), {})
     with pytest.raises(PaperError, match="html_block"):
         source([[Token("html_block", "", 0)]], setting)
     with pytest.raises(PaperError, match="cannot be set"):

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from report.paper.test_paper import facts_of
+from paper.test_paper import facts_of
 
 from critnb.canon import CANON
 from critnb.errors import Exit, PaperError

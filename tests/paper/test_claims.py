@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from report.paper.made_study import KEY, evidence_of, make_runs, with_table
+from paper.made_study import KEY, evidence_of, make_runs, with_table
 
 from critnb.canon import CANON, Claim, Criterion, GCondition, Intervention, ModelRole, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError
-from critnb.paper.claims import Claimed, ClaimVerdict, Judged, Sourced, evaluate, gather, verdict_table
+from critnb.paper.claims import ClaimVerdict, EvaluatedClaim, RoleVerdict, Sourced, evaluate, gather, verdict_table
 from critnb.paper.claims.c3_carried import recomputed
 from critnb.paper.replication import replicate
 from critnb.report.provenance import Provenance
@@ -21,7 +21,7 @@ TABLE = CANON.TABLE
 SUPPORTED, NOT_SUPPORTED, NOT_AVAILABLE = ClaimVerdict
 
 
-def judged(evidence, claim: Claim) -> Judged:
+def judged(evidence, claim: Claim) -> RoleVerdict:
     (found,) = [each for each in evaluate([evidence]) if each.id is claim]
     return found.by_role[evidence.role]
 
@@ -421,8 +421,8 @@ def test_numbers_have_the_same_names_whatever_the_verdict(base, claim):
     ],
 )
 def test_over_all_roles_the_weakest_decides(roles, over_all):
-    by_role = {role: Judged(verdict, "") for role, verdict in zip(ModelRole, roles, strict=False)}
-    assert Claimed(Claim.C1_RATES_MATCH, "", "", by_role).verdict is over_all
+    by_role = {role: RoleVerdict(verdict, "") for role, verdict in zip(ModelRole, roles, strict=False)}
+    assert EvaluatedClaim(Claim.C1_RATES_MATCH, "", "", by_role).verdict is over_all
 
 
 def test_a_reader_sees_every_claim_in_every_role(base, instruct):
