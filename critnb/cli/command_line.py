@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from critnb import __version__
 from critnb.canon import Exit, ModelRole
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run stages of the pack, or look at what they left.",
         epilog=f"exit codes: {', '.join(f'{int(code)} {code.label}' for code in Exit)}",
     )
+    parser.add_argument("--version", action="version", version=f"critnb {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for word, help_text in _stage_words():
         stage = commands.add_parser(word, help=help_text, description=help_text)
@@ -82,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     diff = _add(commands, "diff", _diff, "say what differs between two runs of a stage", runs=True)
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
+    init = _add(
+        commands, "init", _init, "lay out a working folder: the pack's notebooks and params files, to change and run"
+    )
+    init.add_argument("folder", type=Path, metavar="DIR", help="a folder that is new or empty")
     _add(commands, "index", _index, "write the page of all runs anew", runs=True)
     _add(commands, "params", _params, "print resolved parameters").add_argument("file", metavar="FILE")
     _add(commands, "schema", _schema, "print the parameters' JSON Schema")
@@ -192,6 +198,12 @@ def _diff(arguments: argparse.Namespace) -> int:
     old, new = (compare.find_run(name, store) for name in (arguments.old, arguments.new))
     terminal.out(*compare.told(compare.compare(old, new)))
     return int(Exit.DONE)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from critnb.cli.init import init
+
+    return init(arguments.folder)
 
 
 def _index(arguments: argparse.Namespace) -> int:

@@ -6,9 +6,10 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from critnb.canon import Exit, ModelRole, Stage
+from critnb.canon import IS_INSTALLED, Exit, ModelRole, Stage
 from critnb.contract import STAGES, named
 from critnb.errors import ParamsError, RunExistsError
 from critnb.gates import summed_up
@@ -42,7 +43,11 @@ def _load_params(arguments: argparse.Namespace) -> Loaded:
     for option in ("device", "dtype"):
         if getattr(arguments, option) is not None:
             overrides[f"compute.{option}"] = getattr(arguments, option)
-    return load(arguments.params, overrides)
+    loaded = load(arguments.params, overrides)
+    if IS_INSTALLED and not Path(arguments.params).is_file():
+        # the working folder has one of this name, or the installed pack does
+        _say(arguments, f"params: {plain(from_here(loaded.base_dir / loaded.origin))}")
+    return loaded
 
 
 def _roles(arguments: argparse.Namespace, loaded: Loaded) -> list[ModelRole]:
