@@ -44,7 +44,7 @@ def plan_with(tmp_path):
         loaded = load(
             tmp_path / "params.yaml", {**SMALL, **{key.replace("__", "."): overrides[key] for key in overrides}}
         )
-        plan.Planner(loaded, [ModelRole.BASE], RunStore(tmp_path / "runs")).plan([spec_of(stage)])
+        plan.plan_runs([spec_of(stage)], loaded, [ModelRole.BASE], RunStore(tmp_path / "runs"))
 
     return planned_with
 
@@ -136,7 +136,7 @@ def test_what_a_config_does_not_tell_is_left_to_the_stage(plan_with, config):
 def test_the_embedded_models_are_judged_too(role):
     loaded = load("base.yaml", {"events.target_rates": [1e-7]})
     with pytest.raises(ParamsError, match=r"64 windows x 128 tokens x 384 units"):
-        plan.Planner(loaded, [role], RunStore(Path("nowhere"))).plan([spec_of(Stage.S01)])
+        plan.plan_runs([spec_of(Stage.S01)], loaded, [role], RunStore(Path("nowhere")))
 
 
 def test_planning_loads_no_torch():
@@ -144,7 +144,7 @@ def test_planning_loads_no_torch():
         "import sys; from pathlib import Path; from critnb.pipeline import plan; from critnb.params import load\n"
         "from critnb.runs import RunStore; from critnb.contract import STAGES\n"
         "from critnb.canon import ModelRole\n"
-        "plan.Planner(load('base.yaml'), list(ModelRole), RunStore(Path('nowhere'))).plan(STAGES)\n"
+        "plan.plan_runs(STAGES, load('base.yaml'), list(ModelRole), RunStore(Path('nowhere')))\n"
         "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

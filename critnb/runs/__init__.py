@@ -27,6 +27,7 @@ from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
 from critnb.runs.store import Entry, RunState, RunStore, located, runs_folder
 from critnb.runs.verify import verify, verify_chain
+from critnb.runs.writer import RunWriter
 
 __all__ = [
     "LOG_PATH",
@@ -43,6 +44,7 @@ __all__ = [
     "RunRecord",
     "RunState",
     "RunStore",
+    "RunWriter",
     "ancestors",
     "code_facts",
     "environment_facts",
