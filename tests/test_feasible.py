@@ -26,7 +26,7 @@ PARAMS = {
     "models": {"BASE": {"source": "file", "path": "model"}},
     "data": {"A": {"source": "file", "path": "corpus.txt"}},
 }
-# 96 units a layer: 8 windows of 32 tokens are 24 576 values, so a rate of 50 / 24 576 = 2.0345e-3 just has its 50 events
+# 96 units per layer: 8 windows of 32 tokens are 24 576 values, so a rate of 50 / 24 576 = 2.0345e-3 just has its 50 events
 LLAMA = {"model_type": "llama", "hidden_size": 48, "intermediate_size": 96, "max_position_embeddings": 64}
 SMALL = {"windows.seq_len": 32, "windows.n_calibration": 8, "events.target_rates": [2.04e-3, 8e-3]}
 
@@ -54,7 +54,7 @@ def test_a_rate_that_leaves_too_few_events_on_average_is_refused_before_a_run_is
     with pytest.raises(ParamsError) as caught:
         plan_with(LLAMA, Stage.S05, events__target_rates=[1e-3, 8e-3])
     assert str(caught.value).splitlines() == [
-        "events.target_rates: 0.001 leaves 24.6 expected events a layer (8 windows x 32 tokens x 96 units), at least 50 are "
+        "events.target_rates: 0.001 leaves 24.6 expected events per layer (8 windows x 32 tokens x 96 units), at least 50 are "
         "needed in every layer",
         "set windows.n_calibration to more than 16, or use rates above 0.00203",
     ]

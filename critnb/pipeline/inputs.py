@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
     from critnb.model.windows import Slice
 
 
+@dataclass(frozen=True)
+class _TokenisedCorpus:
+    """A corpus as windows of tokens; the reader counts what the tokenizer made of it, the tally what was left out."""
+
+    windows: NDArray[np.int64]
+    reader: TextReader
+    tally: Tally
+
+
 class StageInputs:
     """The inputs of one stage; model code is imported where a stage asks for its model."""
 
@@ -38,9 +48,7 @@ class StageInputs:
         self.roles = tuple(ModelRole(role) for role in [config.pop("role", None), *config.pop("roles", [])] if role)
         self._loaded = Loaded(validate(config, origin=CANON.OUTPUT.CONFIG_RESOLVED_YAML), "config", options.base_dir)
         self._passes: list[ForwardPasses] = []
-        self._tokenised: dict[DatasetRole, NDArray[np.int64]] = {}
-        self._readers: dict[DatasetRole, TextReader] = {}
-        self._tallies: dict[DatasetRole, Tally] = {}
+        self._corpora: dict[DatasetRole, _TokenisedCorpus] = {}
 
     @property
     def run(self) -> RunWriter:
@@ -112,7 +120,8 @@ class StageInputs:
         dataset = DatasetRole.B if role is SliceRole.B_eval else DatasetRole.A
         settings = self._loaded.params.windows
         windows.check_context(settings, self.model.context_length)
-        chosen = windows.pick(role, self._corpus_windows(dataset), settings)
+        corpus = self._corpus(dataset)
+        chosen = windows.pick(role, corpus.windows, settings)
         self.model.require_known(chosen.tokens)
         datasets = dict(self.run.record.datasets)
         datasets[role] = {
@@ -120,7 +129,7 @@ class StageInputs:
             "n_windows": len(chosen.tokens),
             "seq_len": settings.seq_len,
             "slice_sha256": chosen.sha256,
-            **self._tallies[dataset].facts(),
+            **corpus.tally.facts(),
         }
         self.run.update(datasets=datasets)
         self.run.log("dataset_loaded", slice=role, **datasets[role])
@@ -144,22 +153,21 @@ class StageInputs:
 
     def text_counts(self, dataset: DatasetRole) -> dict[str, Any]:
         """Return what the tokenizer made of a corpus that ``slice`` has read: characters, tokens, and what was lost."""
-        return self._readers[dataset].facts()
+        return self._corpora[dataset].reader.facts()
 
-    def _corpus_windows(self, dataset: DatasetRole) -> NDArray[np.int64]:
+    def _corpus(self, dataset: DatasetRole) -> _TokenisedCorpus:
         from critnb import data as sources
         from critnb.model.coverage import TextReader
         from critnb.model.windows import corpus_windows
 
-        if dataset not in self._tokenised:
+        if dataset not in self._corpora:
             self._check_identity("data", {dataset: sources.corpus(self._loaded, dataset).identity()})
             tokenizer, tally = self.model.tokenizer, sources.Tally()
             reader = TextReader(tokenizer)
             documents = sources.documents(self._loaded, dataset, tally)
-            seq_len = self._loaded.params.windows.seq_len
-            self._tokenised[dataset] = corpus_windows(documents, tokenizer, seq_len, reader)
-            self._readers[dataset], self._tallies[dataset] = reader, tally
-        return self._tokenised[dataset]
+            windows = corpus_windows(documents, tokenizer, self._loaded.params.windows.seq_len, reader)
+            self._corpora[dataset] = _TokenisedCorpus(windows, reader, tally)
+        return self._corpora[dataset]
 
     def _check_identity(self, section: str, found: Mapping[str, Any]) -> None:
         """Raise IntegrityError if a model or corpus is no longer what the run's id was made from."""

@@ -105,8 +105,8 @@ class _InputFiles:
     """Models and corpora of the params, each found and hashed once."""
 
     loaded: Loaded
-    _models: dict[ModelRole, sources.ModelFiles] = field(default_factory=dict)
-    _corpora: dict[DatasetRole, sources.Corpus] = field(default_factory=dict)
+    _models: dict[ModelRole, sources.ModelFiles] = field(default_factory=dict, init=False)
+    _corpora: dict[DatasetRole, sources.Corpus] = field(default_factory=dict, init=False)
 
     def model(self, role: ModelRole) -> sources.ModelFiles:
         if role not in self._models:
