@@ -45,6 +45,29 @@ class Gate:
         return asdict(self)
 
 
+class JudgedGates:
+    """The gates that a stage has judged so far; of two with one name the later counts."""
+
+    def __init__(self) -> None:
+        self._gates: dict[str, Gate] = {}
+
+    def add(self, judged: Iterable[Gate]) -> None:
+        """Take in gates."""
+        self._gates.update({gate.name: gate for gate in judged})
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """Return the gates as JSON has them."""
+        return [gate.as_dict() for gate in self._gates.values()]
+
+    def not_passed(self) -> list[str]:
+        """Return the names of gates that fail or are not available."""
+        return [gate.name for gate in self._gates.values() if not gate.passed]
+
+    def verdict(self) -> str:
+        """Say how many gates passed."""
+        return f"{len(self._gates) - len(self.not_passed())} of {len(self._gates)} gates passed"
+
+
 _NAMED = 2
 _SAID = {
     Verdict.PASS: ("passes", "pass"),

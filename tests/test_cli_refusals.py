@@ -227,7 +227,7 @@ def test_what_is_recorded_of_a_command_line_is_text(folder, capsys, monkeypatch)
     seen = []
     monkeypatch.setattr(sys, "argv", ["runner.py", "phase1", "--params", "p\udcfc.yaml", "a\nb"])
     monkeypatch.setattr(
-        "critnb.cli.stages.execute", lambda *given: seen.append(given[-1]) or made.made(RunStore(folder))
+        "critnb.cli.stages.execute", lambda *given, **_: seen.append(given[-1]) or made.made(RunStore(folder))
     )
     assert ask(capsys, *S01)[0] == Exit.DONE
     assert seen[0].command == ["runner.py", "phase1", "--params", r"p\xfc.yaml", r"a\nb"]

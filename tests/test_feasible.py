@@ -26,7 +26,7 @@ PARAMS = {
     "models": {"BASE": {"source": "file", "path": "model"}},
     "data": {"A": {"source": "file", "path": "corpus.txt"}},
 }
-# 96 units a layer: 8 windows of 32 tokens are 24 576 values, so a rate of 50 / 24 576 = 2.0345e-3 just has its 50 events
+# 96 units per layer: 8 windows of 32 tokens are 24 576 values, so a rate of 50 / 24 576 = 2.0345e-3 just has its 50 events
 LLAMA = {"model_type": "llama", "hidden_size": 48, "intermediate_size": 96, "max_position_embeddings": 64}
 SMALL = {"windows.seq_len": 32, "windows.n_calibration": 8, "events.target_rates": [2.04e-3, 8e-3]}
 
@@ -44,7 +44,7 @@ def plan_with(tmp_path):
         loaded = load(
             tmp_path / "params.yaml", {**SMALL, **{key.replace("__", "."): overrides[key] for key in overrides}}
         )
-        plan.Planner(loaded, [ModelRole.BASE], RunStore(tmp_path / "runs")).plan([spec_of(stage)])
+        plan.plan_runs([spec_of(stage)], loaded, [ModelRole.BASE], RunStore(tmp_path / "runs"))
 
     return planned_with
 
@@ -54,7 +54,7 @@ def test_a_rate_that_leaves_too_few_events_on_average_is_refused_before_a_run_is
     with pytest.raises(ParamsError) as caught:
         plan_with(LLAMA, Stage.S05, events__target_rates=[1e-3, 8e-3])
     assert str(caught.value).splitlines() == [
-        "events.target_rates: 0.001 leaves 24.6 expected events a layer (8 windows x 32 tokens x 96 units), at least 50 are "
+        "events.target_rates: 0.001 leaves 24.6 expected events per layer (8 windows x 32 tokens x 96 units), at least 50 are "
         "needed in every layer",
         "set windows.n_calibration to more than 16, or use rates above 0.00203",
     ]
@@ -136,7 +136,7 @@ def test_what_a_config_does_not_tell_is_left_to_the_stage(plan_with, config):
 def test_the_embedded_models_are_judged_too(role):
     loaded = load("base.yaml", {"events.target_rates": [1e-7]})
     with pytest.raises(ParamsError, match=r"64 windows x 128 tokens x 384 units"):
-        plan.Planner(loaded, [role], RunStore(Path("nowhere"))).plan([spec_of(Stage.S01)])
+        plan.plan_runs([spec_of(Stage.S01)], loaded, [role], RunStore(Path("nowhere")))
 
 
 def test_planning_loads_no_torch():
@@ -144,7 +144,7 @@ def test_planning_loads_no_torch():
         "import sys; from pathlib import Path; from critnb.pipeline import plan; from critnb.params import load\n"
         "from critnb.runs import RunStore; from critnb.contract import STAGES\n"
         "from critnb.canon import ModelRole\n"
-        "plan.Planner(load('base.yaml'), list(ModelRole), RunStore(Path('nowhere'))).plan(STAGES)\n"
+        "plan.plan_runs(STAGES, load('base.yaml'), list(ModelRole), RunStore(Path('nowhere')))\n"
         "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -48,7 +48,7 @@ def folder(tmp_path_factory) -> Path:
 
 def ids(folder: Path, role: ModelRole = ModelRole.BASE, **overrides) -> dict[str, str]:
     loaded = load(folder / "params.yaml", {key.replace("__", "."): value for key, value in overrides.items()})
-    return {run.spec.id: run.run_id for run in plan.Planner(loaded, [role], RunStore(folder / "runs")).plan(STAGES)}
+    return {run.spec.id: run.run_id for run in plan.plan_runs(STAGES, loaded, [role], RunStore(folder / "runs"))}
 
 
 def changed(folder: Path, **overrides) -> set[str]:
@@ -128,8 +128,8 @@ NEEDED = (Stage.S05, Stage.S06B, Stage.S06ARC)
 
 def planned(folder: Path, *roles: ModelRole, runs: Path | None = None, **words) -> dict:
     loaded = load(folder / "params.yaml")
-    planner = plan.Planner(loaded, roles, RunStore(runs or folder / "runs"), **words)
-    return {(run.spec.id, run.who): run for run in planner.plan([spec_of(Stage.S07)])}
+    runs = plan.plan_runs([spec_of(Stage.S07)], loaded, roles, RunStore(runs or folder / "runs"), **words)
+    return {(run.spec.id, run.who): run for run in runs}
 
 
 def lay(runs: Path, ids_of_role: dict[str, str], *stages: str) -> None:
@@ -186,7 +186,7 @@ def test_the_order_of_a_list_is_the_same_run(folder, grid, rates):
 
 def pinned(folder: Path, **pins: str):
     loaded = load(folder / "params.yaml")
-    return plan.Planner(loaded, [ModelRole.BASE], RunStore(folder / "runs"), pins)
+    return plan.plan_runs(STAGES, loaded, [ModelRole.BASE], RunStore(folder / "runs"), pins=pins)
 
 
 def test_pins_of_runs_that_are_not_there(folder):

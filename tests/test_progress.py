@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from critnb.pipeline.execution_options import Local
-from critnb.pipeline.progress import Display, Throttle, reported
-from critnb.pipeline.tail_log import following
+from critnb.pipeline.progress import Display, Throttle, following, reported
 
 
 @pytest.fixture
@@ -107,10 +105,3 @@ def test_events_are_followed_from_where_the_log_stood_also_when_written_in_piece
                 time.sleep(0.3)
     # the piece without an end is no event
     assert seen == [{"n": 1}, {"n": 2}]
-
-
-def test_what_is_local_reaches_a_kernel_through_its_environment(monkeypatch, tmp_path):
-    local = Local(tmp_path / "with space", "cuda:1", strict=True, data={"A": {"source": "file:x", "revision": None}})
-    for name, value in local.environment().items():
-        monkeypatch.setenv(name, value)
-    assert Local.from_environment() == local

@@ -18,7 +18,7 @@ from critnb.pipeline import plan
 # whose content enters the hash itself; params gives values, which enter it too; canon's constants enter it by name.
 INFRASTRUCTURE = (
     *("canon", "errors", "gates", "system", "params", "contract", "runs", "data", "report.display", "report.notebook"),
-    *("pipeline.plan", "pipeline.execute", "pipeline.execution_options", "pipeline.progress", "pipeline.tail_log"),
+    *("pipeline.plan", "pipeline.execute", "pipeline.notebook", "pipeline.options", "pipeline.progress"),
 )
 
 

@@ -19,7 +19,7 @@ from critnb.canon import CANON, DOCS_DIR, PACK_ROOT, SPEC_DIR, Exit
 from critnb.cli.command_line import _parser
 from critnb.errors import DataError, ParamsError
 from critnb.model.architectures import known_model_types
-from critnb.pipeline.by_hand.defaults import NUMERIC_VARIABLES
+from critnb.pipeline.by_hand.notebook_kernel import NUMERIC_VARIABLES
 from critnb.pipeline.kernel import PASSED
 from critnb.report.schema import SCHEMAS
 

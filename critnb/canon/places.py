@@ -14,8 +14,16 @@ PACK_ROOT = CODE_ROOT / "critnb" / CARRIED if IS_INSTALLED else CODE_ROOT
 SPEC_DIR = PACK_ROOT / "spec"
 REGISTRY_FILE = PACK_ROOT / _REGISTRY
 DOCS_DIR = PACK_ROOT / "docs"
-# relative folders of work, such as runs/, are seen from here
-WORK_DIR = Path.cwd() if IS_INSTALLED else PACK_ROOT
+
+
+def _working_folder(here: Path) -> Path:
+    """Return the folder that a command or a kernel started ``here`` works in: ``here``, or what its notebooks/ lies in."""
+    is_beside_params = here.name == "notebooks" and (here.parent / "params").is_dir()
+    return here.parent if is_beside_params else here
+
+
+# where params files are looked for first and runs/ lies: the pack itself, or a user's folder where the pack is installed
+WORK_DIR = _working_folder(Path.cwd()) if IS_INSTALLED else PACK_ROOT
 
 
 def pack_path(name: str, root: Path = PACK_ROOT) -> Path:

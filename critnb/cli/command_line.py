@@ -7,17 +7,16 @@ import json
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from critnb.canon import Exit, ModelRole
+from critnb import __version__
+from critnb.canon import Exit
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.params import Params, dump_yaml, load
+from critnb.pipeline.options import RunOptions, command_line
 from critnb.system import terminal
 from critnb.system.failures import message_and_exit
-
-if TYPE_CHECKING:
-    from critnb.runs import RunStore
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run stages of the pack, or look at what they left.",
         epilog=f"exit codes: {', '.join(f'{int(code)} {code.label}' for code in Exit)}",
     )
+    parser.add_argument("--version", action="version", version=f"critnb {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for word, help_text in _stage_words():
         stage = commands.add_parser(word, help=help_text, description=help_text)
@@ -82,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     diff = _add(commands, "diff", _diff, "say what differs between two runs of a stage", runs=True)
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
+    init = _add(
+        commands, "init", _init, "lay out a working folder: the pack's notebooks and params files, to change and run"
+    )
+    init.add_argument("folder", type=Path, metavar="DIR", help="a folder that is new or empty")
     _add(commands, "index", _index, "write the page of all runs anew", runs=True)
     _add(commands, "params", _params, "print resolved parameters").add_argument("file", metavar="FILE")
     _add(commands, "schema", _schema, "print the parameters' JSON Schema")
@@ -100,9 +104,7 @@ def _add(
     commands: Any, word: str, handler: Callable[[argparse.Namespace], int], help_text: str, *, runs: bool = False
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(word, help=help_text, description=help_text)
-    command.add_argument("-v", "--verbose", action="store_true", help="show tracebacks")
-    if runs:
-        command.add_argument("--runs-dir", type=Path, help="where runs lie; runs/ of the pack if not given")
+    _run_options(command, *(["runs_dir"] if runs else []), "verbose")
     command.set_defaults(handler=handler)
     return command
 
@@ -110,22 +112,17 @@ def _add(
 def _stage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--params", default="base.yaml", metavar="FILE", help="a path, or a name in params/")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
-    parser.add_argument(
-        "--role", choices=[*map(str, ModelRole), "all"], help="model role; the first one of the params by default"
-    )
-    parser.add_argument("--runs-dir", type=Path, help="where runs lie; runs/ of the pack if not given")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
     parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
-    parser.add_argument("--allow-resume", action="store_true", help="continue a run that was left incomplete")
-    parser.add_argument("--no-upstream", action="store_true", help="demand that upstream runs exist")
-    parser.add_argument(
-        "--use", action="append", default=[], metavar="STAGE=RUN", help="pin an upstream run; repeatable"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="say what would run, and why")
-    parser.add_argument("--strict", action="store_true", help="a gate that fails or is not available ends its stage")
-    volume = parser.add_mutually_exclusive_group()
-    volume.add_argument("-q", "--quiet", action="store_true", help="print results only, no progress")
-    volume.add_argument("-v", "--verbose", action="store_true", help="show steps and tracebacks")
+    volume = ("quiet", "verbose")
+    _run_options(parser, *(each.name for each in command_line() if each.name not in volume))
+    _run_options(parser.add_mutually_exclusive_group(), *volume)
+
+
+def _run_options(parser: argparse._ActionsContainer, *names: str) -> None:
+    for option in command_line():
+        if option.name in names:
+            parser.add_argument(*option.metadata["flags"], **option.metadata["argument"])
 
 
 def _run_stages(arguments: argparse.Namespace) -> int:
@@ -134,15 +131,8 @@ def _run_stages(arguments: argparse.Namespace) -> int:
     return run_stages(arguments)
 
 
-def _store(arguments: argparse.Namespace) -> RunStore:
-    # not imported above: it brings pandas, and --help should not wait for that
-    from critnb.runs import RunStore, runs_folder
-
-    return RunStore(runs_folder(arguments.runs_dir))
-
-
 def _list(arguments: argparse.Namespace) -> int:
-    for entry in _store(arguments).entries():
+    for entry in RunOptions.of_command(vars(arguments)).store().entries():
         record = entry.record
         role = record.hash_inputs.who if record and record.hash_inputs else ""
         created = record.created_utc if record else "record unreadable"
@@ -153,7 +143,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     from critnb.review.diff import find_run
 
-    run = find_run(arguments.run, _store(arguments))
+    run = find_run(arguments.run, RunOptions.of_command(vars(arguments)).store())
     record = run.record
     terminal.out(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}", run.path)
     terminal.out(f"made by: {' '.join(record.command)}")
@@ -173,14 +163,16 @@ def _verify(arguments: argparse.Namespace) -> int:
         return verify_release(arguments.release, recompute=not arguments.no_recompute, signer=arguments.signer)
     if arguments.signer is not None:
         raise ParamsError("--signer is for verify --release FILE")
-    return verify_runs(_store(arguments), arguments.run)
+    return verify_runs(RunOptions.of_command(vars(arguments)).store(), arguments.run)
 
 
 def _release(arguments: argparse.Namespace) -> int:
     from critnb.release.signature import signature_path
     from critnb.release.signed_copy import newest_zip, sign_copy
 
-    zip_file, key = sign_copy(arguments.zip or newest_zip(_store(arguments)), arguments.sign, arguments.to)
+    zip_file, key = sign_copy(
+        arguments.zip or newest_zip(RunOptions.of_command(vars(arguments)).store()), arguments.sign, arguments.to
+    )
     terminal.out(zip_file, f"{signature_path(zip_file)}  {key}")
     return int(Exit.DONE)
 
@@ -188,16 +180,22 @@ def _release(arguments: argparse.Namespace) -> int:
 def _diff(arguments: argparse.Namespace) -> int:
     from critnb.review import diff as compare
 
-    store = _store(arguments)
+    store = RunOptions.of_command(vars(arguments)).store()
     old, new = (compare.find_run(name, store) for name in (arguments.old, arguments.new))
     terminal.out(*compare.format_diff(compare.compare(old, new)))
     return int(Exit.DONE)
 
 
+def _init(arguments: argparse.Namespace) -> int:
+    from critnb.cli.init import init
+
+    return init(arguments.folder)
+
+
 def _index(arguments: argparse.Namespace) -> int:
     from critnb.review.index import write_index
 
-    terminal.out(write_index(_store(arguments)))
+    terminal.out(write_index(RunOptions.of_command(vars(arguments)).store()))
     return int(Exit.DONE)
 
 

@@ -6,17 +6,20 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
-from critnb.canon import Exit, ModelRole, Stage
-from critnb.contract import STAGES, named
-from critnb.errors import ParamsError, RunExistsError
+from critnb.canon import IS_INSTALLED, Exit
+from critnb.contract import StageSpec, named
+from critnb.errors import RunExistsError
 from critnb.gates import summed_up
 from critnb.params import Loaded, load, parse_override
-from critnb.pipeline.execute import Options, execute, kept_notebooks
-from critnb.pipeline.plan import PlannedRun, Planner
-from critnb.pipeline.progress import Display
-from critnb.runs import RunState, RunStore, runs_folder
+from critnb.pipeline.execute import execute
+from critnb.pipeline.notebook import kept_notebooks
+from critnb.pipeline.options import RunOptions
+from critnb.pipeline.plan import PlannedRun, plan_runs
+from critnb.pipeline.progress import Display, Event
+from critnb.runs import RunState, RunStore
 from critnb.system.paths import from_here
 from critnb.system.terminal import err, out, plain
 
@@ -24,12 +27,17 @@ from critnb.system.terminal import err, out, plain
 def run_stages(arguments: argparse.Namespace) -> int:
     """Run the stages that a command names and return the exit code; raises RunExistsError where there is nothing to do."""
     loaded = _load_params(arguments)
-    store = RunStore(runs_folder(arguments.runs_dir))
-    planner = Planner(
-        loaded, _roles(arguments, loaded), store, _pins(arguments.use), join_complete=arguments.role is None
-    )
-    if not _run_missing(planner, loaded, store, arguments) and not arguments.dry_run:
-        what = "its run is" if len(named(arguments.word)) == 1 else "all its runs are"
+    options = RunOptions.of_command(vars(arguments)).with_params(loaded)
+    options = replace(options, command=["runner.py", *map(plain, sys.argv[1:])])
+    stages, store = named(arguments.word), options.store()
+    roles = options.roles(loaded.params, every=arguments.word == "all")
+    planned = plan_runs(stages, loaded, roles, store, pins=options.pins(), join_complete=options.role is None)
+    if options.dry_run:
+        for run in planned:
+            is_there = store.state(run.run_id) is RunState.complete
+            out(f"{_label(run)}  {'reuse' if is_there else 'run'}: {run.reason(store)}")
+    elif not _run_missing(planned, stages, store, options):
+        what = "its run is" if len(stages) == 1 else "all its runs are"
         raise RunExistsError(
             f"nothing to do for {arguments.word}: {what} complete with these params and this code\n"
             f"look with: runner.py list; change a parameter to get another run"
@@ -37,68 +45,47 @@ def run_stages(arguments: argparse.Namespace) -> int:
     return int(Exit.DONE)
 
 
+def _run_missing(
+    planned: Sequence[PlannedRun], stages: Sequence[StageSpec], store: RunStore, options: RunOptions
+) -> bool:
+    """Run what is missing; tells whether one of the ``stages`` asked for was run."""
+    ran = False
+    for run in planned:
+        if store.state(run.run_id) is RunState.complete:
+            _say(options, f"{_label(run)}  reused")
+        elif run.spec in stages or not options.no_upstream:
+            _execute(run, store, options)
+            ran = ran or run.spec in stages
+    return ran
+
+
 def _load_params(arguments: argparse.Namespace) -> Loaded:
     overrides = dict(parse_override(text) for text in arguments.set)
     for option in ("device", "dtype"):
         if getattr(arguments, option) is not None:
             overrides[f"compute.{option}"] = getattr(arguments, option)
-    return load(arguments.params, overrides)
+    loaded = load(arguments.params, overrides)
+    if IS_INSTALLED and not Path(arguments.params).is_file() and not arguments.quiet:
+        # the working folder has one of this name, or the installed pack does
+        err(f"params: {plain(from_here(loaded.base_dir / loaded.origin))}")
+    return loaded
 
 
-def _roles(arguments: argparse.Namespace, loaded: Loaded) -> list[ModelRole]:
-    given = [role for role in ModelRole if role in loaded.params.models]
-    wanted = arguments.role or ("all" if arguments.word == "all" else given[0])
-    return given if wanted == "all" else [ModelRole(wanted)]
+def _label(planned: PlannedRun) -> str:
+    return f"{planned.spec.id:<6} {planned.who:<8} {planned.run_id}"
 
 
-def _run_missing(planner: Planner, loaded: Loaded, store: RunStore, arguments: argparse.Namespace) -> bool:
-    """Run what is missing; tells whether one of the stages asked for was run."""
-    asked = {spec.id for spec in named(arguments.word)}
-    ran = False
-    for planned in planner.plan(named(arguments.word)):
-        label = f"{planned.spec.id:<6} {planned.who:<8} {planned.run_id}"
-        if arguments.dry_run:
-            reason = planned.reason(store)
-            out(f"{label}  {'reuse' if store.state(planned.run_id) is RunState.complete else 'run'}: {reason}")
-        elif store.state(planned.run_id) is RunState.complete:
-            _say(arguments, f"{label}  reused")
-        elif planned.spec.id in asked or not arguments.no_upstream:
-            _execute(planned, planner, store, loaded, arguments, label)
-            ran = ran or planned.spec.id in asked
-    return ran
-
-
-def _pins(texts: Sequence[str]) -> dict[Stage, str]:
-    pins = {}
-    for text in texts:
-        stage, equals, run = text.partition("=")
-        if not equals or stage not in list(Stage):
-            raise ParamsError(
-                f"--use {plain(repr(text), 100)}: write it as STAGE=RUN, for example {STAGES[1].id}=RUN_{STAGES[1].id}_..."
-            )
-        pins[Stage(stage)] = run
-    return pins
-
-
-def _execute(
-    planned: PlannedRun, planner: Planner, store: RunStore, loaded: Loaded, arguments: argparse.Namespace, label: str
-) -> None:
+def _execute(planned: PlannedRun, store: RunStore, options: RunOptions) -> None:
     display = Display()
-    options = Options(
-        device=loaded.params.compute.device,
-        allow_resume=arguments.allow_resume,
-        strict=arguments.strict,
-        command=["runner.py", *map(plain, sys.argv[1:])],
-        show=_shower(arguments, display),
-    )
+    label = _label(planned)
     begins = f"{label}  {planned.spec.asks}"
-    if arguments.verbose:
-        _say(arguments, begins)  # lines of steps stand below it
-    elif not arguments.quiet:
+    if options.verbose:
+        _say(options, begins)  # lines of steps stand below it
+    elif not options.quiet:
         display.announce(begins)
     started = time.monotonic()
     try:
-        run = execute(planned, planner, store, loaded, options)
+        run = execute(planned, store, options, show=_shower(options, display))
     finally:
         display.close()
     seconds = f"{time.monotonic() - started:.1f} s"
@@ -106,17 +93,17 @@ def _execute(
     out(f"{label}  {seconds:>7}  {summed_up(run.record.metrics.get('gates', ()))}  {from_here(page)}")
 
 
-def _shower(arguments: argparse.Namespace, display: Display) -> Callable[[dict[str, Any]], None]:
-    def show(event: dict[str, Any]) -> None:
+def _shower(options: RunOptions, display: Display) -> Callable[[Event], None]:
+    def show(event: Event) -> None:
         payload = event["payload"]
-        if event["event_type"] == "progress" and not arguments.quiet:
+        if event["event_type"] == "progress" and not options.quiet:
             display.show(plain(payload["label"]), payload["done"], payload["total"], payload["unit"])
-        elif event["event_type"] == "step" and arguments.verbose:
+        elif event["event_type"] == "step" and options.verbose:
             err(f"  {payload['step']}: {payload['seconds']:.1f} s")
 
     return show
 
 
-def _say(arguments: argparse.Namespace, text: str) -> None:
-    if not arguments.quiet:
+def _say(options: RunOptions, text: str) -> None:
+    if not options.quiet:
         err(text)

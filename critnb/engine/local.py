@@ -13,6 +13,7 @@ from joblib import Parallel, delayed, parallel_config
 
 _WATCH_SECONDS = 0.5
 
+OnDone = Callable[[int], object]
 _Shard = TypeVar("_Shard")
 _Result = TypeVar("_Result")
 
@@ -21,10 +22,10 @@ def map_shards(
     function: Callable[[_Shard], _Result],
     shards: Sequence[_Shard],
     *,
-    on_done: Callable[[int], object] = bool,
+    on_done: OnDone | None = None,
     workers: int | None = None,
 ) -> list[_Result]:
-    """Return ``function`` of every shard, in the shards' order; ``on_done(1)`` is called after each.
+    """Return ``function`` of every shard, in the shards' order; ``on_done(1)`` is called after each, if given.
 
     Threads serve numpy code, which releases the interpreter's lock while it sorts and multiplies. The first exception
     of a shard is raised, after which no further shard is begun.
@@ -42,7 +43,7 @@ def map_in_processes(
     function: Callable[[_Shard], _Result],
     shards: Sequence[_Shard],
     *,
-    on_done: Callable[[int], object] = bool,
+    on_done: OnDone | None = None,
     workers: int | None = None,
 ) -> list[_Result]:
     """Do as ``map_shards`` in processes, for work of many small arrays, which threads would do one after the other.
@@ -71,9 +72,10 @@ def _end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _collected(results: Iterable[_Result], on_done: Callable[[int], object]) -> list[_Result]:
+def _collected(results: Iterable[_Result], on_done: OnDone | None) -> list[_Result]:
     collected = []
     for result in results:
         collected.append(result)
-        on_done(1)
+        if on_done is not None:
+            on_done(1)
     return collected

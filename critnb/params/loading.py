@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from critnb.canon import CANON, PACK_ROOT
+from critnb.canon import CANON, PACK_ROOT, WORK_DIR
 from critnb.errors import DependencyError, ParamsError
 from critnb.params.problems import one_line_each
 from critnb.params.sections import Params
@@ -39,10 +39,13 @@ class Loaded:
 
 
 def find(name: str | Path) -> Path:
-    """Return the params file: a path from here or from the pack's root, a bare name also in params/; else ParamsError."""
+    """Return the params file: a path from here, else from the working folder, else from the pack's root.
+
+    A bare name is also looked for in params/ of these. Raises ParamsError where there is none.
+    """
     path = Path(name)
-    is_bare = path.name == str(name)
-    candidates = [path, PACK_ROOT / CANON.PATH.PARAMS_DIR / path if is_bare else PACK_ROOT / path]
+    beside = Path(CANON.PATH.PARAMS_DIR, path) if path.name == str(name) else path
+    candidates = [path, *(root / beside for root in dict.fromkeys((WORK_DIR, PACK_ROOT)))]
     found = [
         absolute(candidate, what="--params", any_bytes=True) for candidate in candidates if kind(candidate) == "file"
     ]

@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-import nbformat
 import yaml
 
-from critnb.canon import CANON, CODE_ROOT, PACK_ROOT, Exit, Stage
+from critnb.canon import CANON, Exit
 from critnb.contract import StageSpec
-from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError, by_name
-from critnb.params import Loaded
-from critnb.pipeline.execution_options import Local
-from critnb.pipeline.kernel import KERNEL, START_SECONDS, KernelNotStartedError, kernel_manager
-from critnb.pipeline.plan import PlannedRun, Planner, stage_files
-from critnb.pipeline.tail_log import following
-from critnb.report.notebook import clean, to_html, to_ipynb
+from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError
+from critnb.pipeline.kernel import KernelNotStartedError
+from critnb.pipeline.notebook import CellFailedError, execute_notebook, keep_notebook, kept_notebooks, say_where
+from critnb.pipeline.options import RunOptions
+from critnb.pipeline.plan import PlannedRun, stage_files
+from critnb.pipeline.progress import Event, following
 from critnb.review.index import refresh_index
-from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
+from critnb.runs import LOG_PATH, PartialRun, Run, RunState, RunStore, code_facts, environment_facts
 from critnb.runs.manifest import lay_at_root
-from critnb.runs.scratch import Scratch
-from critnb.system.failures import too_few_files
-
-_LINES_SHOWN = 10
-# how papermill calls an error that the kernel could not describe
-_NO_NAME = "CellExecutionError"
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to execute: everything that is not part of a run's identity."""
-
-    device: str = "auto"
-    allow_resume: bool = False
-    strict: bool = False
-    command: Sequence[str] = ()
-    show: Callable[[dict[str, Any]], object] = bool
-
-
-def prepare(planned: PlannedRun, store: RunStore, options: Options, *, place: RunStore | None = None) -> PartialRun:
+def prepare(planned: PlannedRun, store: RunStore, options: RunOptions, *, place: RunStore | None = None) -> PartialRun:
     """Make the partial run of a planned stage, with its config and everything known beforehand in its record.
 
     It is made in ``place``, if given, and rests on the runs of ``store`` all the same. Raises DependencyError where an
@@ -89,27 +67,29 @@ def _determinism(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"seeds": seeds, "flags": {"PYTHONHASHSEED": "0"}, "not_deterministic": unsure}
 
 
-def execute(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Loaded, options: Options) -> Run:
-    """Run one stage whose upstream runs exist; returns the published run.
+def execute(
+    planned: PlannedRun, store: RunStore, options: RunOptions, *, show: Callable[[Event], object] | None = None
+) -> Run:
+    """Run one stage whose upstream runs exist, and ``show`` each event of its log meanwhile; returns the published run.
 
     A stage that fails raises StageFailedError, or the pack's own error that its notebook raised; its partial run is
     kept with the partial notebook. Input that was refused before anything was computed leaves nothing behind. However
     it ends, the page of the runs folder is written anew.
     """
     try:
-        run = _executed(planned, planner, store, loaded, options)
+        run = _executed(planned, store, options, show)
     finally:
         refresh_index(store)
     lay_at_root(run)
     return run
 
 
-def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Loaded, options: Options) -> Run:
-    local = Local(loaded.base_dir, options.device, options.strict, planner.data_facts(planned))
+def _executed(planned: PlannedRun, store: RunStore, options: RunOptions, show: Callable[[Event], object] | None) -> Run:
+    variables = replace(options, data=planned.data).for_kernel()
     with prepare(planned, store, options) as run:
         try:
-            with following(run.path / CANON.RUN_SUBDIR.LOGS / CANON.OUTPUT.EVENTS_JSONL_BASENAME, options.show):
-                executed = _run_notebook(planned.spec, run, local)
+            with following(run.path / LOG_PATH, show):
+                executed = execute_notebook(planned.spec, run, variables)
             keep_notebook(planned.spec, run, executed)
             check_outputs(planned.spec, run)
             check_code(planned)
@@ -117,7 +97,7 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
         except KeyboardInterrupt:
             run.fail("interrupted")
             raise
-        except _CellFailedError as failure:
+        except CellFailedError as failure:
             error = failure.error()
             computed = run.holds_work()
             keep_notebook(planned.spec, run, failure.notebook)
@@ -125,7 +105,7 @@ def _executed(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Lo
             if error.exit_code is not Exit.STAGE_FAILED and not computed:
                 run.discard()
             else:
-                _say_where(error, failure, kept_notebooks(planned.spec, run.path))
+                say_where(error, failure, kept_notebooks(planned.spec, run.path))
             raise error from failure
         except Exception as error:
             if _left_nothing(error, run):
@@ -140,105 +120,6 @@ def _left_nothing(error: Exception, run: PartialRun) -> bool:
     if isinstance(error, CritnbError) and error.exit_code is not Exit.STAGE_FAILED:
         return not run.holds_work()
     return isinstance(error, KernelNotStartedError)
-
-
-class _CellFailedError(Exception):
-    """A cell of a stage notebook raised; as text, with the cell's own traceback."""
-
-    def __init__(
-        self, notebook: nbformat.NotebookNode, stage: Stage, name: str, message: str, source: str = "", trace: str = ""
-    ) -> None:
-        super().__init__(trace or f"{name}: {message}")
-        self.notebook, self.source = notebook, source
-        self._stage, self._name, self._message = stage, name, message
-
-    def error(self) -> CritnbError:
-        """Return the pack's error that the cell raised, or a StageFailedError about any other."""
-        kind = by_name(self._name)
-        if kind is not None:
-            return kind(self._message)
-        first = next(iter(self._message.splitlines()), "")
-        if self._name == _NO_NAME and not first:
-            first = "the kernel could not say why; it may have run out of memory"
-        return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}")
-
-
-def _say_where(error: CritnbError, failure: _CellFailedError, notebooks: Sequence[Path]) -> None:
-    """Note on the error which cell failed, where nothing else says it, and where the notebook is kept."""
-    lines = failure.source.strip().splitlines()
-    if isinstance(error, StageFailedError) and lines:
-        more = [f"... {len(lines) - _LINES_SHOWN} more lines"] if len(lines) > _LINES_SHOWN else []
-        error.add_note("in the cell:\n" + textwrap.indent("\n".join([*lines[:_LINES_SHOWN], *more]), "    "))
-    error.add_note("the notebook up to there: " + "\n                          ".join(map(str, notebooks)))
-
-
-def _run_notebook(spec: StageSpec, run: PartialRun, local: Local) -> nbformat.NotebookNode:
-    from papermill.exceptions import PapermillExecutionError
-
-    if (too_few := too_few_files()) is not None:
-        raise KernelNotStartedError(f"{spec.id}: {too_few}")
-    with Scratch() as scratch:
-        output = scratch / spec.notebook
-        manager, fate = kernel_manager(scratch, local.environment())
-        try:
-            _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=fate.begin)
-        except PapermillExecutionError as error:
-            raise _CellFailedError(
-                _read(output), spec.id, error.ename, error.evalue, error.source, str(error)
-            ) from None
-        except Exception as error:
-            if type(error).__name__ == "DeadKernelError":
-                kept, text = _read(output), f"the notebook's kernel {fate.words()}"
-                raise _CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
-            not_started = fate.why_not_started(error)
-            if not_started is None:
-                raise
-        else:
-            return _read(output)
-    # not inside the except clause: what jupyter says of it is said here in better words
-    raise KernelNotStartedError(f"{spec.id}: {not_started}")
-
-
-def _papermill(output: Path, folder: Path, **options: Any) -> None:
-    import papermill
-
-    # its log would print what is said here in one line
-    logging.getLogger("papermill").addHandler(logging.NullHandler())
-    papermill.execute_notebook(
-        str(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / output.name),
-        str(output),
-        parameters={"params": CANON.OUTPUT.CONFIG_RESOLVED_YAML, "overrides": {}, "run_dir": "."},
-        kernel_name=KERNEL,
-        language="python",
-        cwd=str(folder),
-        progress_bar=False,
-        start_timeout=START_SECONDS,
-        **options,
-    )
-
-
-def _running_cell(notebook: nbformat.NotebookNode) -> str:
-    """Return the source of the last cell that papermill began, whatever it says that became of it."""
-    begun = [cell.source for cell in notebook.cells if cell.metadata.get("papermill", {}).get("start_time")]
-    return begun[-1] if begun else ""
-
-
-def _read(path: Path) -> nbformat.NotebookNode:
-    return nbformat.read(path, as_version=4)
-
-
-def keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
-    """Write an executed notebook into the run, cleaned, as .ipynb and .html; raises the errors of ``write_bytes``."""
-    cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT, CODE_ROOT])
-    page, source = (path.relative_to(run.path).as_posix() for path in kept_notebooks(spec, run.path))
-    run.write_bytes(source, to_ipynb(cleaned))
-    run.write_bytes(page, to_html(cleaned))
-
-
-def kept_notebooks(spec: StageSpec, run: Path) -> tuple[Path, Path]:
-    """Return where a run keeps its notebook: as a page to read, and as a notebook."""
-    source = run / CANON.RUN_SUBDIR.NOTEBOOK / spec.notebook
-    return source.with_suffix(".html"), source
 
 
 def check_outputs(spec: StageSpec, run: PartialRun) -> None:

@@ -25,35 +25,34 @@ _HIDDEN_WIDTHS = ("hidden_size", "n_embd", "d_model", "n_embed")
 _USUAL_EXPANSION = 4
 _CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx", "seq_length")
 
+ModelConfig = Mapping[str, Any]
 
-Facts = Mapping[str, Any]
 
-
-def judge_windows(params: Params, facts: Facts) -> None:
+def judge_windows(params: Params, config: ModelConfig) -> None:
     """Raise ParamsError where windows are longer than the context that the config names."""
-    row = architecture_of(str(facts.get("model_type")))
-    if row is None or row.endless or facts.get("alibi"):
+    row = architecture_of(str(config.get("model_type")))
+    if row is None or row.endless or config.get("alibi"):
         return
-    longest = max(_whole(facts, _CONTEXTS), default=None)
+    longest = max(_whole(config, _CONTEXTS), default=None)
     if longest is not None and params.windows.seq_len > longest:
         raise ParamsError(
             f"windows.seq_len: {params.windows.seq_len} is longer than the model's context of {longest} tokens; lower it"
         )
 
 
-def judge_rates(params: Params, facts: Facts) -> None:
-    """Raise ParamsError where the lowest target rate leaves less than RATE_MATCH_MIN_EVENTS events a layer on average.
+def judge_rates(params: Params, config: ModelConfig) -> None:
+    """Raise ParamsError where the lowest target rate leaves less than RATE_MATCH_MIN_EVENTS events per layer on average.
 
     Targets of layers have the rate as their mean, so the layer with the fewest events has at most rho N T F of them
-    (spec/03): N windows of T tokens and F units a layer, of which the largest number is taken that the config allows.
+    (spec/03): N windows of T tokens and F units per layer; F is the largest number that the config allows.
     """
-    units = _most_units(facts)
+    units = _most_units(config)
     rate, windows = params.events.target_rates[0], params.windows.n_calibration
     tokens = params.windows.seq_len - params.windows.burn_in_tokens
     if units is None or (expected := rate * windows * tokens * units) >= _MIN_EVENTS * (1 - _ROUNDING):
         return
     raise ParamsError(
-        f"events.target_rates: {rate:g} leaves {expected:.3g} expected events a layer ({windows} windows x {tokens} tokens x "
+        f"events.target_rates: {rate:g} leaves {expected:.3g} expected events per layer ({windows} windows x {tokens} tokens x "
         f"{units} units), at least {_MIN_EVENTS} are needed in every layer\n"
         + _remedy(
             windows * (_MIN_EVENTS / expected if expected else math.inf), _MIN_EVENTS / (windows * tokens * units)
@@ -68,18 +67,18 @@ def _remedy(windows: float, rate: float) -> str:
     return ", or ".join(ways) or "give longer windows, and more of them"
 
 
-def _most_units(facts: Facts) -> int | None:
-    """Return the largest number of units a layer may have, None where a config does not tell."""
-    if architecture_of(str(facts.get("model_type"))) is None:
+def _most_units(config: ModelConfig) -> int | None:
+    """Return the largest number of units that a layer may have, None where a config does not tell."""
+    if architecture_of(str(config.get("model_type"))) is None:
         return None
-    given = [facts[name] for name in _WIDTHS if facts.get(name) is not None]
+    given = [config[name] for name in _WIDTHS if config.get(name) is not None]
     if given:
         return max(given) if all(type(each) is int for each in given) else None
-    hidden = max(_whole(facts, _HIDDEN_WIDTHS), default=None)
-    expansion = max([_USUAL_EXPANSION, *_whole(facts, ("expansion_ratio",))])
+    hidden = max(_whole(config, _HIDDEN_WIDTHS), default=None)
+    expansion = max([_USUAL_EXPANSION, *_whole(config, ("expansion_ratio",))])
     return None if hidden is None else hidden * expansion
 
 
-def _whole(facts: Facts, names: tuple[str, ...]) -> list[int]:
-    values = (facts.get(name) for name in names)
+def _whole(config: ModelConfig, names: tuple[str, ...]) -> list[int]:
+    values = (config.get(name) for name in names)
     return [value for value in values if type(value) is int and value > 0]

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from critnb.contract.declared import project
 from critnb.data import questions
 from critnb.data.checkpoint import CONFIG, read_object
 from critnb.errors import CritnbError, DependencyError
-from critnb.params import Loaded
+from critnb.params import Loaded, Params
 from critnb.pipeline.feasible import judge_rates, judge_windows
-from critnb.pipeline.pinned_runs import pinned_runs
+from critnb.pipeline.pinned_runs import Place, pinned_runs
 from critnb.runs import (
     HashInputs,
     Run,
@@ -36,15 +35,16 @@ from critnb.runs import (
 )
 
 # every stage's numbers pass through these
-_EVERY_STAGE = ("pipeline.session",)
+_EVERY_STAGE = ("pipeline.session", "pipeline.inputs")
 _CONSTANT = re.compile(r"CONST\.([A-Z][A-Z0-9_]*)")
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """The run that a stage would have under given params: its id and everything its hash covers.
+    """The run that a stage would have under given params: its id, everything its hash covers, and what executing it needs.
 
-    ``roles`` holds one model role, or every role that a stage joins.
+    ``roles`` holds one model role, or every role that a stage joins; ``data`` is what the record says of where each corpus
+    comes from.
     """
 
     spec: StageSpec
@@ -52,6 +52,7 @@ class PlannedRun:
     run_id: str
     config: Mapping[str, Any]
     inputs: HashInputs
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pinned: bool = False
 
     @property
@@ -99,144 +100,169 @@ def constant_names(paths: Iterable[str], *, root: Path = PACK_ROOT) -> list[str]
     return sorted({name for text in texts for name in _CONSTANT.findall(text)})
 
 
-class Planner:
-    """Plans the runs of one or several model roles."""
+@dataclass(frozen=True)
+class _InputFiles:
+    """Models and corpora of the params, each found and hashed once."""
 
-    def __init__(
-        self,
-        loaded: Loaded,
-        roles: Sequence[ModelRole],
-        store: RunStore,
-        pins: Mapping[Stage, str] | None = None,
-        *,
-        join_complete: bool = False,
-    ) -> None:
-        """Plan for ``roles``; with ``join_complete``, stages that join roles take in every other role that has run, too."""
-        self._loaded = loaded
-        self._roles = tuple(roles)
-        self._store = store
-        self._join_complete = join_complete
-        self._planned: dict[tuple[Stage, ModelRole | None], PlannedRun] = {}
-        self._models: dict[ModelRole, sources.ModelFiles] = {}
-        self._pins = pinned_runs(store, pins or {}, self._roles)
+    loaded: Loaded
+    _models: dict[ModelRole, sources.ModelFiles] = field(default_factory=dict, init=False)
+    _corpora: dict[DatasetRole, sources.Corpus] = field(default_factory=dict, init=False)
 
-    def plan(self, stages: Iterable[StageSpec]) -> list[PlannedRun]:
-        """Return the planned runs of ``stages`` and of everything they need, upstream first, one role after the other.
-
-        Raises DependencyError where a run is missing and so is an extra that its stage needs.
-        """
-        closure = upstream_closure(tuple(stages))
-        single = [self._plan_stage(spec, role) for role in self._roles for spec in closure if not spec.joins_roles]
-        planned = [*single, *(self._plan_stage(spec, None) for spec in closure if spec.joins_roles)]
-        for each in planned:
-            if self._store.state(each.run_id) is not RunState.complete:
-                for extra in each.spec.extras:
-                    extra.require(each.spec.id)
-        return planned
-
-    def _plan_stage(self, spec: StageSpec, role: ModelRole | None) -> PlannedRun:
-        if (spec.id, role) not in self._planned:
-            fresh = self._joined(spec) if role is None else self._of_role(spec, role)
-            pin = self._pins.get((spec.id, role))
-            self._planned[spec.id, role] = fresh if pin is None else self._pinned(fresh, pin)
-        return self._planned[spec.id, role]
-
-    def _of_role(self, spec: StageSpec, role: ModelRole) -> PlannedRun:
-        everything = self._loaded.params.sections()
-        config: dict[str, Any] = {"role": str(role)}
-        sections: dict[str, Any] = {"role": str(role)}
-        if spec.uses_model:
-            model = self._model(role)
-            self._check_feasible(spec, read_object(model.directory / CONFIG, f"models.{role}"))
-            sections["model"] = model.identity()
-            config["models"] = {str(role): everything["models"][role]}
-        if spec.data:
-            config["data"] = {str(data): everything["data"][data] for data in spec.data}
-            sections["data"] = {str(data): self._corpus(data).identity() for data in spec.data}
-        upstream: dict[str, str] = {need: self._plan_stage(spec_of(need), role).run_id for need in spec.needs}
-        return self._from_inputs(spec, (role,), config=config, sections=sections, upstream=upstream)
-
-    def _check_feasible(self, spec: StageSpec, facts: Mapping[str, Any]) -> None:
-        if "windows.seq_len" in spec.reads:
-            judge_windows(self._loaded.params, facts)
-        if "events.target_rates" in spec.reads:
-            judge_rates(self._loaded.params, facts)
-
-    def _joined(self, spec: StageSpec) -> PlannedRun:
-        needs = [spec_of(need) for need in spec.needs]
-        roles = [role for role in ModelRole if role in self._roles or self._has_run(needs, role)]
-        upstream: dict[str, str] = {}
-        for need in needs:
-            if need.joins_roles:
-                upstream[need.id] = self._plan_stage(need, None).run_id
-            else:
-                upstream |= {upstream_key(need.id, role): self._plan_stage(need, role).run_id for role in roles}
-        joined = list(map(str, roles))
-        return self._from_inputs(
-            spec, tuple(roles), config={"roles": joined}, sections={"roles": joined}, upstream=upstream
-        )
-
-    def _has_run(self, needs: Sequence[StageSpec], role: ModelRole) -> bool:
-        """Tell whether everything is there that a stage needs of a role which was not asked for."""
-        if not self._join_complete or role not in self._loaded.params.models:
-            return False
-        try:
-            planned = [self._plan_stage(need, role) for need in upstream_closure(tuple(needs)) if not need.joins_roles]
-        except CritnbError:
-            return False  # its model is not on this machine, so it cannot have run here
-        return all(self._store.state(each.run_id) is RunState.complete for each in planned)
-
-    def _from_inputs(
-        self,
-        spec: StageSpec,
-        roles: tuple[ModelRole, ...],
-        *,
-        config: Mapping[str, Any],
-        sections: Mapping[str, Any],
-        upstream: Mapping[str, str],
-    ) -> PlannedRun:
-        params = project(self._loaded.params.sections(), spec.reads)
-        inputs = hash_inputs(
-            stage=spec.id,
-            sections={"params": params, "constants": stage_constants(spec), **sections},
-            upstream=upstream,
-            notebook=notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook),
-            sources=stage_files(spec),
-        )
-        return PlannedRun(spec, roles, inputs.run_id(), {**params, **config}, inputs)
-
-    def _pinned(self, fresh: PlannedRun, run: Run) -> PlannedRun:
-        ours, theirs = fresh.inputs.sections, run.inputs.sections
-        for key in sorted({*ours, *theirs}):
-            if ours.get(key) != theirs.get(key):
-                raise DependencyError(
-                    f"--use {fresh.spec.id}={run.run_id}: that run was made from another {_difference(key, ours, theirs)}\n"
-                    "use the params that it was made from, or leave out --use"
-                )
-        return PlannedRun(fresh.spec, fresh.roles, run.run_id, fresh.config, run.inputs, pinned=True)
-
-    def _model(self, role: ModelRole) -> sources.ModelFiles:
+    def model(self, role: ModelRole) -> sources.ModelFiles:
         if role not in self._models:
-            self._models[role] = sources.model_files(self._loaded, role)
+            self._models[role] = sources.model_files(self.loaded, role)
         return self._models[role]
 
-    @cached_property
-    def _corpora(self) -> dict[DatasetRole, sources.Corpus]:
-        return {}
-
-    def _corpus(self, role: DatasetRole) -> sources.Corpus:
+    def corpus(self, role: DatasetRole) -> sources.Corpus:
         if role not in self._corpora:
             is_text = role is not DatasetRole.ARC_MCQ
-            self._corpora[role] = sources.corpus(self._loaded, role) if is_text else questions.read(self._loaded).corpus
+            self._corpora[role] = sources.corpus(self.loaded, role) if is_text else questions.read(self.loaded).corpus
         return self._corpora[role]
 
-    def data_facts(self, planned: PlannedRun) -> dict[str, dict[str, Any]]:
-        """Return what the record says about where a planned run's corpora come from."""
-        facts = {}
-        for role in planned.spec.data:
-            corpus = self._corpus(role)
-            facts[str(role)] = {"source": corpus.source, "revision": corpus.revision, "split": corpus.split}
-        return facts
+
+def plan_runs(
+    stages: Iterable[StageSpec],
+    loaded: Loaded,
+    roles: Sequence[ModelRole],
+    store: RunStore,
+    *,
+    pins: Mapping[Stage, str] | None = None,
+    join_complete: bool = False,
+) -> list[PlannedRun]:
+    """Return the runs of ``stages`` and of everything they need, upstream first, one role after the other.
+
+    With ``join_complete``, stages that join roles take in every other role that has run, too. Raises ParamsError for params
+    that cannot work, DependencyError for a model, a corpus or a pinned run that is not there or does not match, or for an
+    extra that a run to be made needs.
+    """
+    pinned = pinned_runs(store, pins or {}, roles)
+    files = _InputFiles(loaded)
+    closure = upstream_closure(tuple(stages))
+    planned: dict[Place, PlannedRun] = {}
+    for role in roles:
+        planned |= _plan_role([spec for spec in closure if not spec.joins_roles], role, files, pinned)
+    for spec in closure:
+        if spec.joins_roles:
+            complete = _complete_roles(spec, roles, files, store) if join_complete else {}
+            planned[spec.id, None] = _pinned(_plan_joined(spec, roles, planned, complete, files), pinned)
+    for run in planned.values():
+        if store.state(run.run_id) is not RunState.complete:
+            for extra in run.spec.extras:
+                extra.require(run.spec.id)
+    return list(planned.values())
+
+
+def _plan_role(
+    specs: Sequence[StageSpec], role: ModelRole, files: _InputFiles, pinned: Mapping[Place, Run]
+) -> dict[Place, PlannedRun]:
+    """Plan the stages of one role, which stand in the order of their needs."""
+    planned: dict[Place, PlannedRun] = {}
+    for spec in specs:
+        upstream: dict[str, str] = {need: planned[need, role].run_id for need in spec.needs}
+        planned[spec.id, role] = _pinned(_plan_stage(spec, role, upstream, files), pinned)
+    return planned
+
+
+def _plan_stage(spec: StageSpec, role: ModelRole, upstream: Mapping[str, str], files: _InputFiles) -> PlannedRun:
+    everything = files.loaded.params.sections()
+    config: dict[str, Any] = {"role": str(role)}
+    sections: dict[str, Any] = {"role": str(role)}
+    if spec.uses_model:
+        model = files.model(role)
+        _check_feasible(spec, files.loaded.params, read_object(model.directory / CONFIG, f"models.{role}"))
+        sections["model"] = model.identity()
+        config["models"] = {str(role): everything["models"][role]}
+    corpora = {str(data): files.corpus(data) for data in spec.data}
+    if corpora:
+        config["data"] = {data: everything["data"][data] for data in corpora}
+        sections["data"] = {data: corpus.identity() for data, corpus in corpora.items()}
+    run = _from_inputs(spec, (role,), files.loaded, config=config, sections=sections, upstream=upstream)
+    return replace(run, data={data: _origin(corpus) for data, corpus in corpora.items()})
+
+
+def _origin(corpus: sources.Corpus) -> dict[str, Any]:
+    return {"source": corpus.source, "revision": corpus.revision, "split": corpus.split}
+
+
+def _check_feasible(spec: StageSpec, params: Params, facts: Mapping[str, Any]) -> None:
+    if "windows.seq_len" in spec.reads:
+        judge_windows(params, facts)
+    if "events.target_rates" in spec.reads:
+        judge_rates(params, facts)
+
+
+def _complete_roles(
+    spec: StageSpec, roles: Sequence[ModelRole], files: _InputFiles, store: RunStore
+) -> dict[Place, PlannedRun]:
+    """Return the runs of roles that were not asked for, where everything is there that a joining stage needs of them."""
+    needs = [each for each in upstream_closure(tuple(map(spec_of, spec.needs))) if not each.joins_roles]
+    complete: dict[Place, PlannedRun] = {}
+    for role in ModelRole:
+        if role in roles or role not in files.loaded.params.models:
+            continue
+        try:
+            planned = _plan_role(needs, role, files, {})
+        except CritnbError:
+            continue  # its model is not on this machine, so it cannot have run here
+        if all(store.state(each.run_id) is RunState.complete for each in planned.values()):
+            complete |= planned
+    return complete
+
+
+def _plan_joined(
+    spec: StageSpec,
+    roles: Sequence[ModelRole],
+    planned: Mapping[Place, PlannedRun],
+    complete: Mapping[Place, PlannedRun],
+    files: _InputFiles,
+) -> PlannedRun:
+    """Plan a stage over ``roles``, whose runs are among the ``planned``, and over those of the ``complete`` runs."""
+    others = {role for _, role in complete}
+    joined = tuple(role for role in ModelRole if role in roles or role in others)
+    found = {**complete, **planned}
+    upstream: dict[str, str] = {}
+    for need in map(spec_of, spec.needs):
+        if need.joins_roles:
+            upstream[need.id] = found[need.id, None].run_id
+        else:
+            upstream |= {upstream_key(need.id, role): found[need.id, role].run_id for role in joined}
+    names = {"roles": list(map(str, joined))}
+    return _from_inputs(spec, joined, files.loaded, config=names, sections=names, upstream=upstream)
+
+
+def _from_inputs(
+    spec: StageSpec,
+    roles: tuple[ModelRole, ...],
+    loaded: Loaded,
+    *,
+    config: Mapping[str, Any],
+    sections: Mapping[str, Any],
+    upstream: Mapping[str, str],
+) -> PlannedRun:
+    params = project(loaded.params.sections(), spec.reads)
+    inputs = hash_inputs(
+        stage=spec.id,
+        sections={"params": params, "constants": stage_constants(spec), **sections},
+        upstream=upstream,
+        notebook=notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook),
+        sources=stage_files(spec),
+    )
+    return PlannedRun(spec, roles, inputs.run_id(), {**params, **config}, inputs)
+
+
+def _pinned(fresh: PlannedRun, pinned: Mapping[Place, Run]) -> PlannedRun:
+    """Return the pinned run in the fresh one's place, if there is one; raises DependencyError for one of other inputs."""
+    run = pinned.get((fresh.spec.id, None if fresh.spec.joins_roles else fresh.roles[0]))
+    if run is None:
+        return fresh
+    ours, theirs = fresh.inputs.sections, run.inputs.sections
+    for key in sorted({*ours, *theirs}):
+        if ours.get(key) != theirs.get(key):
+            raise DependencyError(
+                f"--use {fresh.spec.id}={run.run_id}: that run was made from another {_difference(key, ours, theirs)}\n"
+                "use the params that it was made from, or leave out --use"
+            )
+    return replace(fresh, run_id=run.run_id, inputs=run.inputs, pinned=True)
 
 
 def _difference(key: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:

@@ -1,20 +1,28 @@
-"""Progress of long steps: a bar in a terminal or notebook, sparse lines in a log, both with a rate and the time left."""
+"""Progress of long steps: a bar in a terminal or notebook, sparse lines in a log, both with a rate and the time left.
+
+A stage that runs in another process reports its progress in the run's event log, which ``following`` reads.
+"""
 
 from __future__ import annotations
 
 import io
+import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
 from tqdm.auto import tqdm as notebook_or_terminal_bar
 from tqdm.std import tqdm as terminal_bar
 
 Advance = Callable[[int], None]
+Event = dict[str, Any]
 _CLEAR_LINE = "\r\x1b[K"
+_POLL_SECONDS = 0.25
 
 
 @dataclass
@@ -53,6 +61,37 @@ def bar(label: str, total: int, unit: str) -> Iterator[Advance]:
     """Yield an ``advance(n)`` that moves a bar, in a notebook or on a terminal."""
     with notebook_or_terminal_bar(total=total, desc=label, unit=unit, leave=False) as shown:
         yield lambda n: shown.update(n) and None
+
+
+@contextmanager
+def following(log: Path, show: Callable[[Event], object] | None) -> Iterator[None]:
+    """Call ``show``, if given, with every event that is appended to ``log`` (JSON lines) inside the context."""
+    if show is None:
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=_follow, args=(log, show, stop), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _follow(log: Path, show: Callable[[Event], object], stop: threading.Event) -> None:
+    with log.open(encoding="utf-8") as file:
+        file.seek(0, 2)
+        pending = ""
+        while True:
+            last_round = stop.is_set()
+            pending += file.read()
+            *lines, pending = pending.split("\n")
+            for line in lines:
+                show(json.loads(line))
+            if last_round:
+                return
+            stop.wait(_POLL_SECONDS)
 
 
 class Display:
@@ -98,7 +137,7 @@ class Display:
             self._label, self._started = label, now
             self._throttle = Throttle(now, now)
         elapsed = now - self._started
-        if elapsed < 10 or not self._throttle_long(now):
+        if elapsed < 10 or not self._is_due(now):
             return
         rate = done / elapsed
         left = (total - done) / rate if rate else float("inf")
@@ -106,7 +145,7 @@ class Display:
         self._stream.write(line)
         self._stream.flush()
 
-    def _throttle_long(self, now: float) -> bool:
+    def _is_due(self, now: float) -> bool:
         if now - self._throttle.last < 10:
             return False
         return self._throttle.due(now)

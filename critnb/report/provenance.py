@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from critnb.canon import Stage
-from critnb.runs import PartialRun, pack_version
+from critnb.runs import RunWriter, pack_version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Provenance:
     code_version: str
 
     @classmethod
-    def of(cls, run: PartialRun, model: Mapping[str, Any] | None) -> Self:
+    def of(cls, run: RunWriter, model: Mapping[str, Any] | None) -> Self:
         """Return the provenance of what a run writes; ``model`` is the model section of the record that names it."""
         return cls(
             run_id=run.run_id,

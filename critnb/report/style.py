@@ -22,7 +22,7 @@ from matplotlib.transforms import Bbox, BboxBase
 
 from critnb.canon import CANON, DatasetRole, SliceRole, SpikeDef
 from critnb.report.provenance import Provenance
-from critnb.runs import PartialRun
+from critnb.runs import RunWriter
 
 COLUMN_WIDTH = 3.4
 PAGE_WIDTH = 7.0
@@ -218,7 +218,7 @@ def _bytes(figure: Figure, kind: str, metadata: dict[str, str | None]) -> bytes:
 
 
 def save_figure(
-    partial_run: PartialRun, figure_name: str, drawing: Drawing, provenance: Provenance, *, appendix: bool = False
+    partial_run: RunWriter, figure_name: str, drawing: Drawing, provenance: Provenance, *, appendix: bool = False
 ) -> Rendered:
     """Write one of CANON.FIGURE's figures as .pdf and .png into the run and return what was written."""
     rendered = render(drawing, figure_name, provenance)

@@ -7,10 +7,10 @@ import pandas as pd
 from critnb.canon import CANON
 from critnb.errors import IntegrityError
 from critnb.report.schema import SCHEMAS, TableSchema, conform
-from critnb.runs import Artifact, PartialRun, Run
+from critnb.runs import Artifact, Run, RunWriter
 
 
-def write_table(partial_run: PartialRun, table: str, frame: pd.DataFrame) -> tuple[Artifact, Artifact]:
+def write_table(partial_run: RunWriter, table: str, frame: pd.DataFrame) -> tuple[Artifact, Artifact]:
     """Write one of CANON.TABLE's tables as CSV and as Parquet, same rows and dtypes; raises DataError as ``conform``."""
     schema = _schema(table)
     conformed = conform(frame, schema)

@@ -25,6 +25,7 @@ from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
 from critnb.runs.store import RunState, RunStore, ancestors, located, runs_folder
+from critnb.runs.writer import RunWriter
 
 __all__ = [
     "LOG_PATH",
@@ -38,6 +39,7 @@ __all__ = [
     "RunRecord",
     "RunState",
     "RunStore",
+    "RunWriter",
     "ancestors",
     "code_facts",
     "environment_facts",

@@ -6,21 +6,23 @@ kind needs a model: what is replayed are the stages and parts of stages that rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from io import BytesIO
+from typing import Any
 
 import pandas as pd
-from numpy.typing import NDArray
 
 from critnb.canon import Stage
 from critnb.contract import spec_of
 from critnb.gates import Gate
-from critnb.pipeline.execution_options import Local
-from critnb.pipeline.session import StageSession
-from critnb.runs import PartialRun, Run
+from critnb.pipeline.options import RunOptions
+from critnb.pipeline.session import Arrays, StageSession
+from critnb.runs import Artifact, Run
 from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
+from critnb.runs.files import HashingSink
+from critnb.runs.partial import media_type
 
 Work = Callable[[StageSession, Run], object]
 Gates = Callable[[StageSession], list[Gate]]
@@ -51,7 +53,7 @@ class Replayed:
 def replay(run: Run, again: Again) -> Replayed:
     """Do the work of a stage again beside its run, and judge its gates again; raises as the work."""
     stand_in = _StandIn(run)
-    session = StageSession(spec_of(run.stage), cast(PartialRun, stand_in), Local(run.path))
+    session = StageSession(spec_of(run.stage), stand_in, RunOptions(base_dir=run.path))
     again.work(session, run)
     shown = session.judge(*again.gates(session)).data
     return Replayed(stand_in.written, stand_in.record.metrics, stand_in.record.conditions, shown)
@@ -92,34 +94,46 @@ NOT_REPLAYED = (
 
 
 class _StandIn:
-    """Has the face of a run in the making and the record of the finished one; keeps in memory what is written."""
+    """Stands in for a run in the making, with the record of the finished one; keeps in memory what is written."""
 
     def __init__(self, run: Run) -> None:
         self.run_id, self.path, self.stage = run.run_id, run.path, run.stage
         self.record = replace(run.record, metrics={}, conditions=())
         self.written: dict[str, bytes] = {}
 
-    def write_bytes(self, relative: str, data: bytes, _: str | None = None) -> None:
-        self.written[relative] = data
+    def write_stream(self, relative: str, fill: Callable[[HashingSink], object], media: str | None = None) -> Artifact:
+        buffer = BytesIO()
+        sink = HashingSink(buffer)
+        fill(sink)
+        self.written[relative] = buffer.getvalue()
+        return Artifact(relative, sink.sha256, sink.size, media or media_type(relative), self.record.created_utc)
 
-    def write_csv(self, relative: str, frame: pd.DataFrame) -> None:
-        self.written[relative] = csv_bytes(frame)
+    def write_bytes(self, relative: str, data: bytes, media_type: str | None = None) -> Artifact:
+        return self.write_stream(relative, lambda sink: sink.write(data), media_type)
 
-    def write_parquet(self, relative: str, frame: pd.DataFrame) -> None:
-        self.written[relative] = parquet_bytes(frame)
+    def write_csv(self, relative: str, frame: pd.DataFrame) -> Artifact:
+        return self.write_bytes(relative, csv_bytes(frame))
 
-    def write_npz(self, relative: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self.written[relative] = npz_bytes(arrays)
+    def write_parquet(self, relative: str, frame: pd.DataFrame) -> Artifact:
+        return self.write_bytes(relative, parquet_bytes(frame))
 
-    def write_json(self, relative: str, value: Any) -> None:
-        self.written[relative] = json_bytes(value)
+    def write_npz(self, relative: str, arrays: Arrays) -> Artifact:
+        return self.write_bytes(relative, npz_bytes(arrays))
 
-    @contextmanager
-    def timing(self, _: str) -> Iterator[None]:
-        yield
+    def write_json(self, relative: str, value: Any) -> Artifact:
+        return self.write_bytes(relative, json_bytes(value))
 
     def update(self, **sections: Any) -> None:
         self.record = self.record.with_sections(sections)
 
-    def log(self, *_: Any, **__: Any) -> None:
-        """There is no log."""
+    # there are no checkpoints, no log, no clock and no lock
+    def load_checkpoint(self, name: str) -> None: ...
+
+    def save_checkpoint(self, name: str, arrays: Arrays) -> None: ...
+
+    def log(self, event_type: str, **payload: Any) -> None: ...
+
+    def timing(self, step: str) -> AbstractContextManager[None]:  # noqa: ARG002
+        return nullcontext()
+
+    def close(self) -> None: ...

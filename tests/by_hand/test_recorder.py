@@ -56,7 +56,7 @@ def test_the_cell_that_begins_and_the_running_one_are_there(both):
 def test_lines_that_pass_are_shown_and_not_kept(tmp_path):
     shown = run_cells(
         [
-            f"{BEGIN}\nfrom critnb.pipeline.by_hand.notebook_display import Line\nline = Line('10 %')\nprint('kept')",
+            f"{BEGIN}\nfrom critnb.pipeline.by_hand.notebook_kernel import Line\nline = Line('10 %')\nprint('kept')",
             "line.show('20 %')",
             READ,
         ],

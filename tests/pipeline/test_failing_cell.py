@@ -27,7 +27,7 @@ def fail(whole, inputs, tmp_path, monkeypatch, capsys):
     shutil.copytree(whole, runs)
     shutil.rmtree(RunStore(runs).runs(SPEC.id)[0].path)
     monkeypatch.setenv("PYTHONPATH", str(PACK_ROOT))
-    monkeypatch.setattr("critnb.pipeline.execute.PACK_ROOT", tmp_path)
+    monkeypatch.setattr("critnb.pipeline.notebook.PACK_ROOT", tmp_path)
     # a failing cell is shown, the rest of a person's terminal is not
     monkeypatch.setattr(sys, "argv", ["runner.py"])
 

@@ -57,7 +57,7 @@ def test_a_temporary_directory_without_room(ask, tmp_path, monkeypatch):
 
 
 def test_a_kernel_that_does_not_answer_in_time(ask, tmp_path, monkeypatch):
-    monkeypatch.setattr("critnb.pipeline.execute.START_SECONDS", 1)
+    monkeypatch.setattr("critnb.pipeline.notebook.START_SECONDS", 1)
     monkeypatch.setattr(kernel, "START_SECONDS", 1)
     code, lines = ask("exec sleep 60")
     assert code == Exit.STAGE_FAILED

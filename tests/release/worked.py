@@ -16,7 +16,7 @@ from critnb.contract import spec_of
 from critnb.events import Calibration, RateTargets
 from critnb.lattice import Condition, ConditionTable, Raster
 from critnb.pipeline import artifacts
-from critnb.pipeline.execution_options import Local
+from critnb.pipeline.options import RunOptions
 from critnb.pipeline.session import StageSession
 from critnb.runs import Run, RunStore
 from critnb.stages.s01_calibrate import tables as calibration_table
@@ -161,7 +161,7 @@ def _worked(store: RunStore, stage: Stage, measured: Measured, upstream: Sequenc
     config = yaml.safe_dump({**PARAMS, "role": "BASE", "models": {"BASE": ELSEWHERE}}).encode()
     model = {"model": MODEL} if spec_of(stage).uses_model else {}
     with begun(store, stage, upstream=upstream, params=PARAMS, config=config, **model) as run:
-        session = StageSession(spec_of(stage), run, Local(run.path))
+        session = StageSession(spec_of(stage), run, RunOptions(base_dir=run.path))
         measured(session)
         works()[stage].work(session, session.own)
         shown = session.judge(*works()[stage].gates(session)).data

@@ -17,7 +17,7 @@ from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
 from critnb.cli.command_line import main
 from critnb.contract import spec_of
 from critnb.errors import GateError, IntegrityError
-from critnb.pipeline.by_hand import hand as hand_module
+from critnb.pipeline.by_hand import run as run_module
 from critnb.pipeline.session import StageSession
 from critnb.runs import Run, RunStore
 from critnb.stages.s02b_select_gstar import work as selection
@@ -206,8 +206,8 @@ def test_a_gate_judged_again_counts_once(inputs, lacking):
 def test_code_that_changed_after_the_kernel_loaded_it_is_refused(inputs, lacking, monkeypatch):
     runs = lacking(SELECT)
     begin(inputs, runs)
-    real = hand_module._loaded_sources
-    monkeypatch.setattr(hand_module, "_loaded_sources", {**real, "critnb/pipeline/session.py": "0" * 64})
+    real = run_module._loaded_sources
+    monkeypatch.setattr(run_module, "_loaded_sources", {**real, "critnb/pipeline/session.py": "0" * 64})
     with pytest.raises(
         IntegrityError, match=r"critnb/pipeline/session\.py was changed since this kernel loaded it\nrestart"
     ):

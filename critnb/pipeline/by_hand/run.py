@@ -1,10 +1,12 @@
-"""The hand of a person on a stage's run: begun, left, compared with the run that is there, or published."""
+"""A stage's run that a person makes in a notebook: begun, left, compared with the run that is there, or published."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import nbformat
@@ -12,16 +14,16 @@ import nbformat
 from critnb.canon import CANON, PACK_ROOT
 from critnb.contract import StageSpec
 from critnb.errors import CritnbError, IntegrityError
+from critnb.gates import summed_up
 from critnb.params import load
-from critnb.pipeline.by_hand.defaults import numeric_variables, restore_defaults
-from critnb.pipeline.by_hand.notebook_display import Line, shorten_errors
-from critnb.pipeline.by_hand.notebook_options import Wishes
+from critnb.pipeline.by_hand.notebook_kernel import Line, numeric_variables, restore_defaults, shorten_errors
 from critnb.pipeline.by_hand.notebook_outputs import strange_cells, with_outputs
 from critnb.pipeline.by_hand.recorder import Recorder
-from critnb.pipeline.by_hand.upstream import make
-from critnb.pipeline.execute import Options, check_code, check_outputs, keep_notebook, prepare
-from critnb.pipeline.execution_options import Local
-from critnb.pipeline.plan import PlannedRun, Planner
+from critnb.pipeline.execute import check_code, check_outputs, execute, prepare
+from critnb.pipeline.notebook import keep_notebook
+from critnb.pipeline.options import RunOptions
+from critnb.pipeline.plan import PlannedRun, plan_runs
+from critnb.pipeline.progress import Event
 from critnb.review.index import refresh_index
 from critnb.runs import PartialRun, RunState, RunStore
 from critnb.runs.manifest import lay_at_root
@@ -33,51 +35,59 @@ _NOTE_WITHOUT_OUTPUTS = "run by hand outside of a notebook's kernel: the noteboo
 _NAMED = 3
 
 # what this process has begun and neither finished nor left
-_open: list[Hand] = []
+_open: list[RunByHand] = []
 # digests of the pack's sources when this process first rested on them
 _loaded_sources: dict[str, str] = {}
 
 
-def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> Hand:
+def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> RunByHand:
     """Make the run of a stage for the notebook that calls this, and before it every upstream run that is missing.
 
     Where the run is complete already, the stage works in a scratch folder instead. What this process had begun before is
-    left. Raises the errors of the params, the planner, the run store, and of upstream stages.
+    left. Raises the errors of the params, of planning, of the run store, and of upstream stages.
     """
     _leave_open()
     restore_defaults()
     shorten_errors(verbose=overrides.get("verbose") is True)
-    wishes = Wishes.of(overrides)
-    loaded = load(params, wishes.overrides)
-    store = RunStore(wishes.runs_dir)
-    planner = Planner(loaded, wishes.roles(loaded.params), store, join_complete=wishes.role is None)
-    *upstream, planned = planner.plan([spec])
+    options, values = RunOptions.of_notebook(overrides)
+    store = options.store()
+    loaded = load(params, values)
+    options = replace(options, allow_resume=True, command=["notebook", spec.notebook]).with_params(loaded)
+    roles = options.roles(loaded.params)
+    *upstream, planned = plan_runs([spec], loaded, roles, store, join_complete=options.role is None)
     _refuse_stale_code([*upstream, planned])
-    options = Options(
-        device=loaded.params.compute.device,
-        allow_resume=True,
-        strict=wishes.strict,
-        command=["notebook", spec.notebook],
-    )
     for needed in upstream:
         if store.state(needed.run_id) is not RunState.complete:
-            make(needed, planner, store, loaded, options)
-    local = Local(loaded.base_dir, options.device, options.strict, planner.data_facts(planned))
-    hand = Hand(planned, store, options, local, {"params": params, "overrides": dict(overrides), "run_dir": None})
-    _open.append(hand)
-    return hand
+            _make_upstream(needed, store, options)
+    arguments = {"params": params, "overrides": dict(overrides), "run_dir": None}
+    run = RunByHand(planned, store, replace(options, data=planned.data), arguments)
+    _open.append(run)
+    return run
 
 
-class Hand:
-    """One run in the hands of a notebook; see the module."""
+def _make_upstream(needed: PlannedRun, store: RunStore, options: RunOptions) -> None:
+    """Run one upstream stage as the runner does, under a line of the notebook that waits; raises the errors of ``execute``."""
+    label = f"{needed.spec.id} {needed.who} {needed.run_id}"
+    line = Line(f"{label}: {needed.spec.asks}")
 
-    def __init__(
-        self, planned: PlannedRun, store: RunStore, options: Options, local: Local, arguments: Mapping[str, Any]
-    ) -> None:
+    def show(event: Event) -> None:
+        if event["event_type"] == "progress":
+            progress = event["payload"]
+            line.show(f"{label}: {progress['label']} {progress['done']}/{progress['total']} {progress['unit']}s")
+
+    started = time.monotonic()
+    run = execute(needed, store, options, show=show)
+    line.show(f"{label}: {time.monotonic() - started:.1f} s, {summed_up(run.record.metrics.get('gates', ()))}")
+
+
+class RunByHand:
+    """One run that a notebook makes; see the module. ``last_line`` is what the notebook showed at its end, once it is over."""
+
+    def __init__(self, planned: PlannedRun, store: RunStore, options: RunOptions, arguments: Mapping[str, Any]) -> None:
         """Make the partial run, or a scratch one where the run is complete."""
         self.store = store
-        self.local = local
-        self.said: str | None = None
+        self.options = options
+        self.last_line: str | None = None
         self._planned = planned
         self._arguments = arguments
         self._scratch: Scratch | None = None
@@ -85,7 +95,7 @@ class Hand:
         self._notebook = nbformat.read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / planned.spec.notebook, as_version=4)
         self._recorder = Recorder.of_this_kernel()
 
-    def _made(self, options: Options) -> PartialRun:
+    def _made(self, options: RunOptions) -> PartialRun:
         run_id, state = self._planned.run_id, self.store.state(self._planned.run_id)
         if state is not RunState.complete:
             run = prepare(self._planned, self.store, options)
@@ -103,11 +113,11 @@ class Hand:
         """
         if self._scratch is None:
             self._publish(line)
-            self.said = line
+            self.last_line = line
         else:
-            self.said = self._compared()
+            self.last_line = self._compared()
         self._close()
-        return self.said
+        return self.last_line
 
     def leave(self) -> None:
         """Give the run up: what holds work is kept as a failed one to go on with, all else is removed."""
@@ -168,13 +178,16 @@ def _digests(artifacts: Sequence[Any]) -> dict[str, str]:
 
 @atexit.register
 def _leave_open() -> None:
-    for hand in list(_open):
-        hand.leave()
+    for run in list(_open):
+        run.leave()
 
 
 def _refuse_stale_code(planned: Sequence[PlannedRun]) -> None:
-    """Refuse to compute with code that this process loaded before it was changed on disk."""
-    for path, digest in {path: digest for each in planned for path, digest in each.inputs.sources.items()}.items():
+    """Raise IntegrityError where code that this process has loaded was changed on disk since."""
+    sources: dict[str, str] = {}
+    for run in planned:
+        sources |= run.inputs.sources
+    for path, digest in sources.items():
         if path.endswith(".py") and _loaded_sources.setdefault(path, digest) != digest:
             raise IntegrityError(
                 f"{path} was changed since this kernel loaded it\nrestart the kernel and run all again"

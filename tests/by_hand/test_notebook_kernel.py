@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from critnb.pipeline.by_hand.defaults import numeric_variables, restore_defaults
+from critnb.pipeline.by_hand.notebook_kernel import numeric_variables, restore_defaults
 from critnb.runs.encoding import parquet_bytes
 
 

@@ -1,0 +1,179 @@
+"""What a stage reads: its params, upstream runs, model, windows and questions, each recorded in its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from critnb.canon import CANON, DatasetRole, ModelRole, SliceRole, Stage
+from critnb.contract import StageSpec
+from critnb.contract.declared import declared
+from critnb.errors import DependencyError, IntegrityError
+from critnb.params import Loaded, Params, validate
+from critnb.pipeline.options import RunOptions
+from critnb.runs import Run, RunStore, RunWriter, upstream_key
+
+if TYPE_CHECKING:
+    from critnb.data import Tally
+    from critnb.data.questions import Question
+    from critnb.model.forward import ForwardPasses
+    from critnb.model.language_model import LanguageModel
+    from critnb.model.token_coverage import TextReader
+    from critnb.model.windows import Slice
+
+
+@dataclass(frozen=True)
+class _TokenisedCorpus:
+    """A corpus as windows of tokens; the reader counts what the tokenizer made of it, the tally what was left out."""
+
+    windows: NDArray[np.int64]
+    reader: TextReader
+    tally: Tally
+
+
+class StageInputs:
+    """The inputs of one stage; model code is imported where a stage asks for its model."""
+
+    def __init__(self, spec: StageSpec, run: RunWriter, options: RunOptions, store: RunStore) -> None:
+        """Read for a run, whose upstream runs lie in ``store``: it may lie elsewhere itself when it is computed again."""
+        self.spec, self.options, self.store = spec, options, store
+        self._run = run
+        config = yaml.safe_load((run.path / CANON.OUTPUT.CONFIG_RESOLVED_YAML).read_text(encoding="utf-8"))
+        self.roles = tuple(ModelRole(role) for role in [config.pop("role", None), *config.pop("roles", [])] if role)
+        self._loaded = Loaded(validate(config, origin=CANON.OUTPUT.CONFIG_RESOLVED_YAML), "config", options.base_dir)
+        self._passes: list[ForwardPasses] = []
+        self._corpora: dict[DatasetRole, _TokenisedCorpus] = {}
+
+    @property
+    def run(self) -> RunWriter:
+        """The run in the making."""
+        return self._run
+
+    @property
+    def params(self) -> Params:
+        """The parameters that the stage table lets this stage read."""
+        return declared(self._loaded.params, self.spec.reads, self.spec.id)
+
+    @property
+    def role(self) -> ModelRole:
+        """The one model role of a stage that does not join roles; raises ValueError in one that joins several."""
+        (role,) = self.roles
+        return role
+
+    def upstream(self, stage: Stage, role: ModelRole | None = None) -> Run:
+        """Return the run of a stage that this one needs; every artifact is checked against its record when it is read.
+
+        A stage that joins roles names the ``role`` of the run. Raises DependencyError where this run rests on no such run.
+        """
+        key = stage if role is None else upstream_key(stage, role)
+        upstream = self.run.record.hash_inputs.upstream if self.run.record.hash_inputs else {}
+        if key not in upstream:
+            raise DependencyError(
+                f"stage {self.spec.id} rests on no run {key}; its row in critnb/contract/ says on which"
+            )
+        return self.store.open(upstream[key])
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model of this role, loaded and recorded."""
+        from critnb import data as sources
+        from critnb.model import loading
+
+        flags = loading.make_deterministic()
+        files = sources.model_files(self._loaded, self.role)
+        self._check_identity("model", files.identity())
+        compute = self._loaded.params.compute.model_copy(update={"device": self.options.device})
+        with self.run.timing("load model"):
+            model = loading.load(files, compute)
+            model.taps.refuse_mixed(self._loaded.params.gain.interventions)
+        facts = model.facts(files, self.role)
+        determinism = dict(self.run.record.determinism or {})
+        self.run.update(
+            model=facts,
+            determinism={**determinism, "flags": {**determinism.get("flags", {}), **flags}},
+            environment={**(self.run.record.environment or {}), "compute": loading.hardware(model.device)},
+        )
+        self.run.log("model_loaded", **facts)
+        return model
+
+    def forward_passes(self) -> ForwardPasses:
+        """Return a runner of forward passes under this stage's batch size and burn-in; the windows it runs are recorded."""
+        from critnb.model.forward import ForwardPasses
+
+        params = self.params
+        passes = ForwardPasses(
+            self.model, batch_tokens=params.compute.batch_tokens, burn_in=params.windows.burn_in_tokens
+        )
+        self._passes.append(passes)
+        return passes
+
+    def slice(self, role: SliceRole) -> Slice:
+        """Return the windows of a slice, recorded with their hash."""
+        from critnb.model import windows
+
+        dataset = DatasetRole.B if role is SliceRole.B_eval else DatasetRole.A
+        settings = self._loaded.params.windows
+        windows.check_context(settings, self.model.context_length)
+        corpus = self._corpus(dataset)
+        chosen = windows.pick(role, corpus.windows, settings)
+        self.model.require_known(chosen.tokens)
+        datasets = dict(self.run.record.datasets)
+        datasets[role] = {
+            **self.options.data[dataset],
+            "n_windows": len(chosen.tokens),
+            "seq_len": settings.seq_len,
+            "slice_sha256": chosen.sha256,
+            **corpus.tally.facts(),
+        }
+        self.run.update(datasets=datasets)
+        self.run.log("dataset_loaded", slice=role, **datasets[role])
+        return chosen
+
+    def questions(self) -> tuple[Question, ...]:
+        """Return the multiple-choice questions of role ARC_MCQ, recorded with their hash."""
+        from critnb.data import questions
+
+        role = DatasetRole.ARC_MCQ
+        found = questions.read(self._loaded)
+        self._check_identity("data", {role: found.corpus.identity()})
+        facts = {
+            **self.options.data[role],
+            **{"n_windows": None, "seq_len": None, "slice_sha256": found.corpus.content_sha256},
+            **{"n_questions": len(found.questions), "n_null": found.n_null},
+        }
+        self.run.update(datasets={**self.run.record.datasets, role: facts})
+        self.run.log("dataset_loaded", slice=role, **facts)
+        return found.questions
+
+    def text_counts(self, dataset: DatasetRole) -> dict[str, Any]:
+        """Return what the tokenizer made of a corpus that ``slice`` has read: characters, tokens, and what was lost."""
+        return self._corpora[dataset].reader.facts()
+
+    def _corpus(self, dataset: DatasetRole) -> _TokenisedCorpus:
+        from critnb import data as sources
+        from critnb.model.token_coverage import TextReader
+        from critnb.model.windows import corpus_windows
+
+        if dataset not in self._corpora:
+            self._check_identity("data", {dataset: sources.corpus(self._loaded, dataset).identity()})
+            tokenizer, tally = self.model.tokenizer, sources.Tally()
+            reader = TextReader(tokenizer)
+            documents = sources.documents(self._loaded, dataset, tally)
+            windows = corpus_windows(documents, tokenizer, self._loaded.params.windows.seq_len, reader)
+            self._corpora[dataset] = _TokenisedCorpus(windows, reader, tally)
+        return self._corpora[dataset]
+
+    def _check_identity(self, section: str, found: Mapping[str, Any]) -> None:
+        """Raise IntegrityError if a model or corpus is no longer what the run's id was made from."""
+        inputs = self.run.record.hash_inputs
+        planned = inputs.sections[section] if inputs else {}
+        if any(planned.get(key) != value for key, value in found.items()):
+            raise IntegrityError(
+                f"{section}: the files changed between the planning of this run and its start; run it again"
+            )

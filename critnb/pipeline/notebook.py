@@ -1,0 +1,125 @@
+"""The notebook of a stage: executed by papermill in a kernel of its own, and kept in the run as a notebook and as a page."""
+
+from __future__ import annotations
+
+import logging
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from critnb.canon import CANON, CODE_ROOT, PACK_ROOT, Stage
+from critnb.contract import StageSpec
+from critnb.errors import CritnbError, StageFailedError, by_name
+from critnb.pipeline.kernel import KERNEL, START_SECONDS, KernelNotStartedError, kernel_manager
+from critnb.report.notebook import clean, to_html, to_ipynb
+from critnb.runs import PartialRun
+from critnb.runs.scratch import Scratch
+from critnb.system.failures import too_few_files
+
+_LINES_SHOWN = 10
+# how papermill calls an error that the kernel could not describe
+_NO_NAME = "CellExecutionError"
+
+
+def execute_notebook(spec: StageSpec, run: PartialRun, variables: Mapping[str, str]) -> nbformat.NotebookNode:
+    """Return a stage's notebook, executed in the folder of its run by a kernel with these environment ``variables``.
+
+    Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work.
+    """
+    from papermill.exceptions import PapermillExecutionError
+
+    if (too_few := too_few_files()) is not None:
+        raise KernelNotStartedError(f"{spec.id}: {too_few}")
+    with Scratch() as scratch:
+        output = scratch / spec.notebook
+        manager, fate = kernel_manager(scratch, variables)
+        try:
+            _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=fate.begin)
+        except PapermillExecutionError as error:
+            raise CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error)) from None
+        except Exception as error:
+            if type(error).__name__ == "DeadKernelError":
+                kept, text = _read(output), f"the notebook's kernel {fate.words()}"
+                raise CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
+            not_started = fate.why_not_started(error)
+            if not_started is None:
+                raise
+        else:
+            return _read(output)
+    # not inside the except clause: what jupyter says of it is said here in better words
+    raise KernelNotStartedError(f"{spec.id}: {not_started}")
+
+
+def _papermill(output: Path, folder: Path, **options: Any) -> None:
+    import papermill
+
+    # its log would print what is said here in one line
+    logging.getLogger("papermill").addHandler(logging.NullHandler())
+    papermill.execute_notebook(
+        str(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / output.name),
+        str(output),
+        parameters={"params": CANON.OUTPUT.CONFIG_RESOLVED_YAML, "overrides": {}, "run_dir": "."},
+        kernel_name=KERNEL,
+        language="python",
+        cwd=str(folder),
+        progress_bar=False,
+        start_timeout=START_SECONDS,
+        **options,
+    )
+
+
+def _running_cell(notebook: nbformat.NotebookNode) -> str:
+    """Return the source of the last cell that papermill began, whatever it says that became of it."""
+    begun = [cell.source for cell in notebook.cells if cell.metadata.get("papermill", {}).get("start_time")]
+    return begun[-1] if begun else ""
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookNode) -> None:
+    """Write an executed notebook into the run, cleaned, as .ipynb and .html; raises the errors of ``write_bytes``."""
+    cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT, CODE_ROOT])
+    page, source = (path.relative_to(run.path).as_posix() for path in kept_notebooks(spec, run.path))
+    run.write_bytes(source, to_ipynb(cleaned))
+    run.write_bytes(page, to_html(cleaned))
+
+
+def kept_notebooks(spec: StageSpec, run: Path) -> tuple[Path, Path]:
+    """Return where a run keeps its notebook: as a page to read, and as a notebook."""
+    source = run / CANON.RUN_SUBDIR.NOTEBOOK / spec.notebook
+    return source.with_suffix(".html"), source
+
+
+class CellFailedError(Exception):
+    """A cell of a stage notebook raised; as text, with the cell's own traceback."""
+
+    def __init__(
+        self, notebook: nbformat.NotebookNode, stage: Stage, name: str, message: str, source: str = "", trace: str = ""
+    ) -> None:
+        super().__init__(trace or f"{name}: {message}")
+        self.notebook, self.source = notebook, source
+        self._stage, self._name, self._message = stage, name, message
+
+    def error(self) -> CritnbError:
+        """Return the pack's error that the cell raised, or a StageFailedError about any other."""
+        kind = by_name(self._name)
+        if kind is not None:
+            return kind(self._message)
+        first = next(iter(self._message.splitlines()), "")
+        if self._name == _NO_NAME and not first:
+            first = "the kernel could not say why; it may have run out of memory"
+        return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}")
+
+
+def say_where(error: CritnbError, failure: CellFailedError, notebooks: Sequence[Path]) -> None:
+    """Note on the error which cell failed, where nothing else says it, and where the notebook is kept."""
+    lines = failure.source.strip().splitlines()
+    if isinstance(error, StageFailedError) and lines:
+        more = [f"... {len(lines) - _LINES_SHOWN} more lines"] if len(lines) > _LINES_SHOWN else []
+        error.add_note("in the cell:\n" + textwrap.indent("\n".join([*lines[:_LINES_SHOWN], *more]), "    "))
+    error.add_note("the notebook up to there: " + "\n                          ".join(map(str, notebooks)))

@@ -1,0 +1,154 @@
+"""How stages are run: the options of a command, of a notebook's ``overrides`` and of a kernel, each defined once.
+
+A field of ``RunOptions`` carries where it can be given: its flags and argparse words on the command line, the type of its
+value in a notebook, and whether the runner hands it to a kernel. No option is part of a run's identity.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Any
+
+from critnb.canon import ModelRole, Stage
+from critnb.contract import STAGES
+from critnb.errors import ParamsError
+from critnb.system.terminal import plain
+
+if TYPE_CHECKING:
+    from critnb.params import Loaded, Params
+    from critnb.runs import RunStore
+
+_VARIABLE = "CRITNB_OPTIONS"
+_ALL = "all"
+
+
+def _given(
+    *flags: str, notebook: type | UnionType | None = None, kernel: bool = False, **argument: Any
+) -> dict[str, Any]:
+    """Return the metadata of an option: ``flags`` and ``argument`` are for argparse, ``notebook`` is a type of value."""
+    return {"flags": flags, "argument": argument, "notebook": notebook, "kernel": kernel}
+
+
+def _switch(*flags: str, **where: Any) -> dict[str, Any]:
+    return _given(*flags, action="store_true", **where)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run stages; see the module. ``device``, ``base_dir`` and ``data`` follow from the params, not from a flag."""
+
+    role: str | None = field(
+        default=None,
+        metadata=_given(
+            "--role",
+            notebook=str,
+            choices=[*map(str, ModelRole), _ALL],
+            help="model role; the first one of the params by default",
+        ),
+    )
+    runs_dir: str | Path | None = field(
+        default=None,
+        metadata=_given(
+            "--runs-dir", notebook=str | Path, type=Path, help="where runs lie; runs/ of the pack if not given"
+        ),
+    )
+    allow_resume: bool = field(
+        default=False, metadata=_switch("--allow-resume", help="continue a run that was left incomplete")
+    )
+    no_upstream: bool = field(default=False, metadata=_switch("--no-upstream", help="demand that upstream runs exist"))
+    use: Sequence[str] = field(
+        default=(),
+        metadata=_given("--use", action="append", metavar="STAGE=RUN", help="pin an upstream run; repeatable"),
+    )
+    dry_run: bool = field(default=False, metadata=_switch("--dry-run", help="say what would run, and why"))
+    strict: bool = field(
+        default=False,
+        metadata=_switch(
+            "--strict", notebook=bool, kernel=True, help="a gate that fails or is not available ends its stage"
+        ),
+    )
+    quiet: bool = field(default=False, metadata=_switch("-q", "--quiet", help="print results only, no progress"))
+    verbose: bool = field(
+        default=False,
+        metadata=_switch("-v", "--verbose", notebook=bool, help="show tracebacks, and the steps of stages"),
+    )
+    device: str = field(default="auto", metadata=_given(kernel=True))
+    # where relative paths of the params are meant from, and where the corpora of a run come from
+    base_dir: Path = field(default=Path(), metadata=_given(kernel=True))
+    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, metadata=_given(kernel=True))
+    # what the record says that the run was made by
+    command: Sequence[str] = ()
+
+    @classmethod
+    def of_command(cls, arguments: Mapping[str, Any]) -> RunOptions:
+        """Return the options among a command's parsed ``arguments``."""
+        given = {each.name: arguments.get(each.name) for each in command_line()}
+        return cls(**{name: value for name, value in given.items() if value is not None})
+
+    @classmethod
+    def of_notebook(cls, overrides: Mapping[str, Any]) -> tuple[RunOptions, dict[str, Any]]:
+        """Return the options among a notebook's ``overrides``, and the others, which are keys of the params.
+
+        Raises ParamsError for an option that cannot be used.
+        """
+        kinds = {each.name: each.metadata["notebook"] for each in _said("notebook")}
+        given = {word: overrides[word] for word in kinds if overrides.get(word) is not None}
+        for word, value in given.items():
+            if not isinstance(value, kinds[word]):
+                raise ParamsError(f"overrides: {word}: {value!r} cannot be used; leave it out for the default")
+        if (role := given.get("role")) is not None and role not in list(ModelRole):
+            raise ParamsError(f"overrides: role: {role!r} is none; use one of {', '.join(ModelRole)}")
+        return cls(**given), {key: value for key, value in overrides.items() if key not in kinds}
+
+    @classmethod
+    def of_kernel(cls) -> RunOptions:
+        """Return what the runner handed over; raises KeyError in a process that no runner started."""
+        handed = json.loads(os.environ[_VARIABLE])
+        return cls(**{**handed, "base_dir": Path(handed["base_dir"])})
+
+    def for_kernel(self) -> dict[str, str]:
+        """Return the environment variable that hands a kernel its options."""
+        return {_VARIABLE: json.dumps({each.name: getattr(self, each.name) for each in _said("kernel")}, default=str)}
+
+    def with_params(self, loaded: Loaded) -> RunOptions:
+        """Return these options with what the params say of them."""
+        return replace(self, device=loaded.params.compute.device, base_dir=loaded.base_dir)
+
+    def roles(self, params: Params, *, every: bool = False) -> list[ModelRole]:
+        """Return the roles to run: those asked for, else the first one of the params, or each with ``every``."""
+        given = [role for role in ModelRole if role in params.models]
+        if self.role == _ALL or (self.role is None and every):
+            return given
+        return given[:1] if self.role is None else [ModelRole(self.role)]
+
+    def store(self) -> RunStore:
+        """Return the store of runs; raises ParamsError for a path that no folder can have."""
+        # not imported above: it brings pandas, and --help should not wait for that
+        from critnb.runs import RunStore, runs_folder
+
+        return RunStore(runs_folder(self.runs_dir))
+
+    def pins(self) -> dict[Stage, str]:
+        """Return the pinned upstream runs, stage -> run id; raises ParamsError for another form than STAGE=RUN."""
+        pins = {}
+        for text in self.use:
+            stage, equals, run = text.partition("=")
+            if not equals or stage not in list(Stage):
+                example = f"{STAGES[1].id}=RUN_{STAGES[1].id}_..."
+                raise ParamsError(f"--use {plain(repr(text), 100)}: write it as STAGE=RUN, for example {example}")
+            pins[Stage(stage)] = run
+        return pins
+
+
+def command_line() -> list[Field[Any]]:
+    """Return the options that a command takes: ``flags`` and ``argument`` in the metadata are words for argparse."""
+    return _said("flags")
+
+
+def _said(where: str) -> list[Field[Any]]:
+    return [each for each in fields(RunOptions) if each.metadata.get(where)]
