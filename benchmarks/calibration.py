@@ -34,9 +34,7 @@ from critnb.criticality.synthetic import (
     subsample,
 )
 from critnb.criticality.tails import XminScan
-from critnb.criticality.verdicts.chi_peak import chi_peak
-from critnb.criticality.verdicts.judgement import Case
-from critnb.criticality.verdicts.signatures import judge_all
+from critnb.criticality.verdicts import Case, chi_peak, judge_all
 from critnb.gates import Verdict
 from critnb.lattice import RASTER_NULLS, permute
 
@@ -244,8 +242,8 @@ def noise_verdicts() -> None:
             if autocorrelation:
                 sites = persistent_rows(density, autocorrelation, shape, seed)
             for judged in judge_all(noise_case(sites.astype(np.uint16), settings, seed)):
-                if judged.criterion_id in verdicts:
-                    verdicts[judged.criterion_id].append(judged.verdict)
+                if judged.criterion.id in verdicts:
+                    verdicts[judged.criterion.id].append(judged.verdict)
         kind = f"persistent r = {autocorrelation:g}" if autocorrelation else "independent"
         name = f"{kind}, {layers} x {tokens}, p = {density:g}"
         print(f"{name:36}" + "".join(f"{passed(found):>17}" for found in verdicts.values()), flush=True)

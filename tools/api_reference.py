@@ -32,7 +32,7 @@ _RESULTS = (
     ("critnb.api.cascades", "CracklingEstimates"),
     ("critnb.api.cascades", "ExponentEstimates"),
     ("critnb.api.activity", "MultistepEstimates"),
-    ("critnb.api.opened", "OpenedRun"),
+    ("critnb.api.opened_run", "OpenedRun"),
     ("critnb.api.folders", "RunComparison"),
 )
 _LINE = 100

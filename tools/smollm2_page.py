@@ -18,7 +18,7 @@ import pandas as pd
 from pages import Generated
 
 import critnb
-from critnb.api.opened import OpenedRun
+from critnb.api.opened_run import OpenedRun
 from critnb.canon import CANON, DOCS_DIR, Stage
 from critnb.runs.events import LOG_PATH
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from critnb.api.arguments import enough, identifier, whole
 from critnb.api.arrays import EventCounts, EventsLike, event_counts
 from critnb.api.estimates import NAN, Estimate, Estimates
-from critnb.api.words import identifier, whole
 from critnb.canon import CANON, NullId
 from critnb.criticality import (
     Branching,
@@ -229,10 +229,3 @@ def _raster_null(given: str) -> NullId:
     if null_id not in RASTER_NULLS:
         raise ParamsError(f"null: {null_id} does not act on rasters; choose one of {', '.join(RASTER_NULLS)}")
     return null_id
-
-
-def enough(**replicates: int) -> None:
-    """Raise ParamsError where fewer than two replicates are asked for, or no whole number of them, by the argument's name."""
-    for name, number in replicates.items():
-        if whole(number, name, least=0) < 2:
-            raise ParamsError(f"{name}: {number} is too few; at least 2 are needed")

@@ -1,4 +1,4 @@
-"""Arrays as people have them, made into the event counts that every estimator of the library takes."""
+"""Arrays of any kind as the event counts that every estimator of the library takes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from critnb.api.numbers import numbers, told
-from critnb.api.words import whole
+from critnb.api.arguments import format_number, numbers, whole
 from critnb.criticality.sizes.sample import Lattice
 from critnb.errors import DataError
 from critnb.lattice import Raster
 
 _LARGEST = int(np.iinfo(np.uint16).max)
 _OWN = b"an array of one's own"
-# A single row has no depth to leave by; three rows, two of them empty, say so to whatever asks for edges.
+# A single row has no edge in depth: between two empty rows none of its avalanches touches the border.
 _CLOSED = ((0, 0), (1, 1), (0, 0))
 _REMEDY = "leave out the sequences that hold them, or fill them with what was measured"
 
@@ -26,8 +25,8 @@ _REMEDY = "leave out the sequences that hold them, or fill them with what was me
 class EventCounts:
     """Event counts uint16 [N, L, T]: N sequences of L layers (units, channels, sites) and T tokens (time bins).
 
-    n_units: the most events that a site can hold, which bounds avalanche sizes; seq_id int32 [N]; key: what the random
-    numbers of nulls are rooted in, so that the same array has the same nulls everywhere.
+    n_units: the most events that a site can hold, which bounds avalanche sizes; seq_id int32 [N]; key: the root of the
+    nulls' random numbers, so that the same array has the same nulls everywhere.
     """
 
     counts: npt.NDArray[np.uint16]
@@ -52,27 +51,27 @@ class EventCounts:
 
     @property
     def lattice(self) -> Lattice:
-        """The lattice that avalanches live on, as ``for_avalanches`` has it."""
+        """The lattice of the avalanches, of the shape that ``for_avalanches`` returns."""
         _, layers, tokens = self.for_avalanches().shape
         return Lattice(layers, tokens, self.n_units)
 
     def for_avalanches(self) -> npt.NDArray[np.uint16]:
-        """Return the counts [N, L, T], a single row between two empty ones: it has no edge in depth."""
+        """Return the counts [N, L, T]; a single row stands between two empty ones, since it has no edge in depth."""
         return np.pad(self.counts, _CLOSED) if self.shape[1] == 1 else self.counts
 
     def sequence(self, place: int) -> npt.NDArray[np.uint16]:
-        """Return the counts [L, T] of the sequence at a place of the axis N; IndexError beyond its end."""
+        """Return the counts [L, T] of the sequence at an index of the axis N; IndexError beyond its end."""
         row: npt.NDArray[np.uint16] = self.counts[place]
         return row
 
     def sites(self) -> pd.DataFrame:
-        """Return one row an occupied site: sequence (its place), layer, token and events."""
+        """Return one row per occupied site: sequence (its index), layer, token and events."""
         sequence, layer, token = np.nonzero(self.counts)
         events = self.counts[sequence, layer, token]
         return pd.DataFrame({"sequence": sequence, "layer": layer, "token": token, "events": events})
 
     def with_counts(self, counts: npt.NDArray[np.uint16]) -> EventCounts:
-        """Return other counts of the same sequences and bound, such as a null's."""
+        """Return the same sequences and bound with other counts, such as a null's."""
         return replace(self, counts=counts)
 
     def __len__(self) -> int:
@@ -89,7 +88,7 @@ class EventCounts:
 
 @runtime_checkable
 class HasEvents(Protocol):
-    """Whatever holds event counts, such as what ``critnb.extract`` returns."""
+    """Any object that holds event counts, such as the result of ``critnb.extract``."""
 
     @property
     def events(self) -> EventCounts:
@@ -100,10 +99,10 @@ EventsLike: TypeAlias = EventCounts | HasEvents | Raster | npt.ArrayLike
 
 
 def event_counts(x: EventsLike, *, n_units: int | None = None) -> EventCounts:
-    """Return an occupancy or count array as event counts; every estimator does this with what it is given.
+    """Return an occupancy or count array as event counts; every estimator calls this on its input.
 
-    x: bool or whole numbers, [N, L, T] or one sequence [L, T], a ``critnb.lattice.Raster`` of one condition, or what
-    ``critnb.extract`` returns. Without ``n_units`` the largest count is taken as the most that a site can hold.
+    x: bool or whole numbers, [N, L, T] or one sequence [L, T], a ``critnb.lattice.Raster`` of one condition, or the
+    result of ``critnb.extract``. Without ``n_units`` the largest count is taken as the most that a site can hold.
 
     Raises:
         DataError: other axes, an empty one or a single token; missing values (masked, NaN, None, NA); negative, fractional,
@@ -130,8 +129,8 @@ def population_activity(spikes: npt.ArrayLike, *, bin_size: int = 1, window: int
     """Return spike trains summed over units and time bins: one row whose avalanches are runs of active bins.
 
     spikes: bool or counts [units, time], or [trials, units, time]; ``bin_size`` time steps make one bin; ``window`` bins
-    make one sequence, so that a long recording can be resampled. What does not fill a bin or a window is left out. An
-    avalanche is then as Beggs and Plenz (2003) define it, between two empty bins.
+    make one sequence, so that a long recording can be resampled. Time steps that do not fill a bin or a window are left
+    out. An avalanche is then as Beggs and Plenz (2003) define it, between two empty bins.
 
     Raises:
         DataError: as ``event_counts``, or where no window of at least two bins is left.
@@ -165,7 +164,7 @@ def _whole(values: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
         found = "infinite" if not np.isfinite(values).all() else "fractional"
         raise DataError(f"event counts: there are {found} values; give booleans or whole numbers")
     if values.size and (values.min() < 0 or values.max() > _LARGEST):
-        ends = f"{told(values.min())}..{told(values.max())}"
+        ends = f"{format_number(values.min())}..{format_number(values.max())}"
         raise DataError(f"event counts: values lie in {ends}; they must lie in 0..{_LARGEST}")
     return values.astype(np.uint16)
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from critnb.api.activity import enough, null_replicate
+from critnb.api.activity import null_replicate
+from critnb.api.arguments import enough, identifier, whole
 from critnb.api.arrays import EventCounts, EventsLike, event_counts
-from critnb.api.estimates import Estimate, Estimates, Shown, shown, under
-from critnb.api.words import identifier, whole
+from critnb.api.estimates import Estimate, Estimates, TableResult, html_table, text_table
 from critnb.canon import CANON, Adjacency, SizeDef
 from critnb.criticality import (
     Avalanches,
@@ -33,8 +33,8 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AvalancheSet(Shown):
-    """The avalanches of event counts; arrays have one entry an avalanche, in order of sequence and first site."""
+class AvalancheSet(TableResult):
+    """The avalanches of event counts; arrays have one entry per avalanche, in order of sequence and first site."""
 
     found: Avalanches
     events: EventCounts
@@ -61,22 +61,22 @@ class AvalancheSet(Shown):
         return labels[:, 1:-1] if self.events.shape[1] == 1 else labels
 
     def sample(self, size_def: SizeDef = SizeDef.SIZE_EVENTS) -> AvalancheSample:
-        """Return the avalanches as the estimators of ``critnb.criticality`` take them."""
+        """Return the avalanches in the form that the estimators of ``critnb.criticality`` take."""
         return AvalancheSample.of(self.found, self.events.seq_id, size_def)
 
     def headline(self) -> str:
-        """Return how many there are, and on what."""
+        """Return the number of avalanches and the events that they are of."""
         cut = int(self.touches_edge.sum())
         return (
             f"{len(self)} avalanche{'s' * (len(self) != 1)} ({self.adjacency}), {cut} cut by an edge; {self.events!r}"
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row an avalanche: seq_id, avalanche_id, size, area, spans, extremes, touches_edge."""
+        """Return one row per avalanche: seq_id, avalanche_id, size, area, spans, extremes, touches_edge."""
         return self.on_lattice().to_frame(0).drop(columns=COND_ID)
 
     def on_lattice(self) -> Avalanches:
-        """Return the avalanches with the layers of ``events``, where ``found`` may have an empty row above."""
+        """Return the avalanches with layers counted as in ``events``: ``found`` may have an empty row above."""
         return replace(self.found, l_min=self.found.l_min - self._above, l_max=self.found.l_max - self._above)
 
     def describe(self) -> pd.DataFrame:
@@ -93,15 +93,15 @@ class AvalancheSet(Shown):
         return len(self.found)
 
     def __repr__(self) -> str:
-        return f"{self.headline()}\n{shown(self.describe())}"
+        return f"{self.headline()}\n{text_table(self.describe())}"
 
     def _repr_html_(self) -> str:
-        return under(self.headline(), self.describe())
+        return html_table(self.headline(), self.describe())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CracklingEstimates(Estimates):
-    """The slope gamma of log E[S|D] on log D, beside that of one permuted replicate; ``passed``: narrow enough to count."""
+    """The slope gamma of log E[S|D] on log D, beside that of one permuted replicate; ``passed``: its interval is narrow."""
 
     gamma: Estimate
     r2: float
@@ -109,7 +109,7 @@ class CracklingEstimates(Estimates):
     found: Crackling = field(repr=False)
 
     def headline(self) -> str:
-        """Return what was estimated, and on what."""
+        """Return the estimator and its data in one line."""
         used = f"{len(self.found.durations)} durations, {int(self.found.n.sum())} avalanches"
         return f"Crackling: E[S|D] ~ D^gamma on {used}, r2 {self.r2:.4g}"
 
@@ -137,7 +137,7 @@ class ExponentEstimates(Estimates):
     permuted: Exponents = field(repr=False)
 
     def headline(self) -> str:
-        """Return what was estimated, and on what."""
+        """Return the estimator and its data in one line."""
         real = self.real
         return (
             f"Exponents of {real.n_avalanches} avalanches, {real.n_uncensored} of them touch no edge; "
@@ -167,7 +167,7 @@ def crackling(
 ) -> CracklingEstimates:
     """Estimate how the mean size of avalanches grows with their duration, over durations CRACKLING_D_RANGE.
 
-    Noise has such a slope too, so look at the null. The interval resamples sequences. adjacency and what is raised: as
+    Noise has such a slope too, so compare it with the null. The interval resamples sequences. adjacency and errors: as
     ``exponents``.
     """
     real, permuted, weights = _beside_null(x, adjacency, bootstrap_reps, seed)
@@ -188,7 +188,8 @@ def exponents(
     """Estimate tau_S, alpha_D, gamma and the scaling relation, with intervals over resampled sequences.
 
     Supports start where the Kolmogorov-Smirnov distance is least and end at the largest value that the lattice allows.
-    What a sample does not support is NaN with its reason. adjacency: ADJ_4N, or that of the ``AvalancheSet`` given.
+    A number that the sample does not support is NaN, with the reason. adjacency: by default ADJ_4N, or that of the
+    ``AvalancheSet`` given.
 
     Raises:
         DataError: as ``avalanches``.

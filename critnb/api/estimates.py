@@ -1,4 +1,4 @@
-"""Numbers with what stands beside them, and tables of them that show themselves."""
+"""Estimates with their intervals and nulls, and results that print as tables."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Estimate:
         return f"{self.value:.4g}" + (f" ({words})" if words else "")
 
 
-class Shown(ABC):
-    """A result that is a table: it prints as one, and a notebook shows it as one."""
+class TableResult(ABC):
+    """A result that prints as a table, and that a notebook shows as one."""
 
     @abstractmethod
     def to_frame(self) -> pd.DataFrame:
@@ -60,31 +60,33 @@ class Shown(ABC):
         """Return the line above the table."""
 
     def __repr__(self) -> str:
-        return f"{self.headline()}\n{shown(self.to_frame().dropna(axis=1, how='all'))}"
+        return f"{self.headline()}\n{text_table(self.to_frame().dropna(axis=1, how='all'))}"
 
     def _repr_html_(self) -> str:
-        return under(self.headline(), self.to_frame().dropna(axis=1, how="all"), wide=("reason",))
+        return html_table(self.headline(), self.to_frame().dropna(axis=1, how="all"), wide=("reason",))
 
 
-def shown(frame: pd.DataFrame) -> str:
-    """Return a table as text, numbers to four digits and what is not available as a dash."""
+def text_table(frame: pd.DataFrame) -> str:
+    """Return a table as text, numbers to four digits, missing ones as a dash."""
     return frame.to_string(index=False, na_rep="-", float_format="{:.4g}".format)
 
 
-def under(headline: str, frame: pd.DataFrame, *, wide: tuple[str, ...] = (), verdicts: tuple[str, ...] = ()) -> str:
-    """Return a table as HTML under a line of text, which would be as narrow as the table if it were its caption."""
+def html_table(
+    headline: str, frame: pd.DataFrame, *, wide: tuple[str, ...] = (), verdicts: tuple[str, ...] = ()
+) -> str:
+    """Return a table as HTML under a headline; as a caption the line would be as narrow as the table."""
     from critnb.report.display import table
 
     return f"<div>{escape(headline)}</div>{table(frame, '', wide=wide, verdicts=verdicts).data}"
 
 
-class Estimates(Shown):
+class Estimates(TableResult):
     """A frozen dataclass whose fields of type ``Estimate`` are the rows of its table."""
 
     _title: ClassVar[str]
 
     def headline(self) -> str:
-        """Return what was estimated, and on what."""
+        """Return the estimator and its data in one line."""
         return self._title
 
     def to_frame(self) -> pd.DataFrame:

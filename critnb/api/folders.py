@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from critnb.api.opened import OpenedRun
-from critnb.api.words import identifier
+from critnb.api.arguments import identifier
+from critnb.api.opened_run import OpenedRun
 from critnb.canon import ModelRole, Stage
 from critnb.contract import StageSpec, spec_of
 from critnb.errors import DependencyError, ParamsError
@@ -18,8 +18,8 @@ from critnb.runs import Run, RunRecord, RunStore, located, runs_folder
 def open_run(name: str | Path, *, runs_dir: str | Path | None = None, role: str | None = None) -> OpenedRun:
     """Open a complete run.
 
-    name: a run id, the path of a run, or a stage, which means its newest run. Where runs of several model roles are
-    there, ``role`` says which is meant. runs_dir: the pack's ``runs/``, where none is given.
+    name: a run id, the path of a run, or a stage, which means its newest run. ``role`` chooses among runs of several model
+    roles. runs_dir: by default the pack's ``runs/``.
 
     Raises:
         DependencyError: there is no such run, or it is not complete.
@@ -49,7 +49,7 @@ def _newest(store: RunStore, spec: StageSpec, role: str | None) -> Run:
 
 
 def list_runs(runs_dir: str | Path | None = None) -> pd.DataFrame:
-    """Return one row a run of the folder: run_id, stage, role, state, created (UTC) and path; runs_dir as ``open_run``."""
+    """Return one row per run of the folder: run_id, stage, role, state, created (UTC) and path; runs_dir as ``open_run``."""
     rows = [
         (
             *(entry.run_id, str(entry.record.stage_id) if entry.record else "", _entry_role(entry.record)),
@@ -62,7 +62,7 @@ def list_runs(runs_dir: str | Path | None = None) -> pd.DataFrame:
 
 @dataclass(frozen=True, repr=False)
 class RunComparison:
-    """What differs between two runs of a stage, in lines."""
+    """The differences between two runs of a stage, in lines."""
 
     lines: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""A language model loaded as a stage loads it: with taps on its MLPs, and checked."""
+"""Load a language model as the stages do: with taps on its MLPs, and checked."""
 
 from __future__ import annotations
 

@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from critnb.api.activity import enough
+from critnb.api.arguments import enough, format_number, numbers, whole
 from critnb.api.cascades import AvalancheSet
-from critnb.api.estimates import NAN, Estimate, Shown
-from critnb.api.numbers import numbers, told
-from critnb.api.words import whole
+from critnb.api.estimates import NAN, Estimate, TableResult
 from critnb.canon import CANON, SizeDef
 from critnb.criticality.tails import Excluded, Histogram, TailFit, XminScan, excluded, fit_tail, ks_p_value, scan_xmin
 from critnb.criticality.tails.histogram import LARGEST
@@ -26,13 +24,13 @@ _NORMAL_975 = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TailEstimate(Shown):
+class TailEstimate(TableResult):
     """A tail: its support xmin..xmax, the power law's exponent on it, and four laws on that same support.
 
     scan: how xmin was chosen, None where it was given; p_value: how often a power law lies as far from its own fit as
-    the sample does, small where the sample is not of that law, NaN where it was not asked for; reason: what is not
-    available and why, in words, empty where everything that was asked for is; excluded: the values that were no candidates
-    for xmin since their tails are too small, None where xmin was given.
+    the sample does, small where the sample is not of that law, NaN where no p-value was requested; reason: what is not
+    available and why, empty where nothing is missing; excluded: the values that were no candidates for xmin since their
+    tails are too small, None where xmin was given.
     """
 
     fit: TailFit
@@ -59,7 +57,7 @@ class TailEstimate(Shown):
         return f"Tail of {fit.n_tail} values on {fit.xmin}..{end}: exponent {self.alpha!r}{p}{why}{self._left_out()}"
 
     def _left_out(self) -> str:
-        """Say which candidates for xmin were left out, and whether one of them lies nearer than the one chosen."""
+        """Return in words which candidates for xmin were left out, and whether one of them fits closer than the chosen one."""
         left_out, scan = self.excluded, self.scan
         if left_out is None or scan is None or not left_out.n:
             return ""
@@ -74,9 +72,9 @@ class TailEstimate(Shown):
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a law: parameters, log-likelihood (nats), and the power law's ratio to it with its p-value.
+        """Return one row per law: parameters, log-likelihood (nats), and the power law's ratio to it with its p-value.
 
-        A positive ratio favours the power law; a large p says that the sample cannot tell.
+        A positive ratio favours the power law; with a large p the sample does not decide.
         """
         fit = self.fit
         rows = [
@@ -113,7 +111,7 @@ def tail(
     x: whole numbers from 1 on, or an ``AvalancheSet``, whose sizes (or durations: ``of="duration"``) of avalanches that
     touch no edge are taken, with the largest value that the lattice allows as xmax. Without ``xmin`` the one of least
     Kolmogorov-Smirnov distance is chosen among those whose tail keeps ``min_tail`` values (Clauset, Shalizi and Newman
-    2009); what that leaves out is said. xmax None: no upper end. With ``p_replicates`` the p-value repeats that choice in
+    2009); ``excluded`` holds the others. xmax None: no upper end. With ``p_replicates`` the p-value repeats that choice in
     so many samples of the fitted law. A tail of fewer than ``min_tail`` values is not available, with the reason.
 
     Raises:
@@ -180,5 +178,5 @@ def _sample(x: object) -> npt.NDArray[np.integer[Any]]:
         )
     # before the conversion, which would make another number of a value beyond int64
     if (outside := values[(values < 1) | (values > LARGEST)]).size:
-        raise DataError(f"tail: the sample has a value {told(outside[0])}; sizes and durations lie in 1..2^53")
+        raise DataError(f"tail: the sample has a value {format_number(outside[0])}; sizes and durations lie in 1..2^53")
     return values.astype(np.int64)

@@ -1,20 +1,27 @@
-"""Events of a loaded language model on any text: what they are measured against, and the text itself."""
+"""Events of a loaded language model on any text: what they are measured against, and the passes that measure them.
+
+Torch is imported where the passes run, not with this module.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from critnb.api.extraction import Extraction, Floats, Wanted, asked, extraction
+from critnb.api.arguments import MissingError, numbers, whole
+from critnb.api.extraction import Extraction, Floats, Request, extraction, fitted_layers
 from critnb.canon import CANON, Intervention, SpikeDef
-from critnb.errors import DataError
+from critnb.errors import DataError, ParamsError
 from critnb.events import Calibration, RateTargets
 
 if TYPE_CHECKING:
+    from critnb.model.forward import ForwardPasses, Setting
     from critnb.model.language_model import LanguageModel
 
 _CONST = CANON.CONST
@@ -24,7 +31,7 @@ Text: TypeAlias = str | Sequence[str] | Tokens | Sequence[Sequence[int]]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reference:
-    """What events are measured against: mu and sigma of every unit at gain 1, base rates [L], and their windows [N, T]."""
+    """The reference of events: mu and sigma of every unit at gain 1, base rates [L], and the windows [N, T] they come from."""
 
     calibration: Calibration
     base: Mapping[SpikeDef, Floats]
@@ -55,18 +62,15 @@ def calibrate(
     tau0: float = _CONST.TAU0_BASELINE,
     batch_tokens: int = _CONST.BATCH_TOKENS,
 ) -> Reference:
-    """Measure mean, spread and base rates of every MLP unit on a text at gain 1: two forward passes a window.
+    """Measure mean, spread and base rates of every MLP unit on a text at gain 1, in two forward passes per window.
 
-    text, seq_len: as ``extract``. The reference serves any number of extractions, whatever their gain.
+    text, seq_len: as ``extract``. One reference serves any number of extractions at any gain.
 
     Raises:
-        DataError: the text is none of the three, or has no whole window; token ids that are none of the model's.
+        DataError: the text is no text and no token ids, or has no whole window; token ids outside the model's vocabulary.
         ParamsError: windows longer than the model's context; a seq_len below 2, or one beside token ids.
     """
-    from critnb.api.text_passes import Windows, windows_of
-
-    tokens = windows_of(model, text, seq_len, burn_in_tokens)
-    windows = Windows(model, tokens, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
+    windows = _TextWindows.of(model, text, seq_len=seq_len, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
     return windows.as_reference(None, tuple(SpikeDef), tau0)
 
 
@@ -86,23 +90,20 @@ def extract(
 ) -> Extraction:
     """Extract the events of a text under a gain, at a matched rate or above given thresholds.
 
-    text: one text, several, or token ids [N, T]; texts follow each other, each opened as in training, and are cut into
-    windows of ``seq_len`` tokens (SEQ_LEN_TOKENS, or less where the text or the model's context is shorter); a rest is
-    left out. Token ids are windows already. reference: what ``calibrate`` returns, and then tau is matched on its windows
-    under this gain and intervention; or only mu and sigma; without one the text is its own. Events of a text that the
-    reference holds, too, are not held out. target_rate: the rate of events that
-    each layer's exact tau gives, in the mean over layers; tau: one number, or [L].
+    text: one text, several, or token ids [N, T]. Texts are joined, each opened as in training, and cut into windows of
+    ``seq_len`` tokens (SEQ_LEN_TOKENS, or less where the text or the model's context is shorter); the rest is left out.
+    Token ids are windows already. reference: the result of ``calibrate``, on whose windows tau is then matched under this
+    gain and intervention; or only mu and sigma; by default the text itself. A text that is part of the reference is not
+    held out. target_rate: the mean over layers of the rates that each layer's exact tau gives; tau: one number, or [L].
 
     Raises:
-        DataError: the text is none of the three, or has no whole window; token ids that are none of the model's; a layer
+        DataError: the text is no text and no token ids, or has no whole window; token ids outside the vocabulary; a layer
             has too few events to match the rate.
         ParamsError: not exactly one of target_rate and tau; an unknown identifier; windows longer than the context; a
             seq_len below 2, or one beside token ids.
         NonFiniteError: activations are not finite under this gain.
     """
-    from critnb.api.text_passes import Windows, windows_of
-
-    wanted = asked(
+    request = Request.of(
         target_rate=target_rate,
         tau=tau,
         spike_def=spike_def,
@@ -110,26 +111,143 @@ def extract(
         intervention=intervention,
         gain=gain,
     )
-    tokens = windows_of(model, text, seq_len, burn_in_tokens)
-    here = Windows(model, tokens, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
-    known = reference if isinstance(reference, Reference) else here.as_reference(reference, _matched(wanted))
+    here = _TextWindows.of(model, text, seq_len=seq_len, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
+    # base rates are needed only where a rate is to be matched
+    matched = () if request.target_rate is None else (request.spike_def,)
+    known = reference if isinstance(reference, Reference) else here.as_reference(reference, matched)
     if known.calibration.mu.shape != (model.n_layers, model.n_units):
         raise DataError(
             f"reference: mu is {known.calibration.mu.shape}, the model has {model.n_layers} x {model.n_units} units"
         )
-    layers, counts = here.measured(known, wanted)
+    layers, counts = here.measured(known, request)
     return extraction(
         counts,
         layers,
-        wanted,
+        request,
         known.calibration,
         n_units=model.n_units,
         from_reference=known is reference,
-        tokens=tokens[:, burn_in_tokens:],
+        tokens=here.tokens[:, burn_in_tokens:],
         decode=lambda token: str(model.tokenizer.decode([token])),
     )
 
 
-def _matched(wanted: Wanted) -> tuple[SpikeDef, ...]:
-    """Base rates are only needed where a rate is to be matched."""
-    return () if wanted.target_rate is None else (wanted.spike_def,)
+@dataclass(frozen=True, eq=False)
+class _TextWindows:
+    """Windows [N, T] of a text, with the model and the settings of their forward passes."""
+
+    model: LanguageModel
+    tokens: Tokens
+    batch_tokens: int
+    burn_in_tokens: int
+
+    def __post_init__(self) -> None:
+        whole(self.batch_tokens, "batch_tokens")
+
+    @classmethod
+    def of(
+        cls, model: LanguageModel, text: Text, *, seq_len: int | None, batch_tokens: int, burn_in_tokens: int
+    ) -> _TextWindows:
+        """Return the windows of a text; raises as ``extract``."""
+        return cls(model, _windows(model, text, seq_len, burn_in_tokens), batch_tokens, burn_in_tokens)
+
+    def as_reference(
+        self, calibration: Calibration | None, spike_defs: Sequence[SpikeDef], tau0: float = _CONST.TAU0_BASELINE
+    ) -> Reference:
+        """Return the windows as a reference, with base rates of some spike definitions; without a calibration it is measured."""
+        from critnb.events.passes import base_rates, calibrate
+
+        passes = self._passes(self.burn_in_tokens)
+        known = calibrate(passes, self.tokens) if calibration is None else calibration
+        base = base_rates(passes, self.tokens, known, spike_defs, tau0) if spike_defs else {}
+        return Reference(known, base, self.tokens, tau0, self.burn_in_tokens)
+
+    def measured(self, known: Reference, request: Request) -> tuple[pd.DataFrame, npt.NDArray[np.uint16]]:
+        """Return the table of layers and the events [N, L, T]; thresholds are matched on the reference's windows."""
+        if request.target_rate is None:
+            layers = pd.DataFrame({"layer": np.arange(self.model.n_layers), "tau": request.tau})
+            return layers, self._events(known, request, layers)
+        from critnb.events.passes import match_rates
+
+        targets = known.targets(request.spike_def, request.target_rate)
+        passes = self._passes(known.burn_in_tokens)
+        thresholds, counts = match_rates(passes, known.tokens, known.calibration, targets, _setting(request))
+        layers = fitted_layers(thresholds.to_frame())
+        return layers, counts[0, 0] if known.tokens is self.tokens else self._events(known, request, layers)
+
+    def _passes(self, burn_in_tokens: int) -> ForwardPasses:
+        from critnb.model.forward import ForwardPasses
+
+        return ForwardPasses(self.model, batch_tokens=self.batch_tokens, burn_in=burn_in_tokens)
+
+    def _events(self, known: Reference, request: Request, layers: pd.DataFrame) -> npt.NDArray[np.uint16]:
+        from critnb.events.passes import extract
+
+        tau, passes = layers["tau"].to_numpy(dtype=np.float64)[None, None], self._passes(self.burn_in_tokens)
+        found = extract(passes, self.tokens, known.calibration, tau, (request.spike_def,), _setting(request))
+        events: npt.NDArray[np.uint16] = found[0, 0]
+        return events
+
+
+def _setting(request: Request) -> Setting:
+    from critnb.model.forward import Setting
+
+    return Setting(request.intervention, request.gain)
+
+
+def _windows(model: LanguageModel, text: Text, seq_len: int | None, burn_in_tokens: int) -> Tokens:
+    """Return a text as windows of token ids [N, T]; raises as ``extract``."""
+    for name, given in (("seq_len", 2 if seq_len is None else seq_len), ("burn_in_tokens", burn_in_tokens)):
+        whole(given, name, least=None)
+    documents = _documents(text)
+    tokens = _token_ids(model, text, seq_len) if documents is None else _cut(model, documents, seq_len)
+    if model.context_length is not None and tokens.shape[1] > model.context_length:
+        raise ParamsError(
+            f"seq_len: {tokens.shape[1]} is longer than the model's context of {model.context_length} tokens"
+        )
+    if tokens.shape[1] - burn_in_tokens < 2 or burn_in_tokens < 0:
+        raise ParamsError(
+            f"burn_in_tokens: {burn_in_tokens} leaves fewer than 2 of the {tokens.shape[1]} tokens of a window"
+        )
+    return tokens
+
+
+def _documents(text: object) -> list[str] | None:
+    """Return the given texts; None where they may be token ids."""
+    given = list(text) if isinstance(text, Sequence) and not isinstance(text, str) else [text]
+    if paths := [one for one in given if isinstance(one, PurePath)]:
+        raise DataError(f"text: {str(paths[0])!r} is a path; give what stands there, such as path.read_text()")
+    documents = [one for one in given if isinstance(one, str)]
+    return documents if len(documents) == len(given) else None
+
+
+def _token_ids(model: LanguageModel, given: object, seq_len: int | None) -> Tokens:
+    remedy = "give a string, a list of strings, or whole token ids [N, T]: rows of one length, one row for one window"
+    try:
+        ids = numbers(given, "text", remedy=remedy)
+    except MissingError:
+        raise
+    except DataError:
+        ids = np.empty(0)
+    if ids.ndim != 2 or ids.dtype.kind not in "iu" or 0 in ids.shape:
+        raise DataError(f"text: {type(given).__name__} is no text; {remedy}")
+    if seq_len not in (None, ids.shape[1]):
+        raise ParamsError(f"seq_len: token ids are windows already, of {ids.shape[1]} tokens; leave it out")
+    vocabulary = int(model.causal.config.vocab_size)
+    if ids.min() < 0 or ids.max() >= vocabulary:
+        raise DataError(f"text: token ids lie in {ids.min()}..{ids.max()}; the model's lie in 0..{vocabulary - 1}")
+    return ids.astype(np.int64)
+
+
+def _cut(model: LanguageModel, documents: list[str], seq_len: int | None) -> Tokens:
+    from critnb.model.windows import corpus_windows
+
+    if seq_len is not None and seq_len < 2:
+        raise ParamsError(f"seq_len: {seq_len} is too short; a window has at least 2 tokens")
+    stream = corpus_windows(documents, model.tokenizer, 1)[:, 0]
+    longest = min(len(stream), _CONST.SEQ_LEN_TOKENS, model.context_length or len(stream))
+    length = max(2, longest) if seq_len is None else seq_len
+    n_tokens = len(stream) // length * length
+    if not n_tokens:
+        raise DataError(f"text: {len(stream)} tokens make no window of {length}; give more text or a smaller seq_len")
+    return stream[:n_tokens].reshape(-1, length)

@@ -11,9 +11,7 @@ from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.rows import reasons, t01_columns
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import bernoulli, one_condition_raster, persistent_rows
-from critnb.criticality.verdicts.chi_peak import ChiPeak
-from critnb.criticality.verdicts.judgement import Case
-from critnb.criticality.verdicts.signatures import judge_all, judged_frame
+from critnb.criticality.verdicts import Case, ChiPeak, CriterionKind, criteria_of, judge_all, judged_frame
 from critnb.gates import Verdict
 from critnb.lattice import RASTER_NULLS, null_raster
 
@@ -89,12 +87,18 @@ def case(**changed) -> Case:
 
 
 def judged(criterion, **changed):
-    return {one.criterion_id: one for one in judge_all(case(**changed))}[criterion]
+    return {one.criterion.id: one for one in judge_all(case(**changed))}[criterion]
 
 
 def test_everything_passes_where_every_gate_is_met():
-    assert [one.criterion_id for one in judge_all(case())] == list(Criterion)
+    assert [one.criterion.id for one in judge_all(case())] == list(Criterion)
     assert {one.verdict for one in judge_all(case())} == {PASS}
+
+
+def test_every_criterion_is_registered_once_and_signatures_and_falsifiers_are_told_by_their_letter():
+    assert [entry.id for entry in criteria_of()] == list(Criterion)
+    by_kind = {kind: {entry.id[0] for entry in criteria_of(kind)} for kind in CriterionKind}
+    assert by_kind == {CriterionKind.SIGNATURE: {"S"}, CriterionKind.FALSIFIER: {"X"}}
 
 
 C = Criterion
@@ -173,7 +177,7 @@ def test_a_verdict_follows_its_gate(criterion, changed, verdict):
 @pytest.mark.parametrize(("criterion", "changed", "verdict"), VERDICTS)
 def test_every_verdict_says_what_decided(criterion, changed, verdict):
     one = judged(criterion, **changed)
-    assert one.gate
+    assert one.criterion.gate
     assert one.reason
     assert "nan" not in one.reason
 
@@ -201,15 +205,20 @@ def test_the_reason_of_a_failure_is_what_failed():
 
 def test_an_m_of_the_null_that_any_fit_would_give_is_not_shown():
     anything = {"opt_m_time_perm": 0.33, **ends("opt_m_time_perm", 0.01, 1.0)}
-    assert math.isnan(judged(C.S5_MULTISTEP_TOKENS, **anything).null_value)
-    assert judged(C.S5_MULTISTEP_DEPTH).null_value == 0.4
+    assert math.isnan(judged(C.S5_MULTISTEP_TOKENS, **anything).finding.null_value)
+    assert judged(C.S5_MULTISTEP_DEPTH).finding.null_value == 0.4
 
 
 def test_numbers_stand_beside_their_null():
     one = judged(C.S3_CRACKLING)
-    assert (one.value, one.ci, one.null_value, one.null_ci) == (1.8, (1.7, 1.9), 1.3, (1.2, 1.4))
+    assert (one.finding.value, one.finding.ci, one.finding.null_value, one.finding.null_ci) == (
+        1.8,
+        (1.7, 1.9),
+        1.3,
+        (1.2, 1.4),
+    )
     two = judged(C.S2_SUSCEPTIBILITY)
-    assert (two.value, two.ci, two.null_value) == (3.0, (2.5, 3.5), 1.2)
+    assert (two.finding.value, two.finding.ci, two.finding.null_value) == (3.0, (2.5, 3.5), 1.2)
 
 
 def test_the_frame_has_a_row_a_case_and_criterion():
@@ -250,7 +259,7 @@ def test_independent_sites_pass_nothing_more_often_than_by_chance(density):
     for seed in range(rounds):
         counts = bernoulli(density, (32, 8, 96), seed=seed).astype(np.uint16)
         for one in judge_all(of_raster(counts, seed=seed + 1)):
-            passed[one.criterion_id] += one.verdict is PASS
+            passed[one.criterion.id] += one.verdict is PASS
     structural = [C.S1_BRANCHING, C.S3_CRACKLING, C.S4_SCALING, C.S5_MULTISTEP_TOKENS, C.S5_MULTISTEP_DEPTH]
     assert [passed[one] for one in structural] == [0] * len(structural)
     assert passed[C.X1_NULL_EXPLAINS_BRANCHING] <= 2
@@ -259,10 +268,10 @@ def test_independent_sites_pass_nothing_more_often_than_by_chance(density):
 
 def test_persistent_rows_exceed_their_permutation():
     rows = persistent_rows(0.3, 0.4, (200, 8, 96), seed=2).astype(np.uint16)
-    found = {one.criterion_id: one for one in judge_all(of_raster(rows))}
+    found = {one.criterion.id: one for one in judge_all(of_raster(rows))}
     # rows do not know of each other: the permutation does not explain b_tot, the circular shift does
     assert found[C.X1_NULL_EXPLAINS_BRANCHING].verdict is FAIL
     assert found[C.X1_NULL_EXPLAINS_BRANCHING].reason.startswith("excess over the circular shift")
     # a memory of one step has m = 0.4: correlated, and far from one
     assert found[C.S5_MULTISTEP_TOKENS].verdict is FAIL
-    assert found[C.S5_MULTISTEP_TOKENS].value == pytest.approx(0.4, abs=0.1)
+    assert found[C.S5_MULTISTEP_TOKENS].finding.value == pytest.approx(0.4, abs=0.1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from critnb.criticality import chi, multinomial_weights
-from critnb.criticality.verdicts.chi_peak import chi_peak
+from critnb.criticality.verdicts import chi_peak
 
 
 @pytest.mark.parametrize("shape", [(12,), (3, 12)])

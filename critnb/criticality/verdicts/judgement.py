@@ -1,34 +1,34 @@
-"""What a criterion is judged on, how its clauses make a verdict, and how the outcome is recorded."""
+"""What a criterion is judged on, and how its clauses make a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from critnb.canon import CANON, Criterion
+from critnb.canon import CANON
 from critnb.criticality.verdicts.chi_peak import ChiPeak
 from critnb.gates import Verdict
 
 _CONST = CANON.CONST
-NAN = float("nan")
+# the two ends of an interval, NaN where it is not available
+Ends = tuple[float, float]
+NO_INTERVAL: Ends = (float("nan"), float("nan"))
 # the name in ``Case.reasons`` under which b_tot, its excess over the nulls and their intervals have their reason
 BRANCHING = "b_tot"
 ONE_GAIN = "the grid has one gain, so there is nothing to compare it with"
 # Gains and distances are decimal fractions: 1.2 - 1.0 must not miss 0.2 by a rounding error.
 _ROUNDING = 1e-9
 
-Interval = tuple[float, float]
-
 
 @dataclass(frozen=True)
 class Case:
     """Everything that is judged for one spike definition and rate.
 
-    row: the statistics of table T01 at g*; reasons: by the name of a statistic, why it is not available; other_gstar: g*
-    of the other spike definition at the same rate, NaN where there is none; same_events: whether both definitions give the
-    same raster at every gain of the grid.
+    row: the statistics of table T01 at g*; reasons: why a statistic is not available, by its name; other_gstar: g* of the
+    other spike definition at the same rate, NaN where there is none; same_events: whether both definitions give the same
+    raster at every gain of the grid.
     """
 
     row: Mapping[str, float]
@@ -39,83 +39,51 @@ class Case:
     same_events: bool = False
 
     def __getitem__(self, name: str) -> float:
-        return float(self.row.get(name, NAN))
+        return float(self.row.get(name, float("nan")))
 
-    def interval(self, stem: str) -> Interval:
+    def interval(self, stem: str) -> Ends:
         """Return the ends of a statistic's interval."""
         return self[f"{stem}_ci_low"], self[f"{stem}_ci_high"]
 
 
 @dataclass(frozen=True)
 class Clause:
-    """One demand of a gate: whether it is met, None where that cannot be said, and words that say so."""
+    """One demand of a gate: whether it is met, None where that is not known, and words that say so."""
 
     met: bool | None
     words: str
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One row of T08 without its key and provenance."""
-
-    criterion_id: Criterion
-    statistic: str
-    value: float
-    ci: Interval
-    gate: str
-    verdict: Verdict
-    reason: str
-    null_value: float = NAN
-    null_ci: Interval = (NAN, NAN)
-
-    def as_row(self) -> dict[str, object]:
-        """Return the fields by their T08 names."""
-        return {
-            "criterion_id": str(self.criterion_id),
-            "statistic": self.statistic,
-            "value": self.value,
-            "ci_low": self.ci[0],
-            "ci_high": self.ci[1],
-            "gate": self.gate,
-            "null_value": self.null_value,
-            "opt_null_ci_low": self.null_ci[0],
-            "opt_null_ci_high": self.null_ci[1],
-            "verdict": str(self.verdict),
-            "reason": self.reason,
-        }
-
-
-def decide(clauses: Iterable[Clause]) -> tuple[Verdict, str]:
+def decide(clauses: Sequence[Clause]) -> tuple[Verdict, str]:
     """Return the verdict on clauses that must all be met, and the words of those that decided it.
 
-    One that cannot be said makes the whole not available: what is not there neither supports nor refutes.
+    One unknown clause makes the whole not available: what is missing neither supports nor refutes.
     """
-    listed = list(clauses)
-    unknown = [clause.words for clause in listed if clause.met is None]
+    unknown = [clause.words for clause in clauses if clause.met is None]
     if unknown:
         # what is missing first makes the clauses after it unknown too
         return Verdict.NOT_AVAILABLE, unknown[0]
-    failed = [clause.words for clause in listed if not clause.met]
+    failed = [clause.words for clause in clauses if not clause.met]
     verdict = Verdict.FAIL if failed else Verdict.PASS
-    return verdict, "; ".join(failed or [clause.words for clause in listed])
+    return verdict, "; ".join(failed or [clause.words for clause in clauses])
 
 
-def available(case: Case, stem: str, value: float, ci: Interval) -> Clause:
-    """Return the clause that a statistic and its interval are there; the estimator's own reason where they are not."""
+def available(case: Case, stem: str, value: float, ci: Ends) -> Clause:
+    """Return the clause that a statistic and its interval are available; the estimator's own reason where they are not."""
     if np.isnan([value, *ci]).any():
         return Clause(None, case.reasons.get(stem) or "the number or its interval is not available")
-    return Clause(True, f"{_number(value)} {_words(ci)}")
+    return Clause(True, f"{_number(value)} {interval_words(ci)}")
 
 
 def within(name: str, value: float, target: float, limit: float, *, missing: str = "") -> Clause:
-    """Return the clause that a value lies within ``limit`` of a target; ``missing`` is said where one is not available."""
+    """Return the clause that a value lies within ``limit`` of a target; ``missing`` says why one is not available."""
     if np.isnan([value, target]).any():
         return Clause(None, missing or f"{name} is not available")
     met = abs(value - target) <= limit + _ROUNDING
     return Clause(met, f"{name} {_number(value)} is {'' if met else 'not '}within {limit:g} of {_number(target)}")
 
 
-def narrow(ci: Interval) -> Clause:
+def narrow(ci: Ends) -> Clause:
     """Return the clause that an interval is no wider than BOOTSTRAP_CI_WIDTH_MAX and not of width zero."""
     width, limit = ci[1] - ci[0], _CONST.BOOTSTRAP_CI_WIDTH_MAX
     if np.isnan(width):
@@ -126,20 +94,20 @@ def narrow(ci: Interval) -> Clause:
     return Clause(met, f"the interval is {width:.2f} wide" + ("" if met else f", over {limit:g}"))
 
 
-def above(name: str, ci: Interval, other: Interval, missing: str) -> Clause:
-    """Return the clause that an interval lies above another; ``missing`` is said where the other is not available."""
-    if np.isnan([*ci, *other]).any():
-        return Clause(None, missing)
-    met = ci[0] > other[1]
-    return Clause(met, f"{name} {_words(ci)} is {'' if met else 'not '}above {_words(other)}")
+def above(name: str, ci: Ends, other: Ends, missing: str) -> Clause:
+    """Return the clause that an interval lies above another; ``missing`` says why there is nothing to compare."""
+    return _beside(name, ci, other, missing, side="above", met=ci[0] > other[1])
 
 
-def below(name: str, ci: Interval, other: Interval, missing: str) -> Clause:
-    """Return the clause that an interval lies below another; ``missing`` is said where the other is not available."""
+def below(name: str, ci: Ends, other: Ends, missing: str) -> Clause:
+    """Return the clause that an interval lies below another; ``missing`` says why there is nothing to compare."""
+    return _beside(name, ci, other, missing, side="below", met=ci[1] < other[0])
+
+
+def _beside(name: str, ci: Ends, other: Ends, missing: str, *, side: str, met: bool) -> Clause:
     if np.isnan([*ci, *other]).any():
         return Clause(None, missing)
-    met = ci[1] < other[0]
-    return Clause(met, f"{name} {_words(ci)} is {'' if met else 'not '}below {_words(other)}")
+    return Clause(met, f"{name} {interval_words(ci)} is {'' if met else 'not '}{side} {interval_words(other)}")
 
 
 def significant(case: Case) -> list[Clause]:
@@ -156,9 +124,10 @@ def significant(case: Case) -> list[Clause]:
     ]
 
 
+def interval_words(ci: Ends) -> str:
+    """Return an interval in brackets, to three decimals."""
+    return f"[{ci[0]:.3f}, {ci[1]:.3f}]"
+
+
 def _number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-def _words(ci: Interval) -> str:
-    return f"[{ci[0]:.3f}, {ci[1]:.3f}]"

@@ -1,4 +1,4 @@
-"""Signatures S1 to S5: each a number, its interval, its null's number, a gate and a verdict.
+"""Signatures S1 to S5: each a number, its interval, its null's number, and the clauses that its gate asks for.
 
 A signature passes only where it also differs from its null, in the direction in which a critical process would. What a
 condition does not support is *not available*, with the reason; that is no failure of the condition and no support.
@@ -6,180 +6,121 @@ condition does not support is *not available*, with the reason; that is no failu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from critnb.canon import CANON, Criterion
-from critnb.criticality.verdicts.falsifiers import FALSIFIERS
-from critnb.criticality.verdicts.judgement import (
-    BRANCHING,
-    NAN,
-    ONE_GAIN,
-    Case,
-    Clause,
-    Judged,
-    above,
-    available,
-    below,
-    decide,
-    narrow,
-    significant,
-    within,
-)
+from critnb.criticality.verdicts import judgement as j
+from critnb.criticality.verdicts.criteria import CriterionKind, Finding, criterion
+from critnb.criticality.verdicts.judgement import Case, Clause, Ends
 
 _CONST = CANON.CONST
+_NEAR_ONE, _NEAR_GSTAR = _CONST.BRANCHING_PROXIMITY_MAX, _CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX
 _WIDTH = f"interval no wider than {_CONST.BOOTSTRAP_CI_WIDTH_MAX:g} and not of width zero"
+_MULTISTEP_GATE = f"within {_NEAR_ONE:g} of one, {_WIDTH}, and correlation r_1 above its null's"
 _NO_NULL = "the permutation null has too few avalanches on the same durations and supports to compare with"
+_signature = partial(criterion, kind=CriterionKind.SIGNATURE)
 
 
-def _branching(case: Case) -> Judged:
-    limit = _CONST.BRANCHING_PROXIMITY_MAX
-    verdict, reason = decide(
-        [within("b_tot", case["b_tot"], 1.0, limit, missing=case.reasons.get(BRANCHING, "")), *significant(case)]
-    )
-    return Judged(
-        Criterion.S1_BRANCHING,
-        "b_tot",
-        case["b_tot"],
-        case.interval("opt_b_tot"),
-        f"within {limit:g} of one, and above both raster nulls at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
-        verdict,
-        reason,
-        case["b_tot_perm"],
-    )
+@_signature(
+    Criterion.S1_BRANCHING,
+    statistic="b_tot",
+    gate=f"within {_NEAR_ONE:g} of one, and above both raster nulls at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
+)
+def _branching(case: Case) -> Finding:
+    near = j.within("b_tot", case["b_tot"], 1.0, _NEAR_ONE, missing=case.reasons.get(j.BRANCHING, ""))
+    return Finding(case["b_tot"], case.interval("opt_b_tot"), [near, *j.significant(case)], case["b_tot_perm"])
 
 
-def _susceptibility(case: Case) -> Judged:
+@_signature(
+    Criterion.S2_SUSCEPTIBILITY,
+    statistic="chi(g*)",
+    gate=f"above that of shuffled tokens, and largest over g inside the grid, with an interval within {_NEAR_GSTAR:g} of g*",
+)
+def _susceptibility(case: Case) -> Finding:
     ci, shuffled = case.interval("opt_chi"), case["opt_chi_token_shuffle"]
-    limit = _CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX
-    verdict, reason = decide(
-        [
-            above("chi(g*)", ci, (shuffled, shuffled), "there is no chi of shuffled tokens to compare with"),
-            _aligned(case, limit),
-        ]
-    )
-    return Judged(
-        Criterion.S2_SUSCEPTIBILITY,
-        "chi(g*)",
-        case["chi"],
-        ci,
-        f"above that of shuffled tokens, and largest over g inside the grid, with an interval within {limit:g} of g*",
-        verdict,
-        reason,
-        shuffled,
-    )
+    exceeds = j.above("chi(g*)", ci, (shuffled, shuffled), "there is no chi of shuffled tokens to compare with")
+    return Finding(case["chi"], ci, [exceeds, _aligned(case)], shuffled)
 
 
-def _aligned(case: Case, limit: float) -> Clause:
-    """The clause that the largest chi of the grid lies near g*; a peak whose interval is the whole grid is none."""
+def _aligned(case: Case) -> Clause:
+    """Return the clause that the largest chi lies near g*; unknown where its interval is the whole grid."""
     peak = case.peak
     words = f"the largest chi is at g = {peak.gain:g} [{peak.ci_low:g}, {peak.ci_high:g}]"
     if peak.one_gain:
-        return Clause(None, ONE_GAIN)
+        return Clause(None, j.ONE_GAIN)
     if peak.spans_grid:
         return Clause(None, f"{words}, anywhere in the grid")
     if peak.at_grid_edge:
         return Clause(False, f"{words}, at an end of the grid")
-    ends = [within("", end, case.gstar, limit).met for end in (peak.ci_low, peak.ci_high)]
-    return Clause(all(ends), words if all(ends) else f"{words}, not all within {limit:g} of g*")
+    met = all(j.within("", end, case.gstar, _NEAR_GSTAR).met for end in (peak.ci_low, peak.ci_high))
+    return Clause(met, words if met else f"{words}, not all within {_NEAR_GSTAR:g} of g*")
 
 
-def _crackling(case: Case) -> Judged:
+@_signature(
+    Criterion.S3_CRACKLING,
+    statistic="slope gamma of log E[S|D]",
+    gate=f"{_CONST.CRACKLING_MIN_POINTS} durations or more, {_WIDTH}, above its null's on the same durations",
+)
+def _crackling(case: Case) -> Finding:
     value, ci = case["crackling_gamma"], case.interval("crackling")
     null_ci = case.interval("opt_crackling_gamma_perm")
-    verdict, reason = decide(
-        [available(case, "crackling_gamma", value, ci), narrow(ci), above("gamma", ci, null_ci, _NO_NULL)]
-    )
-    return Judged(
-        Criterion.S3_CRACKLING,
-        "slope gamma of log E[S|D]",
-        value,
-        ci,
-        f"{_CONST.CRACKLING_MIN_POINTS} durations or more, {_WIDTH}, above its null's on the same durations",
-        verdict,
-        reason,
-        case["opt_crackling_gamma_perm"],
-        null_ci,
-    )
+    clauses = [
+        j.available(case, "crackling_gamma", value, ci),
+        j.narrow(ci),
+        j.above("gamma", ci, null_ci, _NO_NULL),
+    ]
+    return Finding(value, ci, clauses, case["opt_crackling_gamma_perm"], null_ci)
 
 
-def _scaling(case: Case) -> Judged:
-    value, ci = case["opt_dcc"], case.interval("opt_dcc")
-    null_ci, reference = case.interval("opt_dcc_perm"), case.interval("opt_dcc_ref")
-    verdict, reason = decide(
-        [
-            available(case, "opt_dcc", value, ci),
-            narrow(ci),
-            _meets(ci, reference),
-            below("dcc", ci, null_ci, _NO_NULL),
-        ]
-    )
-    return Judged(
-        Criterion.S4_SCALING,
-        "dcc = |gamma - (alpha_D - 1) / (tau_S - 1)|",
-        value,
-        ci,
-        f"{_WIDTH}, meets that of critical cascades on the same lattice and ranges, below its null's",
-        verdict,
-        reason,
-        case["opt_dcc_perm"],
-        null_ci,
-    )
+@_signature(
+    Criterion.S4_SCALING,
+    statistic="dcc = |gamma - (alpha_D - 1) / (tau_S - 1)|",
+    gate=f"{_WIDTH}, meets that of critical cascades on the same lattice and ranges, below its null's",
+)
+def _scaling(case: Case) -> Finding:
+    value, ci, null_ci = case["opt_dcc"], case.interval("opt_dcc"), case.interval("opt_dcc_perm")
+    clauses = [
+        j.available(case, "opt_dcc", value, ci),
+        j.narrow(ci),
+        _meets(ci, case.interval("opt_dcc_ref")),
+        j.below("dcc", ci, null_ci, _NO_NULL),
+    ]
+    return Finding(value, ci, clauses, case["opt_dcc_perm"], null_ci)
 
 
-def _meets(ci: tuple[float, float], reference: tuple[float, float]) -> Clause:
+def _meets(ci: Ends, reference: Ends) -> Clause:
     if np.isnan([*ci, *reference]).any():
         return Clause(None, "there is no reference of critical cascades on these ranges")
     met = ci[0] <= reference[1] and reference[0] <= ci[1]
-    words = f"critical cascades on the same lattice and ranges have [{reference[0]:.3f}, {reference[1]:.3f}]"
+    words = f"critical cascades on the same lattice and ranges have {j.interval_words(reference)}"
     return Clause(met, words if met else f"{words}, which the interval does not meet")
 
 
-def _multistep(case: Case, criterion: Criterion, axis: str, along: str) -> Judged:
+@_signature(Criterion.S5_MULTISTEP_TOKENS, statistic="m along tokens", gate=_MULTISTEP_GATE)
+def _multistep_tokens(case: Case) -> Finding:
+    return _multistep(case, "time")
+
+
+@_signature(Criterion.S5_MULTISTEP_DEPTH, statistic="m along layers", gate=_MULTISTEP_GATE)
+def _multistep_depth(case: Case) -> Finding:
+    return _multistep(case, "depth")
+
+
+def _multistep(case: Case, axis: str) -> Finding:
     stem, slope = f"opt_m_{axis}", f"opt_r1_{axis}"
     value, ci, null_ci = case[stem], case.interval(stem), case.interval(f"{stem}_perm")
-    limit = _CONST.BRANCHING_PROXIMITY_MAX
-    # under the null there is no decay to fit, and what is fitted all the same may be any m; the slope is always there
-    correlated = above(
+    # the null has no decay to fit, and a fit may give any m all the same; the slope is always available
+    correlated = j.above(
         "the slope r_1", case.interval(slope), case.interval(f"{slope}_perm"), "the null has no slope to compare with"
     )
-    verdict, reason = decide([available(case, stem, value, ci), within("m", value, 1.0, limit), narrow(ci), correlated])
-    identified = narrow(null_ci).met
-    return Judged(
-        criterion,
-        f"m along {along}",
-        value,
-        ci,
-        f"within {limit:g} of one, {_WIDTH}, and correlation r_1 above its null's",
-        verdict,
-        reason,
-        case[f"{stem}_perm"] if identified else NAN,
-        null_ci if identified else (NAN, NAN),
-    )
-
-
-def _multistep_tokens(case: Case) -> Judged:
-    return _multistep(case, Criterion.S5_MULTISTEP_TOKENS, "time", "tokens")
-
-
-def _multistep_depth(case: Case) -> Judged:
-    return _multistep(case, Criterion.S5_MULTISTEP_DEPTH, "depth", "layers")
-
-
-SIGNATURES = (_branching, _susceptibility, _crackling, _scaling, _multistep_tokens, _multistep_depth)
-
-
-def judge_all(case: Case) -> list[Judged]:
-    """Return every signature and falsifier of a case, in the registry's order."""
-    return [judge(case) for judge in (*SIGNATURES, *FALSIFIERS)]
-
-
-def judged_frame(cases: Mapping[tuple[str, float], Case]) -> pd.DataFrame:
-    """Return all rows, keyed by (spike_def_id, target_rate) and the criterion, with the gain g*."""
-    return pd.DataFrame(
-        {"spike_def_id": spike_def, "target_rate": rate, "g": case.gstar, **judged.as_row()}
-        for (spike_def, rate), case in cases.items()
-        for judged in judge_all(case)
-    )
+    clauses = [
+        j.available(case, stem, value, ci),
+        j.within("m", value, 1.0, _NEAR_ONE),
+        j.narrow(ci),
+        correlated,
+    ]
+    if not j.narrow(null_ci).met:
+        return Finding(value, ci, clauses)
+    return Finding(value, ci, clauses, case[f"{stem}_perm"], null_ci)

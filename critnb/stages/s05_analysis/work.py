@@ -21,9 +21,7 @@ from critnb.criticality.sizes.rows import reasons, t01_columns, t04_columns, t05
 from critnb.criticality.sizes.sample import Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.summary import Summary, summarise
-from critnb.criticality.verdicts.chi_peak import chi_peak
-from critnb.criticality.verdicts.judgement import BRANCHING, Case
-from critnb.criticality.verdicts.signatures import judged_frame
+from critnb.criticality.verdicts import BRANCHING, Case, chi_peak, judged_frame
 from critnb.engine import map_in_processes
 from critnb.gates import Gate
 from critnb.lattice import RASTER_NULLS, Raster, marginals_exact, null_raster

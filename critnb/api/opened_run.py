@@ -1,4 +1,4 @@
-"""Finished runs in one's own notebook: their tables, figures, rasters, gates and upstream runs, each checked when it is read."""
+"""A finished run in a notebook: its tables, figures, rasters, gates and upstream runs, each checked when it is read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from critnb.api.arguments import identifier
 from critnb.api.arrays import EventCounts
-from critnb.api.estimates import Shown, under
-from critnb.api.words import identifier
+from critnb.api.estimates import TableResult, html_table
 from critnb.canon import CANON, Stage
 from critnb.errors import DataError, DependencyError
 from critnb.lattice import Raster
@@ -23,8 +23,8 @@ _TABLES, _FIGURES = CANON.TABLE.model_dump(), CANON.FIGURE.model_dump()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OpenedRun(Shown):
-    """A complete run. What is read from it is checked against its record first; IntegrityError where it was changed."""
+class OpenedRun(TableResult):
+    """A complete run. Every file is checked against the record before it is read; IntegrityError where it was changed."""
 
     run: Run
     store: RunStore = field(repr=False)
@@ -81,7 +81,7 @@ class OpenedRun(Shown):
         return self._checked(self._file(_FIGURES, name, suffix))
 
     def show(self, name: str) -> Any:
-        """Return a figure as something that a notebook shows."""
+        """Return a figure as an image that a notebook shows."""
         from IPython.display import Image
 
         return Image(data=self.figure(name).read_bytes())
@@ -91,7 +91,7 @@ class OpenedRun(Shown):
         return pd.DataFrame(self.metrics.get("gates", []), columns=["name", "value", "condition", "verdict", "reason"])
 
     def result(self, basename: str) -> Any:
-        """Return a file under results/ as what it holds: a frame, a dict of arrays, or JSON's value."""
+        """Return the content of a file under results/: a frame, a dict of arrays, a JSON value, or bytes."""
         path = self.run.result(basename)
         readers: dict[str, Callable[[str], Any]] = {
             ".parquet": self.run.parquet,
@@ -118,11 +118,11 @@ class OpenedRun(Shown):
     def raster(self, **condition: Any) -> EventCounts:
         """Return the events of one condition of this run's raster; ``sequence(7)`` of it is one window [L, T].
 
-        condition: as many fields of ``conditions`` as tell one apart, such as gain=1.0, target_rate=1e-5, spike_def_id=...
+        condition: fields of ``conditions`` that select one, such as gain=1.0, target_rate=1e-5, spike_def_id=...
 
         Raises:
             DependencyError: the run holds no raster; its upstream run of S02 or S03 does.
-            DataError: no condition is so, or several are.
+            DataError: the fields select no condition, or several.
         """
         raster = self._raster()
         found = raster.conditions.where(**condition)
@@ -137,7 +137,7 @@ class OpenedRun(Shown):
     def upstream(self, stage: str, *, role: str | None = None) -> OpenedRun:
         """Return the run of a stage that this one was made from, directly or through others.
 
-        role tells the runs of a stage apart where this run joins several model roles.
+        role selects among the runs of a stage where this run joins several model roles.
 
         Raises:
             DependencyError: this run was not made from that stage, the run is gone, or role is needed.
@@ -153,7 +153,7 @@ class OpenedRun(Shown):
         return OpenedRun(found[0], self.store)
 
     def verify(self) -> list[str]:
-        """Hash every file again and return what is wrong, in words; nothing for a sound run."""
+        """Hash every file again and return what is wrong, in words; an empty list for a sound run."""
         return [str(finding) for finding in verify(self.path)]
 
     def headline(self) -> str:
@@ -164,7 +164,7 @@ class OpenedRun(Shown):
         return f"{self.run_id} ({self.role}), {created}; {passed} of {len(gates)} gates passed; {self.path}"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a file of the run: path, bytes, sha256."""
+        """Return one row per file of the run: path, bytes, sha256."""
         return pd.DataFrame(
             [(one.path, one.bytes, one.sha256) for one in self.run.record.artifact_index],
             columns=["path", "bytes", "sha256"],
@@ -180,7 +180,7 @@ class OpenedRun(Shown):
         )
 
     def _repr_html_(self) -> str:
-        return under(self.headline(), self.gates(), wide=("condition", "reason"), verdicts=("verdict",))
+        return html_table(self.headline(), self.gates(), wide=("condition", "reason"), verdicts=("verdict",))
 
     def _raster(self) -> Raster:
         from critnb.pipeline.artifacts import load_raster

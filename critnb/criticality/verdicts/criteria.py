@@ -1,0 +1,111 @@
+"""The criteria that a condition is judged by: one registered entry each, and the rows of T08 that they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import pandas as pd
+
+from critnb.canon import Criterion
+from critnb.criticality.verdicts.judgement import NO_INTERVAL, Case, Clause, Ends, decide
+from critnb.gates import Verdict
+
+NAN = float("nan")
+
+
+class CriterionKind(Enum):
+    """What a verdict means: a signature that passes speaks for criticality, a falsifier that fails speaks against it."""
+
+    SIGNATURE = "signature"
+    FALSIFIER = "falsifier"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one criterion finds in a case: a number, its interval, its null's, and clauses that must all be met."""
+
+    value: float
+    ci: Ends
+    clauses: Sequence[Clause]
+    null_value: float = NAN
+    null_ci: Ends = NO_INTERVAL
+
+
+Find = Callable[[Case], Finding]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One row of T08 without its key and provenance."""
+
+    criterion: CriterionEntry
+    finding: Finding
+    verdict: Verdict
+    reason: str
+
+    def as_row(self) -> dict[str, object]:
+        """Return the fields by their T08 names."""
+        found = self.finding
+        return {
+            "criterion_id": str(self.criterion.id),
+            "statistic": self.criterion.statistic,
+            "value": found.value,
+            "ci_low": found.ci[0],
+            "ci_high": found.ci[1],
+            "gate": self.criterion.gate,
+            "null_value": found.null_value,
+            "opt_null_ci_low": found.null_ci[0],
+            "opt_null_ci_high": found.null_ci[1],
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class CriterionEntry:
+    """One criterion: its identifier, what it is, the statistic and the gate in words, and the function that finds."""
+
+    id: Criterion
+    kind: CriterionKind
+    statistic: str
+    gate: str
+    find: Find
+
+    def judge(self, case: Case) -> Judged:
+        """Return the verdict on a case, with the words of what decided it."""
+        finding = self.find(case)
+        return Judged(self, finding, *decide(finding.clauses))
+
+
+_ENTRIES: dict[Criterion, CriterionEntry] = {}
+
+
+def criterion(id_: Criterion, kind: CriterionKind, *, statistic: str, gate: str) -> Callable[[Find], Find]:
+    """Register the decorated function as the one that judges a criterion."""
+
+    def register(find: Find) -> Find:
+        _ENTRIES[id_] = CriterionEntry(id_, kind, statistic, gate, find)
+        return find
+
+    return register
+
+
+def criteria_of(kind: CriterionKind | None = None) -> list[CriterionEntry]:
+    """Return the criteria of a kind, or all of them, in the registry's order; KeyError where one has no function."""
+    return [entry for entry in map(_ENTRIES.__getitem__, Criterion) if kind in (None, entry.kind)]
+
+
+def judge_all(case: Case) -> list[Judged]:
+    """Return the verdict on a case by every criterion, in the registry's order."""
+    return [entry.judge(case) for entry in criteria_of()]
+
+
+def judged_frame(cases: Mapping[tuple[str, float], Case]) -> pd.DataFrame:
+    """Return all rows of T08, keyed by (spike_def_id, target_rate) and the criterion, with the gain g*."""
+    return pd.DataFrame(
+        {"spike_def_id": spike_def, "target_rate": rate, "g": case.gstar, **judged.as_row()}
+        for (spike_def, rate), case in cases.items()
+        for judged in judge_all(case)
+    )
