@@ -211,7 +211,7 @@ def _matched(u: Activations, calibration: Calibration, request: Request, tau0: f
     matching = Matching(targets, windows=n, tokens=tokens)
     sites = np.repeat(np.arange(n * tokens), n_units)
     for layer in range(n_layers):
-        matching.tops[layer][kind].add(_scores(u, layer, calibration, kind).ravel(), sites)
+        matching.largest[layer][kind].add(_scores(u, layer, calibration, kind).ravel(), sites)
     thresholds, counts = matching.finish(request.intervention, request.gain)
     return fitted_layers(thresholds.to_frame()), counts[0, 0]
 
