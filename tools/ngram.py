@@ -23,7 +23,7 @@ class WittenBell:
         self._tables = [_count(text, length) for length in range(1, order + 1)]
 
     def bits_per_byte(self, text: bytes) -> list[float]:
-        """Return the cross-entropy of ``text`` in bits a byte under orders 1..order."""
+        """Return the cross-entropy of ``text`` in bits per byte under orders 1..order."""
         probability = np.full(len(text), 1 / 256)
         bits = []
         for length, table in enumerate(self._tables, start=1):

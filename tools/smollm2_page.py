@@ -128,7 +128,7 @@ def failed_gates(runs: list[OpenedRun]) -> str:
 
 
 def branching(analysis: OpenedRun) -> str:
-    """Return a row a spike definition and rate: g*, and occupancy, b_tot and its excess at gain 1 and at g*."""
+    """Return one row per spike definition and rate: g*, and occupancy, b_tot and its excess at gain 1 and at g*."""
     summary = analysis.table("T01")
     chosen = analysis.gstar().set_index(["spike_def_id", "target_rate"])
     rows = []
@@ -180,7 +180,7 @@ def verdicts(analysis: OpenedRun) -> str:
 
 
 def elsewhere(other_text: OpenedRun, questions: OpenedRun) -> str:
-    """Return a row a spike definition and rate: perplexity on B and accuracy on questions, at gain 1 and at g*."""
+    """Return one row per spike definition and rate: perplexity on B and accuracy on questions, at gain 1 and at g*."""
     keys = ["spike_def_id", "target_rate"]
     text, asked = (
         run.table(name).set_index([*keys, "g_condition"]) for run, name in ((other_text, "T02"), (questions, "T03"))

@@ -86,7 +86,7 @@ def read_text(path: Path, where: str) -> str:
 
 
 def _other_encoding(data: bytes) -> str:
-    """Return the name of an encoding that every second byte or a mark tells of, empty where nothing does."""
+    """Return the encoding that a mark or every second byte gives away; empty where nothing does."""
     for mark, name in _OTHER_ENCODINGS.items():
         if data.startswith(mark):
             return name

@@ -1,4 +1,4 @@
-"""Where a model's files come from: embedded, a local directory, or the Hugging Face hub; and what they are."""
+"""Where a model's files come from (embedded, a local directory, or the Hugging Face hub), and their hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multiple-choice questions in the schema of ARC: where they come from, read and checked, told by their content alone."""
+"""Multiple-choice questions in the schema of ARC: their source, how they are read and checked, and their hash."""
 
 from __future__ import annotations
 

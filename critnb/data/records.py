@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from critnb.errors import DataError
 
-# a byte order mark tells an encoding; as a character it is none of the text that it stands before
+# a byte order mark names the encoding; it is no character of the text after it
 BYTE_ORDER_MARK = "\ufeff"
 _MOST_NAMED = 8
 _LONGEST_NAME = 40

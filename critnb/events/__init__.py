@@ -1,7 +1,7 @@
-"""From u to events: moments, base rates and targets, exact thresholds, and rasters out of one forward pass a window.
+"""From u to events: moments, base rates and targets, exact thresholds, and rasters from one forward pass per window.
 
-The passes are streamed: nothing of the size of u outlives the layer that it was read in. They are imported on first use:
-what needs no model (calibration, targets, thresholds, matching) loads no torch.
+The passes are streamed: nothing of the size of u is kept beyond its layer. They are imported on first use, so that
+what needs no model (calibration, targets, thresholds, rate matching) loads no torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The largest values of a stream, with where they stood, in bounded memory: exact order statistics in one pass."""
+"""The largest values of a stream and their sites, in bounded memory: exact order statistics in one pass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class LargestValues:
-    """Keeps the ``capacity`` largest values added so far, and counts the equals of the smallest kept one it let go.
+    """Keeps the ``capacity`` largest values added so far, and counts the values it dropped that equal the smallest kept one.
 
     Values wait in parts and are cut back to ``capacity`` when a quarter more are there, so that the work is linear in the
     number of values added, however many additions they come in.
@@ -22,7 +22,7 @@ class LargestValues:
         self._sites = [np.empty(0, dtype=np.int64)]
         self._waiting = 0
         self._bound = -np.inf
-        self._let_go = 0
+        self._dropped = 0
 
     @property
     def bound(self) -> float:
@@ -54,7 +54,7 @@ class LargestValues:
         """Return how many of all values added equal ``threshold``."""
         values, _ = self._cut_back()
         kept = int(np.count_nonzero(values == threshold))
-        return kept + (self._let_go if threshold == self._bound else 0)
+        return kept + (self._dropped if threshold == self._bound else 0)
 
     def sites_above(self, threshold: float) -> NDArray[np.int64]:
         """Return the sites of the kept values strictly above ``threshold``, a site once for each of its values."""
@@ -79,8 +79,8 @@ class LargestValues:
         keep = values > cut
         equal = np.flatnonzero(values == cut)
         kept_equal = equal[: self.capacity - np.count_nonzero(keep)]
-        # those that were let go before equal the bound of then, which the cut may have left behind
-        carried = self._let_go if cut == self._bound else 0
-        self._let_go = carried + len(equal) - len(kept_equal)
+        # those dropped before equal the bound at that time, which may lie below the cut
+        carried = self._dropped if cut == self._bound else 0
+        self._dropped = carried + len(equal) - len(kept_equal)
         keep[kept_equal] = True
         return values[keep], sites[keep]

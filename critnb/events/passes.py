@@ -19,7 +19,7 @@ from critnb.model.forward import ForwardPasses, OnBatch, OnLogits, Setting, unre
 
 
 def calibrate(passes: ForwardPasses, tokens: NDArray[np.int64], on_batch: OnBatch = unreported) -> Calibration:
-    """Return mu and sigma of u on ``tokens`` [N, T] at gain 1: one forward pass a window."""
+    """Return mu and sigma of u on ``tokens`` [N, T] at gain 1, from one forward pass per window."""
     moments = Moments(passes.model.n_layers, passes.model.n_units)
     passes.run(tokens, Setting(), lambda _first, layer, u: moments.add(layer, u), on_batch)
     return moments.finish()
@@ -57,8 +57,8 @@ def match_rates(
 ) -> tuple[Thresholds, Counts]:
     """Return the exact thresholds of every rate and spike definition, and the event counts of the same windows.
 
-    ``tokens`` [N, T]; the counts are [D, R, N, L, T - burn_in]. One forward pass a window gives both: the largest
-    candidates of each layer are kept while the windows stream by. ``first_bounds`` holds what the first batch of a
+    ``tokens`` [N, T]; the counts are [D, R, N, L, T - burn_in]. One forward pass per window gives both: the largest
+    values of each layer are kept while the windows stream by. ``first_bounds`` holds what the first batch of a
     neighbouring setting gave, and is left with what this one gives: it saves time and changes no result.
     """
     known = {} if first_bounds is None else first_bounds

@@ -1,4 +1,4 @@
-"""Find the few values of u that can be events, by comparing u itself with two vectors of one value a unit.
+"""Find the few values of u that can be events, by comparing u itself with two vectors of one value per unit.
 
 v > b is the same as u > mu + b (sigma + EPS), or u < mu - b (sigma + EPS) for the two-sided definition, so u is read
 once and z is never materialised. The vectors are rounded away from the events in u's own number format: no value is
@@ -36,9 +36,9 @@ class EventCandidates:
 def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> EventCandidates:
     """Return every value of u [B, T, F], or [sites, F], whose v is at least the bound of some spike definition, and few others."""
     u = u.contiguous()
-    upper = _below(calibration, layer, min(bounds.values()), u)
+    upper = _outer(calibration, layer, min(bounds.values()), u, side=1)
     two_sided = bounds.get(SpikeDef.SPIKE_TWO_SIDED_ABS)
-    lower = None if two_sided is None else _above(calibration, layer, two_sided, u)
+    lower = None if two_sided is None else _outer(calibration, layer, two_sided, u, side=-1)
     if u.device.type == "cpu" and u.dtype is not torch.bfloat16:
         index, values = _outside_in_blocks(u, upper, lower)
     else:
@@ -77,18 +77,9 @@ def _outside_in_blocks(u: Tensor, upper: Tensor, lower: Tensor | None) -> _Found
     return index, rows.reshape(-1)[index].astype(np.float64)
 
 
-def _below(calibration: Calibration, layer: int, bound: float, like: Tensor) -> Tensor:
-    exact = torch.from_numpy(calibration.mu[layer] + bound * calibration.scale[layer])
-    return _step(exact, like, -torch.inf)
-
-
-def _above(calibration: Calibration, layer: int, bound: float, like: Tensor) -> Tensor:
-    exact = torch.from_numpy(calibration.mu[layer] - bound * calibration.scale[layer])
-    return _step(exact, like, torch.inf)
-
-
-def _step(exact: Tensor, like: Tensor, direction: float) -> Tensor:
+def _outer(calibration: Calibration, layer: int, bound: float, like: Tensor, *, side: int) -> Tensor:
+    """Return mu + side * bound * (sigma + EPS) in the number format of u, rounded so that every event lies beyond it."""
+    rounded = torch.from_numpy(calibration.mu[layer] + side * bound * calibration.scale[layer]).to(like.dtype)
+    inwards = torch.full_like(rounded, -side * torch.inf)
     # two steps: one undoes rounding the wrong way, one lets values equal to the bound pass a strict comparison
-    rounded = exact.to(like.dtype)
-    towards = torch.full_like(rounded, direction)
-    return torch.nextafter(torch.nextafter(rounded, towards), towards).to(like.device)
+    return torch.nextafter(torch.nextafter(rounded, inwards), inwards).to(like.device)

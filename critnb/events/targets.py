@@ -56,7 +56,7 @@ class RateTargets:
         return np.rint(self.target(spike_def, rate) * n_samples).astype(np.int64)
 
     def rarest(self, n_samples: int) -> Rarest:
-        """Return where the fewest events are expected among ``n_samples`` values a layer."""
+        """Return where the fewest events are expected among ``n_samples`` values per layer."""
         expected = [
             Rarest(float(target.min() * n_samples), spike_def, rate, int(target.argmin()))
             for spike_def in self.base

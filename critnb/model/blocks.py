@@ -1,4 +1,4 @@
-"""One decoder block under the glass: what it adds to the residual stream, judged by calling it again with other gains.
+"""What one decoder block adds to the residual stream, checked by calling the block again with other gains.
 
 A block is sound where it returns its input + attention + MLP, each of them the output of a tapped module: then a gain
 on a tap is a gain on what the branch adds, whatever the architecture is called. Every condition is judged value by value
@@ -69,7 +69,7 @@ class BlockCall:
             return self._run()
 
     def outputs(self, modules: Iterable[nn.Module]) -> dict[nn.Module, list[Tensor]]:
-        """Return what each module gives in this block, one tensor a call of it, in float64."""
+        """Return what each module gives in this block, one tensor per call of it, in float64."""
         found: dict[nn.Module, list[Tensor]] = {module: [] for module in modules}
         with ExitStack() as stack:
             for module, outputs in found.items():

@@ -109,7 +109,7 @@ def require_sound(model: LanguageModel) -> None:
 
 
 def probe_tokens(config: Any, context_length: int | None) -> NDArray[np.int64]:
-    """Return random token ids [2, T] for a look at a model that has no corpus yet."""
+    """Return random token ids [2, T] to check a model with before its corpus is read."""
     length = min(_PROBE_TOKENS, context_length or _PROBE_TOKENS)
     return np.random.default_rng(_PROBE_SEED).integers(0, config.vocab_size, size=(2, length))
 

@@ -148,7 +148,7 @@ class ChoiceScorer:
 
     @torch.inference_mode()
     def score(self, questions: Sequence[EncodedQuestion], gain: float, on_batch: OnBatch = unreported) -> ChoiceScores:
-        """Return the scores [Q, K] under a gain on all MLPs; ``on_batch(n)`` is told of n finished questions.
+        """Return the scores [Q, K] under a gain on all MLPs; ``on_batch(n)`` is called when n more questions are finished.
 
         Raises ModelError where a token has no embedding, and NonFiniteError where a log-probability is not finite.
         """

@@ -59,7 +59,7 @@ def discover(model: Any, model_type: str) -> Architecture:
     except CritnbError:
         raise
     except Exception as error:
-        # code that no one here has seen may not stand being called part by part
+        # the code of an unknown model may fail where its parts are called one by one
         raise _not_found(model_type, f"blocks {path}, {type(error).__name__}: {str(error)[:100]}") from error
 
 

@@ -1,4 +1,4 @@
-"""Forward passes over windows: batched, with a gain applied, u handed to a reader, and logits where somebody asks for them."""
+"""Forward passes over windows in batches, with a gain applied; u, and logits if wanted, go to the caller's readers."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class ForwardPasses:
         """Run ``tokens`` [N, T] under ``setting``.
 
         ``on_units(first, layer, u)`` gets u [B, T - burn_in, F] of every batch and layer, ``first`` being the row of
-        the batch's first window; ``on_batch(n)`` is told of n finished windows. With ``on_logits(first, tokens, logits)``
-        the same pass goes through the model's own head as well, its scaling and capping included: tokens [B, T], logits
-        [B, T, V], burn-in not hidden. Raises ModelError before the first pass where a token has no embedding, and NonFiniteError
-        naming gain and layer where an activation is not finite.
+        the batch's first window; ``on_batch(n)`` is called when n more windows are finished. With
+        ``on_logits(first, tokens, logits)`` the same pass goes through the model's own head as well, its scaling and capping
+        included: tokens [B, T], logits [B, T, V], burn-in not hidden. Raises ModelError before the first pass where a token
+        has no embedding, and NonFiniteError naming gain and layer where an activation is not finite.
         """
         self.model.require_known(tokens)
         first = 0

@@ -1,4 +1,4 @@
-"""A language model in the hands of the instrument."""
+"""A loaded language model with its tokenizer and its taps."""
 
 from __future__ import annotations
 

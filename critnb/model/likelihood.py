@@ -1,4 +1,4 @@
-"""How well a model predicts its windows: the mean negative log-likelihood of their tokens, out of logits that pass by."""
+"""How well a model predicts its windows: the mean negative log-likelihood of their tokens, from the logits of each batch."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def window_nll(logits: Tensor, tokens: Tensor, *, burn_in: int) -> NDArray[np.fl
 
 
 class WindowLikelihoods:
-    """Reads the logits of ``ForwardPasses.run`` and keeps one number a window: ``nll_mean`` [N], nats per predicted token."""
+    """Reads the logits of ``ForwardPasses.run`` and keeps one number per window: ``nll_mean`` [N], nats per predicted token."""
 
     def __init__(self, n_windows: int, setting: Setting, *, burn_in: int) -> None:
         self.nll_mean = np.full(n_windows, np.nan)

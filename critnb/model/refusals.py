@@ -1,4 +1,4 @@
-"""Models that this instrument cannot read soundly, told by their config before any weight is read."""
+"""Models that this instrument cannot read soundly, recognised by their config before any weight is read."""
 
 from __future__ import annotations
 

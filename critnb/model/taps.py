@@ -41,7 +41,7 @@ class LayerTaps:
 
 @dataclass(frozen=True)
 class Taps:
-    """The taps of a model, one entry a layer."""
+    """The taps of a model, one entry per layer."""
 
     layers: tuple[LayerTaps, ...]
     n_units: int

@@ -37,7 +37,7 @@ def load_weights(folder: Path, config: Any, files: ModelFiles, *, attention: str
     options: dict[str, Any] = {
         **{"config": config, "dtype": dtype, "attn_implementation": attention},
         **{"use_safetensors": True, "local_files_only": True, "trust_remote_code": False},
-        # told of by the loading info together with the other keys
+        # the loading info then lists them with the other keys
         **{"ignore_mismatched_sizes": True, "output_loading_info": True},
     }
     causal, found = _from_pretrained(str(folder), options)
@@ -100,7 +100,7 @@ def _refuse_larger(config: Any, files: ModelFiles) -> None:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(deepcopy(config), attn_implementation="eager")
     except Exception:
-        # few classes cannot be built without memory, and a config that builds none is told of where it is loaded
+        # few classes cannot be built without memory, and loading itself reports a config that builds none
         return
     tensors = dict(chain(model.named_parameters(), model.named_buffers()))
     stored = sum(path.stat().st_size for path in files.files.weights)

@@ -48,7 +48,7 @@ def corpus_windows(
     Every document begins with ``opening_tokens``. A ``reader`` of the same tokenizer counts what is lost of the text.
     """
     opening = opening_tokens(tokenizer)
-    # eight bytes a token, where a list of Python's numbers takes up to 36
+    # eight bytes per token, where a list of Python's numbers takes up to 36
     stream = array("q")
     for document in documents:
         stream.extend(opening)
@@ -84,7 +84,7 @@ def slice_range(role: SliceRole, windows: Windows) -> range:
 def pick(role: SliceRole, corpus: NDArray[np.int64], windows: Windows) -> Slice:
     """Pick a slice's windows from ``corpus`` [W, T]; raises DataError if the corpus holds too few.
 
-    A window is told by its place in the corpus; the order of places is a permutation seeded by the seed and the role
+    A window is named by its place in the corpus. The order of places is a permutation, seeded by the seed and the role
     of the data set.
     """
     places = slice_range(role, windows)

@@ -61,7 +61,7 @@ def find(name: str | Path) -> Path:
 
 
 def load(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Loaded:
-    """Read a params file and apply ``overrides`` (dotted key -> value); raises ParamsError with one line a mistake."""
+    """Read a params file and apply ``overrides`` (dotted key -> value); raises ParamsError with one line per mistake."""
     path = find(name)
     document = read_yaml(path)
     lines = dict(document.lines)

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a params file, in one line a mistake that names the key as the user wrote it."""
+"""What pydantic finds wrong with a params file, in one line per mistake that names the key as the user wrote it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _AS_YAML = {None: "null", True: "true", False: "false"}
 def one_line_each(error: ValidationError, origin: str, lines: Mapping[Place, int], at_most: int = 2) -> str:
     """Return the first mistakes as lines ``origin: line N: key: problem``, and how many more there are.
 
-    ``lines`` holds the line of every place that a file gives; what has none, has none in the message.
+    ``lines`` holds the line of every place in a file; a place without one has no line in its message.
     """
     problems = error.errors(include_url=False)
-    told = [_told(problem, origin, lines) for problem in problems[:at_most]]
+    shown = [_line(problem, origin, lines) for problem in problems[:at_most]]
     if len(problems) > at_most:
-        told[-1] += f" (and {len(problems) - at_most} more)"
-    return "\n".join(told)
+        shown[-1] += f" (and {len(problems) - at_most} more)"
+    return "\n".join(shown)
 
 
-def _told(problem: Any, origin: str, lines: Mapping[Place, int]) -> str:
+def _line(problem: Any, origin: str, lines: Mapping[Place, int]) -> str:
     place = _place(problem["loc"])
-    # what is missing stands nowhere itself: the section that lacks it does
+    # a missing key has no line of its own, so the line of its section is given
     line = lines.get(place[:-1] if problem["type"] == "missing" else place)
     where = f" line {line}:" if line else ""
     return f"{origin}:{where} {dotted(place) or 'top level'}: {_problem(problem)}"

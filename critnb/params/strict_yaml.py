@@ -1,7 +1,7 @@
 """YAML as params files may use it: the core schema of YAML 1.2 without tags, anchors and repeated keys, within limits.
 
-A plain scalar is null, true or false, a number, or else the very text that stands there. What versions of YAML read as
-different numbers (010 is 8 to one and 10 to another) is refused. Nothing of a file reaches PyYAML's own constructors.
+A plain scalar is null, true or false, a number, or else the text as it is written. What versions of YAML read as
+different numbers (010 is 8 to one and 10 to another) is refused. PyYAML's own constructors see nothing of a file.
 """
 
 from __future__ import annotations

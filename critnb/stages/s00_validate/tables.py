@@ -19,7 +19,7 @@ READING = "u read at the projection"
 LINEARITY = "linearity"
 ATTENTION_LINEARITY = "attention linearity"
 _OUT, _CONST = CANON.OUTPUT, CANON.CONST
-# what is checked once a model, with the deviation that it may have; of the others each layer has its own, from rounding
+# checks of the whole model with the deviation allowed; in the other checks each layer has its own, from rounding
 _OF_THE_MODEL = {IDENTITY: 0.0, READING: _CONST.U_HOOK_MATCH_TOL_ABS}
 _CONDITIONS = {
     IDENTITY: "logits with g = 1 hooked in equal the plain logits bit for bit",
@@ -70,7 +70,7 @@ def _answers() -> KnownAnswers:
 
 
 def gates(stage: StageSession) -> list[Gate]:
-    """Return the gates of S00: one a check of the model, what the tokenizer loses, and the known answers."""
+    """Return the gates of S00: one per check of the model, what the tokenizer loses, and the known answers."""
     checks, answers = (
         stage.own.parquet(stage.own.result(name))
         for name in (_OUT.MODEL_CHECKS_PARQUET_BASENAME, _OUT.KNOWN_ANSWERS_PARQUET_BASENAME)

@@ -11,7 +11,7 @@ from critnb.pipeline.session import StageSession
 from critnb.report.figures import known_answers as figures
 from critnb.report.provenance import Provenance
 from critnb.report.style import Drawing, Rendered, save_figure
-from critnb.stages.s00_validate import tables as validation_table
+from critnb.stages.s00_validate import tables
 from critnb.stages.s00_validate.known_answers import KnownAnswers
 
 _PROBE_WINDOWS = 4
@@ -23,12 +23,12 @@ def check_model(stage: StageSession) -> pd.DataFrame:
     tokens = stage.slice(SliceRole.A_cal).tokens[:_PROBE_WINDOWS]
     with stage.step("model checks"):
         deviations = {
-            validation_table.IDENTITY: checks.identity_deviation(stage.model, tokens),
-            validation_table.READING: checks.unit_reading_deviation(stage.model, tokens),
+            tables.IDENTITY: checks.identity_deviation(stage.model, tokens),
+            tables.READING: checks.unit_reading_deviation(stage.model, tokens),
         }
         branches = {
-            validation_table.LINEARITY: checks.linearity(stage.model, tokens),
-            validation_table.ATTENTION_LINEARITY: checks.attention_linearity(stage.model, tokens),
+            tables.LINEARITY: checks.linearity(stage.model, tokens),
+            tables.ATTENTION_LINEARITY: checks.attention_linearity(stage.model, tokens),
         }
     rows: list[dict[str, object]] = [
         {"check": name, "layer": -1, "deviation": deviation, "tolerance": np.nan}
@@ -39,11 +39,11 @@ def check_model(stage: StageSession) -> pd.DataFrame:
         for name, layers in branches.items()
         for layer in layers
     ]
-    return validation_table.save_checks(stage, pd.DataFrame(rows))
+    return tables.save_checks(stage, pd.DataFrame(rows))
 
 
 def model_table(stage: StageSession) -> pd.DataFrame:
-    """Return what the record says about the model, one row a fact."""
+    """Return what the record says about the model, one row per fact."""
     model = stage.model
     facts = stage.run.record.model or {}
     rows = {

@@ -1,4 +1,4 @@
-"""What S01 stores of its two passes, what follows from it, and its gates. No model, no torch."""
+"""What S01 stores of its two passes, what follows from that, and its gates. No model, no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OUT = CANON.OUTPUT
 
 
 def save(stage: StageSession, calibration: Calibration, targets: RateTargets) -> None:
-    """Write moments and targets, and tell the record how many units lie below EPS."""
+    """Write moments and targets, and put into the record how many units lie below EPS."""
     stage.save_npz(_OUT.CALIBRATION_STATS_NPZ_BASENAME, calibration.arrays())
     stage.save_json(_OUT.RATE_TARGETS_JSON_BASENAME, targets.as_dict())
     stage.summary(clamped_units=int(calibration.clamped.sum()))

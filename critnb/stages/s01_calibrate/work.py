@@ -44,7 +44,7 @@ def from_upstream(stage: StageSession) -> tuple[Calibration, RateTargets]:
 
 
 def layer_table(calibration: Calibration, targets: RateTargets) -> pd.DataFrame:
-    """Return one row a layer: how its units spread, its base rates, and its targets at the lowest and highest rate."""
+    """Return one row per layer: how its units spread, its base rates, and its targets at the lowest and highest rate."""
     columns = {
         "layer": range(len(calibration.mu)),
         "median sigma": np.median(calibration.sigma, axis=1),

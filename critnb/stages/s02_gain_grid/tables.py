@@ -1,4 +1,4 @@
-"""What S02 tells of its raster: metrics, how many events each threshold lets through, and gates. No model, no torch."""
+"""What follows from the raster of S02: metrics, how many events each threshold lets through, and gates. No model, no torch."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def gates(stage: StageSession) -> list[Gate]:
 
 
 def rate_gates(thresholds: pd.DataFrame) -> list[Gate]:
-    """Return one gate a spike definition and rate: its worst layer over all settings; a miss that is all ties passes."""
+    """Return one gate per spike definition and rate: its worst layer over all settings; a miss that is all ties passes."""
     return [_rate_gate(rows) for _, rows in gate(thresholds).groupby(["spike_def_id", "target_rate"])]
 
 

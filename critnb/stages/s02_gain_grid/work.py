@@ -1,4 +1,4 @@
-"""S02: over the gain grid, exact thresholds and branching on A_cal, from one forward pass a gain and window."""
+"""S02: over the gain grid, exact thresholds and branching on A_cal, from one forward pass per gain and window."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from critnb.stages.shared.conditions import conditions_of, passes_under, raster_
 
 @dataclass(frozen=True)
 class Matched:
-    """Thresholds (one row a setting, spike definition, rate and layer) and the raster of the windows they were fitted to."""
+    """Thresholds (one row per setting, spike definition, rate and layer) and the raster of the windows that they were fitted to."""
 
     thresholds: pd.DataFrame
     raster: Raster
@@ -62,6 +62,6 @@ def measure(stage: StageSession) -> Matched:
 
 
 def curve(raster: Raster) -> pd.DataFrame:
-    """Return b_time, b_depth, b_tot and the occupancy, one row a spike definition, rate and gain."""
+    """Return b_time, b_depth, b_tot and the occupancy, one row per spike definition, rate and gain."""
     columns = ["spike_def_id", "target_rate", "gain", "occupancy", "b_time", "b_depth", "b_tot", "chi"]
     return condition_metrics(raster)[columns].sort_values(columns[:3], ignore_index=True)

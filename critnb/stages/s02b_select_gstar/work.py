@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Intervention, Stage
@@ -34,11 +33,7 @@ def choose(stage: StageSession) -> list[Choice]:
     content: dict[str, Any] = {
         "criterion": "argmin over the grid of |b_tot(g) - 1| on A_cal; ties to the gain closest to 1, then the smaller",
         "model_role": str(stage.role),
-        "computed_from": {
-            "run_id": run.run_id,
-            "metrics_sha256": metrics.sha256,
-            "raster_sha256": rasters.sha256,
-        },
+        "computed_from": {"run_id": run.run_id, "metrics_sha256": metrics.sha256, "raster_sha256": rasters.sha256},
         "choices": [{"spike_def_id": name, "target_rate": rate, **choice.as_dict()} for name, rate, choice in choices],
     }
     stage.save_json(CANON.OUTPUT.GSTAR_JSON_BASENAME, content)
@@ -65,28 +60,25 @@ def load(run: Run) -> dict[tuple[str, float], float]:
 
 
 def choice_table(choices: list[Choice]) -> pd.DataFrame:
-    """Return one row a choice, for a reader."""
-    rows = []
-    for spike_def, rate, choice in choices:
-        rows.append(
-            {
-                "spike_def_id": spike_def,
-                "target_rate": rate,
-                "g*": choice.gstar,
-                "b_tot(g*)": choice.b_tot_at_gstar,
-                "share of replicates": float(
-                    choice.chosen_share[np.flatnonzero(np.asarray(choice.gains) == choice.gstar)[0]]
-                ),
-                "identified": "yes" if choice.identified else "no",
-                "on the grid's edge": "yes" if choice.at_grid_edge else "no",
-                "b_tot crosses 1 at": choice.crossing,
-            }
-        )
+    """Return one row per choice, for a reader."""
+    rows = [
+        {
+            "spike_def_id": spike_def,
+            "target_rate": rate,
+            "g*": choice.gstar,
+            "b_tot(g*)": choice.b_tot_at_gstar,
+            "share of replicates": float(choice.chosen_share[choice.gains.index(choice.gstar)]),
+            "identified": "yes" if choice.identified else "no",
+            "on the grid's edge": "yes" if choice.at_grid_edge else "no",
+            "b_tot crosses 1 at": choice.crossing,
+        }
+        for spike_def, rate, choice in choices
+    ]
     return pd.DataFrame(rows)
 
 
 def share_table(choices: list[Choice]) -> pd.DataFrame:
-    """Return one row a choice and one column a gain: the share of replicates that choose it."""
+    """Return one row per choice and one column per gain: the share of replicates that choose it."""
     rows = [
         {"spike_def_id": spike_def, "target_rate": rate, **dict(zip(map(str, c.gains), c.chosen_share, strict=True))}
         for spike_def, rate, c in choices

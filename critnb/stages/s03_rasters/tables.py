@@ -1,4 +1,4 @@
-"""What S03 tells of its raster: metrics, the thresholds with their held-out rates, and gates. No model, no torch."""
+"""What follows from the raster of S03: metrics, the thresholds with their held-out rates, and gates. No model, no torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tabulate(
     *,
     n_units: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write a raster, and return and write its metrics and the thresholds with the rates that they have in it."""
+    """Write a raster, and return and write its metrics and the thresholds with their rates in it."""
     held_out = layer_rates(raster, n_units, suffix="_raster")
     thresholds = thresholds.merge(held_out, on=[*EVENT_KEYS, "layer"], validate="1:1")
     metrics = mark(condition_metrics(raster), gstar)

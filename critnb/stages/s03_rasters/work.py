@@ -80,7 +80,7 @@ def _wanted(condition: Condition, gstar: Mapping[tuple[str, float], float]) -> b
 
 
 def held_out_table(thresholds: pd.DataFrame) -> pd.DataFrame:
-    """Return how far held-out rates lie from their targets: one row a spike definition and rate, over gains and layers."""
+    """Return how far held-out rates lie from their targets: one row per spike definition and rate, over gains and layers."""
     ratio = thresholds["achieved_rate_raster"] / thresholds["target_layer_rate"]
     grouped = thresholds.assign(ratio=ratio).groupby(["spike_def_id", "target_rate"])["ratio"]
     summary = grouped.agg(["min", "median", "max"]).reset_index()

@@ -46,40 +46,43 @@ def load(run: Run) -> Shares:
 
 def gates(shares: Shares) -> list[Gate]:
     """Return the gates on what is lost: of all characters those dropped, of all tokens the unknown ones."""
-    return [
-        gate for dataset, counts in shares.items() for gate in (_dropped(dataset, counts), _unknown(dataset, counts))
-    ]
+    return [gate for dataset, counts in shares.items() for gate in _gates_of(dataset, counts)]
 
 
-def _dropped(dataset: str, counts: Mapping[str, Any]) -> Gate:
+def _gates_of(dataset: str, counts: Mapping[str, Any]) -> tuple[Gate, Gate]:
     most = ", ".join(f"{character!r} {n}" for character, n in counts["dropped_most"][:_SHOWN])
-    share = _share(counts["n_dropped"], counts["n_chars"])
-    return Gate.judge(
-        f"characters of {dataset} that the tokenizer drops",
-        passed=share is not None and share <= _MOST_LOST,
-        value=None if share is None else f"{share:.3%}",
-        condition=f"at most {_MOST_LOST:.0%} of the characters leave no token",
-        reason=f"most often {most}" if most else "",
+    unknown = counts["unk_token"]
+    return (
+        _share_gate(
+            f"characters of {dataset} that the tokenizer drops",
+            counts["n_dropped"],
+            counts["n_chars"],
+            condition="characters leave no token",
+            reason=f"most often {most}" if most else "",
+        ),
+        _share_gate(
+            f"tokens of {dataset} that are unknown",
+            counts["n_unk"],
+            counts["n_tokens"],
+            condition="tokens are the unknown one",
+            reason=f"the unknown token is {unknown}" if unknown else "the tokenizer has none",
+        ),
     )
 
 
-def _unknown(dataset: str, counts: Mapping[str, Any]) -> Gate:
-    share = _share(counts["n_unk"], counts["n_tokens"])
+def _share_gate(name: str, part: int, whole: int, *, condition: str, reason: str) -> Gate:
+    share = part / whole if whole else None
     return Gate.judge(
-        f"tokens of {dataset} that are unknown",
+        name,
         passed=share is not None and share <= _MOST_LOST,
         value=None if share is None else f"{share:.3%}",
-        condition=f"at most {_MOST_LOST:.0%} of the tokens are the unknown one",
-        reason=f"the unknown token is {counts['unk_token']}" if counts["unk_token"] else "the tokenizer has none",
+        condition=f"at most {_MOST_LOST:.0%} of the {condition}",
+        reason=reason,
     )
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
 
 
 def table(stage: StageSession, shares: Shares) -> pd.DataFrame:
-    """Return one row a dataset: what was read, what was left out as null or empty, and what the tokenizer lost."""
+    """Return one row per dataset: what was read, what was left out as null or empty, and what the tokenizer lost."""
     read = {name.partition("_")[0]: facts for name, facts in stage.run.record.datasets.items() if name not in shares}
     rows = []
     for dataset, counts in shares.items():
