@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from critnb.canon import PACK_ROOT, SPEC_DIR
-from critnb.pipeline.kernel import PASSED, START_SECONDS, Fate, environment
+from critnb.pipeline.kernel import PASSED, START_SECONDS, KernelEnd, environment
 from critnb.system.failures import limit_reached
 
 OF_A_USER = {
@@ -97,22 +97,22 @@ def test_packages_are_found_where_this_process_finds_them(tmp_path, monkeypatch)
 )
 def test_a_kernel_that_ended_is_said_to_have_ended_so(tmp_path, code, stderr, words):
     (tmp_path / "err").write_text(stderr)
-    said = Fate(tmp_path / "err", code=code).words()
+    said = KernelEnd(tmp_path / "err", code=code).described()
     assert said.endswith(words) or words in said
     assert "\n" not in said
     assert said.isprintable()
 
 
 def test_only_what_happens_before_the_kernel_answers_is_a_kernel_not_started(tmp_path):
-    fate = Fate(tmp_path / "none")
+    end = KernelEnd(tmp_path / "none")
     full = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-    assert "had not begun" in (fate.why_not_started(RuntimeError("Kernel died before replying to kernel_info")) or "")
-    late = fate.why_not_started(RuntimeError(f"Kernel didn't respond in {START_SECONDS} seconds"))
+    assert "had not begun" in (end.why_not_started(RuntimeError("Kernel died before replying to kernel_info")) or "")
+    late = end.why_not_started(RuntimeError(f"Kernel didn't respond in {START_SECONDS} seconds"))
     assert f"within {START_SECONDS} s" in (late or "")
-    assert "ulimit -n" in (fate.why_not_started(full) or "")
-    assert fate.why_not_started(ValueError("anything else")) is None
-    fate.begin(notebook=None)
-    assert fate.why_not_started(full) is None
+    assert "ulimit -n" in (end.why_not_started(full) or "")
+    assert end.why_not_started(ValueError("anything else")) is None
+    end.begin(notebook=None)
+    assert end.why_not_started(full) is None
 
 
 def test_a_limit_is_found_behind_other_exceptions():

@@ -56,7 +56,7 @@ def _refuse_taken(folder: Path) -> None:
         taken = "holds files already" if folder.is_dir() and any(folder.iterdir()) else None
     except OSError as error:
         raise StorageError(f"init: {plain(folder)}: {error.strerror}; name another folder") from error
-    if not folder.is_dir() and (what := kind(folder)) is not None:
+    if not folder.is_dir() and (what := kind(folder)):
         taken = "is a file" if what == "file" else f"is {what}"
     if taken is not None:
         raise ParamsError(f"init: {plain(folder)} {taken}; name a folder that is new or empty")

@@ -1,4 +1,4 @@
-"""The command ``verify``: of runs, or of a release; what it prints, and its exit code."""
+"""The command ``verify``, of runs or of a release: what it prints and its exit code."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def verify_runs(store: RunStore, names: Sequence[str]) -> int:
 
 
 def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -> int:
-    """Check who signed a release's zip, then check it from scratch, a line a check; raises as ``release.verify``.
+    """Check who signed a release's zip, then check it from scratch, one line per check; raises as ``verify.release``.
 
-    With a ``signer`` a release is refused, before anything of it is read, that is not signed by them: SignatureError for a
-    signature that is another's or of something else, DependencyError for none.
+    With a ``signer``, a release that they did not sign is refused before anything of it is read: SignatureError for a signature of
+    somebody else or of another file, DependencyError for none.
     """
     from critnb.verify.release import verify_release
     from critnb.verify.replay import NOT_REPLAYED

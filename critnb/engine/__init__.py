@@ -1,4 +1,4 @@
-"""Where work is mapped over shards. A shard's result depends on the shard alone, so any order and place will do."""
+"""Map work over shards. The result of a shard depends on the shard alone, so the order and the place do not matter."""
 
 from critnb.engine.local import map_in_processes, map_shards
 

@@ -46,7 +46,7 @@ def map_in_processes(
     on_done: OnDone | None = None,
     workers: int | None = None,
 ) -> list[_Result]:
-    """Do as ``map_shards`` in processes, for work of many small arrays, which threads would do one after the other.
+    """Do as ``map_shards`` in processes, for work on many small arrays, where threads would wait for each other.
 
     Function and shards must be picklable. A worker process uses one thread for linear algebra and ends with its parent.
     """
@@ -62,7 +62,7 @@ def map_in_processes(
 
 
 def _end_with_parent(parent: int) -> None:
-    """End this process soon after its parent: a killed kernel must not leave workers behind that compute for no one."""
+    """End this process soon after its parent: a killed kernel must not leave workers behind."""
 
     def watch() -> None:
         while os.getppid() == parent:

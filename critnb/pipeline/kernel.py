@@ -30,35 +30,16 @@ _LONGEST = 200
 # What passes into the kernel; spec/14 lists the same groups.
 PASSED = (
     # programs, packages, and who runs them
-    *(
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "VIRTUAL_ENV",
-        "CONDA_PREFIX",
-        "PYTHONHOME",
-        "PYTHONUSERBASE",
-        "PYTHONNOUSERSITE",
-    ),
-    *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_*", "KRB5CCNAME", "XDG_CACHE_HOME", "XDG_DATA_HOME"),
+    *("PATH", "HOME", "USER", "LOGNAME", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONUSERBASE"),
+    *("PYTHONNOUSERSITE", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_*", "KRB5CCNAME", "XDG_CACHE_HOME", "XDG_DATA_HOME"),
     # the hub: where its cache is, how to get in, whether to ask it at all
     *("HF_HOME", "HF_*_CACHE", "HF_TOKEN*", "HF_ENDPOINT", "HF_*_OFFLINE", "HF_*_TIMEOUT", "HF_XET_*", "HUGGINGFACE_*"),
     *("HUGGING_FACE_HUB_TOKEN", "TRANSFORMERS_OFFLINE"),
     # the network
     *("*_proxy", "*_PROXY", "SSL_CERT_*", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     # devices and memory
-    *(
-        "CUDA_*",
-        "NVIDIA_VISIBLE_DEVICES",
-        "NVIDIA_DRIVER_CAPABILITIES",
-        "HIP_*",
-        "ROCR_*",
-        "HSA_*",
-        "PYTORCH_ALLOC_CONF",
-        "PYTORCH_CUDA_ALLOC_CONF",
-    ),
-    *("PYTORCH_MPS_*", "MALLOC_*"),
+    *("CUDA_*", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES", "HIP_*", "ROCR_*", "HSA_*"),
+    *("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_MPS_*", "MALLOC_*"),
     # threads: the record says how many
     *("OMP_*", "GOMP_*", "KMP_*", "MKL_NUM_THREADS", "MKL_DYNAMIC", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"),
     *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_*", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"),
@@ -68,17 +49,9 @@ PASSED = (
 def environment(scratch: Path, given: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a kernel that has the folder ``scratch`` to itself, out of the one ``given`` here."""
     passed = {name: value for name, value in given.items() if any(fnmatchcase(name, each) for each in PASSED)}
-    own = {
-        name: str(scratch / folder)
-        for name, folder in (
-            ("IPYTHONDIR", "ipython"),
-            ("JUPYTER_CONFIG_DIR", "jupyter"),
-            ("JUPYTER_DATA_DIR", "jupyter"),
-            ("JUPYTER_RUNTIME_DIR", "jupyter"),
-            ("MPLCONFIGDIR", "matplotlib"),
-            ("TMPDIR", "tmp"),
-        )
-    }
+    jupyter = dict.fromkeys(("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"), "jupyter")
+    folders = {"IPYTHONDIR": "ipython", **jupyter, "MPLCONFIGDIR": "matplotlib", "TMPDIR": "tmp"}
+    own = {name: str(scratch / folder) for name, folder in folders.items()}
     for folder in own.values():
         Path(folder).mkdir(exist_ok=True)
     return {
@@ -96,7 +69,7 @@ def environment(scratch: Path, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _absolute(python_path: str) -> list[str]:
-    """The kernel works in another folder than this process, and takes its packages from the same places."""
+    """Return the same places as absolute paths: the kernel works in another folder than this process."""
     return [os.path.abspath(each) for each in python_path.split(os.pathsep) if each]  # noqa: PTH100 - links stay
 
 
@@ -105,7 +78,7 @@ class KernelNotStartedError(StageFailedError):
 
 
 @dataclass
-class Fate:
+class KernelEnd:
     """What became of a kernel that ended by itself."""
 
     stderr: Path
@@ -117,16 +90,16 @@ class Fate:
         self.begun = True
 
     def why_not_started(self, error: Exception) -> str | None:
-        """Say why there was no kernel to speak with, where that is what an exception tells of."""
+        """Say why no kernel began to work, if that is what the exception is about, else None."""
         if str(error).startswith("Kernel died before replying"):
-            return f"the notebook's kernel {self.words()}; it had not begun to work"
+            return f"the notebook's kernel {self.described()}; it had not begun to work"
         if str(error).startswith("Kernel didn't respond"):
             return f"the notebook's kernel did not start within {START_SECONDS} s; try again on a machine that is less busy"
         limit = None if self.begun else limit_reached(error)
         return None if limit is None else f"the notebook's kernel cannot be started: {limit}"
 
-    def words(self) -> str:
-        """Say how it ended, and the error that it wrote last, where it wrote one."""
+    def described(self) -> str:
+        """Say how the kernel ended, and the error that it wrote last, where it wrote one."""
         if self.code == -signal.SIGKILL:
             return "died, killed by SIGKILL; it may have run out of memory"
         ended = "died" if self.code is None else f"died with code {self.code}"
@@ -152,8 +125,8 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def kernel_manager(scratch: Path, extra: Mapping[str, str]) -> tuple[type[AsyncKernelManager], Fate]:
-    """Return the class of a manager whose kernel has this environment, with ``extra``, and what will tell its end.
+def kernel_manager(scratch: Path, extra: Mapping[str, str]) -> tuple[type[AsyncKernelManager], KernelEnd]:
+    """Return the class of a manager whose kernel has this environment, with ``extra``, and the record of how it ends.
 
     What the kernel writes to its own stderr goes into a file, so that none of it reaches a user's terminal.
     """
@@ -161,7 +134,7 @@ def kernel_manager(scratch: Path, extra: Mapping[str, str]) -> tuple[type[AsyncK
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
-    fate = Fate(scratch / _STDERR)
+    end = KernelEnd(scratch / _STDERR)
     kernel_environment = {**environment(scratch, os.environ), **extra}
 
     class Manager(AsyncKernelManager):
@@ -175,15 +148,15 @@ def kernel_manager(scratch: Path, extra: Mapping[str, str]) -> tuple[type[AsyncK
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             self.connection_file = str(scratch / "connection.json")
-            with fate.stderr.open("wb") as stderr:
+            with end.stderr.open("wb") as stderr:
                 await super().start_kernel(**{**options, "env": kernel_environment, "stderr": stderr})
 
         async def _async_is_alive(self) -> bool:
             alive = await super()._async_is_alive()
             if not alive and self.provisioner is not None:
-                fate.code = await self.provisioner.poll()
+                end.code = await self.provisioner.poll()
             return bool(alive)
 
         is_alive = _async_is_alive
 
-    return Manager, fate
+    return Manager, end

@@ -35,16 +35,16 @@ def execute_notebook(spec: StageSpec, run: PartialRun, variables: Mapping[str, s
         raise KernelNotStartedError(f"{spec.id}: {too_few}")
     with Scratch() as scratch:
         output = scratch / spec.notebook
-        manager, fate = kernel_manager(scratch, variables)
+        manager, end = kernel_manager(scratch, variables)
         try:
-            _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=fate.begin)
+            _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=end.begin)
         except PapermillExecutionError as error:
             raise CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error)) from None
         except Exception as error:
             if type(error).__name__ == "DeadKernelError":
-                kept, text = _read(output), f"the notebook's kernel {fate.words()}"
+                kept, text = _read(output), f"the notebook's kernel {end.described()}"
                 raise CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
-            not_started = fate.why_not_started(error)
+            not_started = end.why_not_started(error)
             if not_started is None:
                 raise
         else:

@@ -54,7 +54,10 @@ class RunOptions:
     runs_dir: str | Path | None = field(
         default=None,
         metadata=_given(
-            "--runs-dir", notebook=str | Path, type=Path, help="where runs lie; runs/ of the pack if not given"
+            "--runs-dir",
+            notebook=str | Path,
+            type=Path,
+            help="where runs lie; runs/ of the pack or of the working folder if not given",
         ),
     )
     allow_resume: bool = field(

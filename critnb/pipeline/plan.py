@@ -17,15 +17,15 @@ from critnb.contract import StageSpec, spec_of, upstream_closure
 from critnb.contract.declared import project
 from critnb.data import questions
 from critnb.data.checkpoint import CONFIG, read_object
-from critnb.errors import CritnbError, DependencyError
+from critnb.errors import CritnbError, DependencyError, ParamsError
 from critnb.params import Loaded, Params
 from critnb.pipeline.feasible import judge_rates, judge_windows
-from critnb.pipeline.pinned_runs import Place, pinned_runs
 from critnb.runs import (
     HashInputs,
     Run,
     RunState,
     RunStore,
+    ancestors,
     explain,
     hash_inputs,
     notebook_source,
@@ -36,6 +36,8 @@ from critnb.runs import (
 
 # every stage's numbers pass through these
 _EVERY_STAGE = ("pipeline.session", "pipeline.inputs")
+# stage and role of a run; the role is None where a run joins roles
+Place = tuple[Stage, ModelRole | None]
 _CONSTANT = re.compile(r"CONST\.([A-Z][A-Z0-9_]*)")
 
 
@@ -135,7 +137,7 @@ def plan_runs(
     that cannot work, DependencyError for a model, a corpus or a pinned run that is not there or does not match, or for an
     extra that a run to be made needs.
     """
-    pinned = pinned_runs(store, pins or {}, roles)
+    pinned = _pinned_runs(store, pins or {}, roles)
     files = _InputFiles(loaded)
     closure = upstream_closure(tuple(stages))
     planned: dict[Place, PlannedRun] = {}
@@ -150,6 +152,33 @@ def plan_runs(
             for extra in run.spec.extras:
                 extra.require(run.spec.id)
     return list(planned.values())
+
+
+def _pinned_runs(store: RunStore, pins: Mapping[Stage, str], roles: Sequence[ModelRole]) -> dict[Place, Run]:
+    """Return the pinned runs and everything upstream of them, by stage and role (None where a run joins roles).
+
+    Raises DependencyError for a run that is not there, is of a role that is not planned, or where two pins rest on
+    different runs of a stage; ParamsError for a run of another stage than the pin names.
+    """
+    found: dict[Place, Run] = {}
+    for stage, name in pins.items():
+        run = store.open(name)
+        if run.stage != stage:
+            raise ParamsError(f"--use {stage}={name}: that is a run of stage {run.stage}")
+        if strangers := [role for role in run.roles if role not in roles]:
+            raise DependencyError(
+                f"--use {stage}={name}: that run is of role {strangers[0]}; add --role {strangers[0]}"
+            )
+        for upstream in (run, *ancestors(store, [run]).every()):
+            if found.setdefault(_place(upstream), upstream).run_id != upstream.run_id:
+                raise DependencyError(
+                    f"--use: the pinned runs rest on different runs of {upstream.stage}; pin only one of them"
+                )
+    return found
+
+
+def _place(run: Run) -> Place:
+    return run.stage, None if run.inputs.joins_roles else ModelRole(run.roles[0])
 
 
 def _plan_role(

@@ -1,7 +1,7 @@
 """Do the work of a finished stage again, from the artifacts that lie beside it, and keep what it would have left.
 
-A replayed stage has the same session as ever; only its run is a stand-in that writes nothing to disk. Nothing of the
-kind needs a model: what is replayed are the stages and parts of stages that read artifacts only.
+A replayed stage has the usual session; only its run is a stand-in that writes nothing to disk. No replay needs a model: only
+stages and parts of stages that read artifacts are replayed.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Gates = Callable[[StageSession], list[Gate]]
 
 
 @dataclass(frozen=True)
-class Again:
-    """What of a stage can be done again: its work, and its gates, by the function that its notebook calls."""
+class StageWork:
+    """What of a stage can be done again: its work and its gates, by the functions that its notebook calls."""
 
     work: Work
     gates: Gates
@@ -50,8 +50,8 @@ class Replayed:
     shown: str
 
 
-def replay(run: Run, again: Again) -> Replayed:
-    """Do the work of a stage again beside its run, and judge its gates again; raises as the work."""
+def replay(run: Run, again: StageWork) -> Replayed:
+    """Do the work of a stage again beside its run, and judge its gates again; raises what the work raises."""
     stand_in = _StandIn(run)
     session = StageSession(spec_of(run.stage), stand_in, RunOptions(base_dir=run.path))
     again.work(session, run)
@@ -59,8 +59,8 @@ def replay(run: Run, again: Again) -> Replayed:
     return Replayed(stand_in.written, stand_in.record.metrics, stand_in.record.conditions, shown)
 
 
-def works() -> Mapping[Stage, Again]:
-    """Return what can be done again, by stage: of every stage in a release, its gates among it."""
+def works() -> Mapping[Stage, StageWork]:
+    """Return what can be done again, by stage: at least the gates of every stage in a release."""
     from critnb.stages.s00_validate import tables as validation_table
     from critnb.stages.s01_calibrate import tables as calibration_table
     from critnb.stages.s02_gain_grid import tables as gain_grid_table
@@ -73,16 +73,16 @@ def works() -> Mapping[Stage, Again]:
     from critnb.stages.s07_paper import work as paper
 
     return {
-        Stage.S00: Again(validation_table.retabulate, validation_table.gates),
-        Stage.S01: Again(calibration_table.retabulate, calibration_table.gates),
-        Stage.S02: Again(gain_grid_table.retabulate, gain_grid_table.gates),
-        Stage.S02B: Again(lambda stage, _: selection.choose(stage), selection.gates),
-        Stage.S03: Again(rasters_table.retabulate, rasters_table.gates),
-        Stage.S04: Again(nulls_table.retabulate, nulls_table.gates),
-        Stage.S05: Again(lambda stage, _: analysis.analyse(stage), analysis.gates),
-        Stage.S06B: Again(generalization_table.retabulate, generalization_table.gates),
-        Stage.S06ARC: Again(arc_table.retabulate, arc_table.gates),
-        Stage.S07: Again(lambda stage, _: paper.write(stage, paper.judge(stage)), paper.gates),
+        Stage.S00: StageWork(validation_table.retabulate, validation_table.gates),
+        Stage.S01: StageWork(calibration_table.retabulate, calibration_table.gates),
+        Stage.S02: StageWork(gain_grid_table.retabulate, gain_grid_table.gates),
+        Stage.S02B: StageWork(lambda stage, _: selection.choose(stage), selection.gates),
+        Stage.S03: StageWork(rasters_table.retabulate, rasters_table.gates),
+        Stage.S04: StageWork(nulls_table.retabulate, nulls_table.gates),
+        Stage.S05: StageWork(lambda stage, _: analysis.analyse(stage), analysis.gates),
+        Stage.S06B: StageWork(generalization_table.retabulate, generalization_table.gates),
+        Stage.S06ARC: StageWork(arc_table.retabulate, arc_table.gates),
+        Stage.S07: StageWork(lambda stage, _: paper.write(stage, paper.judge(stage)), paper.gates),
     }
 
 

@@ -28,7 +28,7 @@ from critnb.runs.manifest import from_text, to_text
 from critnb.runs.record import write_record
 from critnb.verify import results
 from critnb.verify.release import verify_release
-from critnb.verify.replay import Again
+from critnb.verify.replay import StageWork
 
 NUMBERS = "results/numbers.json"
 CHECKS = "zip pack manifest records params chain facts code paper added tables notebooks figures"
@@ -384,7 +384,7 @@ def test_a_file_comes_out_the_same_or_near_or_is_a_finding(tmp_path, monkeypatch
         for name, content in again.items():
             stage.run.write_bytes(f"results/{name}", content)
 
-    monkeypatch.setattr(results, "works", lambda: {Stage.S05: Again(work, lambda _: [])})
+    monkeypatch.setattr(results, "works", lambda: {Stage.S05: StageWork(work, lambda _: [])})
     result = results.recomputed(SimpleNamespace(runs=[run]))
     names = sorted(line.partition(":")[0].rpartition("/")[2] for line in result.findings)
     assert names == [

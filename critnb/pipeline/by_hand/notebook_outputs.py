@@ -48,13 +48,13 @@ def with_outputs(
 
 
 def strange_cells(source: nbformat.NotebookNode, executions: Sequence[Execution]) -> int:
-    """Return how many of the executed cells are none of the notebook's: they may have changed what its cells computed."""
+    """Return how many executed cells are not in the notebook: they may have changed what its cells computed."""
     known = {cell.source.strip() for cell in source.cells}
     return sum(execution.code.strip() not in known and _BEGINS not in execution.code for execution in executions)
 
 
 def _executed(code: Sequence[nbformat.NotebookNode], executions: Sequence[Execution]) -> dict[int, int]:
-    """Return place of a cell -> place of its last execution; of cells with the same text, the last takes the last one."""
+    """Return cell index -> index of its last execution; of cells with the same text, the last one gets the last execution."""
     by_text: dict[str, list[int]] = defaultdict(list)
     for when, execution in enumerate(executions):
         by_text[execution.code.strip()].append(when)
@@ -99,7 +99,7 @@ def _inject(notebook: nbformat.NotebookNode, arguments: Mapping[str, Any]) -> No
 
 
 def _number(notebook: nbformat.NotebookNode) -> None:
-    """Number the code cells as they stand, as a run from the top does; a person's own counts are chance."""
+    """Number the code cells from the top, as a run from the top does; the counts of a person's kernel are arbitrary."""
     for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
         cell.execution_count = count
         for output in cell.outputs:

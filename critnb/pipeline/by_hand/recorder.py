@@ -1,4 +1,4 @@
-"""What a living kernel shows under each cell, kept as the front-end gets it.
+"""The outputs that a running kernel shows under each cell, kept as the front-end gets them.
 
 A notebook's outputs live with the front-end, and the file on disk has them only once somebody saves it. So the messages
 are read where they leave the kernel: every output passes through the kernel's one ``Session``, with the request that it
@@ -17,7 +17,7 @@ from typing import Any, Self
 
 Output = dict[str, Any]
 
-# An output with this in its metadata is for whoever waits, and is not kept.
+# An output with this in its metadata is shown to the person who waits, and is not kept.
 PASSING = "critnb_passing"
 _SHOWN = ("stream", "display_data", "execute_result", "error")
 _FIELDS = {
@@ -37,7 +37,7 @@ class Execution:
     clear_first: bool = False
 
     def add(self, kind: str, content: Mapping[str, Any]) -> Output | None:
-        """Take over what a message of one of the kinds shown holds; None where it continued a stream."""
+        """Keep a shown message as an output and return that; None where the message continued a stream."""
         if self.clear_first:
             self.outputs.clear()
             self.clear_first = False
@@ -45,7 +45,7 @@ class Execution:
         if kind == "stream" and (last.get("output_type"), last.get("name")) == (kind, content["name"]):
             last["text"] += content["text"]
             return None
-        # a message may be changed by whoever sends it after us
+        # the sender may change the message afterwards
         output = {"output_type": kind, **{name: copy.deepcopy(content.get(name)) for name in _FIELDS[kind]}}
         if "metadata" in output:
             output["metadata"] = output["metadata"] or {}
@@ -79,7 +79,7 @@ class Recorder:
         return None if kernel is None else cls(kernel)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._session.send = self._send
         self._kernel.shell.events.unregister("pre_run_cell", self._begun)
 
@@ -97,7 +97,7 @@ class Recorder:
             self._executions[request["header"]["msg_id"]] = Execution(str(request["content"].get("code", "")))
 
     def _tapped(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, **more: Any) -> Any:
-        # a message in another form than Jupyter's is none of ours; it must be sent all the same
+        # a message in another form than Jupyter's is not recorded; it must be sent all the same
         with contextlib.suppress(KeyError, TypeError, AttributeError):
             self._take(msg_or_type, content, parent)
         return self._send(stream, msg_or_type, content, parent=parent, **more)

@@ -34,17 +34,17 @@ _NOTE = "run by hand"
 _NOTE_WITHOUT_OUTPUTS = "run by hand outside of a notebook's kernel: the notebook is kept without its outputs"
 _NAMED = 3
 
-# what this process has begun and neither finished nor left
+# runs that this process has begun and neither finished nor given up
 _open: list[RunByHand] = []
-# digests of the pack's sources when this process first rested on them
+# digests of the pack's sources when a run of this process first needed them
 _loaded_sources: dict[str, str] = {}
 
 
 def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> RunByHand:
     """Make the run of a stage for the notebook that calls this, and before it every upstream run that is missing.
 
-    Where the run is complete already, the stage works in a scratch folder instead. What this process had begun before is
-    left. Raises the errors of the params, of planning, of the run store, and of upstream stages.
+    Where the run is complete already, the stage works in a scratch folder instead. Runs that this process began before and did
+    not finish are given up. Raises the errors of the params, of planning, of the run store, and of upstream stages.
     """
     _leave_open()
     restore_defaults()
