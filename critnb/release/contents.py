@@ -15,7 +15,6 @@ from critnb.runs.files import read_regular, sha256_hex
 from critnb.runs.record import record_path
 
 _LF, _CRLF = b"\n", b"\r\n"
-_SHOWN = 3
 
 
 def pack_sources(root: Path = PACK_ROOT) -> list[Source]:

@@ -43,7 +43,7 @@ class Member:
     executable: bool
 
 
-class Content:
+class Checksums:
     """What follows from a file's bytes, which are added piece by piece: sha256, CRC-32, size, and whether it is a script."""
 
     def __init__(self) -> None:

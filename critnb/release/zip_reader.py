@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from critnb.errors import IntegrityError
 from critnb.release import zip_layout as layout
-from critnb.release.zip_layout import Content, Member
+from critnb.release.zip_layout import Checksums, Member
 from critnb.release.zip_limits import LONGEST_PATH, MOST_FILES, name_problem, size_problem
 from critnb.runs.files import open_regular
 
@@ -174,20 +174,20 @@ def _check_room(folder: Path, size: int) -> None:
 def _take(zip_file: BinaryIO, located: LocatedMember, folder: Path | None) -> UnpackedFile:
     member, ours = located.member, layout.local_header(located.member)
     theirs = _read(zip_file, located.offset, len(ours))
-    content = Content()
+    sums = Checksums()
     with _opened(folder, member.name) as file:
         for piece in _pieces(zip_file, member.size):
-            content.add(piece)
+            sums.add(piece)
             if file is not None:
                 file.write(piece)
-    problem, found = "", content.member(member.name)
+    problem, found = "", sums.member(member.name)
     if theirs != ours:
         problem = "its header in the zip is not the one that a release has"
     elif found.crc32 != member.crc32:
         problem = "its bytes do not have the checksum that the zip names"
     elif found.executable != member.executable:
         problem = "the zip gives it a mode that does not follow from its content"
-    return UnpackedFile(member.name, content.sha256, member.size, problem)
+    return UnpackedFile(member.name, sums.sha256, member.size, problem)
 
 
 def _opened(folder: Path | None, name: str) -> AbstractContextManager[BinaryIO | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from critnb.errors import IntegrityError
-from critnb.release.zip_layout import Content, Member, central_header, local_header, tail
+from critnb.release.zip_layout import Checksums, Member, central_header, local_header, tail
 from critnb.release.zip_limits import size_problem
 from critnb.runs.files import pieces
 
@@ -43,10 +43,10 @@ class Packed:
     @classmethod
     def of(cls, source: Source) -> Packed:
         """Read a file through once; raises OSError for a path that is no regular file."""
-        content = Content()
+        sums = Checksums()
         for piece in source.pieces():
-            content.add(piece)
-        return cls(source, content.member(source.name), content.sha256)
+            sums.add(piece)
+        return cls(source, sums.member(source.name), sums.sha256)
 
 
 def write_zip(sink: Sink, files: Sequence[Packed]) -> None:
@@ -73,11 +73,11 @@ def write_zip(sink: Sink, files: Sequence[Packed]) -> None:
 
 
 def _copy(packed: Packed, sink: Sink) -> None:
-    content = Content()
+    sums = Checksums()
     for piece in packed.source.pieces():
-        content.add(piece)
+        sums.add(piece)
         sink.write(piece)
-    if content.member(packed.member.name) != packed.member:
+    if sums.member(packed.member.name) != packed.member:
         raise IntegrityError(
             f"{packed.member.name} was changed while the release was made; nothing is kept, make it again"
         )

@@ -26,7 +26,7 @@ _WINDOWS_OF = {
     SliceRole.B_eval: "n_eval_b",
 }
 _AUTO = "auto"
-Facts = Iterator[tuple[str, Any, Any]]
+Comparisons = Iterator[tuple[str, Any, Any]]
 
 
 def records(release: UnpackedRelease) -> Result:
@@ -72,7 +72,7 @@ def facts(release: UnpackedRelease) -> Result:
     return Result(wrong, f"{len(release.runs)} records say of model, slices and seeds what the params do")
 
 
-def _facts(run: Run) -> Facts:
+def _facts(run: Run) -> Comparisons:
     """Yield (what, its value in the record, its value in the params)."""
     record, params = run.record, run.inputs.sections["params"]
     yield "params_sections", list(record.params_sections), list(params)
@@ -87,7 +87,7 @@ def _facts(run: Run) -> Facts:
             yield f"seq_len of {name}", of_slice["seq_len"], windows.get("seq_len")
 
 
-def _model_facts(run: Run, model: Mapping[str, Any], params: Mapping[str, Any]) -> Facts:
+def _model_facts(run: Run, model: Mapping[str, Any], params: Mapping[str, Any]) -> Comparisons:
     yield "role of the model", model["role"], run.inputs.who
     yield "id of the model", model["id"], _model_id(run) or model["id"]
     dtype = params.get("compute", {}).get("dtype", _AUTO)

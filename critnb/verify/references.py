@@ -14,12 +14,12 @@ from critnb.runs import Run
 from critnb.verify.check import Result, UnpackedRelease
 
 _RUN, _ARTIFACT, _DIGEST, _FILES = "run_id", "artifact", "sha256", "files"
-Reference = tuple[str, str, str]
+FileReference = tuple[str, str, str]
 
 
 def references(release: UnpackedRelease) -> Result:
     """Look up each reference of claims.json and evidence.json: the run is in the release and holds the file with that sha256."""
-    paper, looked_at = release.paper, set[Reference]()
+    paper, looked_at = release.paper, set[FileReference]()
     wrong = []
     for basename in (CANON.OUTPUT.CLAIMS_JSON_BASENAME, CANON.OUTPUT.EVIDENCE_JSON_BASENAME):
         path = paper.result(basename)
@@ -34,7 +34,7 @@ def references(release: UnpackedRelease) -> Result:
     return Result(wrong, f"{len(looked_at)} files that the paper's claims and numbers name, each there")
 
 
-def _named(node: Any) -> Iterator[Reference]:
+def _named(node: Any) -> Iterator[FileReference]:
     """Yield (run, file, sha256) wherever a JSON value names all three; constants name no run."""
     if isinstance(node, Mapping):
         run_id = node.get(_RUN)
