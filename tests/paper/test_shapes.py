@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from paper.test_paper import facts_of, words_of
 
 from critnb.canon import CANON, PACK_ROOT, Intervention, SpikeDef, Stage
 from critnb.gates import Verdict
+from critnb.paper import PaperFacts
 from critnb.paper.claims import ClaimVerdict, RoleEvidence
 from critnb.report.schema import T07
 
 TABLE = CANON.TABLE
 Change = Callable[[pd.DataFrame], pd.DataFrame]
+Shaped = tuple[PaperFacts, dict[str, str]]
 # numbers with a noun that does not agree, ranges of nothing, and an interval without ends
 UNGRAMMATICAL = re.compile(
     r"(?<![\\d.])1 (?:condition|rate|window|choice|question|threshold|gain|layer)s\\b|\\ball 1\\b|\\b0 of 0\\b|– to –|\\[–|"
@@ -131,21 +134,28 @@ SHAPES: dict[str, Callable[[RoleEvidence], RoleEvidence]] = {
 }
 
 
-@pytest.fixture(scope="module", params=SHAPES)
-def shape(request, base, instruct):
-    """Both roles, so that every sentence is tried in its longer form; the wording of one role is tried below."""
-    facts = facts_of(*(SHAPES[request.param](TWO_RATES(each)) for each in (base, instruct)))
-    return facts, words_of(facts)
+@pytest.fixture(scope="module")
+def shaped(base, instruct) -> Callable[[str], Shaped]:
+    """The study of a shape with both roles, so that every sentence is in its longer form, and its sections in words."""
+
+    @cache
+    def made(name: str) -> Shaped:
+        facts = facts_of(*(SHAPES[name](TWO_RATES(each)) for each in (base, instruct)))
+        return facts, words_of(facts)
+
+    return made
 
 
-def test_every_shape_makes_a_paper_in_grammatical_words(shape):
-    _, sections = shape
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_makes_a_paper_in_grammatical_words(shaped, name):
+    _, sections = shaped(name)
     for words in sections.values():
         assert UNGRAMMATICAL.search(words) is None, UNGRAMMATICAL.search(words)
 
 
-def test_whatever_is_not_available_has_its_reason(shape):
-    facts, sections = shape
+@pytest.mark.parametrize("name", SHAPES)
+def test_whatever_is_not_available_has_its_reason(shaped, name):
+    facts, sections = shaped(name)
     for claimed in facts.claims:
         for role, judged in claimed.by_role.items():
             if judged.verdict is ClaimVerdict.NOT_AVAILABLE:
@@ -194,16 +204,9 @@ SAID = [
 ]
 
 
-@pytest.fixture(scope="module")
-def one_role(base) -> dict[str, dict[str, str]]:
-    return {
-        name: words_of(facts_of(SHAPES[name](TWO_RATES(base)))) for name in dict.fromkeys(name for name, _, _ in SAID)
-    }
-
-
 @pytest.mark.parametrize(("name", "section", "said"), SAID)
-def test_the_wording_follows_the_shape(one_role, name, section, said):
-    assert said in one_role[name][section].replace("\u00a0", " ")
+def test_the_wording_follows_the_shape(shaped, name, section, said):
+    assert said in shaped(name)[1][section].replace("\u00a0", " ")
 
 
 def test_b_that_is_the_text_of_a_is_not_called_another(base):

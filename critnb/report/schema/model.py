@@ -34,14 +34,18 @@ Allowed = type[StrEnum] | Range
 
 @dataclass(frozen=True)
 class Column:
-    """One column; an optional one may be absent, a required one may not."""
+    """One column; one whose name begins with ``opt_`` may be absent, any other may not."""
 
     name: str
     dtype: DType
     unit: str
     meaning: str
     allowed: Allowed | None = None
-    optional: bool = False
+
+    @property
+    def optional(self) -> bool:
+        """Whether a table may lack the column."""
+        return self.name.startswith("opt_")
 
 
 @dataclass(frozen=True)

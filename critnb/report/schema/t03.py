@@ -2,78 +2,67 @@
 
 from __future__ import annotations
 
-from critnb.canon import CANON, GCondition
-from critnb.report.schema.columns import NOT_NEGATIVE, PROVENANCE, SHARE, SPIKES, count, number, optional, text
-from critnb.report.schema.model import Allowed, Column, Range, TableSchema
+from functools import partial
+
+from critnb.canon import CANON
+from critnb.report.schema import columns as col
+from critnb.report.schema.model import Range, TableSchema
 
 _RIGHT = "questions/question"
 _DIFFERENCE = Range(-1.0, 1.0)
 _MARGIN = "nats"
-
-
-def _interval(of: str, unit: str, allowed: Allowed | None = None) -> tuple[Column, ...]:
-    what = of.removeprefix("opt_")
-    return tuple(
-        number(f"{of}_ci_{end}", unit, f"{word} end of the 95 % question-bootstrap interval of {what}", allowed)
-        for end, word in (("low", "lower"), ("high", "upper"))
-    )
-
-
-def _measured(name: str, unit: str, meaning: str, allowed: Allowed | None = None) -> tuple[Column, ...]:
-    return (number(name, unit, meaning, allowed), *_interval(name, unit, allowed))
+_measured = partial(col.with_interval, over=col.QUESTIONS)
 
 
 T03 = TableSchema(
     name=CANON.TABLE.T03_ARC,
     rows="per spike definition and target rate: the questions answered at g1 and at g*",
-    key=("spike_def_id", "target_rate", "g_condition"),
+    key=col.G_CONDITION_KEY,
     columns=(
-        *PROVENANCE,
-        *SPIKES,
-        text("g_condition", "which gain", GCondition),
-        number("g", "-", "that gain, on what every MLP adds to the residual stream", NOT_NEGATIVE),
-        count("n_questions", "questions", "questions answered by letter"),
+        *col.PROVENANCE,
+        *col.SPIKES,
+        col.G_CONDITION,
+        col.number("g", "-", "that gain, on what every MLP adds to the residual stream", col.NOT_NEGATIVE),
+        col.count("n_questions", "questions", "questions answered by letter"),
         *_measured(
             "accuracy",
             _RIGHT,
             "share answered right, by the label of highest log-probability; of k labels that tie each counts 1/k",
-            SHARE,
+            col.SHARE,
         ),
-        number(
+        col.number(
             "mean_logprob_correct_minus_incorrect",
             _MARGIN,
             "mean over questions: the right label's log-probability minus the mean of the others'",
         ),
-        *optional(
-            *_interval("opt_mean_logprob_correct_minus_incorrect", _MARGIN),
-            count(
-                "opt_n_skipped", "questions", "questions left out because prompt and longest choice exceed the context"
-            ),
-            count("opt_n_questions_text", "questions", "questions answered by text"),
-            count(
-                "opt_n_same_labels",
-                "questions",
-                "questions within the context that are left out by letter: two labels are the same tokens, or one is none",
-            ),
-            count("opt_n_same_choices", "questions", "the same of choices, left out by text"),
-            count("opt_n_ties", "questions", "questions in which labels tie for the highest log-probability"),
-            count("opt_n_ties_text", "questions", "the same of texts"),
-            count("opt_n_ties_norm", "questions", "the same of texts per byte"),
-            text("opt_reason", "how many questions were left out and why; empty where none were"),
-            number("opt_chance", _RIGHT, "accuracy of a blind choice: mean of 1 / number of choices", SHARE),
-            number("opt_chance_text", _RIGHT, "the same of the questions answered by text", SHARE),
-            *_measured(
-                "opt_acc_text", _RIGHT, "share answered right, by the summed log-probability of the text", SHARE
-            ),
-            *_measured("opt_acc_norm", _RIGHT, "the same, divided by the text's bytes in UTF-8", SHARE),
-            *_measured("opt_accuracy_vs_g1", _RIGHT, "accuracy minus that at g1, same questions", _DIFFERENCE),
-            *_measured("opt_acc_text_vs_g1", _RIGHT, "acc_text minus that at g1, same questions", _DIFFERENCE),
-            *_measured("opt_acc_norm_vs_g1", _RIGHT, "acc_norm minus that at g1, same questions", _DIFFERENCE),
-            *_measured(
-                "opt_mean_logprob_correct_minus_incorrect_vs_g1",
-                _MARGIN,
-                "mean_logprob_correct_minus_incorrect minus that at g1, same questions",
-            ),
+        *col.interval("opt_mean_logprob_correct_minus_incorrect", _MARGIN, over=col.QUESTIONS),
+        col.count(
+            "opt_n_skipped", "questions", "questions left out because prompt and longest choice exceed the context"
+        ),
+        col.count("opt_n_questions_text", "questions", "questions answered by text"),
+        col.count(
+            "opt_n_same_labels",
+            "questions",
+            "questions within the context that are left out by letter: two labels are the same tokens, or one is none",
+        ),
+        col.count("opt_n_same_choices", "questions", "the same of choices, left out by text"),
+        col.count("opt_n_ties", "questions", "questions in which labels tie for the highest log-probability"),
+        col.count("opt_n_ties_text", "questions", "the same of texts"),
+        col.count("opt_n_ties_norm", "questions", "the same of texts per byte"),
+        col.text("opt_reason", "how many questions were left out and why; empty where none were"),
+        col.number("opt_chance", _RIGHT, "accuracy of a blind choice: mean of 1 / number of choices", col.SHARE),
+        col.number("opt_chance_text", _RIGHT, "the same of the questions answered by text", col.SHARE),
+        *_measured(
+            "opt_acc_text", _RIGHT, "share answered right, by the summed log-probability of the text", col.SHARE
+        ),
+        *_measured("opt_acc_norm", _RIGHT, "the same, divided by the text's bytes in UTF-8", col.SHARE),
+        *_measured("opt_accuracy_vs_g1", _RIGHT, "accuracy minus that at g1, same questions", _DIFFERENCE),
+        *_measured("opt_acc_text_vs_g1", _RIGHT, "acc_text minus that at g1, same questions", _DIFFERENCE),
+        *_measured("opt_acc_norm_vs_g1", _RIGHT, "acc_norm minus that at g1, same questions", _DIFFERENCE),
+        *_measured(
+            "opt_mean_logprob_correct_minus_incorrect_vs_g1",
+            _MARGIN,
+            "mean_logprob_correct_minus_incorrect minus that at g1, same questions",
         ),
     ),
 )

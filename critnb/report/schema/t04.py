@@ -1,21 +1,9 @@
-"""T04_TAIL_FITS: what distribution the tails of avalanche sizes and durations follow, one row a row of T01."""
+"""T04_TAIL_FITS: what distribution the tails of avalanche sizes and durations follow, one row per row of T01."""
 
 from __future__ import annotations
 
 from critnb.canon import CANON
-from critnb.report.schema.columns import (
-    GAIN,
-    GRID_KEY,
-    NOT_NEGATIVE,
-    PROVENANCE,
-    SHARE,
-    SPIKES,
-    count,
-    flag,
-    number,
-    optional,
-    text,
-)
+from critnb.report.schema import columns as col
 from critnb.report.schema.model import Column, TableSchema
 
 _NATS = "nats"
@@ -64,11 +52,11 @@ _KS = (
 
 def _numbers(columns: tuple[tuple[str, str, str], ...], *, prefix: str, unit: str, of: str) -> tuple[Column, ...]:
     return tuple(
-        number(
+        col.number(
             f"{prefix}{name}",
             column_unit.replace("unit", unit),
             f"{meaning}; {of}",
-            SHARE if name.startswith(("p_", "ks_p", "ks_distance")) else None,
+            col.SHARE if name.startswith(("p_", "ks_p", "ks_distance")) else None,
         )
         for name, column_unit, meaning in columns
     )
@@ -78,10 +66,10 @@ def _further(prefix: str, *, unit: str, of: str) -> tuple[Column, ...]:
     censored = f"{of}, those that touch an edge left out"
     return (
         *_numbers(_FURTHER_FIT, prefix=prefix, unit=unit, of=of),
-        flag(f"{prefix}available", f"the fit is there; {of}"),
-        text(f"{prefix}reason", f"why it is not, else empty; {of}"),
+        col.flag(f"{prefix}available", f"the fit is there; {of}"),
+        col.text(f"{prefix}reason", f"why it is not, else empty; {of}"),
         *_numbers(_KS, prefix=prefix, unit=unit, of=censored),
-        text(f"{prefix}ks_reason", f"why the KS fit is not there, else empty; {of}"),
+        col.text(f"{prefix}ks_reason", f"why the KS fit is not there, else empty; {of}"),
     )
 
 
@@ -90,24 +78,20 @@ _DURATIONS = "durations D"
 
 T04 = TableSchema(
     name=CANON.TABLE.T04_TAIL_FITS,
-    rows="one row a row of T01; all candidates are fitted on the same support [xmin, xmax], xmin the 0.8 quantile",
-    key=GRID_KEY,
+    rows="one row per row of T01; all candidates are fitted on the same support [xmin, xmax], xmin the 0.8 quantile",
+    key=col.GRID_KEY,
     columns=(
-        *PROVENANCE,
-        *SPIKES,
-        GAIN,
-        number("xmin", "events", "lower end of the support: the 0.8 quantile of the sizes", NOT_NEGATIVE),
-        count("n_tail", "avalanches", "avalanches of at least that size"),
+        *col.AT_EACH_GAIN,
+        col.number("xmin", "events", "lower end of the support: the 0.8 quantile of the sizes", col.NOT_NEGATIVE),
+        col.count("n_tail", "avalanches", "avalanches of at least that size"),
         *_numbers(_BASE_FIT, prefix="", unit="event", of=_SIZES),
-        *optional(
-            number("opt_xmax", "events", "upper end of the support: the largest size that a window allows"),
-            *_further("opt_", unit="event", of=_SIZES),
-            number("opt_D_xmin", "tokens", "lower end of the support: the 0.8 quantile of the durations"),
-            number("opt_D_xmax", "tokens", "upper end of the support: the window"),
-            count("opt_D_n_tail", "avalanches", "avalanches of at least that duration"),
-            *_numbers(_BASE_FIT, prefix="opt_D_", unit="token", of=_DURATIONS),
-            *_further("opt_D_", unit="token", of=_DURATIONS),
-        ),
+        col.number("opt_xmax", "events", "upper end of the support: the largest size that a window allows"),
+        *_further("opt_", unit="event", of=_SIZES),
+        col.number("opt_D_xmin", "tokens", "lower end of the support: the 0.8 quantile of the durations"),
+        col.number("opt_D_xmax", "tokens", "upper end of the support: the window"),
+        col.count("opt_D_n_tail", "avalanches", "avalanches of at least that duration"),
+        *_numbers(_BASE_FIT, prefix="opt_D_", unit="token", of=_DURATIONS),
+        *_further("opt_D_", unit="token", of=_DURATIONS),
     ),
     appendix=True,
 )

@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from critnb.canon import CANON, GCondition
-from critnb.report.schema.columns import (
-    BRANCHING_REASON,
-    INTERVENTION,
-    NOT_NEGATIVE,
-    PER_SITE,
-    PROVENANCE,
-    RATE,
-    SHARE,
-    SIZE,
-    SPIKES,
-    count,
-    interval,
-    number,
-    optional,
-    text,
-)
-from critnb.report.schema.model import Range, TableSchema
+from critnb.canon import CANON
+from critnb.report.schema import columns as col
+from critnb.report.schema.model import TableSchema
 
 T06 = TableSchema(
     name=CANON.TABLE.T06_ABLATIONS,
@@ -27,29 +12,29 @@ T06 = TableSchema(
     key=("spike_def_id", "target_rate", "g_condition", "intervention_id"),
     complete=("spike_def_id", "target_rate"),
     columns=(
-        *PROVENANCE,
-        *SPIKES,
-        text("g_condition", "which gain", GCondition),
-        number("g", "-", "that gain", NOT_NEGATIVE),
-        INTERVENTION,
-        text("gain_target", "what the gain multiplies, in words"),
-        number("b_tot", PER_SITE, "b_time + b_depth on A_raster", Range(0.0, 2.0)),
-        number("delta_b_tot", PER_SITE, "b_tot minus its mean under the permutation null"),
-        number("chi", SIZE, "susceptibility", NOT_NEGATIVE),
-        number("achieved_rate_max_abs_err", RATE, "largest distance of a layer's A_raster rate from its target", SHARE),
-        count("n_sequences", "sequences", "windows of A_raster"),
-        *optional(
-            number("opt_occupancy", "sites/site", "share of lattice sites with an event", SHARE),
-            *interval("opt_b_tot", PER_SITE),
-            *interval("opt_delta_b_tot", PER_SITE),
-            number("opt_delta_b_tot_p", "-", "one-sided p under the permutation null", SHARE),
-            *interval("opt_chi", SIZE),
-            number("opt_delta_b_tot_shift", PER_SITE, "b_tot minus its mean under the circular-shift null"),
-            *interval("opt_delta_b_tot_shift", PER_SITE),
-            number("opt_delta_b_tot_vs_g1", PER_SITE, "delta_b_tot minus that of g1, on the same windows"),
-            *interval("opt_delta_b_tot_vs_g1", PER_SITE),
-            BRANCHING_REASON,
+        *col.AT_G_CONDITIONS,
+        col.INTERVENTION,
+        col.text("gain_target", "what the gain multiplies, in words"),
+        col.number("b_tot", col.PER_SITE, "b_time + b_depth on A_raster", col.TOTAL),
+        col.number("delta_b_tot", col.PER_SITE, "b_tot minus its mean under the permutation null"),
+        col.number("chi", col.SIZE, "susceptibility", col.NOT_NEGATIVE),
+        col.number(
+            "achieved_rate_max_abs_err",
+            col.RATE,
+            "largest distance of a layer's A_raster rate from its target",
+            col.SHARE,
         ),
+        col.count("n_sequences", "sequences", "windows of A_raster"),
+        col.OCCUPANCY,
+        *col.interval("opt_b_tot", col.PER_SITE),
+        *col.interval("opt_delta_b_tot", col.PER_SITE),
+        col.number("opt_delta_b_tot_p", "-", "one-sided p under the permutation null", col.SHARE),
+        *col.interval("opt_chi", col.SIZE),
+        col.number("opt_delta_b_tot_shift", col.PER_SITE, "b_tot minus its mean under the circular-shift null"),
+        *col.interval("opt_delta_b_tot_shift", col.PER_SITE),
+        col.number("opt_delta_b_tot_vs_g1", col.PER_SITE, "delta_b_tot minus that of g1, on the same windows"),
+        *col.interval("opt_delta_b_tot_vs_g1", col.PER_SITE),
+        col.BRANCHING_REASON,
     ),
     appendix=True,
 )
