@@ -15,11 +15,12 @@ import yaml
 
 from critnb.canon import CANON, CODE_ROOT, PACK_ROOT, Exit, Stage
 from critnb.contract import StageSpec
+from critnb.contract.code import changed_code
 from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError, by_name
 from critnb.params import Loaded
 from critnb.pipeline.execution_options import Local
 from critnb.pipeline.kernel import KERNEL, START_SECONDS, KernelNotStartedError, kernel_manager
-from critnb.pipeline.plan import PlannedRun, Planner, stage_files
+from critnb.pipeline.plan import PlannedRun, Planner
 from critnb.pipeline.tail_log import following
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.review.index import refresh_index
@@ -250,8 +251,7 @@ def check_outputs(spec: StageSpec, run: PartialRun) -> None:
 
 def check_code(planned: PlannedRun) -> None:
     """Raise IntegrityError where the pack's files are no longer those that the run's id was made from."""
-    changed = [path for path, digest in stage_files(planned.spec).items() if planned.inputs.sources.get(path) != digest]
-    if changed:
+    if changed := changed_code(planned.spec, planned.inputs):
         raise IntegrityError(
             f"{planned.spec.id}: {changed[0]} was changed while the stage ran, so its result belongs to no version of the code\n"
             "run the stage again"

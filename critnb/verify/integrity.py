@@ -7,8 +7,8 @@ from typing import Any
 
 from critnb.canon import CANON, PACK_ROOT, REGISTRY_FILE
 from critnb.contract import spec_of
-from critnb.pipeline.plan import constant_names, stage_sources
-from critnb.release.contents import file_digests, other_code, run_folder, run_sources
+from critnb.contract.code import changed_code, stage_code
+from critnb.release.contents import run_folder, run_sources
 from critnb.release.finding import Result
 from critnb.release.opened import Opened
 from critnb.release.roots import config_of
@@ -91,12 +91,15 @@ def _same_params(run: Run) -> bool:
 
 def code(release: Opened) -> Result:
     """Hold the code and the constants that each run says it was made from against those in the release."""
-    digests, constants = file_digests(release.folder), _constants(release)
+    constants = _constants(release)
     runs_by_path: dict[str, list[str]] = {}
     for run in release.runs:
-        for path in other_code(run, digests, release.folder):
+        spec = spec_of(run.stage)
+        for path in changed_code(spec, run.inputs, root=release.folder):
             runs_by_path.setdefault(path, []).append(run.run_id)
-        named = constant_names(stage_sources(spec_of(run.stage), root=release.folder), root=release.folder)
+        if not (release.folder / CANON.PATH.NOTEBOOKS_DIR / spec.notebook).is_file():
+            continue
+        named = stage_code(spec, root=release.folder).constants
         if run.inputs.sections.get("constants") != {name: constants.get(name) for name in named}:
             runs_by_path.setdefault(_REGISTRY, []).append(run.run_id)
     wrong = [f"{path}: is not what {listed(run_ids)} came from" for path, run_ids in runs_by_path.items()]

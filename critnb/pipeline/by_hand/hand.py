@@ -11,6 +11,7 @@ import nbformat
 
 from critnb.canon import CANON, PACK_ROOT
 from critnb.contract import StageSpec
+from critnb.contract.code import file_meanings, stage_sources
 from critnb.errors import CritnbError, IntegrityError
 from critnb.params import load
 from critnb.pipeline.by_hand.defaults import numeric_variables, restore_defaults
@@ -34,7 +35,7 @@ _NAMED = 3
 
 # what this process has begun and neither finished nor left
 _open: list[Hand] = []
-# digests of the pack's sources when this process first rested on them
+# what the pack's sources said when this process first rested on them
 _loaded_sources: dict[str, str] = {}
 
 
@@ -174,8 +175,8 @@ def _leave_open() -> None:
 
 def _refuse_stale_code(planned: Sequence[PlannedRun]) -> None:
     """Refuse to compute with code that this process loaded before it was changed on disk."""
-    for path, digest in {path: digest for each in planned for path, digest in each.inputs.sources.items()}.items():
-        if path.endswith(".py") and _loaded_sources.setdefault(path, digest) != digest:
+    for path, digest in file_meanings({path for each in planned for path in stage_sources(each.spec)}).items():
+        if _loaded_sources.setdefault(path, digest) != digest:
             raise IntegrityError(
                 f"{path} was changed since this kernel loaded it\nrestart the kernel and run all again"
             )
