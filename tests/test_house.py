@@ -45,7 +45,9 @@ def arrows() -> dict[tuple[str, str], list[str]]:
     found = defaultdict(list)
     for path in own_modules():
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        typing = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+        typing = [
+            node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        ]
         only_types = {id(inner) for node in typing for inner in ast.walk(node)}
         for node in ast.walk(tree):
             if id(node) in only_types or not isinstance(node, ast.Import | ast.ImportFrom):

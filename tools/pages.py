@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from api_reference import reference_markdown
@@ -16,10 +16,11 @@ from schema_page import schemas_markdown
 
 from critnb import contract as stages
 from critnb.canon import CANON, DOCS_DIR, SPEC_DIR, DatasetRole
+from critnb.contract.code import named_constants, stage_constants, stage_sources
+from critnb.contract.imports import PACKAGE
 from critnb.errors import DataError
 from critnb.params import Params
-from critnb.pipeline.plan import named_constants, stage_constants
-from critnb.runs import package_sources
+from critnb.runs import pack_files
 
 Schema = Mapping[str, Any]
 # beyond this, a bound is that of a number format and says more as a power of two
@@ -42,6 +43,35 @@ class Generated:
         if not found_begin or not found_end:
             raise DataError(f"{self.page.name}: put back the markers '{begin}' and '{end}' around its generated part")
         return f"{before}{begin}\n{self.make()}\n{end}{after}"
+
+
+def stages_markdown() -> str:
+    """Return the stage table as Markdown."""
+    heads = ("stage", "command", "asks", "needs", "model", "reads", "rests on", "leaves")
+    rows = (
+        (
+            spec.id,
+            f"`{spec.command}`",
+            spec.asks,
+            ", ".join(spec.needs) or "nothing",
+            "yes" if spec.uses_model else "no",
+            _code(spec.reads),
+            _code(_folders(stage_sources(spec))),
+            _code(spec.outputs),
+        )
+        for spec in stages.STAGES
+    )
+    return _table(heads, rows)
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    """Return the folders of the package that hold the modules at ``paths``, and a module by itself where it lies in none."""
+    found = (PurePosixPath(path).relative_to(PACKAGE).with_suffix("") for path in paths)
+    return sorted({".".join(module.parts[:-1]) or module.name for module in found})
 
 
 def params_markdown() -> str:
@@ -118,7 +148,7 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def constants_markdown() -> str:
     """Return the registry's constants as Markdown, with the stages whose code reads them."""
     readers = {spec.id: stage_constants(spec) for spec in stages.STAGES}
-    defaults = named_constants(package_sources(["params"]))
+    defaults = named_constants(pack_files(["critnb/params"]).values())
     rows = (
         (
             f"`{name}`",
@@ -137,7 +167,7 @@ def _constant(value: Any) -> str:
 
 GENERATED = (
     Generated(SPEC_DIR / "01_SCIENCE.md", "constants", constants_markdown),
-    Generated(SPEC_DIR / "13_PIPELINE_STAGES.md", "stages", stages.markdown),
+    Generated(SPEC_DIR / "13_PIPELINE_STAGES.md", "stages", stages_markdown),
     Generated(SPEC_DIR / "15_PARAMS.md", "params", params_markdown),
     Generated(SPEC_DIR / "18_RESULTS_TABLES.md", "schemas", schemas_markdown),
     Generated(DOCS_DIR / "API.md", "reference", reference_markdown),

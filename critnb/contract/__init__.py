@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from critnb.contract.lookup import STAGES, markdown, named, spec_of, upstream_closure
+from critnb.contract.lookup import STAGES, named, spec_of, upstream_closure
 from critnb.contract.row import StageSpec
 
-__all__ = ["STAGES", "StageSpec", "markdown", "named", "spec_of", "upstream_closure"]
+__all__ = ["STAGES", "StageSpec", "named", "spec_of", "upstream_closure"]

@@ -1,4 +1,4 @@
-"""Look-ups in the stage table: words to stages, needs to order, and the table for readers."""
+"""Look-ups in the stage table: words to stages, needs to order."""
 
 from __future__ import annotations
 
@@ -36,26 +36,3 @@ def upstream_closure(stages: tuple[StageSpec, ...]) -> tuple[StageSpec, ...]:
         if spec.id in wanted:
             wanted.update(spec.needs)
     return tuple(spec for spec in STAGES if spec.id in wanted)
-
-
-def markdown() -> str:
-    """Return the stage table as Markdown, for spec/13."""
-    heads = ("stage", "command", "asks", "needs", "model", "reads", "rests on", "leaves")
-    rows = [
-        (
-            spec.id,
-            f"`{spec.command}`",
-            spec.asks,
-            ", ".join(spec.needs) or "nothing",
-            "yes" if spec.uses_model else "no",
-            _code(spec.reads),
-            _code(spec.code),
-            _code(spec.outputs),
-        )
-        for spec in STAGES
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ("---",) * len(heads), *rows))
-
-
-def _code(names: tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

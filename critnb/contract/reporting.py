@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from critnb.canon import CANON, DatasetRole, Stage
-from critnb.contract.row import EVENTS, FORWARD, MEASURE, STORED, StageSpec, figures, results, tables
+from critnb.contract.row import EVENTS, FORWARD, StageSpec, figures, results, tables
 from critnb.system.extras import PAPER
 
 _CMD = CANON.CLI.CMD
@@ -12,15 +12,6 @@ _DIR = CANON.RUN_SUBDIR
 _FIGURE = CANON.FIGURE
 _TABLE = CANON.TABLE
 
-_FIGURES_AND_TABLES = (
-    "report.schema",
-    "report.tables",
-    "report.assembly",
-    "report.provenance",
-    "report.style",
-    "report.figures",
-)
-
 REPORTING: tuple[StageSpec, ...] = (
     StageSpec(
         Stage.S05,
@@ -28,19 +19,6 @@ REPORTING: tuple[StageSpec, ...] = (
         "What do the cascades look like, and which of it do the nulls not explain?",
         needs=(Stage.S02, Stage.S02B, Stage.S03, Stage.S04),
         reads=("analysis", "report", "events.tau0", "nulls.seed"),
-        code=(
-            "lattice",
-            "criticality",
-            "engine",
-            "lattice.thresholds",
-            *_FIGURES_AND_TABLES,
-            "report.words",
-            "stages.s05_analysis.work",
-            "stages.s05_analysis.views",
-            "stages.s05_analysis.figures",
-            "pipeline.artifacts",
-            "stages.s02b_select_gstar.work",
-        ),
         outputs=(
             *results(_OUT.METRICS_PARQUET_BASENAME, _OUT.AVALANCHES_PARQUET_BASENAME),
             *tables(_TABLE.T01_SUMMARY),
@@ -90,37 +68,6 @@ REPORTING: tuple[StageSpec, ...] = (
             "analysis.bootstrap_seed",
             "report",
         ),
-        code=(
-            "model",
-            "events",
-            "lattice",
-            *MEASURE,
-            *STORED,
-            "criticality.nulltest",
-            "criticality.bootstrap",
-            "criticality.gstar",
-            "criticality.activity",
-            "criticality.carried",
-            "engine",
-            "report.schema",
-            "report.tables",
-            "report.assembly",
-            "report.provenance",
-            "report.style",
-            "report.words",
-            "report.figures.f06_generalization",
-            "report.figures.panels",
-            "report.figures.rate_axes",
-            "stages.s06b_generalize.work",
-            "stages.s06b_generalize.tables",
-            "stages.s06b_generalize.views",
-            "stages.shared.token_shares",
-            "stages.shared.null_replicates",
-            "stages.shared.conditions",
-            "stages.s01_calibrate.work",
-            "stages.s01_calibrate.tables",
-            "stages.s02b_select_gstar.work",
-        ),
         outputs=(
             *results(
                 _OUT.TOKEN_SHARES_JSON_BASENAME,
@@ -149,28 +96,6 @@ REPORTING: tuple[StageSpec, ...] = (
             "analysis.bootstrap_reps",
             "analysis.bootstrap_seed",
         ),
-        code=(
-            "model",
-            "lattice",
-            "criticality.mcq",
-            "criticality.bootstrap",
-            "criticality.branching",
-            "criticality.gstar",
-            *STORED,
-            "report.schema",
-            "report.tables",
-            "report.assembly",
-            "report.provenance",
-            "report.style",
-            "report.figures.f07_arc",
-            "report.figures.panels",
-            "report.figures.rate_axes",
-            "stages.s02b_select_gstar.work",
-            "stages.s06arc_questions.work",
-            "stages.s06arc_questions.tables",
-            "stages.s06arc_questions.views",
-            "stages.shared.token_shares",
-        ),
         outputs=(
             *results(_OUT.TOKEN_SHARES_JSON_BASENAME, _OUT.ARC_SCORES_PARQUET_BASENAME),
             *tables(_TABLE.T03_ARC),
@@ -184,19 +109,6 @@ REPORTING: tuple[StageSpec, ...] = (
         needs=(Stage.S05, Stage.S06B, Stage.S06ARC),
         joins_roles=True,
         reads=("release",),
-        code=(
-            "lattice.thresholds",
-            "report.schema",
-            "report.tables",
-            "report.assembly",
-            "report.provenance",
-            "report.words",
-            "paper.claims",
-            "paper.replication",
-            "paper",
-            "stages.s07_paper.work",
-            "stages.s07_paper.views",
-        ),
         files=(CANON.PATH.PAPER_DIR,),
         extras=(PAPER,),
         # T07 is there where both roles have run, and the sections are as many as there are templates
@@ -211,7 +123,6 @@ REPORTING: tuple[StageSpec, ...] = (
         "What does a stranger need to check all of this?",
         needs=(Stage.S00, Stage.S07),
         reads=("release",),
-        code=("review.index", "release", "stages.s08_release"),
         outputs=results(
             _OUT.MANIFEST_SHA256_BASENAME,
             _OUT.RO_CRATE_JSON_BASENAME,

@@ -14,10 +14,10 @@ _DIR = CANON.RUN_SUBDIR
 class StageSpec:
     """One stage: a row of the table.
 
-    ``reads`` are the dotted params keys that it may read and ``code`` the critnb modules and subpackages that its numbers
-    rest on; both enter its run's hash, with the identity of its model (``uses_model``) and of its ``data``.
-    ``outputs`` are paths in the run that must exist when it is done. ``joins_roles``: one run rests on the runs of several
-    model roles. ``files`` are files and folders of the pack, beside code, whose bytes enter the hash.
+    ``reads`` are the dotted params keys that it may read; they enter its run's hash, with the identity of its model
+    (``uses_model``) and of its ``data``, and with its code, which ``critnb.contract.code`` finds. ``outputs`` are paths in
+    the run that must exist when it is done. ``joins_roles``: one run rests on the runs of several model roles. ``files``
+    are files and folders of the pack, beside code, whose bytes enter the hash.
     ``extras`` are those without which the stage is refused when it is planned; they do not enter the hash.
     """
 
@@ -28,7 +28,6 @@ class StageSpec:
     uses_model: bool = False
     data: tuple[DatasetRole, ...] = ()
     reads: tuple[str, ...] = ()
-    code: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     joins_roles: bool = False
     files: tuple[str, ...] = ()
@@ -65,6 +64,3 @@ FORWARD = ("compute.dtype", "compute.batch_tokens", "compute.attention", "window
 CALIBRATION_SLICE = ("windows.seed", "windows.n_calibration")
 RASTER_SLICE = (*CALIBRATION_SLICE, "windows.n_raster")
 EVENTS = ("events.tau0", "events.spike_defs", "events.target_rates")
-
-MEASURE = ("criticality.branching", "criticality.metrics", "criticality.susceptibility")
-STORED = ("pipeline.artifacts", "criticality.null_sample")

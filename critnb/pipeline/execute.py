@@ -11,11 +11,12 @@ import yaml
 
 from critnb.canon import CANON, Exit
 from critnb.contract import StageSpec
+from critnb.contract.code import changed_code
 from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError
 from critnb.pipeline.kernel import KernelNotStartedError
 from critnb.pipeline.notebook import CellFailedError, execute_notebook, keep_notebook, kept_notebooks, say_where
 from critnb.pipeline.options import RunOptions
-from critnb.pipeline.plan import PlannedRun, stage_files
+from critnb.pipeline.plan import PlannedRun
 from critnb.pipeline.progress import Event, following
 from critnb.review.index import refresh_index
 from critnb.runs import LOG_PATH, PartialRun, Run, RunState, RunStore, code_facts, environment_facts
@@ -131,8 +132,7 @@ def check_outputs(spec: StageSpec, run: PartialRun) -> None:
 
 def check_code(planned: PlannedRun) -> None:
     """Raise IntegrityError where the pack's files are no longer those that the run's id was made from."""
-    changed = [path for path, digest in stage_files(planned.spec).items() if planned.inputs.sources.get(path) != digest]
-    if changed:
+    if changed := changed_code(planned.spec, planned.inputs):
         raise IntegrityError(
             f"{planned.spec.id}: {changed[0]} was changed while the stage ran, so its result belongs to no version of the code\n"
             "run the stage again"

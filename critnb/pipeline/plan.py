@@ -5,15 +5,14 @@ A run's id follows from its inputs alone, so the whole chain is known before any
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from critnb import data as sources
-from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage, pack_path
+from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.contract import StageSpec, spec_of, upstream_closure
+from critnb.contract.code import stage_constants, stage_files
 from critnb.contract.declared import project
 from critnb.data import questions
 from critnb.data.checkpoint import CONFIG, read_object
@@ -29,16 +28,11 @@ from critnb.runs import (
     explain,
     hash_inputs,
     notebook_source,
-    pack_digests,
-    package_sources,
     upstream_key,
 )
 
-# every stage's numbers pass through these
-_EVERY_STAGE = ("pipeline.session", "pipeline.inputs")
 # stage and role of a run; the role is None where a run joins roles
 Place = tuple[Stage, ModelRole | None]
-_CONSTANT = re.compile(r"CONST\.([A-Z][A-Z0-9_]*)")
 
 
 @dataclass(frozen=True)
@@ -74,32 +68,6 @@ class PlannedRun:
         if not same_roles:
             return "never ran"
         return "changed: " + "; ".join(explain(same_roles[-1].inputs, self.inputs)[:3])
-
-
-def stage_sources(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
-    """Return the hashes of the source files that a stage's numbers rest on, as they are in the pack at ``root``."""
-    return package_sources([*spec.code, *_EVERY_STAGE], root=root)
-
-
-def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
-    """Return the hashes of all files of the pack that a stage's result follows from: sources, and what it reads beside them."""
-    return {**pack_digests(spec.files, root=root), **stage_sources(spec, root=root)}
-
-
-def stage_constants(spec: StageSpec) -> dict[str, Any]:
-    """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere."""
-    return named_constants(stage_sources(spec))
-
-
-def named_constants(paths: Iterable[str]) -> dict[str, Any]:
-    """Return the registry's constants that sources of the pack name, by name."""
-    return {name: getattr(CANON.CONST, name) for name in constant_names(paths)}
-
-
-def constant_names(paths: Iterable[str], *, root: Path = PACK_ROOT) -> list[str]:
-    """Return, sorted, the names of the registry's constants that sources of the pack at ``root`` name."""
-    texts = [pack_path(path, root).read_text(encoding="utf-8") for path in paths]
-    return sorted({name for text in texts for name in _CONSTANT.findall(text)})
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ from critnb.runs.identity import (
     explain,
     flatten,
     hash_inputs,
-    notebook_source,
-    package_sources,
     phase_id,
     run_id,
     stage_hash,
     stage_of,
     upstream_key,
 )
+from critnb.runs.notebook_files import notebook_source
 from critnb.runs.packfiles import pack_digests, pack_files
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
@@ -52,7 +51,6 @@ __all__ = [
     "pack_digests",
     "pack_files",
     "pack_version",
-    "package_sources",
     "peak_memory",
     "phase_id",
     "run_id",

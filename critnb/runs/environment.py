@@ -80,7 +80,7 @@ def _cpus_allowed() -> int:
 def code_facts(sources: Mapping[str, str]) -> dict[str, Any]:
     """Return pack version, commit (or why there is none), whether files differ from it, and one digest of the sources.
 
-    ``sources`` is what ``package_sources`` gave; ``dirty`` is None without git metadata.
+    ``sources`` maps paths to digests; ``dirty`` is None without git metadata.
     """
     commit = _git_commit()
     return {

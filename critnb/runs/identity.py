@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from critnb.canon import CANON, PACK_ROOT, Stage, pack_path
-from critnb.errors import DataError, DependencyError
+from critnb.canon import CANON, Stage
+from critnb.errors import DependencyError
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
 from critnb.system.terminal import plain
@@ -24,7 +23,8 @@ class HashInputs:
     """The inputs of a stage hash, small enough to be kept in the record.
 
     ``sections`` are the resolved params sections that the stage reads, ``upstream`` maps stage ids to run ids (and
-    ``upstream_key``s where the run joins roles), ``sources`` maps paths of the pack's files to sha256.
+    ``upstream_key``s where the run joins roles), ``sources`` maps paths of the pack's files to the sha256 of what code says,
+    or of the bytes of any other file.
     """
 
     stage: Stage
@@ -128,50 +128,6 @@ def hash_of(run_id: str) -> str | None:
 def phase_id(stage: Stage) -> str:
     """Return the phase that a stage belongs to, as commands spell it: S02B is of phase2."""
     return f"phase{int(stage[1:3])}"
-
-
-def package_sources(names: Sequence[str], *, root: Path = PACK_ROOT) -> dict[str, str]:
-    """Return path -> sha256 of every .py file of the named critnb subpackages or modules, sorted by path.
-
-    Paths are POSIX and relative to ``root``, the pack's; line ends are hashed as LF. Raises ValueError for an unknown name.
-    """
-    files = {path for name in names for path in _python_files(name, root)}
-    by_path = {path.relative_to(pack_path("critnb", root).parent).as_posix(): path for path in files}
-    return {key: sha256_hex(by_path[key].read_bytes().replace(b"\r\n", b"\n")) for key in sorted(by_path)}
-
-
-def _python_files(name: str, root: Path) -> Iterator[Path]:
-    base = pack_path("critnb", root).joinpath(*name.split("."))
-    if base.is_dir():
-        yield from (path for path in base.rglob("*.py") if not _is_hidden(path.relative_to(base)))
-    elif base.with_suffix(".py").is_file():
-        yield base.with_suffix(".py")
-    else:
-        raise ValueError(f"critnb has no subpackage or module {name!r}")
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith((".", "__pycache__")) for part in path.parts)
-
-
-def notebook_source(path: Path) -> bytes:
-    """Return canonical bytes of a notebook's source: type and text of each cell, nothing that a run or an editor adds.
-
-    The cell tagged ``parameters`` counts without its text: what it says is in the resolved params. Raises DataError for a
-    file that is no notebook.
-    """
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        source = [[cell["cell_type"], _text(cell)] for cell in cells]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a readable notebook ({type(error).__name__}: {error})") from error
-    return canonical_json(source)
-
-
-def _text(cell: Mapping[str, Any]) -> str:
-    if "parameters" in cell.get("metadata", {}).get("tags", ()):
-        return ""
-    return "".join(cell["source"]).replace("\r\n", "\n")
 
 
 def explain(old: HashInputs, new: HashInputs) -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from critnb.canon import CARRIED, PACK_ROOT, pack_path
 from critnb.errors import IntegrityError
-from critnb.runs.files import sha256_file
+from critnb.runs.files import read_regular, sha256_file, sha256_hex
+from critnb.runs.notebook_files import is_notebook, pack_notebook
 
 _NOT_OURS = frozenset({"__pycache__", CARRIED})
 # Python imports these before, or in place of, the source of the same name
@@ -30,8 +31,15 @@ def _named(name: str, path: Path, top: Path) -> str:
 
 
 def pack_digests(names: Sequence[str], *, root: Path = PACK_ROOT) -> dict[str, str]:
-    """Return POSIX path -> sha256 of the bytes of the files that ``pack_files`` lists; raises its errors and OSError."""
-    return {name: sha256_file(path)[0] for name, path in pack_files(names, root=root).items()}
+    """Return POSIX path -> sha256 of the bytes of the files that ``pack_files`` lists; raises its errors and OSError.
+
+    Notebooks count in the form that ``pack_notebook`` gives them, so that saving one in an editor is no change.
+    """
+    files = pack_files(names, root=root)
+    return {
+        name: sha256_hex(pack_notebook(read_regular(path))) if is_notebook(name) else sha256_file(path)[0]
+        for name, path in files.items()
+    }
 
 
 def _below(path: Path) -> Iterator[Path]:

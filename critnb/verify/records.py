@@ -8,10 +8,10 @@ from typing import Any
 
 from critnb.canon import CANON, PACK_ROOT, REGISTRY_FILE, ModelRole, SliceRole
 from critnb.contract import spec_of
+from critnb.contract.code import changed_code, stage_code
 from critnb.data import locate_model
 from critnb.params import FileModel, HubModel, Loaded, validate
-from critnb.pipeline.plan import constant_names, stage_sources
-from critnb.release.contents import file_digests, other_code, run_folder
+from critnb.release.contents import run_folder
 from critnb.review.diff.values import listed
 from critnb.runs import Run, verify
 from critnb.runs.decoding import yaml_value
@@ -120,12 +120,15 @@ def _seeds(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def code(release: UnpackedRelease) -> Result:
     """Compare the code and the constants that each run says it was made from with those in the release."""
-    digests, constants = file_digests(release.folder), _constants(release)
+    constants = _constants(release)
     runs_by_path: dict[str, list[str]] = {}
     for run in release.runs:
-        for path in other_code(run, digests, release.folder):
+        spec = spec_of(run.stage)
+        for path in changed_code(spec, run.inputs, root=release.folder):
             runs_by_path.setdefault(path, []).append(run.run_id)
-        named = constant_names(stage_sources(spec_of(run.stage), root=release.folder), root=release.folder)
+        if not (release.folder / CANON.PATH.NOTEBOOKS_DIR / spec.notebook).is_file():
+            continue
+        named = stage_code(spec, root=release.folder).constants
         if run.inputs.sections.get("constants") != {name: constants.get(name) for name in named}:
             runs_by_path.setdefault(_REGISTRY, []).append(run.run_id)
     wrong = [f"{path}: is not what {listed(run_ids)} came from" for path, run_ids in runs_by_path.items()]

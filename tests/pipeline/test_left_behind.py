@@ -161,9 +161,9 @@ def test_a_dry_run_says_that_the_corpus_changed(folder, whole, capsys):
 
 
 def test_a_dry_run_tells_a_change_of_code(inputs, whole, capsys, monkeypatch):
-    real = plan_module.stage_sources
+    real = plan_module.stage_files
     monkeypatch.setattr(
-        plan_module, "stage_sources", lambda spec, **_: {**real(spec), "critnb/pipeline/session.py": "0" * 64}
+        plan_module, "stage_files", lambda spec, **_: {**real(spec), "critnb/pipeline/session.py": "0" * 64}
     )
     plan = plan_of(capsys, inputs / "params.yaml", whole)
     assert plan["S00"] == plan["S01"] == "run: changed: source critnb/pipeline/session.py changed"

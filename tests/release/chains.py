@@ -11,8 +11,8 @@ from made import MODEL, PARAMS, made
 
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.contract import STAGES, spec_of
+from critnb.contract.code import stage_constants, stage_files
 from critnb.params import Release
-from critnb.pipeline.plan import stage_constants, stage_files
 from critnb.release.build import assemble
 from critnb.release.contents import closure
 from critnb.release.metadata import Metadata

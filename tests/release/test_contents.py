@@ -11,9 +11,9 @@ from release.chains import chain, cited, made_stage
 
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.contract import spec_of
+from critnb.contract.code import stage_files
 from critnb.errors import DependencyError, IntegrityError
 from critnb.params import Release
-from critnb.pipeline.plan import stage_files
 from critnb.release.build import assemble
 from critnb.release.chain import missing
 from critnb.release.contents import check_runs, pack_sources, run_sources
@@ -39,7 +39,7 @@ def pack(tmp_path_factory) -> Path:
     root.mkdir()
     for source in pack_sources():
         (root / source.name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.content, root / source.name)
+        (root / source.name).write_bytes(b"".join(source.pieces()))
     return root
 
 

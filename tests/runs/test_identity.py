@@ -10,13 +10,11 @@ from pathlib import Path
 import pytest
 
 from critnb.canon import PACK_ROOT, Stage
-from critnb.errors import DataError, DependencyError
+from critnb.errors import DependencyError
 from critnb.runs import (
     HashInputs,
     explain,
     hash_inputs,
-    notebook_source,
-    package_sources,
     phase_id,
     run_id,
     stage_hash,
@@ -68,7 +66,7 @@ def test_the_id_depends_on_no_place_time_or_process(tmp_path: Path) -> None:
     code = (
         "from critnb.runs import *\nfrom critnb.canon import Stage\n"
         "print(hash_inputs(stage=Stage.S02, sections={'a': {'b': 0.1}}, upstream={}, notebook=b'',"
-        " sources=package_sources(['runs', 'gates'])).run_id())"
+        " sources={'critnb/gates.py': 'a' * 64}).run_id())"
     )
     there = {
         **os.environ,
@@ -79,7 +77,7 @@ def test_the_id_depends_on_no_place_time_or_process(tmp_path: Path) -> None:
     }
     command = [sys.executable, "-c", code]
     found = subprocess.run(command, cwd=tmp_path, env=there, capture_output=True, text=True, check=True).stdout
-    sources = package_sources(["gates", "runs"])
+    sources = {"critnb/gates.py": "a" * 64}
     here = hash_inputs(stage=Stage.S02, sections={"a": {"b": 0.1}}, upstream={}, notebook=b"", sources=sources)
     assert found == f"{here.run_id()}\n"
 
@@ -102,50 +100,6 @@ def test_hash_inputs_round_trip_through_json() -> None:
     back = HashInputs.from_dict(Stage.S02, json.loads(json.dumps(inputs.as_dict())))
     assert back == inputs
     assert back.stage_hash() == stage_hash(**INPUTS)
-
-
-def test_package_sources_are_the_files_of_the_named_parts() -> None:
-    sources = package_sources(["runs", "gates"])
-    on_disk = {f"critnb/runs/{path.name}" for path in (PACK_ROOT / "critnb" / "runs").glob("*.py")}
-    assert set(sources) == on_disk | {"critnb/gates.py"}
-    assert list(sources) == sorted(sources)
-    assert sources["critnb/gates.py"] == hashlib.sha256((PACK_ROOT / "critnb" / "gates.py").read_bytes()).hexdigest()
-    assert list(package_sources(["runs.store"])) == ["critnb/runs/store.py"]
-
-
-def test_an_unknown_part_is_refused() -> None:
-    with pytest.raises(ValueError, match="no subpackage or module 'nowhere'"):
-        package_sources(["nowhere"])
-
-
-def _notebook(path: Path, **changes: object) -> Path:
-    cell = {"cell_type": "code", "source": ["x = 1\n", "x"], "outputs": [], "id": "a", "metadata": {}} | changes
-    path.write_text(json.dumps({"cells": [cell], "metadata": {"kernelspec": {"name": "k"}}, "nbformat": 4}))
-    return path
-
-
-def test_notebook_source_sees_sources_only(tmp_path: Path) -> None:
-    plain = notebook_source(_notebook(tmp_path / "a.ipynb"))
-    noise = {"outputs": [{"text": "1"}], "execution_count": 3, "id": "b", "metadata": {"tags": ["t"]}}
-    assert notebook_source(_notebook(tmp_path / "b.ipynb", **noise)) == plain
-    assert notebook_source(_notebook(tmp_path / "c.ipynb", source="x = 1\nx")) == plain
-    assert notebook_source(_notebook(tmp_path / "d.ipynb", source="x = 2\nx")) != plain
-    assert notebook_source(_notebook(tmp_path / "e.ipynb", cell_type="markdown")) != plain
-
-
-def test_a_parameters_cell_counts_without_its_text(tmp_path: Path) -> None:
-    tagged = {"metadata": {"tags": ["parameters"]}}
-    defaults = notebook_source(_notebook(tmp_path / "a.ipynb", source="overrides = {}", **tagged))
-    assert notebook_source(_notebook(tmp_path / "b.ipynb", source="overrides = {'a': 1}", **tagged)) == defaults
-    assert notebook_source(_notebook(tmp_path / "c.ipynb", source="overrides = {'a': 1}")) != defaults
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"cells": [{}]}'])
-def test_no_notebook_is_one_line(tmp_path: Path, text: str) -> None:
-    (tmp_path / "broken.ipynb").write_text(text)
-    with pytest.raises(DataError, match="not a readable notebook") as caught:
-        notebook_source(tmp_path / "broken.ipynb")
-    assert "\n" not in str(caught.value)
 
 
 def test_explain_names_what_changed() -> None:

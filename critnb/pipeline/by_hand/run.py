@@ -13,6 +13,7 @@ import nbformat
 
 from critnb.canon import CANON, PACK_ROOT
 from critnb.contract import StageSpec
+from critnb.contract.code import file_meanings, stage_sources
 from critnb.errors import CritnbError, IntegrityError
 from critnb.gates import summed_up
 from critnb.params import load
@@ -36,7 +37,7 @@ _NAMED = 3
 
 # runs that this process has begun and neither finished nor given up
 _open: list[RunByHand] = []
-# digests of the pack's sources when a run of this process first needed them
+# what the pack's sources said when a run of this process first needed them
 _loaded_sources: dict[str, str] = {}
 
 
@@ -184,11 +185,8 @@ def _leave_open() -> None:
 
 def _refuse_stale_code(planned: Sequence[PlannedRun]) -> None:
     """Raise IntegrityError where code that this process has loaded was changed on disk since."""
-    sources: dict[str, str] = {}
-    for run in planned:
-        sources |= run.inputs.sources
-    for path, digest in sources.items():
-        if path.endswith(".py") and _loaded_sources.setdefault(path, digest) != digest:
+    for path, digest in file_meanings({path for each in planned for path in stage_sources(each.spec)}).items():
+        if _loaded_sources.setdefault(path, digest) != digest:
             raise IntegrityError(
                 f"{path} was changed since this kernel loaded it\nrestart the kernel and run all again"
             )

@@ -1,0 +1,184 @@
+"""Which code a stage's result rests on: what its notebook imports, and what that imports, but for the rooms in ``OUTSIDE``.
+
+The imports are read out of the sources of a pack, this one's or a release's, and nothing is imported for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from critnb.canon import CANON, PACK_ROOT, pack_path
+from critnb.contract.imports import PACKAGE, Code, Import, read_code
+from critnb.contract.row import StageSpec
+from critnb.runs import HashInputs, notebook_source, pack_digests
+from critnb.runs.encoding import canonical_json
+from critnb.runs.files import sha256_hex
+from critnb.runs.notebook_files import code_of
+
+# What a stage runs through and its numbers do not follow from. All else that it imports is hashed, new rooms too.
+OUTSIDE: Mapping[str, str] = {
+    "canon": "the constants that code names enter by their values",
+    "params": "the values that a stage reads enter",
+    "data": "the content of weights, text and questions enters",
+    "contract": "says what enters",
+    "runs": "keeps what a stage gives it",
+    "errors": "words of what is refused",
+    "system": "words of what the machine refuses",
+    "report.display": "how a notebook shows a value",
+    "report.notebook": "how an executed notebook is kept",
+    "pipeline.by_hand": "who started the notebook",
+    "pipeline.options": "where the notebook was started",
+    "pipeline.progress": "what is shown while one waits",
+}
+_INIT = "__init__.py"
+# where modules reach code for the stages that ask for it
+_ON_DEMAND = f"{PACKAGE}.pipeline"
+
+
+@dataclass(frozen=True)
+class StageCode:
+    """The code that a stage rests on: path -> digest of what each file says, and the constants that it names."""
+
+    files: Mapping[str, str]
+    constants: tuple[str, ...]
+
+
+def stage_code(spec: StageSpec, *, root: Path = PACK_ROOT) -> StageCode:
+    """Return the code that a stage rests on, as it is in the pack at ``root``.
+
+    Of a package's ``__init__`` that does nothing but import, the names count that the stage takes out of it; any other
+    counts as a whole.
+    """
+    reached = _Reached(root, on_demand=spec.uses_model)
+    reached.follow(read_code(code_of(root / CANON.PATH.NOTEBOOKS_DIR / spec.notebook)).running())
+    return StageCode(dict(sorted(reached.digests())), tuple(sorted(reached.constants())))
+
+
+def stage_sources(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
+    """Return path -> digest of the source files that a stage rests on."""
+    return dict(stage_code(spec, root=root).files)
+
+
+def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
+    """Return path -> digest of all files of the pack that a stage's result follows from: sources, and what it reads beside them."""
+    return {**stage_sources(spec, root=root), **pack_digests(spec.files, root=root)}
+
+
+def changed_code(spec: StageSpec, inputs: HashInputs, *, root: Path = PACK_ROOT) -> list[str]:
+    """Return the files by which the pack at ``root`` is not what a stage's ``inputs`` were made from, its notebook first.
+
+    Which files these are that pack's imports say, not the inputs.
+    """
+    notebook = f"{CANON.PATH.NOTEBOOKS_DIR}/{spec.notebook}"
+    if not (root / notebook).is_file():
+        return [notebook]
+    files = stage_files(spec, root=root)
+    changed = sorted(path for path in {*files, *inputs.sources} if files.get(path) != inputs.sources.get(path))
+    same = sha256_hex(notebook_source(root / notebook)) == inputs.notebook_sha256
+    return changed if same else [notebook, *changed]
+
+
+def file_meanings(paths: Iterable[str]) -> dict[str, str]:
+    """Return path -> digest of all that each of the pack's source files says, whatever a stage takes out of it."""
+    return {path: read_code(pack_path(path).read_bytes()).digest for path in paths}
+
+
+def stage_constants(spec: StageSpec) -> dict[str, Any]:
+    """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere."""
+    return _valued(stage_code(spec).constants)
+
+
+def named_constants(paths: Iterable[Path]) -> dict[str, Any]:
+    """Return the registry's constants that files of code name, by name."""
+    return _valued(sorted({name for path in paths for name in read_code(path.read_bytes()).constants}))
+
+
+def _valued(names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(CANON.CONST, name) for name in names}
+
+
+def is_outside(module: str) -> bool:
+    """Tell whether a module is one of those that no result follows from."""
+    return module == PACKAGE or any(f"{module}.".startswith(f"{PACKAGE}.{name}.") for name in OUTSIDE)
+
+
+@dataclass
+class _Reached:
+    """What is reached in the pack at ``root``: whole modules, and names taken through the ``__init__`` of a package.
+
+    ``on_demand``: what ``critnb.pipeline`` imports only where a stage asks for it counts, too.
+    """
+
+    root: Path
+    on_demand: bool
+    modules: dict[str, tuple[Path, Code]] = field(default_factory=dict)
+    taken: dict[Path, dict[str, str]] = field(default_factory=dict)
+    _files: dict[str, Path | None] = field(default_factory=dict)
+
+    @property
+    def _top(self) -> Path:
+        return pack_path(PACKAGE, self.root).parent
+
+    def follow(self, imports: Iterable[Import]) -> None:
+        """Follow imports to their end."""
+        waiting = list(imports)
+        while waiting:
+            each = waiting.pop()
+            module = self._home(each.module, each.name)
+            if module in self.modules or is_outside(module) or (path := self._file(module)) is None:
+                continue
+            code = self._code(path)
+            self.modules[module] = (path, code)
+            lazy = self.on_demand or not f"{module}.".startswith(f"{_ON_DEMAND}.")
+            waiting += code.running(lazy=lazy)
+
+    def digests(self) -> Iterator[tuple[str, str]]:
+        """Yield path and digest of what was reached."""
+        for path, names in self.taken.items():
+            yield self._name(path), sha256_hex(canonical_json(names))
+        for path, code in self.modules.values():
+            yield self._name(path), code.digest
+
+    def constants(self) -> set[str]:
+        """Return the names of the registry's constants in what was reached."""
+        return {name for _, code in self.modules.values() for name in code.constants}
+
+    def _home(self, module: str, name: str) -> str:
+        """Return the module that an import leads to, seen through the packages that hand its name on."""
+        seen = set()
+        while name and (module, name) not in seen:
+            seen.add((module, name))
+            path = self._file(module)
+            if self._file(f"{module}.{name}") is not None:
+                return f"{module}.{name}"
+            if path is None or path.name != _INIT:
+                return module
+            code = self._code(path)
+            handed = code.handed_on().get(name)
+            if handed is None:
+                return module
+            if not is_outside(module):
+                self._take(path, code, handed)
+            module, name = handed.module, handed.name
+        return module
+
+    def _take(self, path: Path, code: Code, handed: Import) -> None:
+        self.taken.setdefault(path, {"": "" if code.only_imports else code.digest})
+        self.taken[path][handed.bound] = f"{handed.module}:{handed.name}"
+
+    def _file(self, module: str) -> Path | None:
+        if module not in self._files:
+            base = pack_path(module.replace(".", "/"), self.root)
+            both = (base / _INIT, base.with_name(f"{base.name}.py"))
+            self._files[module] = next((path for path in both if path.is_file()), None)
+        return self._files[module]
+
+    def _code(self, path: Path) -> Code:
+        package = ".".join(path.relative_to(self._top).parent.parts)
+        return read_code(path.read_bytes(), package)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._top).as_posix()
