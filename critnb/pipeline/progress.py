@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.25
 
 @dataclass
 class Throttle:
-    """Lets an event through at most once a second, and ever more rarely in a long step: at 1 % steps of its duration."""
+    """Lets an event through at most once per second, and in a long step at most once per 1 % of its duration so far."""
 
     started: float
     last: float = 0.0
