@@ -77,7 +77,7 @@ _SAID = {
 
 
 def summed_up(recorded: Iterable[Mapping[str, Any]]) -> str:
-    """Say in a line what came of gates as a record holds them: how many pass, and which do not."""
+    """Summarise in one line the gates of a record: how many pass, and which do not."""
     names: dict[Verdict, list[str]] = {verdict: [] for verdict in Verdict}
     for gate in recorded:
         names[Verdict(gate["verdict"])].append(gate["name"])

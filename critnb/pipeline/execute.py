@@ -68,9 +68,7 @@ def _determinism(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"seeds": seeds, "flags": {"PYTHONHASHSEED": "0"}, "not_deterministic": unsure}
 
 
-def execute(
-    planned: PlannedRun, store: RunStore, options: RunOptions, *, show: Callable[[Event], object] | None = None
-) -> Run:
+def execute(planned: PlannedRun, store: RunStore, options: RunOptions, *, show: Callable[[Event], object]) -> Run:
     """Run one stage whose upstream runs exist, and ``show`` each event of its log meanwhile; returns the published run.
 
     A stage that fails raises StageFailedError, or the pack's own error that its notebook raised; its partial run is
@@ -85,7 +83,7 @@ def execute(
     return run
 
 
-def _executed(planned: PlannedRun, store: RunStore, options: RunOptions, show: Callable[[Event], object] | None) -> Run:
+def _executed(planned: PlannedRun, store: RunStore, options: RunOptions, show: Callable[[Event], object]) -> Run:
     variables = replace(options, data=planned.data).for_kernel()
     with prepare(planned, store, options) as run:
         try:

@@ -27,63 +27,52 @@ _VARIABLE = "CRITNB_OPTIONS"
 _ALL = "all"
 
 
-def _given(
-    *flags: str, notebook: type | UnionType | None = None, kernel: bool = False, **argument: Any
-) -> dict[str, Any]:
-    """Return the metadata of an option: ``flags`` and ``argument`` are for argparse, ``notebook`` is a type of value."""
-    return {"flags": flags, "argument": argument, "notebook": notebook, "kernel": kernel}
+def _option(
+    default: Any, *flags: str, notebook: type | UnionType | None = None, kernel: bool = False, **argument: Any
+) -> Any:
+    """Return a field; ``flags`` and ``argument`` are for argparse, ``notebook`` is the type of its value in overrides."""
+    metadata = {"flags": flags, "argument": argument, "notebook": notebook, "kernel": kernel}
+    if default is dict:
+        return field(default_factory=dict, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
-def _switch(*flags: str, **where: Any) -> dict[str, Any]:
-    return _given(*flags, action="store_true", **where)
+def _switch(*flags: str, **where: Any) -> Any:
+    return _option(False, *flags, action="store_true", **where)
+
+
+_ROLES = [*map(str, ModelRole), _ALL]
 
 
 @dataclass(frozen=True)
 class RunOptions:
     """How to run stages; see the module. ``device``, ``base_dir`` and ``data`` follow from the params, not from a flag."""
 
-    role: str | None = field(
-        default=None,
-        metadata=_given(
-            "--role",
-            notebook=str,
-            choices=[*map(str, ModelRole), _ALL],
-            help="model role; the first one of the params by default",
-        ),
+    role: str | None = _option(
+        None, "--role", notebook=str, choices=_ROLES, help="model role; the first one of the params by default"
     )
-    runs_dir: str | Path | None = field(
-        default=None,
-        metadata=_given(
-            "--runs-dir",
-            notebook=str | Path,
-            type=Path,
-            help="where runs lie; runs/ of the pack or of the working folder if not given",
-        ),
+    runs_dir: str | Path | None = _option(  # noqa: RUF009 - a field
+        None,
+        "--runs-dir",
+        notebook=str | Path,
+        type=Path,
+        help="where runs lie; runs/ of the pack or of the working folder if not given",
     )
-    allow_resume: bool = field(
-        default=False, metadata=_switch("--allow-resume", help="continue a run that was left incomplete")
+    allow_resume: bool = _switch("--allow-resume", help="continue a run that was left incomplete")
+    no_upstream: bool = _switch("--no-upstream", help="demand that upstream runs exist")
+    use: Sequence[str] = _option(
+        (), "--use", action="append", metavar="STAGE=RUN", help="pin an upstream run; repeatable"
     )
-    no_upstream: bool = field(default=False, metadata=_switch("--no-upstream", help="demand that upstream runs exist"))
-    use: Sequence[str] = field(
-        default=(),
-        metadata=_given("--use", action="append", metavar="STAGE=RUN", help="pin an upstream run; repeatable"),
+    dry_run: bool = _switch("--dry-run", help="say what would run, and why")
+    strict: bool = _switch(
+        "--strict", notebook=bool, kernel=True, help="a gate that fails or is not available ends its stage"
     )
-    dry_run: bool = field(default=False, metadata=_switch("--dry-run", help="say what would run, and why"))
-    strict: bool = field(
-        default=False,
-        metadata=_switch(
-            "--strict", notebook=bool, kernel=True, help="a gate that fails or is not available ends its stage"
-        ),
-    )
-    quiet: bool = field(default=False, metadata=_switch("-q", "--quiet", help="print results only, no progress"))
-    verbose: bool = field(
-        default=False,
-        metadata=_switch("-v", "--verbose", notebook=bool, help="show tracebacks, and the steps of stages"),
-    )
-    device: str = field(default="auto", metadata=_given(kernel=True))
+    quiet: bool = _switch("-q", "--quiet", help="print results only, no progress")
+    verbose: bool = _switch("-v", "--verbose", notebook=bool, help="show tracebacks, and the steps of stages")
+    device: str = _option("auto", kernel=True)
     # where relative paths of the params are meant from, and where the corpora of a run come from
-    base_dir: Path = field(default=Path(), metadata=_given(kernel=True))
-    data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, metadata=_given(kernel=True))
+    base_dir: Path = _option(Path(), kernel=True)  # noqa: RUF009 - a field
+    data: Mapping[str, Mapping[str, Any]] = _option(dict, kernel=True)
     # what the record says that the run was made by
     command: Sequence[str] = ()
 

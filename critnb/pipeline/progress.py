@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.25
 
 @dataclass
 class Throttle:
-    """Lets an event through at most once a second, and ever more rarely in a long step: at 1 % steps of its duration."""
+    """Lets an event through at most once per second, and in a long step at most once per 1 % of its duration so far."""
 
     started: float
     last: float = 0.0
@@ -64,11 +64,8 @@ def bar(label: str, total: int, unit: str) -> Iterator[Advance]:
 
 
 @contextmanager
-def following(log: Path, show: Callable[[Event], object] | None) -> Iterator[None]:
-    """Call ``show``, if given, with every event that is appended to ``log`` (JSON lines) inside the context."""
-    if show is None:
-        yield
-        return
+def following(log: Path, show: Callable[[Event], object]) -> Iterator[None]:
+    """Call ``show`` with every event that is appended to ``log`` (JSON lines) inside the context."""
     stop = threading.Event()
     thread = threading.Thread(target=_follow, args=(log, show, stop), daemon=True)
     thread.start()

@@ -35,9 +35,9 @@ def begin(
 ) -> StageSession:
     """Begin a stage in its notebook.
 
-    With ``run_dir`` the run that the runner made there is continued, and ``params`` and ``overrides`` have been applied
-    already. Without it the notebook is run by hand and gets a run of its own in ``runs/``, after upstream runs that are
-    missing; ``overrides`` are dotted keys of the params, and ``role``, ``runs_dir``, ``strict`` and ``verbose`` as on the
+    With ``run_dir``, attach to the run that the runner made there; ``params`` and ``overrides`` have been applied already.
+    Without it the notebook is run by hand: it gets a run of its own in ``runs/``, and missing upstream runs are made first;
+    ``overrides`` are dotted keys of the params, and ``role``, ``runs_dir``, ``strict`` and ``verbose`` as on the
     command line. Raises the errors of the params, the run store and upstream stages.
     """
     spec = spec_of(Stage(stage))

@@ -1,6 +1,6 @@
-"""The kernel of a person's notebook: its settings given back, lines that change while one waits, errors in a line or two.
+"""The kernel of a person's notebook: default settings restored, lines that change while one waits, errors in a line or two.
 
-A person's startup files leave settings in a kernel that could reach a result.
+A person's startup files may leave settings in a kernel that could reach a result.
 """
 
 from __future__ import annotations
