@@ -24,7 +24,7 @@ from critnb.pipeline.tail_log import following
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.review.index import refresh_index
 from critnb.runs import PartialRun, Run, RunState, RunStore, code_facts, environment_facts
-from critnb.runs.manifest import lay_at_root
+from critnb.runs.manifest import copy_to_root
 from critnb.runs.scratch import Scratch
 from critnb.system.failures import too_few_files
 
@@ -100,7 +100,7 @@ def execute(planned: PlannedRun, planner: Planner, store: RunStore, loaded: Load
         run = _executed(planned, planner, store, loaded, options)
     finally:
         refresh_index(store)
-    lay_at_root(run)
+    copy_to_root(run)
     return run
 
 

@@ -24,7 +24,7 @@ from critnb.runs.packfiles import pack_digests, pack_files
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
-from critnb.runs.store import RunState, RunStore, ancestors, located, runs_folder
+from critnb.runs.store import RunState, RunStore, ancestors, locate_run, runs_folder
 
 __all__ = [
     "LOG_PATH",
@@ -44,7 +44,7 @@ __all__ = [
     "explain",
     "flatten",
     "hash_inputs",
-    "located",
+    "locate_run",
     "not_in_git",
     "notebook_source",
     "pack_digests",
