@@ -12,7 +12,7 @@ from critnb.api.opened_run import OpenedRun
 from critnb.canon import ModelRole, Stage
 from critnb.contract import StageSpec, spec_of
 from critnb.errors import DependencyError, ParamsError
-from critnb.runs import Run, RunRecord, RunStore, located, runs_folder
+from critnb.runs import Run, RunRecord, RunStore, locate_run, runs_folder
 
 
 def open_run(name: str | Path, *, runs_dir: str | Path | None = None, role: str | None = None) -> OpenedRun:
@@ -29,7 +29,7 @@ def open_run(name: str | Path, *, runs_dir: str | Path | None = None, role: str 
     store = RunStore(runs_folder(runs_dir))
     if str(name) in Stage.__members__:
         return OpenedRun(_newest(store, spec_of(Stage(str(name))), role), store)
-    folder, run_id = located(str(name), store)
+    folder, run_id = locate_run(str(name), store)
     return OpenedRun(folder.open(run_id), folder)
 
 

@@ -26,14 +26,14 @@ def verify_runs(store: RunStore, names: Sequence[str]) -> int:
 
     A run is named by its id in the folder, or by its path. Raises DependencyError where there is no run to verify.
     """
-    from critnb.runs import FindingKind, RunState, located, verify
+    from critnb.runs import FindingKind, RunState, locate_run, verify
 
     wanted = names or [each.run_id for each in store.entries() if each.state is RunState.complete]
     if not wanted:
         raise DependencyError(f"{store.root} holds no complete run to verify; name another folder with --runs-dir")
     bad = unread = 0
     for name in wanted:
-        folder, run_id = located(name, store)
+        folder, run_id = locate_run(name, store)
         findings = verify(folder.path(run_id))
         missed = [finding for finding in findings if finding.kind is FindingKind.unread]
         unread += bool(missed)
@@ -76,7 +76,7 @@ def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -
         out(f"ok: {named}")
         return int(Exit.DONE)
     err(f"error: {named} is not a sound release: {len(findings)} findings")
-    if any(check.result.aside for check in checks):
+    if any(check.result.is_note for check in checks):
         err("they may be the doing of this pack, which is not the zip's; unpack it and check it with its own")
     return int(Exit.BAD_INPUT)
 
@@ -92,21 +92,23 @@ def _signature(path: Path, zip_file: Path, signer: Path | None) -> Check:
     if found is None:
         if signer is not None:
             raise DependencyError(f"{path} is unsigned: no {beside[0].name} lies beside it")
-        said = "unsigned: nothing says who made it"
+        summary = "unsigned: nothing says who made it"
     elif signer is not None:
-        said = signature.signed_by(zip_file, signature.read_short(found), signer)
-    elif not signature.available():
-        said = f"not looked at: {found.name} lies beside it, and there is no ssh-keygen here; nothing says who made it"
+        summary = signature.verify_signer(zip_file, signature.read_small(found), signer)
+    elif not signature.is_available():
+        summary = (
+            f"not looked at: {found.name} lies beside it, and there is no ssh-keygen here; nothing says who made it"
+        )
     else:
-        key = signature.signed_with(zip_file, signature.read_short(found))
-        said = f"signed with {key}; nothing says whose that is, which --signer would"
-    return Check("signature", Result([], said, aside=signer is None), time.monotonic() - started)
+        key = signature.signing_key(zip_file, signature.read_small(found))
+        summary = f"signed with {key}; nothing says whose that is, which --signer would"
+    return Check("signature", Result([], summary, is_note=signer is None), time.monotonic() - started)
 
 
 def _print(check: Check) -> None:
-    verdict = "FAIL" if not check.passed else "note" if check.result.aside else "ok  "
-    said = check.result.said if check.passed else f"{len(check.result.findings)} findings"
-    out(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {plain(said, _LONGEST)}")
+    verdict = "FAIL" if not check.passed else "note" if check.result.is_note else "ok  "
+    summary = check.result.summary if check.passed else f"{len(check.result.findings)} findings"
+    out(f"{verdict}  {check.name:<10}  {check.seconds:5.1f} s  {plain(summary, _LONGEST)}")
     for finding in check.result.findings[:_MOST]:
         out(f"  {plain(finding, _LONGEST)}")
     if len(check.result.findings) > _MOST:

@@ -20,7 +20,7 @@ from critnb.pipeline.plan import PlannedRun
 from critnb.pipeline.progress import Event, following
 from critnb.review.index import refresh_index
 from critnb.runs import LOG_PATH, PartialRun, Run, RunState, RunStore, code_facts, environment_facts
-from critnb.runs.manifest import lay_at_root
+from critnb.runs.manifest import copy_to_root
 
 
 def prepare(planned: PlannedRun, store: RunStore, options: RunOptions, *, place: RunStore | None = None) -> PartialRun:
@@ -79,7 +79,7 @@ def execute(planned: PlannedRun, store: RunStore, options: RunOptions, *, show: 
         run = _executed(planned, store, options, show)
     finally:
         refresh_index(store)
-    lay_at_root(run)
+    copy_to_root(run)
     return run
 
 

@@ -15,7 +15,7 @@ from critnb.release.zip_writer import Packed, Sink, Source, write_zip
 from critnb.review.index import facts_of, render
 from critnb.runs import Run, RunStore
 from critnb.runs.files import sha256_hex
-from critnb.runs.manifest import GENERATED, to_text
+from critnb.runs.manifest import GENERATED, manifest_bytes
 
 _OUT = CANON.OUTPUT
 
@@ -66,7 +66,7 @@ def generated(files: Files, runs: Sequence[Run], store: RunStore, about: Metadat
     }
     made[_OUT.RO_CRATE_JSON_BASENAME] = crate_json(about, date, {**files, **_described(made)}, runs)
     digests = {name: digest for name, (_, digest) in {**files, **_described(made)}.items()}
-    return {**made, _OUT.MANIFEST_SHA256_BASENAME: to_text(digests)}
+    return {**made, _OUT.MANIFEST_SHA256_BASENAME: manifest_bytes(digests)}
 
 
 def _described(contents: Mapping[str, bytes]) -> dict[str, tuple[int, str]]:

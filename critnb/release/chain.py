@@ -15,7 +15,7 @@ _SHOWN = 12
 _NOT_UPSTREAM = (Stage.S07, Stage.S08)
 
 
-def missing(runs: Sequence[Run], roles: Sequence[str]) -> list[str]:
+def missing_runs(runs: Sequence[Run], roles: Sequence[str]) -> list[str]:
     """Return a line for each stage that has no run for one of the roles of the paper."""
     there = {(run.stage, role) for run in runs for role in run.roles}
     wanted = [(spec.id, role) for spec in STAGES if spec.id not in _NOT_UPSTREAM for role in roles]

@@ -50,7 +50,7 @@ def signature_path(path: Path) -> Path:
     return path.with_name(f"{path.name}{CANON.PATH.SIGNATURE_SUFFIX}")
 
 
-def available() -> bool:
+def is_available() -> bool:
     """Whether the program that checks signatures is installed."""
     return shutil.which(_PROGRAM) is not None
 
@@ -70,7 +70,7 @@ def sign(path: Path, key: Path) -> bytes:
         return read_regular(signature_path(link))
 
 
-def signed_with(path: Path, signature: bytes) -> str:
+def signing_key(path: Path, signature: bytes) -> str:
     """Return type and fingerprint of the key that signed these very bytes, which does not say whose key that is.
 
     Raises SignatureError for a signature of anything else, DependencyError without ssh-keygen.
@@ -83,12 +83,12 @@ def signed_with(path: Path, signature: bytes) -> str:
     return key[1]
 
 
-def signed_by(path: Path, signature: bytes, signer: Path) -> str:
+def verify_signer(path: Path, signature: bytes, signer: Path) -> str:
     """Return in words which signer made the signature, of those that a file of allowed signers or of public keys lists.
 
-    Raises as ``signed_with``, SignatureError for a signer who is not listed or no longer is, DependencyError for no file.
+    Raises as ``signing_key``, SignatureError for a signer who is not listed or no longer is, DependencyError for no file.
     """
-    key = signed_with(path, signature)
+    key = signing_key(path, signature)
     with _scratch(sig=signature, allowed=_allowed(signer)) as folder:
         files = ("-s", str(folder / "sig"), "-f", str(folder / "allowed"))
         found = _run("find-principals", *files)
@@ -107,7 +107,7 @@ def signed_by(path: Path, signature: bytes, signer: Path) -> str:
 
 def _allowed(signer: Path) -> bytes:
     """Return a file's list of allowed signers; a file of public keys is turned into one."""
-    text = read_short(signer).decode("utf-8", errors="replace")
+    text = read_small(signer).decode("utf-8", errors="replace")
     if "PRIVATE KEY" in text:
         raise SignatureError(f"{signer} is a private key; give its .pub, or a list of allowed signers")
     lines = [line.strip() for line in text.splitlines()]
@@ -119,7 +119,7 @@ def _allowed(signer: Path) -> bytes:
     return "".join(f"{line}\n" for line in keys).encode()
 
 
-def read_short(path: Path) -> bytes:
+def read_small(path: Path) -> bytes:
     """Return the bytes of a signature or a list of keys; raises DependencyError for no file, SignatureError for a long one."""
     found = readable_file(path)
     if found.stat().st_size > _LONGEST:

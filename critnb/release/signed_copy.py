@@ -6,7 +6,7 @@ from pathlib import Path
 
 from critnb.canon import CANON, Stage
 from critnb.errors import DependencyError, IntegrityError, ParamsError, RunExistsError
-from critnb.release.signature import sign, signature_path, signed_with
+from critnb.release.signature import sign, signature_path, signing_key
 from critnb.release.zip_reader import DamagedError, unpack
 from critnb.runs import RunStore
 from critnb.runs.files import HashingSink, atomic_file, atomic_write, pieces, sha256_file, storage
@@ -45,7 +45,7 @@ def sign_copy(path: Path, key: Path, folder: Path | None) -> tuple[Path, str]:
         into.mkdir(parents=True, exist_ok=True)
         _copy(zip_file, copy, digest)
         atomic_write(beside, signature)
-    return copy, signed_with(copy, signature)
+    return copy, signing_key(copy, signature)
 
 
 def _in_run(path: Path) -> bool:

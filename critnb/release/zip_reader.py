@@ -55,7 +55,7 @@ def unpack(path: Path, folder: Path | None) -> list[UnpackedFile]:
     """
     with open_regular(path) as zip_file:
         size = os.fstat(zip_file.fileno()).st_size
-        files, end = _directory(zip_file, size)
+        files, end = _central_directory(zip_file, size)
         members = [each.member for each in files]
         if wrong := name_problem([each.name for each in members]):
             raise DamagedError(wrong)
@@ -65,12 +65,12 @@ def unpack(path: Path, folder: Path | None) -> list[UnpackedFile]:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             _check_room(folder, size)
-        return [_take(zip_file, each, folder) for each in files]
+        return [_unpack_member(zip_file, each, folder) for each in files]
 
 
-def _directory(zip_file: BinaryIO, size: int) -> tuple[list[LocatedMember], int]:
+def _central_directory(zip_file: BinaryIO, size: int) -> tuple[list[LocatedMember], int]:
     """Return the files that the central directory names, and where it begins."""
-    count, offset, length, last = _end(zip_file, size)
+    count, offset, length, last = _end_record(zip_file, size)
     if offset + length != last:
         raise DamagedError(
             f"{abs(last - offset - length)} bytes stand where a release has none, before or behind its files"
@@ -83,7 +83,7 @@ def _directory(zip_file: BinaryIO, size: int) -> tuple[list[LocatedMember], int]
     while at < length:
         after = files[-1].member.name if files else "its beginning"
         try:
-            located, at = _central(data, at)
+            located, at = _central_record(data, at)
         except ValueError as error:
             raise DamagedError(f"central directory, behind {after}: {error}") from error
         files.append(located)
@@ -92,7 +92,7 @@ def _directory(zip_file: BinaryIO, size: int) -> tuple[list[LocatedMember], int]
     return files, offset
 
 
-def _end(zip_file: BinaryIO, size: int) -> tuple[int, int, int, int]:
+def _end_record(zip_file: BinaryIO, size: int) -> tuple[int, int, int, int]:
     """Return (files, offset and size of the central directory, where the end record or its ZIP64 form begins)."""
     last = size - layout.END_FIXED.size
     data = _read(zip_file, max(last, 0), layout.END_FIXED.size)
@@ -113,7 +113,7 @@ def _end(zip_file: BinaryIO, size: int) -> tuple[int, int, int, int]:
     return count, offset, length, last
 
 
-def _central(data: bytes, at: int) -> tuple[LocatedMember, int]:
+def _central_record(data: bytes, at: int) -> tuple[LocatedMember, int]:
     """Return the file of the record that begins at byte ``at`` of the central directory, and where the next one begins."""
     fixed = layout.CENTRAL_FIXED
     if at + fixed.size > len(data):
@@ -171,11 +171,11 @@ def _check_room(folder: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, f"no room for the {size} bytes of the zip", str(folder))
 
 
-def _take(zip_file: BinaryIO, located: LocatedMember, folder: Path | None) -> UnpackedFile:
+def _unpack_member(zip_file: BinaryIO, located: LocatedMember, folder: Path | None) -> UnpackedFile:
     member, ours = located.member, layout.local_header(located.member)
     theirs = _read(zip_file, located.offset, len(ours))
     sums = Checksums()
-    with _opened(folder, member.name) as file:
+    with _target(folder, member.name) as file:
         for piece in _pieces(zip_file, member.size):
             sums.add(piece)
             if file is not None:
@@ -190,7 +190,7 @@ def _take(zip_file: BinaryIO, located: LocatedMember, folder: Path | None) -> Un
     return UnpackedFile(member.name, sums.sha256, member.size, problem)
 
 
-def _opened(folder: Path | None, name: str) -> AbstractContextManager[BinaryIO | None]:
+def _target(folder: Path | None, name: str) -> AbstractContextManager[BinaryIO | None]:
     if folder is None:
         return nullcontext()
     path = folder / name

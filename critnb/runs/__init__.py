@@ -23,7 +23,7 @@ from critnb.runs.packfiles import pack_digests, pack_files
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
-from critnb.runs.store import RunState, RunStore, ancestors, located, runs_folder
+from critnb.runs.store import RunState, RunStore, ancestors, locate_run, runs_folder
 from critnb.runs.writer import RunWriter
 
 __all__ = [
@@ -45,7 +45,7 @@ __all__ = [
     "explain",
     "flatten",
     "hash_inputs",
-    "located",
+    "locate_run",
     "not_in_git",
     "notebook_source",
     "pack_digests",

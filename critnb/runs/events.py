@@ -41,7 +41,7 @@ def append_event(run: Path, run_id: str, event_type: str, payload: Mapping[str, 
         os.close(descriptor)
 
 
-def mend_log(run: Path) -> None:
+def repair_log(run: Path) -> None:
     """Make the log of a killed run writable again and remove a last line that was cut short; raises OSError."""
     path = run / LOG_PATH
     if path.is_file():

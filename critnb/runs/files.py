@@ -44,7 +44,7 @@ def may_be_sound(error: OSError) -> bool:
     return error.errno not in _NO_FILE
 
 
-def unread(path: Path | str, error: OSError) -> StorageError:
+def unread_error(path: Path | str, error: OSError) -> StorageError:
     """Return the error about a file that ``may_be_sound`` and could not be read."""
     cause = error.strerror or str(error)
     return StorageError(

@@ -24,25 +24,25 @@ GENERATED = frozenset(
 )
 
 
-def to_text(digests: Mapping[str, str]) -> bytes:
+def manifest_bytes(digests: Mapping[str, str]) -> bytes:
     """Return the manifest of path -> sha256, sorted by path."""
     lines = [f"{digests[path]}  {path}\n" for path in sorted(digests, key=str.encode)]
     return "".join(lines).encode()
 
 
-def from_text(data: bytes) -> dict[str, str]:
-    """Return path -> sha256; raises IntegrityError for bytes that ``to_text`` would not have made."""
+def parse_manifest(data: bytes) -> dict[str, str]:
+    """Return path -> sha256; raises IntegrityError for bytes that ``manifest_bytes`` would not have made."""
     try:
         lines = [_LINE.fullmatch(line) for line in data.decode("utf-8").splitlines()]
     except UnicodeDecodeError:
         lines = [None]
     digests = {match[2]: match[1] for match in lines if match}
-    if to_text(digests) != data:
+    if manifest_bytes(digests) != data:
         raise IntegrityError(f"{CANON.OUTPUT.MANIFEST_SHA256_BASENAME} is not a sorted list of sha256 and path")
     return digests
 
 
-def lay_at_root(run: Run, root: Path = PACK_ROOT) -> Path | None:
+def copy_to_root(run: Run, root: Path = PACK_ROOT) -> Path | None:
     """Copy a release's manifest to the root of the pack whose own runs folder holds it, for ``sha256sum -c``.
 
     Files of the release that the working copy does not hold are left out. Returns the path, or None for a run of
@@ -50,8 +50,8 @@ def lay_at_root(run: Run, root: Path = PACK_ROOT) -> Path | None:
     """
     if run.stage is not Stage.S08 or run.path.parent != root / CANON.PATH.RUNS_DIR:
         return None
-    digests = from_text(run.read_bytes(run.result(CANON.OUTPUT.MANIFEST_SHA256_BASENAME)))
+    digests = parse_manifest(run.read_bytes(run.result(CANON.OUTPUT.MANIFEST_SHA256_BASENAME)))
     path = root / CANON.OUTPUT.MANIFEST_SHA256_BASENAME
     with storage(path):
-        atomic_write(path, to_text({name: digest for name, digest in digests.items() if name not in GENERATED}))
+        atomic_write(path, manifest_bytes({name: digest for name, digest in digests.items() if name not in GENERATED}))
     return path

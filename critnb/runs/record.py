@@ -19,7 +19,7 @@ from critnb.errors import DataError, IntegrityError
 from critnb.runs.decoding import json_value
 from critnb.runs.encoding import json_bytes
 from critnb.runs.environment import pack_version
-from critnb.runs.files import atomic_write, may_be_sound, open_regular, sha256_hex, unread
+from critnb.runs.files import atomic_write, may_be_sound, open_regular, sha256_hex, unread_error
 from critnb.runs.identity import HashInputs, phase_id, stage_of
 
 SCHEMA_PATH = SPEC_DIR / "run_record.schema.json"
@@ -200,7 +200,7 @@ def read_record(run: Path) -> tuple[RunRecord, str]:
         raise IntegrityError(f"{path}: {error}") from error
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and may_be_sound(error):
-            raise unread(path, error) from error
+            raise unread_error(path, error) from error
         cause = error.strerror if isinstance(error, OSError) else str(error)
         raise IntegrityError(f"{path}: {cause}; the run cannot be trusted, delete it and make it again") from error
 

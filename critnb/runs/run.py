@@ -15,7 +15,7 @@ import pandas as pd
 from critnb.canon import CANON, Stage, Status
 from critnb.errors import DataError, DependencyError, IntegrityError
 from critnb.runs.decoding import json_value, npz_arrays, parquet_frame, yaml_value
-from critnb.runs.files import inside, may_be_sound, open_regular, sha256_hex, unread
+from critnb.runs.files import inside, may_be_sound, open_regular, sha256_hex, unread_error
 from critnb.runs.identity import HashInputs
 from critnb.runs.record import Artifact, Dependency, RunRecord, read_record
 
@@ -88,7 +88,7 @@ class Run:
                 data = file.read() if os.fstat(file.fileno()).st_size == artifact.bytes else None
         except OSError as error:
             if may_be_sound(error):
-                raise unread(path, error) from error
+                raise unread_error(path, error) from error
             raise IntegrityError(f"{self.run_id}: {relative} cannot be read ({error.strerror}); {_ADVICE}") from error
         if data is None or len(data) != artifact.bytes or sha256_hex(data) != artifact.sha256:
             raise IntegrityError(f"{self.run_id}: {relative} is not the file that its record names; {_ADVICE}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from critnb.canon import CANON, WORK_DIR, Stage
 from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError, StorageError
 from critnb.runs.checkpoints import sweep_checkpoints
-from critnb.runs.events import EventType, mend_log
+from critnb.runs.events import EventType, repair_log
 from critnb.runs.files import storage, sync_folder
 from critnb.runs.identity import stage_of
 from critnb.runs.locks import KERNEL_LOCK, LOCK_FILES, RUNNER_LOCK, STORE_LOCK, Lock, exclusively, holder
@@ -20,6 +20,7 @@ from critnb.runs.partial import PartialRun
 from critnb.runs.record import RunRecord, read_record, write_record
 from critnb.runs.run import Run
 from critnb.system.paths import absolute
+from critnb.system.terminal import plain
 
 _LOG = logging.getLogger(__name__)
 _KEPT_ON_RESUME = frozenset({CANON.RUN_SUBDIR.CHECKPOINTS, CANON.RUN_SUBDIR.LOGS, *LOCK_FILES})
@@ -126,7 +127,7 @@ class RunStore:
         except StorageError as error:
             if strict:
                 raise
-            _LOG.warning("%s is left out: %s", run_id, error)
+            _LOG.warning("%s is left out: %s", run_id, plain(error))
         except (DependencyError, IntegrityError):
             pass
         return None
@@ -186,7 +187,7 @@ def runs_folder(given: str | Path | None = None) -> Path:
     return absolute(WORK_DIR / CANON.PATH.RUNS_DIR if given is None else given, what="--runs-dir", any_bytes=True)
 
 
-def located(text: str, store: RunStore) -> tuple[RunStore, str]:
+def locate_run(text: str, store: RunStore) -> tuple[RunStore, str]:
     """Return (store, run id) of what a user names: an id in ``store``, or the path of a run in any folder.
 
     Raises ParamsError for a path that no folder can have.
@@ -241,7 +242,7 @@ def _clear(partial: Path) -> None:
         else:
             entry.unlink()
     sweep_checkpoints(partial)
-    mend_log(partial)
+    repair_log(partial)
 
 
 def _started(run: PartialRun, lock: Lock, *, resumed: bool) -> PartialRun:

@@ -17,7 +17,7 @@ from critnb.data import questions
 from critnb.data.embedded import weights_directory
 from critnb.errors import CritnbError
 from critnb.params import Loaded, validate
-from critnb.release.chain import disagreements, missing
+from critnb.release.chain import disagreements, missing_runs
 from critnb.runs import Run
 from critnb.verify.check import Result, UnpackedRelease
 
@@ -32,7 +32,7 @@ class Root:
 
     name: str
     findings: tuple[str, ...]
-    said: str
+    status: str
 
 
 def chain(release: UnpackedRelease) -> Result:
@@ -40,11 +40,11 @@ def chain(release: UnpackedRelease) -> Result:
     found = {root.name: root for run in release.runs for root in roots_of(run, release.folder)}
     roots = [found[name] for name in sorted(found)]
     wrong = [
-        *missing(release.runs, release.paper.roles),
+        *missing_runs(release.runs, release.paper.roles),
         *disagreements(release.runs),
         *(finding for root in roots for finding in root.findings),
     ]
-    words = "; ".join(f"{root.name} ({root.said})" for root in roots)
+    words = "; ".join(f"{root.name} ({root.status})" for root in roots)
     return Result(wrong, f"{len(release.runs)} runs from {release.paper.run_id} to: {words}")
 
 

@@ -16,14 +16,14 @@ from critnb.runs import Run, RunStore
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found: a line per finding that begins with the file's path, or in ``said`` what was checked and is sound.
+    """What a check found: a line per finding that begins with the file's path, or in ``summary`` what was checked and is sound.
 
-    ``aside``: the words are neither good nor bad, but bear on all other checks.
+    ``is_note``: the summary is neither good nor bad, but bears on all other checks.
     """
 
     findings: Sequence[str]
-    said: str = ""
-    aside: bool = False
+    summary: str = ""
+    is_note: bool = False
 
 
 @dataclass(frozen=True)

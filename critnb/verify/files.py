@@ -12,7 +12,7 @@ from critnb.release.metadata import Metadata
 from critnb.runs import pack_digests, pack_files
 from critnb.runs.decoding import json_value
 from critnb.runs.files import read_regular
-from critnb.runs.manifest import GENERATED, from_text
+from critnb.runs.manifest import GENERATED, parse_manifest
 from critnb.verify.check import Result, UnpackedRelease
 
 _MANIFEST = CANON.OUTPUT.MANIFEST_SHA256_BASENAME
@@ -33,15 +33,15 @@ def pack(release: UnpackedRelease) -> Result:
     apart = sorted(name for name in {*ours, *theirs} - GENERATED if ours.get(name) != theirs.get(name))
     if not apart:
         return Result([], "the pack that checks is that of the zip")
-    said = f"{len(apart)} files differ, such as {apart[0]}; unpack the zip and use its own {_RUNNER} verify"
-    return Result([], f"this check is made by another pack than the zip's: {said}", aside=True)
+    difference = f"{len(apart)} files differ, such as {apart[0]}; unpack the zip and use its own {_RUNNER} verify"
+    return Result([], f"this check is made by another pack than the zip's: {difference}", is_note=True)
 
 
 def manifest(release: UnpackedRelease) -> Result:
     """Compare every file with the manifest, and the list of files with what a release may hold."""
     if _MANIFEST not in release.digests:
         return Result([f"{_MANIFEST}: is missing"])
-    listed = from_text(read_regular(release.folder / _MANIFEST))
+    listed = parse_manifest(read_regular(release.folder / _MANIFEST))
     found = {name: digest for name, digest in release.digests.items() if name != _MANIFEST}
     wrong = [
         *(f"{name}: is in the manifest and not in the zip" for name in listed if name not in found),
@@ -82,6 +82,6 @@ def added(release: UnpackedRelease) -> Result:
 
 def _about(release: UnpackedRelease) -> Metadata:
     """Return the metadata that title and authors, which the publisher chooses, give with the pack in the zip."""
-    said = json_value(read_regular(release.folder / CANON.OUTPUT.ZENODO_JSON_BASENAME))
-    names = [str(each["name"]) for each in said["creators"]]
-    return Metadata.of(Release(title=str(said["title"]), authors=names), release.folder)
+    deposit = json_value(read_regular(release.folder / CANON.OUTPUT.ZENODO_JSON_BASENAME))
+    names = [str(each["name"]) for each in deposit["creators"]]
+    return Metadata.of(Release(title=str(deposit["title"]), authors=names), release.folder)

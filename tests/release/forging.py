@@ -13,7 +13,7 @@ from critnb.release.contents import closure
 from critnb.release.metadata import Metadata
 from critnb.runs import RunStore
 from critnb.runs.files import sha256_file
-from critnb.runs.manifest import GENERATED, to_text
+from critnb.runs.manifest import GENERATED, manifest_bytes
 from critnb.runs.record import Artifact, Dependency, read_record, write_record
 
 NAMELESS = Release()
@@ -29,7 +29,7 @@ def list_again(folder: Path, about: Release = NAMELESS) -> None:
         runs = closure(store, [*store.runs(Stage.S07), *store.runs(Stage.S00)])
         made = generated(files, runs, store, Metadata.of(about, folder))
     except (CritnbError, ValueError, RecursionError):
-        made = {"MANIFEST.sha256": to_text({name: digest for name, (_, digest) in files.items()})}
+        made = {"MANIFEST.sha256": manifest_bytes({name: digest for name, (_, digest) in files.items()})}
     for name, content in made.items():
         (folder / name).write_bytes(content)
 

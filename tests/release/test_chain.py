@@ -41,7 +41,7 @@ def calibrated(folder: Path, *, config: dict = EMBEDDED, revision: str = PYTHON,
 
 
 def told(run: Run, folder: Path = PACK_ROOT) -> dict[str, tuple[str, int]]:
-    return {" ".join(root.name.split()[:3]): (root.said, len(root.findings)) for root in roots_of(run, folder)}
+    return {" ".join(root.name.split()[:3]): (root.status, len(root.findings)) for root in roots_of(run, folder)}
 
 
 def test_what_the_pack_carries_is_hashed_and_made_again(tmp_path):
@@ -64,7 +64,7 @@ def test_weights_in_the_zip_that_are_no_safetensors_are_a_finding(tmp_path):
     shutil.copytree(PACK_ROOT / inside, tmp_path / inside)
     (tmp_path / inside / "model.safetensors").write_bytes(b"no weights at all")
     root = next(root for root in roots_of(calibrated(tmp_path), tmp_path) if root.name.startswith("weights"))
-    assert root.said == "not readable"
+    assert root.status == "not readable"
     (finding,) = root.findings
     assert finding.startswith(f"{inside.as_posix()}: ")
     assert "is no whole safetensors file" in finding

@@ -15,7 +15,7 @@ from critnb.contract.code import stage_files
 from critnb.errors import DependencyError, IntegrityError
 from critnb.params import Release
 from critnb.release.build import assemble
-from critnb.release.chain import missing
+from critnb.release.chain import missing_runs
 from critnb.release.contents import check_runs, pack_sources, run_sources
 from critnb.release.metadata import Metadata
 from critnb.runs import RunStore
@@ -127,7 +127,7 @@ def test_a_run_that_is_gone_is_missed(folder, tmp_path):
 def test_a_stage_without_a_run_is_missed(tmp_path):
     store = RunStore(tmp_path / "runs")
     paper = chain(store, roles=["BASE"], leave_out=[Stage.S00])
-    assert missing(cited(store, paper), paper.roles) == ["runs: no run of S00 for BASE"]
+    assert missing_runs(cited(store, paper), paper.roles) == ["runs: no run of S00 for BASE"]
 
 
 def test_a_run_that_was_tampered_with_is_refused(folder, tmp_path):

@@ -13,7 +13,7 @@ from critnb.canon import Stage
 from critnb.errors import IntegrityError
 from critnb.release.zip_reader import unpack
 from critnb.runs import RunStore
-from critnb.runs.manifest import from_text, lay_at_root, to_text
+from critnb.runs.manifest import copy_to_root, manifest_bytes, parse_manifest
 
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
 PATHS = st.text(
@@ -23,7 +23,7 @@ PATHS = st.text(
 
 @given(st.dictionaries(PATHS, DIGESTS))
 def test_a_manifest_reads_back(digests):
-    assert from_text(to_text(digests)) == digests
+    assert parse_manifest(manifest_bytes(digests)) == digests
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_manifest_reads_back(digests):
 )  # fmt: skip
 def test_another_form_is_refused(text):
     with pytest.raises(IntegrityError, match="not a sorted list"):
-        from_text(text)
+        parse_manifest(text)
 
 
 def sha256sum(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -45,7 +45,7 @@ def sha256sum(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_sha256sum_accepts_an_unzipped_release_and_names_what_changed(zip_file, tmp_path):
     unpack(zip_file, tmp_path)
     assert (sha256sum(tmp_path).returncode, sha256sum(tmp_path).stderr) == (0, "")
-    listed = from_text((tmp_path / "MANIFEST.sha256").read_bytes())
+    listed = parse_manifest((tmp_path / "MANIFEST.sha256").read_bytes())
     there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert there - set(listed) == {"MANIFEST.sha256"}
     (tmp_path / "README.md").write_text("another")
@@ -62,14 +62,14 @@ def test_at_the_pack_s_root_it_names_what_is_there(zip_file, tmp_path):
     for path in ("MANIFEST.sha256", "ro-crate-metadata.json", ".zenodo.json", "runs/index.html"):
         (tmp_path / path).unlink()
     run = made(RunStore(tmp_path / "runs"), Stage.S08, files={"results/MANIFEST.sha256": manifest})
-    assert lay_at_root(run, tmp_path) == tmp_path / "MANIFEST.sha256"
+    assert copy_to_root(run, tmp_path) == tmp_path / "MANIFEST.sha256"
     assert (sha256sum(tmp_path).returncode, sha256sum(tmp_path).stderr) == (0, "")
-    left_out = set(from_text(manifest)) - set(from_text((tmp_path / "MANIFEST.sha256").read_bytes()))
+    left_out = set(parse_manifest(manifest)) - set(parse_manifest((tmp_path / "MANIFEST.sha256").read_bytes()))
     assert left_out == {"CITATION.cff", "ro-crate-metadata.json", ".zenodo.json", "runs/index.html"}
 
 
 def test_nothing_is_laid_for_other_stages_or_another_folder(tmp_path):
     files = {"results/MANIFEST.sha256": b""}
-    assert lay_at_root(made(RunStore(tmp_path / "runs"), Stage.S05, files=files), tmp_path) is None
-    assert lay_at_root(made(RunStore(tmp_path / "elsewhere"), Stage.S08, files=files), tmp_path) is None
+    assert copy_to_root(made(RunStore(tmp_path / "runs"), Stage.S05, files=files), tmp_path) is None
+    assert copy_to_root(made(RunStore(tmp_path / "elsewhere"), Stage.S08, files=files), tmp_path) is None
     assert not (tmp_path / "MANIFEST.sha256").exists()

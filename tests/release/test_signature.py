@@ -15,7 +15,7 @@ from release.chains import zipped
 from critnb.canon import Stage
 from critnb.cli.command_line import main
 from critnb.errors import DependencyError, IntegrityError, ParamsError, RunExistsError, SignatureError
-from critnb.release.signature import sign, signature_path, signed_by, signed_with
+from critnb.release.signature import sign, signature_path, signing_key, verify_signer
 from critnb.release.signed_copy import newest_zip, sign_copy
 from critnb.runs import RunStore
 from critnb.system.paths import readable_file
@@ -72,15 +72,15 @@ def test_ssh_keygen_itself_finds_the_signature_good(signed, keys, tmp_path):
 
 
 def test_a_public_key_or_a_list_says_whose_it_is(signed, keys, tmp_path):
-    assert signed_by(signed, signature(signed), keys / "alice.pub").startswith(
+    assert verify_signer(signed, signature(signed), keys / "alice.pub").startswith(
         f"signed by the key in {keys / 'alice.pub'}"
     )
     many = listed(tmp_path, f"bob@x {public(keys, 'bob')}", f'"carol,*@x" {public(keys, "alice")}')
-    assert "signed by carol, ED25519 key SHA256:" in signed_by(signed, signature(signed), many)
+    assert "signed by carol, ED25519 key SHA256:" in verify_signer(signed, signature(signed), many)
     fingerprint = subprocess.run(
         ["ssh-keygen", "-l", "-f", keys / "alice.pub"], check=True, capture_output=True, text=True
     ).stdout.split()[1]
-    assert signed_with(signed, signature(signed)) == f"ED25519 key {fingerprint}"
+    assert signing_key(signed, signature(signed)) == f"ED25519 key {fingerprint}"
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_a_public_key_or_a_list_says_whose_it_is(signed, keys, tmp_path):
 )
 def test_a_signer_who_is_not_or_no_longer_listed(options, name, said, signed, keys, tmp_path):
     with pytest.raises(SignatureError, match=said):
-        signed_by(signed, signature(signed), listed(tmp_path, f"alice@x {options}{public(keys, name)}"))
+        verify_signer(signed, signature(signed), listed(tmp_path, f"alice@x {options}{public(keys, name)}"))
 
 
 def test_a_signature_of_other_bytes(signed, keys):
     signed.write_bytes(signed.read_bytes().replace(b"alpha", b"alphA"))
     with pytest.raises(SignatureError, match=r"small\.zip\.sig is not of this file"):
-        signed_by(signed, signature(signed), keys / "alice.pub")
+        verify_signer(signed, signature(signed), keys / "alice.pub")
 
 
 def test_a_signature_for_another_purpose(small, keys):
@@ -110,7 +110,7 @@ def test_a_signature_for_another_purpose(small, keys):
         ["ssh-keygen", "-Y", "sign", "-f", keys / "alice", "-n", "git", small], check=True, capture_output=True
     )
     with pytest.raises(SignatureError, match="was made for another purpose than critnb-release"):
-        signed_with(small, signature(small))
+        signing_key(small, signature(small))
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_a_signature_for_another_purpose(small, keys):
 )
 def test_what_is_no_signature(content, small):
     with pytest.raises(SignatureError) as refused:
-        signed_with(small, content)
+        signing_key(small, content)
     assert str(refused.value).isprintable()
 
 
 def test_no_byte_of_a_signature_can_change(signed, keys):
-    good, words = signature(signed), signed_by(signed, signature(signed), keys / "alice.pub")
+    good, words = signature(signed), verify_signer(signed, signature(signed), keys / "alice.pub")
     body = good.index(b"\n") + 1
     for place in range(body, len(good) - 40, 9):
         changed = bytearray(good)
@@ -131,7 +131,7 @@ def test_no_byte_of_a_signature_can_change(signed, keys):
         if good[place] == ord("\n"):
             continue
         with pytest.raises(SignatureError):
-            print(words, signed_by(signed, bytes(changed), keys / "alice.pub"))
+            print(words, verify_signer(signed, bytes(changed), keys / "alice.pub"))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_what_is_no_list_of_signers(name, said, signed, keys, tmp_path):
     (tmp_path / "noise").write_bytes(b"\xff\0\x1b[2J\n")
     signer = keys / name if name == "alice" else tmp_path / name
     with pytest.raises(SignatureError, match=said):
-        signed_by(signed, signature(signed), signer)
+        verify_signer(signed, signature(signed), signer)
 
 
 def test_keys_that_cannot_sign(small, keys, tmp_path):

@@ -24,7 +24,7 @@ from critnb.release.zip_reader import unpack
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes
 from critnb.runs.files import sha256_file
-from critnb.runs.manifest import from_text, to_text
+from critnb.runs.manifest import manifest_bytes, parse_manifest
 from critnb.runs.record import write_record
 from critnb.verify import results
 from critnb.verify.release import verify_release
@@ -295,8 +295,8 @@ def test_what_the_release_adds_is_what_its_runs_give(name, altered):
     def change(folder: Path) -> None:
         path = folder / name
         path.write_text(path.read_text().replace("weights", "Weights").replace("software", "Software"))
-        digests = from_text((folder / "MANIFEST.sha256").read_bytes())
-        (folder / "MANIFEST.sha256").write_bytes(to_text({**digests, name: sha256_file(path)[0]}))
+        digests = parse_manifest((folder / "MANIFEST.sha256").read_bytes())
+        (folder / "MANIFEST.sha256").write_bytes(manifest_bytes({**digests, name: sha256_file(path)[0]}))
 
     findings = found(altered(change))
     assert set(findings) == {"added"}
@@ -394,7 +394,7 @@ def test_a_file_comes_out_the_same_or_near_or_is_a_finding(tmp_path, monkeypatch
         "phase5_analyze_and_export.html",
         "phase5_analyze_and_export.ipynb",
     ]
-    assert result.said.startswith("1 files came out with the same bytes, 3 within 1e-09; ")
+    assert result.summary.startswith("1 files came out with the same bytes, 3 within 1e-09; ")
 
 
 def test_a_file_that_the_paper_names_and_that_is_another_now(altered):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from critnb.errors import IntegrityError
 from critnb.release import zip_layout as layout
 from critnb.release.zip_layout import Member
-from critnb.release.zip_reader import _directory
+from critnb.release.zip_reader import _central_directory
 from critnb.release.zip_writer import Packed, Source, write_zip
 
 
@@ -89,7 +89,7 @@ def test_beyond_32_bits_other_readers_agree(tmp_path):
         ]
         assert archive.open("b").read(0) == b""  # reads the local header too
     with path.open("rb") as file:
-        located, begins = _directory(file, path.stat().st_size)
+        located, begins = _central_directory(file, path.stat().st_size)
     assert [each.member for each in located] == members
     assert begins == end
 

@@ -27,7 +27,7 @@ from critnb.pipeline.plan import PlannedRun, plan_runs
 from critnb.pipeline.progress import Event
 from critnb.review.index import refresh_index
 from critnb.runs import PartialRun, RunState, RunStore
-from critnb.runs.manifest import lay_at_root
+from critnb.runs.manifest import copy_to_root
 from critnb.runs.scratch import Scratch
 
 _NOT_COMPARED = (CANON.RUN_SUBDIR.NOTEBOOK, CANON.RUN_SUBDIR.LOGS)
@@ -140,7 +140,7 @@ class RunByHand:
         keep_notebook(spec, self.run, kept)
         published = self.run.publish()
         refresh_index(self.store)
-        lay_at_root(published)
+        copy_to_root(published)
 
     def _seen(self, line: str) -> tuple[nbformat.NotebookNode, str, list[str]]:
         """Return the notebook to keep, the note on it, and warnings on what no notebook shows."""

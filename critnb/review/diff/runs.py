@@ -11,7 +11,7 @@ from critnb.canon import CANON
 from critnb.errors import IntegrityError, ParamsError
 from critnb.review.diff.files import frames_differ, json_differ, npz_differ
 from critnb.review.diff.values import Difference
-from critnb.runs import LOG_PATH, HashInputs, Run, RunStore, flatten, located
+from critnb.runs import LOG_PATH, HashInputs, Run, RunStore, flatten, locate_run
 from critnb.runs.decoding import npz_arrays, parquet_frame
 
 _CONTENT = ("model", "data")
@@ -62,7 +62,7 @@ class Comparison:
 
 def find_run(text: str, store: RunStore) -> Run:
     """Return the complete run that an id in the store, or a path of a run in another one, names; raises as ``open``."""
-    folder, name = located(text, store)
+    folder, name = locate_run(text, store)
     return folder.open(name)
 
 

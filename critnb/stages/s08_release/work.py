@@ -9,14 +9,14 @@ from critnb.errors import DependencyError
 from critnb.gates import Gate
 from critnb.pipeline.session import StageSession
 from critnb.release.build import AssembledRelease, assemble
-from critnb.release.chain import disagreements, missing
+from critnb.release.chain import disagreements, missing_runs
 from critnb.release.contents import check_runs, closure
 from critnb.release.metadata import Metadata
 from critnb.release.zip_reader import unpack
 from critnb.runs import Artifact, Run, not_in_git, pack_files, pack_version
 from critnb.runs.files import HashingSink, sha256_hex
 from critnb.runs.identity import HASH_DIGITS
-from critnb.runs.manifest import GENERATED, from_text
+from critnb.runs.manifest import GENERATED, parse_manifest
 
 _OUT = CANON.OUTPUT
 # kept in the run beside the zip, to be read without opening it
@@ -47,7 +47,7 @@ def release(stage: StageSession) -> WrittenRelease:
     store = stage.store
     with stage.step("check the runs"):
         runs = closure(store, [paper, *(stage.upstream(Stage.S00, role) for role in stage.roles)])
-        if absent := missing(runs, paper.roles):
+        if absent := missing_runs(runs, paper.roles):
             raise DependencyError(f"the release would not be whole: {absent[0]}; run its stage with --role all")
         check_runs(runs)
     with stage.step("read the files"):
@@ -72,11 +72,11 @@ def gates(stage: StageSession, released: WrittenRelease) -> list[Gate]:
     """Return the gates of S08: the zip agrees with its manifest, comes out the same again, and holds a whole chain."""
     made = released.release
     found = unpack(stage.run.path / released.zip_file.path, None)
-    listed = from_text(made.generated(_OUT.MANIFEST_SHA256_BASENAME))
+    listed = parse_manifest(made.generated(_OUT.MANIFEST_SHA256_BASENAME))
     sound = [each for each in found if not each.problem and listed.get(each.name) == each.sha256]
     again = HashingSink()
     assemble(made.runs, stage.store, made.about).write(again)
-    apart = [*missing(made.runs, released.paper.roles), *disagreements(made.runs)]
+    apart = [*missing_runs(made.runs, released.paper.roles), *disagreements(made.runs)]
     warned = [f"{run.run_id}: {run.record.warnings[0]}" for run in made.runs if run.record.warnings]
     return [
         _under_version_control(),
