@@ -66,7 +66,7 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A value and its origin; compares, orders and counts as true as its value does."""
+    """A value and its origin; comparisons and truth are those of its value."""
 
     value: Any
     origin: Origin
@@ -88,7 +88,7 @@ class Cell:
 
     @property
     def available(self) -> bool:
-        """Whether there is a value: no other orders against it."""
+        """Whether there is a value; without one, every < and > is false."""
         return not (self.value is None or (isinstance(self.value, float) and math.isnan(self.value)))
 
 

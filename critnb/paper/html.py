@@ -134,7 +134,7 @@ class _HtmlWriter:
         )
 
     def _place(self, name: str) -> str:
-        """Return the id attribute of a place, once: of a figure's two roles the first is led to."""
+        """Return the id attribute of a place the first time only: links lead to the first role's figure."""
         if name in self._places:
             return ""
         self._places.add(name)

@@ -95,7 +95,7 @@ def _text(text: str) -> str:
 
 
 class _TypstWriter:
-    """Tokens to Typst, one function a kind of token; what has none is an error."""
+    """Tokens to Typst, one function per kind of token; a kind without one is an error."""
 
     def __init__(self, setting: Typesetting) -> None:
         self._setting = setting

@@ -13,7 +13,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from critnb.canon import CANON, PACK_ROOT, SpikeDef
 from critnb.errors import PaperError
 from critnb.paper.cells import TEXT, Cell, Fragment, Ledger, bare, escaped
-from critnb.report.words import SPIKE_WORDS, agreeing
+from critnb.report.words import SPIKE_NAMES, agreeing
 
 FOLDER = PACK_ROOT / CANON.PATH.PAPER_DIR
 _SHARED = "_"
@@ -48,7 +48,7 @@ def environment(folder: Path, ledger: Ledger) -> SandboxedEnvironment:
         "general": lambda cell, digits=3: ledger.show(cell, f".{digits}g"),
         "percent": lambda cell, digits=1: ledger.show(cell, f".{digits}%"),
         "p": lambda cell: ledger.show(cell, "p"),
-        "spike": lambda name: Fragment(SPIKE_WORDS[SpikeDef(bare(name))]),
+        "spike": lambda name: Fragment(SPIKE_NAMES[SpikeDef(bare(name))]),
         "code": lambda text: Fragment(f"`{str(bare(text)).replace('`', '')}`"),
         "spoken": lambda name: escaped(_spoken(str(bare(name)))),
         "short": lambda digest: str(bare(digest))[:12],

@@ -85,7 +85,7 @@ def _cells(values: pd.Series[Any], digits: int, wide: bool, verdict: bool) -> li
 
 
 def gates(checked: Iterable[Gate]) -> HTML:
-    """Show gates, one a line: verdict, name, number, what is asked of it, reason."""
+    """Show gates, one per line: verdict, name, number, what is asked of it, reason."""
     heads = [_head(name, "", name != "number") for name in ("verdict", "gate", "number", "asked", "reason")]
     rows = [
         [

@@ -10,7 +10,7 @@ from critnb.canon import SpikeDef
 
 _NOTHING = "–"
 _SMALLEST_P = 0.001
-SPIKE_WORDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
+SPIKE_NAMES = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 
 
 def counted(n: int, noun: str, nouns: str = "") -> str:
@@ -44,4 +44,4 @@ def p_words(p: float) -> str:
 
 def spike_words(frame: pd.DataFrame) -> list[str]:
     """Return the spike definition of every row."""
-    return [SPIKE_WORDS[SpikeDef(name)] for name in frame["spike_def_id"]]
+    return [SPIKE_NAMES[SpikeDef(name)] for name in frame["spike_def_id"]]

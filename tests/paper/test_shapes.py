@@ -26,8 +26,8 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 Shaped = tuple[PaperFacts, dict[str, str]]
 # numbers with a noun that does not agree, ranges of nothing, and an interval without ends
 UNGRAMMATICAL = re.compile(
-    r"(?<![\\d.])1 (?:condition|rate|window|choice|question|threshold|gain|layer)s\\b|\\ball 1\\b|\\b0 of 0\\b|– to –|\\[–|"
-    r"[:;] ?[.;]|\\(\\)|\\bnan\\b|\\bNone\\b|  "
+    r"(?<![\d.])1 (?:condition|rate|window|choice|question|threshold|gain|layer)s\b|\ball 1\b|\b0 of 0\b|– to –|\[–|"
+    r"[:;] ?[.;]|\(\)|\bnan\b|\bNone\b|  "
 )
 
 
@@ -144,6 +144,13 @@ def shaped(base, instruct) -> Callable[[str], Shaped]:
         return facts, words_of(facts)
 
     return made
+
+
+@pytest.mark.parametrize(
+    "words", ["in 1 conditions that", "all 1 choices", "0 of 0", "0.1 [–, –]", "is nan.", "BASE: ."]
+)
+def test_what_is_no_grammatical_english_is_found(words):
+    assert UNGRAMMATICAL.search(words)
 
 
 @pytest.mark.parametrize("name", SHAPES)

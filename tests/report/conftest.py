@@ -128,7 +128,7 @@ def nulls(raster: Raster, replicates: int) -> dict[NullId, NullSample]:
 
 
 def exponents(raster: Raster, null: Raster) -> pd.DataFrame:
-    """T01's columns about sizes, a row a condition."""
+    """T01's columns about sizes, a row per condition."""
     lattice = Lattice(L, T, F)
     pool = critical_pool(lattice, cascades=2_000, seed=1)
     settings = Settings(lattice, Adjacency.ADJ_4N, multinomial_weights(N, 40, 1), pool, 1, reference_replicates=10)

@@ -6,9 +6,8 @@ import pandas as pd
 
 from critnb.canon import CANON, Claim, Intervention, Stage
 from critnb.lattice.thresholds import judged
-from critnb.paper.claims.coverage import CONDITION, grid_rows, uncovered
 from critnb.paper.claims.evidence import plain
-from critnb.paper.claims.gather import RoleEvidence
+from critnb.paper.claims.gather import CONDITION, RoleEvidence, grid_rows, uncovered
 from critnb.paper.claims.verdict import ClaimRule, RoleVerdict
 
 _REL = CANON.CONST.RATE_MATCH_TOL_REL

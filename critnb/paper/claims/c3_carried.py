@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Claim, GCondition, Intervention, Stage
-from critnb.paper.claims.coverage import CONDITION, grid_rows, uncovered
 from critnb.paper.claims.evidence import Row, Sourced
-from critnb.paper.claims.gather import RoleEvidence
+from critnb.paper.claims.gather import CONDITION, RoleEvidence, grid_rows, uncovered
 from critnb.paper.claims.verdict import ClaimRule, RoleVerdict
 from critnb.report.words import agreeing, counted
 
@@ -108,7 +107,7 @@ def _origin(evidence: RoleEvidence) -> Iterator[str]:
 
 
 def recomputed(grid: Sourced) -> pd.Series[float]:
-    """Return g* by (spike_def_id, target_rate) from the stored metrics of the grid: the criterion, read from its words."""
+    """Return g* by (spike_def_id, target_rate) from the stored metrics of the grid, by the criterion as written."""
     rows = grid_rows(grid)
     distance = (rows["b_tot"] - 1).abs()
     best = distance.groupby([rows[name] for name in _KEY]).transform("min")

@@ -12,7 +12,7 @@ from critnb.gates import Verdict
 from critnb.paper.claims.evidence import plain
 from critnb.paper.claims.gather import RoleEvidence
 from critnb.paper.claims.verdict import ClaimRule, Number, RoleVerdict
-from critnb.report.words import SPIKE_WORDS, counted
+from critnb.report.words import SPIKE_NAMES, counted
 
 _X1, _X5 = Criterion.X1_NULL_EXPLAINS_BRANCHING, Criterion.X5_DEPENDS_ON_SPIKE_DEF
 _OVERLAP, _APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
@@ -65,7 +65,7 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
         "overlap_high": plain(shared.max()),
     }
     nothing = numbers["same"] == len(rates)
-    reason = _reason(numbers, [SPIKE_WORDS[SpikeDef(name)] for name in asked["spike_def_id"].unique()])
+    reason = _reason(numbers, [SPIKE_NAMES[SpikeDef(name)] for name in asked["spike_def_id"].unique()])
     return RoleVerdict.of(reason, rows, numbers, failing=numbers["disagree"], missing=numbers["unknown"] or nothing)
 
 

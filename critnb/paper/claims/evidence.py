@@ -38,7 +38,7 @@ class Sourced:
     sha256: str
 
     def where(self, **wanted: Any) -> pd.DataFrame:
-        """Return the rows whose cells equal ``wanted``; raises KeyError for a column that the table has not."""
+        """Return the rows whose cells equal ``wanted``; raises KeyError for a column that the table lacks."""
         chosen = pd.Series(True, index=self.frame.index)
         for column, value in wanted.items():
             chosen &= self.frame[column] == value

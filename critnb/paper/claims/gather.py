@@ -1,4 +1,4 @@
-"""What one model role has shown: its tables, thresholds and choices, read from the runs that a paper rests on.
+"""What one model role has shown: its tables, thresholds and choices, read from the runs that a paper rests on, and what they cover.
 
 The runs are S05, S06B and S06ARC of the role, and those that they were made from, followed by the digests of their
 records: a run that was made again since is refused.
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from critnb.canon import CANON, ModelRole, Stage
+from critnb.canon import CANON, Intervention, ModelRole, NullId, Stage
 from critnb.errors import DependencyError, IntegrityError
 from critnb.paper.claims.evidence import Sourced
 from critnb.report.schema import SCHEMAS
@@ -33,7 +33,8 @@ _TABLES = {
     Stage.S06B: (_TABLE.T02_GENERALIZATION,),
     Stage.S06ARC: (_TABLE.T03_ARC,),
 }
-_CONDITION = ("intervention_id", "spike_def_id", "target_rate", "gain")
+CONDITION = ["spike_def_id", "target_rate", "gain"]
+_KEY = ("intervention_id", *CONDITION)
 Windows = NDArray[np.int32]
 
 
@@ -41,7 +42,7 @@ Windows = NDArray[np.int32]
 class RoleEvidence:
     """The evidence of one model role.
 
-    runs: by stage, S01 (or S02) to S06ARC. tables: T01 to T09 by the registry's names. choices: gstar.json, a row a choice,
+    runs: by stage, S01 (or S02) to S06ARC. tables: T01 to T09 by the registry's names. choices: gstar.json, a row per choice,
     with ``computed_from`` as it stands there. grid: metrics of S02 on A_cal. thresholds: tau_rate_matched.parquet by the
     stage that wrote it (S02, S04, S06B). windows: ids of the windows of A_cal (S02) and A_raster (S03).
     """
@@ -71,9 +72,9 @@ def gather(role: ModelRole, ends: Mapping[Stage, Run], store: RunStore) -> RoleE
         tables={name: _table(runs[stage], name) for stage, names in _TABLES.items() for name in names},
         choices=choices,
         computed_from=computed_from,
-        grid=_parquet(runs[Stage.S02], _OUT.METRICS_PARQUET_BASENAME, _CONDITION),
+        grid=_parquet(runs[Stage.S02], _OUT.METRICS_PARQUET_BASENAME, _KEY),
         thresholds={
-            stage: _parquet(runs[stage], _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, (*_CONDITION, "layer"))
+            stage: _parquet(runs[stage], _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, (*_KEY, "layer"))
             for stage in (Stage.S02, Stage.S04, Stage.S06B)
         },
         windows={stage: _windows(runs[stage]) for stage in (Stage.S02, Stage.S03)},
@@ -125,3 +126,18 @@ def _choices(run: Run) -> tuple[Sourced, Mapping[str, str]]:
 def _windows(run: Run) -> Windows:
     # a raster of a large model holds gigabytes; its window ids are one small member
     return run.npz(run.result(_OUT.RASTER_NPZ_BASENAME), ["seq_id"])["seq_id"]
+
+
+def grid_rows(grid: Sourced) -> pd.DataFrame:
+    """Return the measured conditions of the gain grid, one per row: gains on all MLPs, no null."""
+    return grid.where(intervention_id=Intervention.MLP_GLOBAL, null_id=NullId.NULL_NONE)
+
+
+def uncovered(evidence: RoleEvidence, stage: Stage, conditions: pd.DataFrame) -> int:
+    """Return how many layers of conditions (columns CONDITION) have no threshold in the table of a stage, or no value there."""
+    table = evidence.thresholds[stage].where(intervention_id=Intervention.MLP_GLOBAL)
+    n_layers = (evidence.runs[Stage.S02].record.model or {})["n_layers"]
+    asked = conditions[CONDITION].drop_duplicates().merge(pd.DataFrame({"layer": range(n_layers)}), how="cross")
+    found = table.loc[table["tau"].notna(), [*CONDITION, "layer"]]
+    joined = asked.merge(found, on=[*CONDITION, "layer"], how="left", indicator="_found")
+    return int((joined["_found"] == "left_only").sum())

@@ -111,16 +111,16 @@ def _panel(axes: Any, counts: npt.NDArray[np.uint16], seq_id: Any, adjacency: Ad
 
 
 def _squares(token: npt.NDArray[np.intp], layer: npt.NDArray[np.intp]) -> list[npt.NDArray[np.float64]]:
-    """Return the corners [4, 2] of a square a site, with a hair of background between neighbours."""
+    """Return the corners [4, 2] of one square per site, with a hair of background between neighbours."""
     half = np.array([0.47, 0.46])
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
     return list(np.stack([token, layer], axis=-1)[:, None, :] + corners)
 
 
 def colour_avalanches(found: Avalanches) -> list[str]:
-    """Return a colour an avalanche: grey for single sites, else one that no avalanche within two sites has, if any is left.
+    """Return one colour per avalanche: grey for single sites, else one that no avalanche within two sites has, if any is left.
 
-    Colours are dealt in turn, in the order of the avalanches, so that the result depends on the raster alone.
+    Colours are given in turn, in the order of the avalanches, so that the result depends on the raster alone.
     """
     colours: list[str] = []
     for i, area in enumerate(found.area):

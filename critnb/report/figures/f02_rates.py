@@ -28,7 +28,7 @@ _CAPTION = (
 
 
 def rate_match(tau: pd.DataFrame) -> Drawing:
-    """Return F02 of the rows of tau_rate_matched.parquet with ``target_layer_rate``: a row of panels a spike definition."""
+    """Return F02 of the rows of tau_rate_matched.parquet with ``target_layer_rate``: a row of panels per spike definition."""
     rows = tau[tau["intervention_id"] == Intervention.MLP_GLOBAL]
     looks = inks(rows["target_rate"])
     kinds = panels.spike_defs(rows)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from critnb.canon import SliceRole, SpikeDef
 from critnb.report.figures import panels
-from critnb.report.style import GREY, INK, Drawing, Ink, canvas, inks, styled
+from critnb.report.style import INK, Drawing, Ink, canvas, inks, styled
 
 _STATISTICS = {
     "b_time": "b_time (along tokens)",
@@ -60,8 +60,8 @@ def _null(axes: Any, rows: pd.DataFrame, name: str, ink: Ink) -> None:
 
 def _handles() -> list[Any]:
     return [
-        panels.line_handle("permutation null, mean", color=GREY, linestyle=panels.DASHES, linewidth=0.8),
+        panels.null_handle(),
         panels.band_handle("permutation null, ± 1.96 sd"),
-        panels.line_handle("b_tot = 1", color=INK, linestyle=":", linewidth=0.8),
+        panels.unity_handle(),
         panels.ring_handle("g*"),
     ]

@@ -28,7 +28,7 @@ _CAPTION = (
 def gstar_selection(choices: Sequence[Mapping[str, Any]]) -> Drawing:
     """Return F05 of gstar.json's entries: ``GstarChoice.as_dict`` with spike_def_id and target_rate added."""
     found = {(SpikeDef(entry["spike_def_id"]), float(entry["target_rate"])): entry for entry in choices}
-    kinds = [kind for kind in SpikeDef if any(kind == key[0] for key in found)]
+    kinds = panels.in_order(kind for kind, _ in found)
     looks = inks(rate for _, rate in found)
     with styled():
         figure, body = canvas(0.55 + 2.3 * len(kinds), notes=[_CRITERION])

@@ -33,7 +33,7 @@ _CAPTION = (
 
 
 def arc_mcq(t03: pd.DataFrame) -> Drawing:
-    """Return F07 of a T03 frame: a column a way of scoring, accuracy above the difference, a colour per spike definition."""
+    """Return F07 of a T03 frame: a column per way of scoring, accuracy above the difference, a colour per spike definition."""
     kinds = panels.spike_defs(t03)
     gstar = t03[t03["g_condition"] == GCondition.gstar]
     with styled():
@@ -53,7 +53,7 @@ def arc_mcq(t03: pd.DataFrame) -> Drawing:
 
 
 def _rates(axes: Any, gstar: pd.DataFrame, kinds: Sequence[SpikeDef]) -> None:
-    """Put the rates on the axis and under each its g*, one line a spike definition."""
+    """Put the rates on the axis and under each its g*, one line per spike definition."""
     rates = np.unique(gstar["target_rate"])
     notes = [[f"{_SIGNS[kind]} {panels.select(gstar, kind, rate)['g'].iloc[0]:g}" for kind in kinds] for rate in rates]
     rate_axis(axes, rates, notes=["\n".join(lines) for lines in notes])

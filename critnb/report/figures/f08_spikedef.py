@@ -10,7 +10,7 @@ import pandas as pd
 
 from critnb.canon import SliceRole, SpikeDef
 from critnb.report.figures import panels
-from critnb.report.style import GREY, INK, Drawing, canvas, styled
+from critnb.report.style import INK, Drawing, canvas, styled
 
 _OVERLAP, _APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
 _STATISTICS = {"b_tot": "b_tot", "delta_b_tot": "Δb_tot"}
@@ -69,7 +69,7 @@ def _panel(axes: Any, rows: pd.DataFrame, name: str, kinds: Sequence[SpikeDef]) 
 def _handles(kinds: Sequence[SpikeDef]) -> list[Any]:
     return [
         *panels.spike_handles(kinds),
-        panels.line_handle("permutation null, mean", color=GREY, linestyle=panels.DASHES, linewidth=0.8),
-        panels.line_handle("b_tot = 1", color=INK, linestyle=":", linewidth=0.8),
+        panels.null_handle(),
+        panels.unity_handle(),
         panels.ring_handle("g*"),
     ]

@@ -88,7 +88,7 @@ def _of_line(rows: pd.DataFrame, g_condition: GCondition, intervention: Interven
 
 
 def _line(axes: Any, place: int, rows: pd.DataFrame, quantity: _Quantity, looks: dict[float, Ink]) -> None:
-    """Draw one line's points, one a rate, or say why there is none."""
+    """Draw one line's points, one per rate, or say why there is none."""
     if not panels.has(rows, quantity.column):
         axes.annotate(_why(rows, quantity), (0.5, place), xycoords=("axes fraction", "data"), **_GREY_WORDS)
         return

@@ -12,6 +12,7 @@ import pandas as pd
 from critnb.canon import CANON, Adjacency, NullId, SizeDef, SliceRole, SpikeDef
 from critnb.report.figures import panels, rate_axes
 from critnb.report.style import GREY, Drawing, Ink, Scope, canvas, styled
+from critnb.report.words import SPIKE_NAMES
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,6 @@ _EXPONENTS = (
     _Exponent("crackling_gamma", "crackling", "gamma", SizeDef.SIZE_EVENTS, "gamma, S in events", 2.0),
     _Exponent("crackling_gamma", "crackling", "gamma", SizeDef.SIZE_SITES, "gamma, S in sites", 2.0),
 )
-_KINDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided events", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided events"}
 _NULLS = (NullId.NULL_NONE, NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM)
 # The rates lie on the axis here, so that their colours are free.
 _INKS = {Adjacency.ADJ_4N: Ink("#0072B2", "o"), Adjacency.ADJ_8N: Ink("#D55E00", "s")}
@@ -62,7 +62,7 @@ def threshold_sweep(t09: pd.DataFrame, *, gstar: Mapping[tuple[SpikeDef, float],
         figure, body = canvas(0.85 + 1.45 * len(places) * len(kinds), notes=[_NOTE])
         grid = body.subplots(len(places) * len(kinds), len(_EXPONENTS), squeeze=False)
         for axes_row, (kind, (words, gains)) in zip(grid, product(kinds, places.items()), strict=True):
-            axes_row[0].set_ylabel(f"{_KINDS[kind]}\n{words}")
+            axes_row[0].set_ylabel(f"{SPIKE_NAMES[kind]} events\n{words}")
             rows = _at(t09, kind, gains)
             for axes, exponent in zip(axes_row, _EXPONENTS, strict=True):
                 _panel(axes, rows, exponent, rates)

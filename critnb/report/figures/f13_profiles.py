@@ -58,7 +58,7 @@ def avalanche_profiles(shown: Sequence[ShownProfiles]) -> Drawing:
             axes.set_xlabel(label)
         colours.draw_bar(body, grid)
         body.align_ylabels()
-    kinds = tuple(kind for kind in SpikeDef if any(one.spike_def == kind for one in shown))
+    kinds = tuple(panels.in_order(one.spike_def for one in shown))
     return Drawing(figure, _CAPTION, Scope(SliceRole.A_raster, kinds, tuple(sorted({one.rate for one in shown}))))
 
 

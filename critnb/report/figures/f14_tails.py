@@ -15,6 +15,7 @@ from critnb.report.figures import panels
 from critnb.report.figures.panels import Floats
 from critnb.report.figures.tail_curves import cutoff_survival, lognormal_survival, support
 from critnb.report.style import FAINT, GREY, INK, Drawing, Scope, canvas, styled
+from critnb.report.words import SPIKE_NAMES
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,6 @@ _NULL: dict[str, Any] = {
 _LINE = 0.1
 _MOST_TICKS = 5
 _WORDS: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": 6, "linespacing": 1.15}
-_KINDS = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 _NOTE = (
     "α: exponent of the drawn power law with its 95 % interval. KS: exponent and goodness-of-fit p of the power law from "
     "the KS-optimal xmin, edge-touching avalanches left out; a small p speaks against a power law, a large one does not "
@@ -116,12 +116,12 @@ _CAPTION = (
 def tail_distributions(shown: Sequence[ShownTails], t04: pd.DataFrame) -> Drawing:
     """Return F14: a column per target rate, for every spike definition a row of sizes and one of durations."""
     found = {(one.spike_def, one.rate): one for one in shown}
-    kinds = [kind for kind in SpikeDef if any(kind == key[0] for key in found)] or panels.spike_defs(t04)
+    kinds = panels.in_order(kind for kind, _ in found) or panels.spike_defs(t04)
     rates = sorted({rate for _, rate in found} or set(t04["target_rate"]))
     rows = [(kind, variable) for kind in kinds for variable in _VARIABLES]
     with styled():
         figure, body = canvas(0.7 + 1.6 * len(rows) * panels.n_blocks(rates), notes=[_NOTE])
-        labels = [f"{_KINDS[kind]}\n{variable.upwards}" for kind, variable in rows]
+        labels = [f"{SPIKE_NAMES[kind]}\n{variable.upwards}" for kind, variable in rows]
         for rate, of_rate in panels.rate_columns(body, rates, labels, xlabel="").items():
             for axes, (kind, variable) in zip(of_rate, rows, strict=True):
                 axes.set_xlabel(variable.label)
@@ -203,7 +203,7 @@ class _Fit:
 
 
 def _laws(axes: Any, real: Histogram, fit: _Fit) -> None:
-    """Draw each law on the support, scaled to the share of the sample that lies there, as far as the data go."""
+    """Draw each law on the support, scaled to the share of the sample that lies there, up to the largest values."""
     points = support(fit["xmin"], fit["xmax"])
     values, share = survival(real)
     tail = float(share[np.searchsorted(values, fit["xmin"])]) if values[-1] >= fit["xmin"] else 0.0

@@ -14,9 +14,8 @@ from critnb.criticality import closed_forms as known
 from critnb.criticality.multistep import Multistep
 from critnb.criticality.synthetic import Runs
 from critnb.report.figures import panels
+from critnb.report.figures.panels import Floats
 from critnb.report.style import GREY, INK, OKABE_ITO, Drawing, Ink, Scope, canvas, inks, styled
-
-Floats = npt.NDArray[np.float64]
 
 _SYNTHETIC = Scope()
 _HEIGHT = 2.5

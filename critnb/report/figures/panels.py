@@ -68,8 +68,13 @@ def log_ticks(axis: Any, low: float, high: float) -> None:
 
 def spike_defs(frame: pd.DataFrame) -> list[SpikeDef]:
     """Return the spike definitions of a table in the registry's order."""
-    present = set(frame["spike_def_id"])
-    return [spike_def for spike_def in SpikeDef if spike_def in present]
+    return in_order(frame["spike_def_id"])
+
+
+def in_order(present: Iterable[str]) -> list[SpikeDef]:
+    """Return the spike definitions that are present, in the registry's order."""
+    found = set(present)
+    return [spike_def for spike_def in SpikeDef if spike_def in found]
 
 
 def scope_of(frame: pd.DataFrame, data_role: SliceRole | DatasetRole) -> Scope:
@@ -118,7 +123,7 @@ def gain_series(axes: Any, rows: pd.DataFrame, name: str, ink: Ink, *, series: i
 
 
 def gain_curves(axes: Any, t01: pd.DataFrame, spike_def: SpikeDef, name: str, looks: dict[float, Ink]) -> None:
-    """Draw a column of T01 over the gain, one curve a target rate."""
+    """Draw a column of T01 over the gain, one curve per target rate."""
     baseline(axes)
     for series, (rate, ink) in enumerate(looks.items()):
         gain_series(axes, select(t01, spike_def, rate), name, ink, series=series, n_series=len(looks))
@@ -169,7 +174,7 @@ def unavailable(axes: Any, reason: str) -> None:
 
 
 def drop_empty_scales(grid: Any) -> None:
-    """Take the ticks away that a row or column of panels shares in which no panel shows anything."""
+    """Remove the ticks that a row or column of panels shares if none of its panels shows anything."""
     for axes in grid.flat:
         for axis, shared in ((axes.xaxis, axes.get_shared_x_axes()), (axes.yaxis, axes.get_shared_y_axes())):
             if not any(other.lines for other in shared.get_siblings(axes)):
@@ -186,7 +191,7 @@ def broken(axes: Any, words: str) -> str:
 def kind_rows(
     body: Any, kinds: Sequence[SpikeDef], titles: Sequence[str], *, xlabel: str, ylabel: str, sharey: str | bool = False
 ) -> Any:
-    """Return the axes [kinds, titles] of a grid with a row a spike definition, named at its edges."""
+    """Return the axes [kinds, titles] of a grid with a row per spike definition, named at its edges."""
     grid = body.subplots(len(kinds), len(titles), sharex=True, sharey=sharey, squeeze=False)
     for axes, kind in zip(grid[:, 0], kinds, strict=True):
         axes.set_ylabel(f"{SPIKE_WORDS[kind]}\n{ylabel}")
@@ -203,7 +208,7 @@ def n_blocks(rates: Iterable[float]) -> int:
 
 
 def rate_columns(body: Any, rates: Iterable[float], ylabels: Sequence[str], *, xlabel: str) -> dict[float, list[Any]]:
-    """Return each rate's column of axes, one a label of ``ylabels``; rates that a page cannot hold go on below."""
+    """Return each rate's column of axes, one per label of ``ylabels``; rates that do not fit on the page continue below."""
     blocks, n = _blocks(rates), len(ylabels)
     grid = body.subplots(n * len(blocks), len(blocks[0]), squeeze=False)
     columns: dict[float, list[Any]] = {}
@@ -238,7 +243,7 @@ def gain_axis(axes: Any, gains: Iterable[float], *, reach: float = 0.0) -> None:
 
 
 def rate_handles(looks: dict[float, Ink]) -> list[Line2D]:
-    """Return a legend entry a target rate."""
+    """Return a legend entry per target rate."""
     return [
         Line2D([], [], color=ink.color, marker=ink.marker, markeredgewidth=0, label=rate_label(rate))
         for rate, ink in looks.items()
@@ -246,7 +251,7 @@ def rate_handles(looks: dict[float, Ink]) -> list[Line2D]:
 
 
 def point_handles(looks: dict[float, Ink]) -> list[Line2D]:
-    """Return a legend entry a target rate for panels that draw no lines."""
+    """Return a legend entry per target rate for panels that draw no lines."""
     handles = rate_handles(looks)
     for handle in handles:
         handle.set_linestyle("none")
@@ -254,7 +259,7 @@ def point_handles(looks: dict[float, Ink]) -> list[Line2D]:
 
 
 def spike_handles(kinds: Iterable[SpikeDef]) -> list[Line2D]:
-    """Return a legend entry a spike definition."""
+    """Return a legend entry per spike definition."""
     looks = {SPIKE_WORDS[kind]: SPIKE_INKS[kind] for kind in kinds}
     return [line_handle(words, color=ink.color, marker=ink.marker, mew=0) for words, ink in looks.items()]
 
@@ -262,6 +267,16 @@ def spike_handles(kinds: Iterable[SpikeDef]) -> list[Line2D]:
 def line_handle(label: str, **look: Any) -> Line2D:
     """Return a legend entry for a line."""
     return Line2D([], [], label=label, **look)
+
+
+def null_handle() -> Line2D:
+    """Return the legend entry for the dashed mean of the permutation null."""
+    return line_handle("permutation null, mean", color=GREY, linestyle=DASHES, linewidth=0.8)
+
+
+def unity_handle() -> Line2D:
+    """Return the legend entry for the dotted line at b_tot = 1."""
+    return line_handle("b_tot = 1", color=INK, linestyle=":", linewidth=0.8)
 
 
 def ring_handle(label: str) -> Line2D:

@@ -12,7 +12,7 @@ from critnb.report.figures.panels import Floats
 
 
 def rate_axis(axes: Any, rates: Iterable[float], *, notes: Sequence[str] = (), labels: int = 8) -> None:
-    """Make the axis logarithmic with a tick a rate, counted in ``rate_unit``, and the notes as a second line.
+    """Make the axis logarithmic with a tick per rate, counted in ``rate_unit``, and the notes as a second line.
 
     Of more rates than ``labels`` only every second, third, ... is labelled.
     """

@@ -129,7 +129,7 @@ def _streams(outputs: list[Mapping[str, Any]], scrub: Scrub) -> Iterable[Node]:
 
 
 def _settled(text: str) -> str:
-    """Return the text as a terminal shows it: of a line that was overwritten, what stands at the end."""
+    """Return the text as a terminal shows it: of an overwritten line only its last version."""
     return "\n".join(line.removesuffix("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""Hold a data frame to its schema: each violation is a DataError of one line that names table, column and value."""
+"""Check a data frame against its schema: each violation is a DataError of one line that names table, column and value."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from critnb.runs.decoding import npz_arrays, parquet_frame
 _CONTENT = ("model", "data")
 # Made of the same values as what is compared as numbers; they name their run, so those of two runs always differ.
 _VIEWS = frozenset({".html", ".ipynb", ".pdf", ".png", ".svg"})
-# The params are compared as such, and a log is a diary.
+# The params are compared as such, and a log holds times.
 _NOT_COMPARED = frozenset({CANON.OUTPUT.CONFIG_RESOLVED_YAML, LOG_PATH})
 
 

@@ -24,7 +24,7 @@ GSTAR = f"{CANON.RUN_SUBDIR.RESULTS}/{CANON.OUTPUT.GSTAR_JSON_BASENAME}"
 
 
 def table(b_tot: list[float], run_id: str = "RUN_S05_000000000000") -> pd.DataFrame:
-    """T01's key and one column, a row a gain; enough for a comparison, which holds nobody to the schema."""
+    """T01's key and one column, a row per gain; enough for a comparison, which holds nobody to the schema."""
     gains = [0.7 + 0.1 * place for place in range(len(b_tot))]
     key = {"spike_def_id": str(SpikeDef.SPIKE_ONE_SIDED_POS), "target_rate": 0.001, "g": gains}
     return pd.DataFrame({"run_id": run_id, **key, "b_tot": b_tot})
