@@ -26,11 +26,10 @@ from critnb.criticality.synthetic.samples import (
     rounded_lognormal,
 )
 from critnb.criticality.tails import Histogram, TailFit, fit_tail, ks_p_value, mle_exponent, scan_xmin
-from critnb.criticality.tails.cutoff import fit_cutoff
+from critnb.criticality.tails.cutoff import fit_cutoff, summation_nodes
 from critnb.criticality.tails.laws import Fitted, fit_exponential, fit_power_law
 from critnb.criticality.tails.lognormal import fit_lognormal
-from critnb.criticality.tails.nodes import summation_nodes
-from critnb.criticality.tails.scan import Candidates
+from critnb.criticality.tails.scan import XminCandidates
 
 try:
     import powerlaw
@@ -135,7 +134,7 @@ def weaker_distance() -> None:
 
 def overlooked(alpha: float, n: int, min_tail: int, seed: int) -> tuple[float, bool]:
     histogram = Histogram.of(discrete_power_law(alpha, n, seed=seed))
-    candidates = Candidates.of(histogram, xmax=None, min_tail=min_tail)
+    candidates = XminCandidates.of(histogram, xmax=None, min_tail=min_tail)
     exponents = mle_exponent(candidates.mean_log, xmin=candidates.xmin, xmax=None)
     below = []
     for i, (exponent, xmin) in enumerate(zip(exponents, candidates.xmin, strict=True)):

@@ -24,7 +24,7 @@ from critnb.criticality import (
 )
 from critnb.criticality import crackling as estimate_crackling
 from critnb.criticality import exponents as estimate_exponents
-from critnb.criticality.sizes.exponents import Estimate as Resampled
+from critnb.criticality.sizes.exponents import ResampledEstimate
 from critnb.errors import ParamsError
 from critnb.lattice.conditions import COND_ID
 
@@ -235,7 +235,9 @@ def _beside_null(
     return real, permuted, multinomial_weights(len(real.events), bootstrap_reps, seed)
 
 
-def _resampled(real: Resampled, null: Resampled, reason: str, null_reason: str, *, one: bool) -> Estimate:
+def _resampled(
+    real: ResampledEstimate, null: ResampledEstimate, reason: str, null_reason: str, *, one: bool
+) -> Estimate:
     why = reason if np.isnan(real.value) or np.isnan(real.interval[0]) else _of_null(null.value, null_reason)
     return _without_interval(Estimate(real.value, *real.interval, null.value, reason=why), one)
 

@@ -5,7 +5,7 @@ import pytest
 
 from critnb.canon import Adjacency, SizeDef
 from critnb.criticality import find_avalanches, multinomial_weights
-from critnb.criticality.sizes.exponents import Estimate, exponents, predicted_gamma
+from critnb.criticality.sizes.exponents import ResampledEstimate, exponents, predicted_gamma
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.sizes.scaling import critical_pool, reference
 from critnb.criticality.synthetic import bernoulli, lattice_cascades
@@ -177,7 +177,7 @@ def test_exponents_have_a_reference_each_where_the_relation_has_none(weights, po
 
 
 def test_a_dcc_without_an_interval_says_so(found):
-    broken = replace(found, dcc=Estimate(found.dcc.value, np.where(np.arange(200) < 30, np.nan, 0.2)))
+    broken = replace(found, dcc=ResampledEstimate(found.dcc.value, np.where(np.arange(200) < 30, np.nan, 0.2)))
     assert "interval of dcc: 30 of 200 replicates have none" in broken.relation_reason
 
 

@@ -8,8 +8,7 @@ from scipy import ndimage
 
 from critnb.canon import Adjacency
 from critnb.criticality import closed_forms as known
-from critnb.criticality.synthetic import bernoulli
-from critnb.criticality.synthetic.periodic import periodic_cluster_counts
+from critnb.criticality.synthetic import bernoulli, periodic_cluster_counts
 
 
 def test_borel_law():

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from critnb.canon import Adjacency, Stage
 from critnb.criticality import branching
 from critnb.criticality.sizes.crackling import crackling
-from critnb.criticality.sizes.scaling import Reference
+from critnb.criticality.sizes.scaling import CriticalReference
 from critnb.criticality.tails import fit_tail, scan_xmin
 from critnb.report.figures.known_answers import cluster_numbers, critical_branching, subsampling
 from critnb.report.provenance import Provenance
@@ -128,7 +128,7 @@ def _from_the_first(sample, *, xmax, min_tail=100):
 
 
 def _bare_values(*_, **__):
-    return Reference(1.5, 2.0, 2.0, 0.0, 0.0, 0.05)
+    return CriticalReference(1.5, 2.0, 2.0, 0.0, 0.0, 0.05)
 
 
 @pytest.mark.parametrize(

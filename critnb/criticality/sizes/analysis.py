@@ -12,10 +12,10 @@ import numpy.typing as npt
 from critnb.canon import CANON, Adjacency, NullId, SizeDef
 from critnb.criticality.multistep import Multistep, along_depth, along_tokens, multistep
 from critnb.criticality.sizes.avalanches import find_avalanches
-from critnb.criticality.sizes.exponents import Estimate, Exponents, Ints, estimate_exponent, exponents
+from critnb.criticality.sizes.exponents import Exponents, Ints, ResampledEstimate, estimate_exponent, exponents
 from critnb.criticality.sizes.profiles import Profiles, profiles
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
-from critnb.criticality.sizes.scaling import Reference, reference
+from critnb.criticality.sizes.scaling import CriticalReference, reference
 from critnb.criticality.tails import Histogram, TailFit, XminScan, fit_tail, ks_p_value
 
 Counts = npt.NDArray[np.uint16]
@@ -44,7 +44,7 @@ class TailAnalysis:
     """
 
     fit: TailFit
-    alpha: Estimate
+    alpha: ResampledEstimate
     scan: XminScan
     p_value: float
 
@@ -58,7 +58,7 @@ class SizeAnalysis:
     durations: TailAnalysis
     tokens: Mapping[NullId, Multistep]
     depth: Mapping[NullId, Multistep]
-    reference: Reference
+    reference: CriticalReference
     collapse: Profiles
     occupancy: float
 
@@ -151,7 +151,7 @@ def _multistep(activity: npt.NDArray[Any], settings: Settings) -> Multistep:
     return multistep(activity, weights=settings.weights, max_lag=None)
 
 
-def _reference(observed: Exponents, settings: Settings) -> Reference:
+def _reference(observed: Exponents, settings: Settings) -> CriticalReference:
     return reference(
         observed,
         settings.critical,

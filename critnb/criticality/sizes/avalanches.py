@@ -15,6 +15,7 @@ from critnb.errors import DataError
 from critnb.lattice.conditions import COND_ID
 
 EMPTY_SITE = -1
+Integers = npt.NDArray[np.integer[Any]]
 
 # Axes (sequence, layer, token): the outer planes are zero, so nothing joins two sequences.
 _STRUCTURE = {
@@ -25,10 +26,10 @@ _STRUCTURE = {
 
 @dataclass(frozen=True, eq=False)
 class Avalanches:
-    """One entry an avalanche, in order of sequence and first site; the first site is the earliest token, then layer.
+    """One entry per avalanche, in order of sequence and first site: the earliest token, then the lowest layer.
 
-    size: events; area: sites; spans: tokens and layers from first to last, ends included; touches_edge: it reaches the
-    border of the window or of the stack, so that its size is censored.
+    size: events; area: sites; spans: tokens and layers from first to last, ends included; touches_edge: the avalanche
+    reaches the border of the window or of the stack, so that its size is censored.
     """
 
     seq_id: npt.NDArray[np.int32]
@@ -42,6 +43,34 @@ class Avalanches:
     l_min: npt.NDArray[np.int32]
     l_max: npt.NDArray[np.int32]
     touches_edge: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of_extents(
+        cls,
+        seq_id: npt.NDArray[np.int32],
+        avalanche_id: npt.NDArray[np.int32],
+        *,
+        size: Integers,
+        area: Integers,
+        tokens: tuple[Integers, Integers],
+        layers: tuple[Integers, Integers],
+        shape: tuple[int, int],
+    ) -> Avalanches:
+        """Return avalanches from first and last token and layer of each, ends included, on a lattice ``shape`` (L, T)."""
+        t_min, t_max, l_min, l_max = (end.astype(np.int32) for end in (*tokens, *layers))
+        return cls(
+            seq_id=seq_id,
+            avalanche_id=avalanche_id,
+            size=size.astype(np.int64),
+            area=area.astype(np.int32),
+            span_tokens=t_max - t_min + np.int32(1),
+            span_layers=l_max - l_min + np.int32(1),
+            t_min=t_min,
+            t_max=t_max,
+            l_min=l_min,
+            l_max=l_max,
+            touches_edge=(t_min == 0) | (t_max == shape[1] - 1) | (l_min == 0) | (l_max == shape[0] - 1),
+        )
 
     def __len__(self) -> int:
         return len(self.size)
@@ -68,24 +97,17 @@ def find_avalanches(counts: npt.NDArray[np.uint16], seq_id: npt.NDArray[np.int32
     Raises:
         DataError: a sequence has more than CC_MAX_COMPONENTS_PER_SEQ_HARDFAIL components.
     """
-    _, layers, tokens = counts.shape
     sites = _components(counts, seq_id, adjacency)
     found = len(sites.sequence)
     _, layer, token = sites.at
-    t_min, t_max = _extremes(token, sites.component, found)
-    l_min, l_max = _extremes(layer, sites.component, found)
-    return Avalanches(
-        seq_id=seq_id[sites.sequence],
-        avalanche_id=sites.avalanche_id.astype(np.int32),
+    return Avalanches.of_extents(
+        seq_id[sites.sequence],
+        sites.avalanche_id.astype(np.int32),
         size=np.bincount(sites.component, weights=counts[sites.at], minlength=found).astype(np.int64),
-        area=np.bincount(sites.component, minlength=found).astype(np.int32),
-        span_tokens=(t_max - t_min + 1).astype(np.int32),
-        span_layers=(l_max - l_min + 1).astype(np.int32),
-        t_min=t_min.astype(np.int32),
-        t_max=t_max.astype(np.int32),
-        l_min=l_min.astype(np.int32),
-        l_max=l_max.astype(np.int32),
-        touches_edge=(t_min == 0) | (t_max == tokens - 1) | (l_min == 0) | (l_max == layers - 1),
+        area=np.bincount(sites.component, minlength=found),
+        tokens=_extremes(token, sites.component, found),
+        layers=_extremes(layer, sites.component, found),
+        shape=counts.shape[1:],
     )
 
 

@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class ResampledEstimate:
     """A number with its 95 % interval and its bootstrap replicates [R]; NaN where not available."""
 
     value: float
@@ -50,12 +50,12 @@ class Exponents:
     n_uncensored: int
     size_scan: XminScan
     duration_scan: XminScan
-    tau_S: Estimate
-    alpha_D: Estimate
+    tau_S: ResampledEstimate
+    alpha_D: ResampledEstimate
     crackling: Crackling
     gamma: Crackling
-    gamma_pred: Estimate
-    dcc: Estimate
+    gamma_pred: ResampledEstimate
+    dcc: ResampledEstimate
 
     @property
     def reason(self) -> str:
@@ -106,11 +106,11 @@ def exponents(
     alpha = estimate_exponent(inner.duration, inner.sequence, duration_scan, duration_max, weights)
     of_all = crackling(sample, weights, among=like.crackling.durations if like else None)
     gamma = crackling(inner, weights, among=like.gamma.durations if like else None)
-    predicted = Estimate(
+    predicted = ResampledEstimate(
         float(predicted_gamma(np.float64(tau.value), np.float64(alpha.value))),
         predicted_gamma(tau.replicates, alpha.replicates),
     )
-    dcc = Estimate(abs(gamma.gamma - predicted.value), np.abs(gamma.slopes - predicted.replicates))
+    dcc = ResampledEstimate(abs(gamma.gamma - predicted.value), np.abs(gamma.slopes - predicted.replicates))
     return Exponents(len(sample), len(inner), size_scan, duration_scan, tau, alpha, of_all, gamma, predicted, dcc)
 
 
@@ -143,10 +143,10 @@ def _support(values: Ints, largest: int, like: XminScan | None) -> XminScan:
 
 def estimate_exponent(
     values: Ints, sequence: npt.NDArray[np.intp], support: XminScan, xmax: int, weights: npt.NDArray[np.int64]
-) -> Estimate:
+) -> ResampledEstimate:
     """Return the exponent on a support with its replicates; values and sequence [K], weights int64 [R, N]."""
     if not support.available:
-        return Estimate(float("nan"), np.full(len(weights), np.nan))
+        return ResampledEstimate(float("nan"), np.full(len(weights), np.nan))
     tail = values >= support.xmin
     n_sequences = weights.shape[1]
     n = per_sequence(sequence[tail], None, n_sequences)
@@ -154,4 +154,4 @@ def estimate_exponent(
     drawn = weights.astype(np.float64)
     mean_log = np.full(len(weights), np.nan)
     np.divide(drawn @ logs, drawn @ n, out=mean_log, where=drawn @ n > 0)
-    return Estimate(support.alpha, mle_exponent(mean_log, xmin=support.xmin, xmax=xmax))
+    return ResampledEstimate(support.alpha, mle_exponent(mean_log, xmin=support.xmin, xmax=xmax))

@@ -9,7 +9,7 @@ from critnb.canon import Adjacency, SizeDef
 from critnb.criticality.multistep import Multistep
 from critnb.criticality.sizes.analysis import PERMUTED, REAL, SizeAnalysis, TailAnalysis
 from critnb.criticality.sizes.crackling import Crackling
-from critnb.criticality.sizes.exponents import Estimate, Exponents
+from critnb.criticality.sizes.exponents import Exponents, ResampledEstimate
 
 Row = dict[str, Any]
 _IN_T04_ALWAYS = (
@@ -176,7 +176,7 @@ def _t09_columns(found: Exponents) -> Row:
     }
 
 
-def _estimate(name: str, estimate: Estimate) -> Row:
+def _estimate(name: str, estimate: ResampledEstimate) -> Row:
     return {name: estimate.value, **_ends(name, estimate.interval)}
 
 

@@ -29,7 +29,7 @@ NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class Reference:
+class CriticalReference:
     """Medians over samples of critical cascades, and the central 95 % of their dcc; NaN where what was observed has none.
 
     ``reason`` says why there is no dcc.
@@ -56,14 +56,14 @@ def critical_pool(lattice: Lattice, *, cascades: int, seed: int) -> AvalancheSam
 
 def reference(
     observed: Exponents, pool: AvalancheSample, *, size_max: int, duration_max: int, replicates: int, seed: int
-) -> Reference:
+) -> CriticalReference:
     """Return what samples of the pool, each of as many avalanches as were observed, show on the observed supports.
 
     size_max and duration_max are the upper ends of those supports. An exponent that was not observed has no reference.
     """
     if not len(pool) or not observed.n_uncensored:
         what = "every critical cascade touches an edge of this lattice" if not len(pool) else "no uncensored avalanche"
-        return Reference(NAN, NAN, NAN, NAN, NAN, NAN, what)
+        return CriticalReference(NAN, NAN, NAN, NAN, NAN, NAN, what)
     found = np.concatenate(
         [
             _sampled(observed, pool, range(start, min(start + _BATCH, replicates)), size_max, duration_max, seed)
@@ -79,7 +79,7 @@ def reference(
         reason = "the observed dcc is not available"
     elif np.isnan(interval.low):
         reason = f"{int(interval.dropped)} of {replicates} samples of critical cascades lack an exponent"
-    return Reference(
+    return CriticalReference(
         tau_S=_median(tau),
         alpha_D=_median(alpha),
         gamma=_median(gamma),

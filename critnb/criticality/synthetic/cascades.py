@@ -34,8 +34,8 @@ def lattice_cascades(n: int, *, n_layers: int, n_tokens: int, m_time: float, m_d
 
     size: events; area: sites with an event; seq_id: the number of the cascade, avalanche_id 0; spans and touches_edge
     as of avalanches. Known: with m_time + m_depth = 1 the process is exactly critical, and the size of a cascade that
-    nothing cuts off follows the Borel law (``known.borel_pmf``; a total progeny does not ask where events fall);
-    the spans follow ``known.cascade_spans``, on any lattice.
+    no edge cuts off follows the Borel law (``closed_forms.borel_pmf``; a total progeny does not depend on where events
+    fall); the spans follow ``closed_forms.cascade_spans``, on any lattice.
 
     Raises:
         DataError: a negative mean, m_time + m_depth above 1, or an empty lattice.
@@ -49,25 +49,21 @@ def lattice_cascades(n: int, *, n_layers: int, n_tokens: int, m_time: float, m_d
     blocks = (keys[at : at + _BLOCK] for at in range(0, n, _BLOCK))
     parts = [_cascades(block, (n_layers, n_tokens), m_time, m_depth) for block in blocks]
     size, area, t_min, t_max, l_min, l_max = np.concatenate([np.zeros((6, 0), dtype=np.int64), *parts], axis=1)
-    return Avalanches(
-        seq_id=np.arange(n, dtype=np.int32),
-        avalanche_id=np.zeros(n, dtype=np.int32),
+    return Avalanches.of_extents(
+        np.arange(n, dtype=np.int32),
+        np.zeros(n, dtype=np.int32),
         size=size,
-        area=area.astype(np.int32),
-        span_tokens=(t_max - t_min + 1).astype(np.int32),
-        span_layers=(l_max - l_min + 1).astype(np.int32),
-        t_min=t_min.astype(np.int32),
-        t_max=t_max.astype(np.int32),
-        l_min=l_min.astype(np.int32),
-        l_max=l_max.astype(np.int32),
-        touches_edge=(t_min == 0) | (t_max == n_tokens - 1) | (l_min == 0) | (l_max == n_layers - 1),
+        area=area,
+        tokens=(t_min, t_max),
+        layers=(l_min, l_max),
+        shape=(n_layers, n_tokens),
     )
 
 
 def _cascades(keys: Words, shape: tuple[int, int], m_time: float, m_depth: float) -> Integers:
     """Return size, area, t_min, t_max, l_min, l_max [6, n] of the cascades with these keys on a lattice (layers, tokens).
 
-    All events of one generation lie on one anti-diagonal, t + l constant, so its state is a count a layer.
+    All events of one generation lie on one anti-diagonal, t + l constant, so its state is one count per layer.
     """
     n, (n_layers, n_tokens) = len(keys), shape
     layers, sites = np.arange(n_layers), n_layers * n_tokens

@@ -1,11 +1,12 @@
-"""Rasters whose answers are known before anything is measured on them."""
+"""Rasters whose branching and cluster numbers are known in advance."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from critnb.canon import CANON, DatasetRole, Intervention, ModelRole, SpikeDef
+from critnb.canon import CANON, Adjacency, DatasetRole, Intervention, ModelRole, SpikeDef
+from critnb.criticality.sizes.avalanches import find_avalanches
 from critnb.errors import DataError
 from critnb.lattice.conditions import Condition, ConditionTable
 from critnb.lattice.raster import Raster
@@ -52,3 +53,20 @@ def one_condition_raster(counts: npt.NDArray[np.uint16]) -> Raster:
         intervention_id=Intervention.MLP_GLOBAL,
     )
     return Raster(counts[None], ConditionTable([condition]), np.arange(len(counts), dtype=np.int32))
+
+
+def periodic_cluster_counts(occupied: Occupancy, adjacency: Adjacency, largest: int) -> npt.NDArray[np.int64]:
+    """Return how many clusters of 1 .. ``largest`` sites each of N periodic boxes bool [N, L, T] has: int64 [N, largest].
+
+    Each box is repeated on all sides as far as such a cluster and its neighbours reach. Clusters are those of
+    ``find_avalanches``; one is counted where its lowest layer and its first token lie in the box. Known, for independent
+    sites: the mean is exactly L T times ``closed_forms.clusters_per_site``. L and T must exceed ``largest`` + 1.
+    """
+    margin = largest + 1
+    continued = np.pad(occupied, ((0, 0), (margin, margin), (margin, margin)), mode="wrap").astype(np.uint16)
+    found = find_avalanches(continued, np.arange(len(occupied), dtype=np.int32), adjacency)
+    boxes, layers, tokens = occupied.shape
+    counted = (found.area <= largest) & (found.l_min >= margin) & (found.l_min < margin + layers)
+    counted &= (found.t_min >= margin) & (found.t_min < margin + tokens)
+    cells = found.seq_id[counted] * largest + found.area[counted] - 1
+    return np.bincount(cells, minlength=boxes * largest).reshape(boxes, largest)

@@ -4,9 +4,9 @@ A sample of sizes or durations enters as a ``Histogram``. Every law is normalise
 lattice allows; nothing is approximated by a continuous formula.
 """
 
-from critnb.criticality.tails.exponent import mle_exponent
 from critnb.criticality.tails.fit import TailFit, fit_tail
 from critnb.criticality.tails.histogram import Histogram
+from critnb.criticality.tails.laws import mle_exponent
 from critnb.criticality.tails.pvalue import ks_p_value
 from critnb.criticality.tails.scan import Excluded, XminScan, excluded, scan_xmin
 

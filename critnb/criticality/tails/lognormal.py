@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from critnb.criticality.tails.histogram import Histogram
 from critnb.criticality.tails.laws import Fitted
-from critnb.criticality.tails.newton import Evaluation, maximise
+from critnb.criticality.tails.newton import QuadraticModel, maximise
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,7 +92,7 @@ def fit_lognormal(sample: Histogram, xmin: int, xmax: int | None) -> Fitted:
     return Fitted((float(centre + scale * point[0] / spread), float(scale / np.sqrt(spread))), log_p)
 
 
-def _likelihood(at: Floats, bins: _Bins, share: Floats) -> Evaluation:
+def _likelihood(at: Floats, bins: _Bins, share: Floats) -> QuadraticModel:
     """Return the mean log-likelihood at (b, c), for shares [U] of the distinct values.
 
     The Hessian is the mean of the variances within the bins less the variance over the support; where that is not
@@ -104,7 +104,7 @@ def _likelihood(at: Floats, bins: _Bins, share: Floats) -> Evaluation:
     curvature = across - within
     if not (np.linalg.det(curvature) > 0 and curvature[0, 0] > 0):
         curvature = across
-    return Evaluation(
+    return QuadraticModel(
         value=float(share @ inside.log - whole.log[0]),
         gradient=np.array([share @ first - all_first[0], share @ second - all_second[0]]),
         curvature=curvature,

@@ -19,7 +19,7 @@ _STRETCH = 10.0
 _SINGULAR = 1e-13
 
 
-class Evaluation(NamedTuple):
+class QuadraticModel(NamedTuple):
     """Value, gradient [2] and a positive definite curvature [2, 2], the negative Hessian or a stand-in for it."""
 
     value: float
@@ -27,7 +27,7 @@ class Evaluation(NamedTuple):
     curvature: Floats
 
 
-def maximise(evaluate: Callable[[Floats], Evaluation], start: Floats, bounds: tuple[float, float]) -> Floats:
+def maximise(evaluate: Callable[[Floats], QuadraticModel], start: Floats, bounds: tuple[float, float]) -> Floats:
     """Return the maximum's place [2]; ``bounds`` hold the second parameter."""
     point = np.array([start[0], np.clip(start[1], *bounds)])
     here = evaluate(point)
@@ -49,7 +49,7 @@ def maximise(evaluate: Callable[[Floats], Evaluation], start: Floats, bounds: tu
     return point
 
 
-def _step(here: Evaluation, point: Floats, bounds: tuple[float, float]) -> Floats:
+def _step(here: QuadraticModel, point: Floats, bounds: tuple[float, float]) -> Floats:
     """Return Newton's step, or the best one of the quadratic model where it would leave the second one's range."""
     step = _solve(here.curvature, here.gradient)
     low, high = max(bounds[0], point[1] / _STRETCH) - point[1], min(bounds[1], point[1] * _STRETCH) - point[1]

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.canon import CANON
-from critnb.criticality.tails.exponent import mle_exponent
 from critnb.criticality.tails.histogram import LARGEST, Histogram, Integers
+from critnb.criticality.tails.laws import mle_exponent
 from critnb.criticality.tails.powersums import survival
-from critnb.criticality.tails.scan import Candidates, XminScan, closest
+from critnb.criticality.tails.scan import XminCandidates, XminScan, closest
 from critnb.lattice.randomness import root_key, words
 
 Floats = npt.NDArray[np.float64]
@@ -61,7 +61,7 @@ def ks_p_value(
 
 def scan_all(samples: list[Histogram], *, xmax: int | None, min_tail: int) -> Iterator[XminScan]:
     """Yield the scan of each sample that has a candidate, all exponents fitted in one call."""
-    every = [Candidates.of(sample, xmax=xmax, min_tail=min_tail) for sample in samples]
+    every = [XminCandidates.of(sample, xmax=xmax, min_tail=min_tail) for sample in samples]
     some = [candidates for candidates in every if candidates.size]
     if not some:
         return

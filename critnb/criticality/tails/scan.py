@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.canon import CANON
-from critnb.criticality.tails.exponent import mle_exponent
 from critnb.criticality.tails.histogram import Histogram, Integers
+from critnb.criticality.tails.laws import mle_exponent
 from critnb.criticality.tails.powersums import survival
 
 Floats = npt.NDArray[np.float64]
@@ -34,7 +34,7 @@ class XminScan:
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class XminCandidates:
     """Of one sample: every distinct value [C] whose tail keeps enough values, as the first C of the distinct values."""
 
     sample: Histogram
@@ -42,7 +42,7 @@ class Candidates:
     size: int
 
     @classmethod
-    def of(cls, sample: Histogram, *, xmax: int | None, min_tail: int) -> Candidates:
+    def of(cls, sample: Histogram, *, xmax: int | None, min_tail: int) -> XminCandidates:
         """Return the candidates of a sample; raises DataError where a value lies above xmax."""
         sample.check_bound(xmax)
         above = np.cumsum(sample.counts[::-1])[::-1]
@@ -91,7 +91,7 @@ def scan_xmin(
     Each candidate's exponent is the maximum likelihood's on xmin..xmax, and its distance is taken over all integers of
     that support. Ties go to the smaller xmin. Raises DataError where a value lies above xmax.
     """
-    candidates = Candidates.of(sample, xmax=xmax, min_tail=min_tail)
+    candidates = XminCandidates.of(sample, xmax=xmax, min_tail=min_tail)
     if not candidates.size:
         return unavailable(too_few(sample.n, min_tail))
     return closest(candidates, mle_exponent(candidates.mean_log, xmin=candidates.xmin, xmax=xmax))
@@ -111,15 +111,15 @@ class Excluded:
 
 def excluded(sample: Histogram, *, xmax: int | None, min_tail: int) -> Excluded:
     """Return what a scan with the same xmax and min_tail left out; raises DataError where a value lies above xmax."""
-    first = Candidates.of(sample, xmax=xmax, min_tail=min_tail).size
+    first = XminCandidates.of(sample, xmax=xmax, min_tail=min_tail).size
     if first == len(sample.values):
         return Excluded(0, min_tail, unavailable("nothing was left out"))
-    rest = Candidates.of(sample.tail(int(sample.values[first])), xmax=xmax, min_tail=1)
+    rest = XminCandidates.of(sample.tail(int(sample.values[first])), xmax=xmax, min_tail=1)
     alpha = mle_exponent(rest.mean_log, xmin=rest.xmin, xmax=xmax)
     return Excluded(int(np.isfinite(alpha).sum()), min_tail, closest(rest, alpha))
 
 
-def closest(candidates: Candidates, alpha: Floats) -> XminScan:
+def closest(candidates: XminCandidates, alpha: Floats) -> XminScan:
     """Return the best of the candidates, whose exponents are alpha float64 [C].
 
     Branch and bound: a lower bound of every distance from a few values, then exact distances in ascending order of the
@@ -155,7 +155,7 @@ def closest(candidates: Candidates, alpha: Floats) -> XminScan:
     )
 
 
-def _probes(candidates: Candidates, which: Indices) -> Indices:
+def _probes(candidates: XminCandidates, which: Indices) -> Indices:
     """Return indices [K, _PROBES] of distinct values that split each candidate's tail into equal shares."""
     shares = np.arange(_PROBES) / _PROBES
     left = candidates.above[which][:, None] * (1 - shares)

@@ -13,10 +13,9 @@ from critnb.criticality.synthetic.samples import (
     rounded_lognormal,
 )
 from critnb.criticality.tails import Histogram, cutoff, lognormal
-from critnb.criticality.tails.cutoff import fit_cutoff
+from critnb.criticality.tails.cutoff import HORIZON, fit_cutoff, summation_nodes
 from critnb.criticality.tails.laws import fit_exponential, fit_power_law
 from critnb.criticality.tails.lognormal import fit_lognormal
-from critnb.criticality.tails.nodes import HORIZON, summation_nodes
 
 XMIN, XMAX = 3, 400
 SAMPLES = {

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 
 from critnb.criticality.synthetic.samples import discrete_power_law
 from critnb.criticality.tails import Histogram, mle_exponent, scan, scan_xmin
-from critnb.criticality.tails.scan import Candidates, closest
+from critnb.criticality.tails.scan import XminCandidates, closest
 from critnb.errors import DataError
 
 
@@ -63,7 +63,7 @@ def test_the_scan_is_the_plain_scan(values, room, min_tail):
 
 def test_every_candidate_s_distance_is_the_plain_one():
     sample = discrete_power_law(1.6, 300, xmax=700, seed=1)
-    candidates = Candidates.of(Histogram.of(sample), xmax=700, min_tail=2)
+    candidates = XminCandidates.of(Histogram.of(sample), xmax=700, min_tail=2)
     alpha = mle_exponent(candidates.mean_log, xmin=candidates.xmin, xmax=700)
     every = np.arange(len(candidates.sample.values))[None]
     which = np.flatnonzero(np.isfinite(alpha))
@@ -100,13 +100,13 @@ def test_bounds_change_nothing(values, min_tail):
 def test_bounds_spare_most_of_the_work(monkeypatch):
     sample = Histogram.of(discrete_power_law(1.5, 20_000, xmax=100_000, seed=3))
     pairs = []
-    distances = Candidates.distances
+    distances = XminCandidates.distances
 
     def counted(self, alpha, which, places):
         pairs.append(len(which) * places.shape[1])
         return distances(self, alpha, which, places)
 
-    monkeypatch.setattr(Candidates, "distances", counted)
+    monkeypatch.setattr(XminCandidates, "distances", counted)
     bounded = scan_xmin(sample, xmax=100_000)
     spared = sum(pairs)
     monkeypatch.setattr(scan, "_PAIRS", 10**9)
@@ -116,7 +116,7 @@ def test_bounds_spare_most_of_the_work(monkeypatch):
 
 
 def test_a_bound_is_never_above_the_distance():
-    candidates = Candidates.of(
+    candidates = XminCandidates.of(
         Histogram.of(discrete_power_law(1.5, 3_000, xmax=10_000, seed=4)), xmax=10_000, min_tail=50
     )
     alpha = mle_exponent(candidates.mean_log, xmin=candidates.xmin, xmax=10_000)
@@ -130,12 +130,12 @@ def test_a_bound_is_never_above_the_distance():
 @pytest.mark.parametrize("chunk", [1, 3, 8])
 @pytest.mark.parametrize(("first", "last"), [(7, 1), (1, 7)])
 def test_ties_go_to_the_smaller_xmin(monkeypatch, chunk, first, last):
-    candidates = Candidates.of(Histogram.of(np.arange(1, 9)), xmax=20, min_tail=1)
+    candidates = XminCandidates.of(Histogram.of(np.arange(1, 9)), xmax=20, min_tail=1)
     distance = np.array([0.5, 0.3, 0.4, 0.3, 0.3, 0.6, 0.7, 0.3])
     bound = np.full(8, 0.2)
     bound[[first, last]] = 0.1, 0.12  # the order in which they are looked at
     monkeypatch.setattr(
-        Candidates, "distances", lambda _, alpha, which, places: (distance if len(places) == 1 else bound)[which]
+        XminCandidates, "distances", lambda _, alpha, which, places: (distance if len(places) == 1 else bound)[which]
     )
     monkeypatch.setattr(scan, "_PAIRS", 8 * chunk)
     assert closest(candidates, np.ones(8)).xmin == 2
@@ -162,7 +162,7 @@ def test_what_has_no_scan_says_why(sample, xmax, reason):
 
 def test_every_candidate_keeps_the_least_tail():
     sample = Histogram.of(discrete_power_law(2.0, 1_000, seed=5))
-    assert Candidates.of(sample, xmax=None, min_tail=100).above[:-1].min() < 100
+    assert XminCandidates.of(sample, xmax=None, min_tail=100).above[:-1].min() < 100
     for min_tail in (1, 100, 700):
         assert scan_xmin(sample, xmax=None, min_tail=min_tail).n_tail >= min_tail
 

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.canon import CANON, SizeDef
-from critnb.criticality import closed_forms as known
+from critnb.criticality import closed_forms
 from critnb.criticality.bootstrap import multinomial_weights
 from critnb.criticality.sizes.crackling import crackling
 from critnb.criticality.sizes.exponents import Exponents, exponents
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
-from critnb.criticality.sizes.scaling import Reference, critical_pool, reference
+from critnb.criticality.sizes.scaling import CriticalReference, critical_pool, reference
 from critnb.criticality.synthetic import (
     Runs,
     directed_percolation,
@@ -24,8 +24,7 @@ from critnb.criticality.synthetic import (
     rounded_lognormal,
 )
 from critnb.criticality.tails import Histogram, fit_tail, ks_p_value, mle_exponent, scan_xmin
-from critnb.stages.s00_validate.known_answers import rows
-from critnb.stages.s00_validate.known_answers.rows import ERRORS, SEED, Answer
+from critnb.stages.s00_validate.known_answers.answer import ERRORS, SEED, KnownAnswer
 
 Integers = npt.NDArray[np.int64]
 Draw = Callable[[int], Integers]
@@ -50,7 +49,7 @@ def critical_runs() -> Runs:
     return poisson_branching(_RUNS, 1.0, max_generations=_GENERATIONS, seed=SEED)
 
 
-def size_rows(runs: Runs) -> Iterator[Answer]:
+def size_rows(runs: Runs) -> Iterator[KnownAnswer]:
     """Yield the rows of sizes and durations; ``runs`` are those of ``critical_runs``."""
     yield from _branching_rows(runs)
     yield from _power_law_rows()
@@ -62,16 +61,16 @@ def size_rows(runs: Runs) -> Iterator[Answer]:
     yield from _percolation_rows()
 
 
-def _branching_rows(runs: Runs) -> Iterator[Answer]:
+def _branching_rows(runs: Runs) -> Iterator[KnownAnswer]:
     name = f"{_RUNS:,} runs of critical branching"
-    for size, share in enumerate(known.borel_pmf(np.arange(1, 5)), start=1):
-        yield rows.share(name, f"P(S = {size})", runs.sizes == size, float(share))
-    for duration, share in enumerate(known.poisson_branching_durations(4), start=1):
-        yield rows.share(name, f"P(D = {duration})", runs.durations == duration, float(share))
-    means = known.mean_size_by_duration(12)
+    for size, share in enumerate(closed_forms.borel_pmf(np.arange(1, 5)), start=1):
+        yield KnownAnswer.of_share(name, f"P(S = {size})", runs.sizes == size, float(share))
+    for duration, share in enumerate(closed_forms.poisson_branching_durations(4), start=1):
+        yield KnownAnswer.of_share(name, f"P(D = {duration})", runs.durations == duration, float(share))
+    means = closed_forms.mean_size_by_duration(12)
     for duration in (2, 3, 4, 10):
         chosen = runs.sizes[runs.durations == duration]
-        yield rows.mean(name, f"E[S | D = {duration}]", chosen, float(means[duration - 1]))
+        yield KnownAnswer.of_mean(name, f"E[S | D = {duration}]", chosen, float(means[duration - 1]))
     for (low, high), tau in {(1, 1000): 1.4823, (10, 1000): 1.4981}.items():
         yield _exponent(name, f"exponent of S on {low} to {high}", runs.sizes, (low, high), tau)
     yield _exponent(name, "exponent of D on 3 to 12 (far out: 2)", runs.durations, (3, 12), 1.5831)
@@ -82,16 +81,16 @@ def _branching_rows(runs: Runs) -> Iterator[Answer]:
 
 def _exponent(
     input_: str, estimator: str, values: Integers, support: tuple[int, int | None], exponent: float
-) -> Answer:
-    """Return the row of a maximum-likelihood exponent on a support; its error is what that of the mean log makes of it."""
+) -> KnownAnswer:
+    """Return the row of a maximum-likelihood exponent on a support; its error follows from that of the mean log."""
     low, high = support
     logs = np.log(values[(values >= low) & (True if high is None else values <= high)])
     error = logs.std() / np.sqrt(len(logs))
     found, below, above = mle_exponent(logs.mean() + error * np.array([0, 1, -1]), xmin=low, xmax=high)
-    return Answer(input_, estimator, float(found), exponent, float(ERRORS * (above - below) / 2))
+    return KnownAnswer(input_, estimator, float(found), exponent, float(ERRORS * (above - below) / 2))
 
 
-def _crackling(input_: str, estimator: str, runs: Runs, *, longest: int, gamma: float) -> Answer:
+def _crackling(input_: str, estimator: str, runs: Runs, *, longest: int, gamma: float) -> KnownAnswer:
     """Return the row of gamma over the durations from 3 on; the runs are dealt to sequences, which are resampled."""
     used = runs.durations <= longest
     n = int(used.sum())
@@ -99,18 +98,20 @@ def _crackling(input_: str, estimator: str, runs: Runs, *, longest: int, gamma: 
         runs.sizes[used], runs.durations[used], np.arange(n) % _SEQUENCES, np.zeros(n, dtype=np.bool_)
     )
     found = crackling(sample, multinomial_weights(_SEQUENCES, CANON.CONST.BOOTSTRAP_REPS, SEED))
-    return rows.of_interval(input_, estimator, found=found.gamma, known=gamma, interval=(found.ci_low, found.ci_high))
+    return KnownAnswer.of_interval(
+        input_, estimator, found=found.gamma, known=gamma, interval=(found.ci_low, found.ci_high)
+    )
 
 
-def _power_law_rows() -> Iterator[Answer]:
+def _power_law_rows() -> Iterator[KnownAnswer]:
     for exponent, xmax, words in ((1.5, 100, "1 to 100"), (2.5, 100, "1 to 100"), (2.5, None, "1 on")):
         drawn = discrete_power_law(exponent, _DRAWS, xmax=xmax, seed=SEED)
         found = fit_tail(Histogram.of(drawn), xmin=1, xmax=xmax)
         name = f"{_DRAWS:,} draws of a power law of {exponent:g}"
-        yield Answer(name, f"exponent on {words}", found.alpha_powerlaw, exponent, ERRORS * found.alpha_se)
+        yield KnownAnswer(name, f"exponent on {words}", found.alpha_powerlaw, exponent, ERRORS * found.alpha_se)
 
 
-def _scan_rows() -> Iterator[Answer]:
+def _scan_rows() -> Iterator[KnownAnswer]:
     """Half of each sample is a power law from xmin on, half is spread evenly over the values below it."""
     exponent, half = 2.5, _SCANNED // 2
     body = np.arange(half) % (_XMIN - 1) + 1
@@ -120,24 +121,24 @@ def _scan_rows() -> Iterator[Answer]:
     drawn = multinomial_weights(_SCANS, CANON.CONST.BOOTSTRAP_REPS, SEED)
     medians = np.array([np.median(np.repeat(lowest, times)) for times in drawn])
     name = f"{_SCANS} samples, a power law of {exponent:g} from {_XMIN} on"
-    yield rows.share(name, f"share of scans with an xmin below {_XMIN}", lowest < _XMIN, 0.0)
-    yield rows.resampled(
+    yield KnownAnswer.of_share(name, f"share of scans with an xmin below {_XMIN}", lowest < _XMIN, 0.0)
+    yield KnownAnswer.of_replicates(
         name, "median xmin of the scan", found=float(np.median(lowest)), known=_XMIN, replicates=medians
     )
-    yield rows.mean(name, "mean exponent of the scan", found, exponent)
+    yield KnownAnswer.of_mean(name, "mean exponent of the scan", found, exponent)
 
 
-def _p_value_rows() -> Iterator[Answer]:
+def _p_value_rows() -> Iterator[KnownAnswer]:
     """Of a power law the p-value is spread evenly over 0 to 1; of an exponential it is small.
 
     The scan keeps half of the values, since the last hundred of an exponential look like any law.
     """
     p = _p_values(lambda seed: discrete_power_law(2.0, 400, xmax=_FAR, seed=seed), n=_TESTED)
     even = (1 + 1 / (_REPLICATES + 1)) / 2
-    yield rows.mean(f"{_TESTED} samples of a power law", "mean p-value of the scan", p, even)
+    yield KnownAnswer.of_mean(f"{_TESTED} samples of a power law", "mean p-value of the scan", p, even)
     few = _TESTED // 3
     p = _p_values(lambda seed: discrete_exponential(0.1, 2000, xmax=_FAR, seed=seed), n=few)
-    yield rows.share(f"{few} samples of an exponential", f"share with p ≤ {_LEVEL:g}", p <= _LEVEL, 1.0)
+    yield KnownAnswer.of_share(f"{few} samples of an exponential", f"share with p ≤ {_LEVEL:g}", p <= _LEVEL, 1.0)
 
 
 def _p_values(draw: Draw, *, n: int) -> npt.NDArray[np.float64]:
@@ -150,7 +151,7 @@ def _p_value(sample: Histogram, key: bytes) -> float:
     return ks_p_value(sample, scan, xmax=_FAR, replicates=_REPLICATES, seed=SEED, key=key, min_tail=least)
 
 
-def _likelihood_ratio_rows() -> Iterator[Answer]:
+def _likelihood_ratio_rows() -> Iterator[KnownAnswer]:
     """The sign of Vuong's z says which law is favoured: positive, the power law."""
     draws: dict[str, tuple[Draw, str, int]] = {
         "a lognormal": (lambda seed: rounded_lognormal(2.0, 0.8, 1000, xmax=_FAR, seed=seed), "lognormal", -1),
@@ -162,22 +163,22 @@ def _likelihood_ratio_rows() -> Iterator[Answer]:
         z = np.array([getattr(fit, f"z_powerlaw_vs_{other}") for fit in fits])
         law = "power law" if sign > 0 else other
         estimator = f"share with z beyond {_DECIDED:g} for the {law}"
-        yield rows.share(f"{_COMPARED} samples of {truth}", estimator, sign * z > _DECIDED, 1.0)
+        yield KnownAnswer.of_share(f"{_COMPARED} samples of {truth}", estimator, sign * z > _DECIDED, 1.0)
 
 
-def _cascade_rows() -> Iterator[Answer]:
+def _cascade_rows() -> Iterator[KnownAnswer]:
     layers, tokens, m_time, m_depth = 8, 128, 0.6, 0.4
     drawn = lattice_cascades(_CASCADES, n_layers=layers, n_tokens=tokens, m_time=m_time, m_depth=m_depth, seed=SEED)
     name = f"{_CASCADES:,} critical cascades on {layers} x {tokens}"
-    spans = known.cascade_spans(3, n_across=layers, m_along=m_time, m_across=m_depth).mean(axis=0)
+    spans = closed_forms.cascade_spans(3, n_across=layers, m_along=m_time, m_across=m_depth).mean(axis=0)
     room = drawn.t_min < tokens - 3
     for span, share in enumerate(spans, start=1):
-        yield rows.share(name, f"P(span in tokens = {span})", drawn.span_tokens[room] == span, float(share))
-    mean = known.cascade_mean_size(n_layers=layers, n_tokens=tokens, m_time=m_time, m_depth=m_depth)
-    yield rows.mean(name, "mean size", drawn.size, mean)
+        yield KnownAnswer.of_share(name, f"P(span in tokens = {span})", drawn.span_tokens[room] == span, float(share))
+    mean = closed_forms.cascade_mean_size(n_layers=layers, n_tokens=tokens, m_time=m_time, m_depth=m_depth)
+    yield KnownAnswer.of_mean(name, "mean size", drawn.size, mean)
 
 
-def _reference_rows() -> Iterator[Answer]:
+def _reference_rows() -> Iterator[KnownAnswer]:
     """Critical cascades, judged as observed avalanches are, by a reference drawn with another seed."""
     drawn = critical_pool(_REFERENCE, cascades=2 * _JUDGED * _JUDGED_CASCADES, seed=SEED + 1)
     pool = critical_pool(_REFERENCE, cascades=_POOL, seed=SEED)
@@ -185,13 +186,13 @@ def _reference_rows() -> Iterator[Answer]:
     judged = [_judged(drawn.where(start + np.arange(_JUDGED_CASCADES)), pool) for start in starts]
     inside = np.array([expected.dcc_low <= found.dcc.value <= expected.dcc_high for found, expected in judged])
     name = f"{_JUDGED} samples of critical cascades on {_REFERENCE.n_layers} x {_REFERENCE.n_tokens}"
-    yield rows.share(name, f"share with dcc inside the reference's {_INTERVAL:.0%}", inside, _INTERVAL)
+    yield KnownAnswer.of_share(name, f"share with dcc inside the reference's {_INTERVAL:.0%}", inside, _INTERVAL)
     # tau_S and alpha_D stand on a support that the sample chose, which shifts them; gamma does not
     apart = np.array([found.gamma.gamma - expected.gamma for found, expected in judged])
-    yield rows.mean(name, "mean gamma less the reference's", apart, 0.0)
+    yield KnownAnswer.of_mean(name, "mean gamma less the reference's", apart, 0.0)
 
 
-def _judged(sample: AvalancheSample, pool: AvalancheSample) -> tuple[Exponents, Reference]:
+def _judged(sample: AvalancheSample, pool: AvalancheSample) -> tuple[Exponents, CriticalReference]:
     dealt = AvalancheSample(sample.size, sample.duration, np.arange(len(sample)) % _SEQUENCES, sample.censored)
     # the interval of the sample's own dcc is not asked for here
     weights = multinomial_weights(_SEQUENCES, 10, SEED)
@@ -203,16 +204,16 @@ def _judged(sample: AvalancheSample, pool: AvalancheSample) -> tuple[Exponents, 
     return found, expected
 
 
-def _percolation_rows() -> Iterator[Answer]:
-    p, early, late = known.DIRECTED_PERCOLATION_THRESHOLD, 16, 64
+def _percolation_rows() -> Iterator[KnownAnswer]:
+    p, early, late = closed_forms.DIRECTED_PERCOLATION_THRESHOLD, 16, 64
     runs = sizes, durations = directed_percolation(p, _CLUSTERS, max_generations=late, seed=SEED)
     name = f"{_CLUSTERS:,} clusters of directed percolation"
-    yield rows.share(name, "P(D = 1)", durations == 1, (1 - p) ** 2)
-    yield rows.share(name, "P(S = 2)", sizes == 2, 2 * p * (1 - p) ** 3)
+    yield KnownAnswer.of_share(name, "P(D = 1)", durations == 1, (1 - p) ** 2)
+    yield KnownAnswer.of_share(name, "P(S = 2)", sizes == 2, 2 * p * (1 - p) ** 3)
     before, after = (np.count_nonzero(durations > generation) for generation in (early, late))
     found = 1 + np.log(before / after) / np.log(late / early)
     error = np.sqrt(1 / after - 1 / before) / np.log(late / early)
-    alpha = known.DIRECTED_PERCOLATION.alpha
-    yield Answer(name, f"alpha from survival of {early} to {late}", float(found), alpha, float(ERRORS * error))
+    alpha = closed_forms.DIRECTED_PERCOLATION.alpha
+    yield KnownAnswer(name, f"alpha from survival of {early} to {late}", float(found), alpha, float(ERRORS * error))
     estimator = "gamma at durations of 3 to 10 (far out: 1.47)"
     yield _crackling(name, estimator, runs, longest=10, gamma=_PERCOLATION_GAMMA)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from critnb.canon import CANON, Adjacency, NullId
-from critnb.criticality import closed_forms as known
+from critnb.criticality import closed_forms
 from critnb.criticality.bootstrap import multinomial_weights
 from critnb.criticality.branching import branching_sums
 from critnb.criticality.multistep import Multistep, lag_slopes, multistep
@@ -26,8 +26,8 @@ from critnb.criticality.synthetic import (
     toy_raster,
 )
 from critnb.lattice import RASTER_NULLS
-from critnb.stages.s00_validate.known_answers import rows, sizes
-from critnb.stages.s00_validate.known_answers.rows import ERRORS, SEED, Answer
+from critnb.stages.s00_validate.known_answers import sizes
+from critnb.stages.s00_validate.known_answers.answer import ERRORS, SEED, KnownAnswer
 
 Floats = npt.NDArray[np.float64]
 # a fit, and the standard error of each of its slopes [K]
@@ -46,8 +46,8 @@ class KnownAnswers:
     """What the notebook shows.
 
     table: input, estimator, found, known answer, tolerance, passed. clusters: clusters per site by adjacency, size and
-    density. runs: of critical branching. subsampled: the regression of driven activity of which a share p of the events
-    is seen, by (m, p).
+    density. runs: of critical branching. subsampled: by (m, p), the regression of driven activity of which a share p of
+    the events is seen.
     """
 
     table: pd.DataFrame
@@ -57,7 +57,7 @@ class KnownAnswers:
 
 
 def known_answers() -> KnownAnswers:
-    """Draw every input, run the estimators on it, and set what they find beside the answer."""
+    """Draw every input, run the estimators on it, and compare what they find with the answer."""
     clusters = _clusters()
     runs = sizes.critical_runs()
     subsampled = {(m, p): _regression(m, 3.0, p) for m in _PARAMETERS for p in (1.0, _SEEN)}
@@ -73,24 +73,24 @@ def known_answers() -> KnownAnswers:
     return KnownAnswers(_table(answers), clusters, runs, subsampled)
 
 
-def _table(answers: Iterable[Answer]) -> pd.DataFrame:
+def _table(answers: Iterable[KnownAnswer]) -> pd.DataFrame:
     frame = pd.DataFrame([asdict(answer) for answer in answers]).rename(columns={"known": "known answer"})
     return frame.assign(passed=(frame["found"] - frame["known answer"]).abs() <= frame["tolerance"])
 
 
-def _toy_raster() -> Iterator[Answer]:
+def _toy_raster() -> Iterator[KnownAnswer]:
     raster = toy_raster()
     branching = branching_sums(raster.counts[0]).pooled()
     found = find_avalanches(raster.counts[0], raster.seq_id, Adjacency.ADJ_4N)
     name = "toy raster"
-    yield Answer(name, "b_time", float(branching.b_time), 1 / 3, 1e-12)
-    yield Answer(name, "b_depth", float(branching.b_depth), 1 / 2, 1e-12)
-    yield Answer(name, "number of avalanches", float(len(found)), 1.0, 0.0)
-    yield Answer(name, "span in tokens", float(found.span_tokens[0]), 2.0, 0.0)
-    yield Answer(name, "span in layers", float(found.span_layers[0]), 2.0, 0.0)
+    yield KnownAnswer(name, "b_time", float(branching.b_time), 1 / 3, 1e-12)
+    yield KnownAnswer(name, "b_depth", float(branching.b_depth), 1 / 2, 1e-12)
+    yield KnownAnswer(name, "number of avalanches", float(len(found)), 1.0, 0.0)
+    yield KnownAnswer(name, "span in tokens", float(found.span_tokens[0]), 2.0, 0.0)
+    yield KnownAnswer(name, "span in layers", float(found.span_layers[0]), 2.0, 0.0)
 
 
-def _independent_sites() -> Iterator[Answer]:
+def _independent_sites() -> Iterator[KnownAnswer]:
     """On small lattices, where a wrong treatment of sites without a successor shows."""
     shape = sequences, layers, tokens = (4000, 8, 16)
     pairs = {"b_time": sequences * layers * (tokens - 1), "b_depth": sequences * (layers - 1) * tokens}
@@ -100,10 +100,10 @@ def _independent_sites() -> Iterator[Answer]:
             # a share of the density * n eligible sites
             error = float(np.sqrt((1 - density) / n))
             value = float(getattr(found, estimator))
-            yield Answer(f"independent sites, p = {density:g}", estimator, value, density, ERRORS * error)
+            yield KnownAnswer(f"independent sites, p = {density:g}", estimator, value, density, ERRORS * error)
 
 
-def _null_tests() -> Iterator[Answer]:
+def _null_tests() -> Iterator[KnownAnswer]:
     """Sites in random order are their own null: delta_b is zero, and the test rejects as often as its level says."""
     rasters = bernoulli(_TABLED_DENSITY, (_NULL_REPEATS, 8, 4, 24), seed=SEED).astype(np.uint16)
     name = f"{_NULL_REPEATS} rasters of independent sites"
@@ -111,8 +111,8 @@ def _null_tests() -> Iterator[Answer]:
         compared = [_against_null(counts, null_id, repeat) for repeat, counts in enumerate(rasters)]
         delta = np.array([one.delta for one in compared])
         rejected = np.array([one.p_one_sided <= _LEVEL for one in compared])
-        yield rows.mean(name, f"mean Δb_tot, {words}", delta, 0.0)
-        yield rows.share(name, f"share with p ≤ {_LEVEL:g}, {words}", rejected, _LEVEL)
+        yield KnownAnswer.of_mean(name, f"mean Δb_tot, {words}", delta, 0.0)
+        yield KnownAnswer.of_share(name, f"share with p ≤ {_LEVEL:g}, {words}", rejected, _LEVEL)
 
 
 def _against_null(counts: npt.NDArray[np.uint16], null_id: NullId, repeat: int) -> NullComparison:
@@ -133,7 +133,7 @@ def _clusters() -> pd.DataFrame:
 
 
 def _cluster_frame(adjacency: Adjacency, density: float) -> pd.DataFrame:
-    exact = known.clusters_per_site(density, adjacency)
+    exact = closed_forms.clusters_per_site(density, adjacency)
     counts = periodic_cluster_counts(bernoulli(density, _BOXES, seed=SEED), adjacency, len(exact))
     per_site = counts / (_BOXES[1] * _BOXES[2])
     error = per_site.std(axis=0, ddof=1) / np.sqrt(len(counts))
@@ -141,20 +141,20 @@ def _cluster_frame(adjacency: Adjacency, density: float) -> pd.DataFrame:
     return pd.DataFrame(columns).assign(adjacency=str(adjacency), density=density)
 
 
-def _cluster_rows(clusters: pd.DataFrame) -> Iterator[Answer]:
+def _cluster_rows(clusters: pd.DataFrame) -> Iterator[KnownAnswer]:
     name = f"independent sites, p = {_TABLED_DENSITY:g}, periodic box"
     for adjacency, words in {Adjacency.ADJ_4N: "4 neighbours", Adjacency.ADJ_8N: "8 neighbours"}.items():
         found = clusters[(clusters["density"] == _TABLED_DENSITY) & (clusters["adjacency"] == adjacency)]
         for size, per_site, error, exact in found[["size", "found", "error", "exact"]].to_numpy():
-            yield Answer(name, f"clusters of {size:g} per site, {words}", per_site, exact, ERRORS * error)
+            yield KnownAnswer(name, f"clusters of {size:g} per site, {words}", per_site, exact, ERRORS * error)
 
 
-def _persistent_rows() -> Iterator[Answer]:
+def _persistent_rows() -> Iterator[KnownAnswer]:
     p, r, sequences = _TABLED_DENSITY, _AUTOCORRELATION, 1000
     found = branching_sums(persistent_rows(p, r, (sequences, 8, 16), seed=SEED))
     replicates = found.weighted(multinomial_weights(sequences, CANON.CONST.BOOTSTRAP_REPS, SEED))
     for estimator, answer in {"b_time": p + r * (1 - p), "b_depth": p}.items():
-        yield rows.resampled(
+        yield KnownAnswer.of_replicates(
             f"persistent rows, p = {p:g}, r = {r:g}", estimator,
             found=float(getattr(found.pooled(), estimator)), known=answer, replicates=getattr(replicates, estimator),
         )  # fmt: skip
@@ -169,17 +169,17 @@ def _regression(m: float, drive: float | Floats, p: float) -> Regression:
     return fit, lag_slopes(seen, len(fit.lags), weights=weights).std(axis=0)
 
 
-def _subsampled_rows(found: dict[tuple[float, float], Regression]) -> Iterator[Answer]:
+def _subsampled_rows(found: dict[tuple[float, float], Regression]) -> Iterator[KnownAnswer]:
     for m in (0.9, 0.98):
         name, (fit, errors) = f"driven branching, m = {m:g}, {_SEEN:.0%} seen", found[m, _SEEN]
-        for place, slope in enumerate(known.subsampled_slopes(np.array([1, 2]), m=m, p=_SEEN)):
+        for place, slope in enumerate(closed_forms.subsampled_slopes(np.array([1, 2]), m=m, p=_SEEN)):
             error = ERRORS * float(errors[place])
-            yield Answer(name, f"slope r{place + 1}", float(fit.r[place]), float(slope), error)
+            yield KnownAnswer(name, f"slope r{place + 1}", float(fit.r[place]), float(slope), error)
         yield _parameter(name, fit, m)
     uneven, _ = _regression(0.9, np.linspace(1.0, 5.0, _SEQUENCES), 1.0)
     yield _parameter("driven branching, m = 0.9, drives of 1 to 5", uneven, 0.9)
 
 
-def _parameter(input_: str, fit: Multistep, m: float) -> Answer:
+def _parameter(input_: str, fit: Multistep, m: float) -> KnownAnswer:
     interval = fit.m_ci_low, fit.m_ci_high
-    return rows.of_interval(input_, "m of the multistep regression", found=fit.m, known=m, interval=interval)
+    return KnownAnswer.of_interval(input_, "m of the multistep regression", found=fit.m, known=m, interval=interval)
