@@ -33,7 +33,7 @@ def fail(whole, inputs, tmp_path, monkeypatch, capsys):
 
     def run(source: str, *options: str) -> tuple[int, list[str], Path]:
         notebook = nbformat.read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / SPEC.notebook, as_version=4)
-        cell = next(cell for cell in notebook.cells if "selection.choose" in cell.source)
+        cell = next(cell for cell in notebook.cells if "work.choose" in cell.source)
         cell.source = source
         (tmp_path / CANON.PATH.NOTEBOOKS_DIR).mkdir()
         nbformat.write(notebook, tmp_path / CANON.PATH.NOTEBOOKS_DIR / SPEC.notebook)

@@ -96,7 +96,7 @@ def test_cells_of_one_s_own_are_told_of_and_not_kept(lacking, run_by_hand):
 def test_run_all_again_compares_and_keeps_nothing(whole, run_by_hand, tmp_path):
     before = sorted(whole.iterdir())
     run = only(whole, SELECT)
-    again = ["stage.finish()", "selection.choose(stage)"]
+    again = ["stage.finish()", "work.choose(stage)"]
     seen = run_by_hand(SELECT, whole, *again)
     cells = code_cells(seen)
     said = f"'{run.run_id}: computed again, its 2 artifacts came out the same byte for byte'"
@@ -125,7 +125,7 @@ def test_what_is_begun_anew_in_the_same_kernel_is_left_and_another_run_begins(la
         runs,
         "overrides['analysis.bootstrap_reps'] = 20",
         "stage = critnb.begin('S02B', params=params, overrides=overrides)\nfirst = stage.run.path",
-        "selection.choose(stage)\nselection.choose(stage)",
+        "work.choose(stage)\nwork.choose(stage)",
         "overrides['analysis.bootstrap_reps'] = 30",
         "stage = critnb.begin('S02B', params=params, overrides=overrides)\nprint(first.name)\nprint(stage.run.path.name)",
     )
@@ -161,7 +161,7 @@ def test_a_cell_that_was_changed_and_not_saved_makes_no_run(lacking, run_by_hand
 
     def edited(path, as_version):
         notebook = real(path, as_version=as_version)
-        cell = next(cell for cell in notebook.cells if "selection.choose(stage)" in cell.source)
+        cell = next(cell for cell in notebook.cells if "work.choose(stage)" in cell.source)
         cell.source += "\nchoices = choices"
         return notebook
 
@@ -169,7 +169,7 @@ def test_a_cell_that_was_changed_and_not_saved_makes_no_run(lacking, run_by_hand
     seen = run_by_hand(SELECT, runs)
     (error,) = errors(seen)
     assert error.splitlines() == [
-        "IntegrityError: the cell that begins with 'choices = selection.choose(stage)' was not run as the notebook file has "
+        "IntegrityError: the cell that begins with 'choices = work.choose(stage)' was not run as the notebook file has "
         "it, so nobody could make this run again",
         "save the notebook if it was changed, and run it from the top",
     ]
