@@ -22,7 +22,7 @@ from critnb.runs import hash_inputs, notebook_source
 IDS = [spec.id for spec in STAGES]
 NOTEBOOKS = CANON.PATH.NOTEBOOKS_DIR
 # what `session` loads where a notebook asks for it, written out by hand
-ON_DEMAND = ("critnb.model.load", "critnb.model.forward", "critnb.model.windows", "critnb.model.coverage")
+ON_DEMAND = ("critnb.model.loading", "critnb.model.forward", "critnb.model.windows", "critnb.model.token_coverage")
 # Imports what it is told to, one process a stage, and says which modules of the pack that loaded, and from where.
 LOADER = """
 import importlib, json, os, sys
