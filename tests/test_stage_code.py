@@ -91,9 +91,10 @@ def test_python_itself_loads_every_module_that_is_hashed():
 
 def only_reached(spec, root: Path) -> None:
     """Lay a pack that holds nothing but what a stage's id covers, and what is outside of it."""
+    sources = stage_sources(spec)
     for path in sorted((PACK_ROOT / "critnb").rglob("*.py")):
         name = path.relative_to(PACK_ROOT).as_posix()
-        if name in stage_sources(spec) or is_outside(module_of(name)):
+        if name in sources or is_outside(module_of(name)):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, root / name)
     shutil.copytree(PACK_ROOT / "spec", root / "spec")

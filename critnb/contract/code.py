@@ -76,7 +76,8 @@ def changed_code(spec: StageSpec, inputs: HashInputs, *, root: Path = PACK_ROOT)
     if not (root / notebook).is_file():
         return [notebook]
     files = stage_files(spec, root=root)
-    changed = sorted(path for path in {*files, *inputs.sources} if files.get(path) != inputs.sources.get(path))
+    changed = [path for path, digest in inputs.sources.items() if files.get(path) != digest]
+    changed += [path for path in files if path not in inputs.sources]
     same = sha256_hex(notebook_source(root / notebook)) == inputs.notebook_sha256
     return changed if same else [notebook, *changed]
 

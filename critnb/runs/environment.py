@@ -16,6 +16,7 @@ from critnb.canon import PACK_ROOT
 from critnb.errors import DependencyError
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
+from critnb.runs.notebook_files import is_notebook, pack_notebook
 
 NO_GIT = "no_git_metadata"
 PACKAGES = (
@@ -80,13 +81,14 @@ def _cpus_allowed() -> int:
 def code_facts(sources: Mapping[str, str]) -> dict[str, Any]:
     """Return pack version, commit (or why there is none), whether files differ from it, and one digest of the sources.
 
-    ``sources`` maps paths to digests; ``dirty`` is None without git metadata.
+    ``sources`` maps paths to digests; ``dirty`` is None without git metadata. What an editor saves of a notebook beside its
+    source makes nothing dirty.
     """
     commit = _git_commit()
     return {
         "version": pack_version(),
         "git_commit": commit or NO_GIT,
-        "dirty": None if commit is None else bool(_git("status", "--porcelain")),
+        "dirty": None if commit is None else _is_dirty(),
         "sources_sha256": sha256_hex(canonical_json(sources)),
     }
 
@@ -131,6 +133,19 @@ def _git_commit() -> str | None:
     if not top or Path(top).resolve() != PACK_ROOT:
         return None
     return _git("rev-parse", "HEAD") or None
+
+
+def _is_dirty() -> bool:
+    changed = filter(None, _git("diff", "--name-only", "-z", "HEAD").split("\0"))
+    return bool(_git("ls-files", "--others", "--exclude-standard")) or not all(map(_is_only_saved, changed))
+
+
+def _is_only_saved(name: str) -> bool:
+    """Tell whether a changed file is a notebook whose source is still that of the commit."""
+    path = PACK_ROOT / name
+    if not is_notebook(name) or not path.is_file():
+        return False
+    return pack_notebook(path.read_bytes()) == pack_notebook(_git("show", f"HEAD:{name}").encode())
 
 
 def _git(*words: str) -> str:

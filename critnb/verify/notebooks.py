@@ -1,4 +1,7 @@
-"""Check the notebooks that runs keep: their cells, figures and gates are the run's own, their pages are made from them."""
+"""Check the notebooks that runs keep: code, figures and gates are the run's own, their pages are made from them.
+
+A run's id covers what the code cells of its notebook say. Prose and comments may be older than those of the pack.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from critnb.canon import CANON
 from critnb.contract import spec_of
 from critnb.release.contents import run_folder
 from critnb.report.notebook import to_html
+from critnb.review.diff.values import listed
 from critnb.runs import Run
 from critnb.runs.files import read_regular, sha256_hex
+from critnb.runs.meaning import cell_digest
 from critnb.verify.check import Result, UnpackedRelease
 
 _PARAMETERS, _INJECTED = "parameters", "injected-parameters"
@@ -26,13 +31,18 @@ Cell = Mapping[str, Any]
 
 
 def notebooks(release: UnpackedRelease) -> Result:
-    """Hold each run's notebook against the one in the zip that made it, and what it shows against the run."""
+    """Hold each run's notebook against the one in the zip that made it, and what it shows against the run.
+
+    Other prose or comments than the pack's are told, and are no finding.
+    """
     wrong = [
         f"{run_folder(run.run_id)}/{kept_notebook(run)}: {problem}"
         for run in release.runs
         for problem in _problems(run, release.folder)
     ]
-    return Result(wrong, f"{len(release.runs)} notebooks with the cells of the pack and the figures of their runs")
+    said = f"{len(release.runs)} notebooks with the cells of the pack and the figures of their runs"
+    reworded = [run.run_id for run in release.runs if not wrong and _is_reworded(run, release.folder)]
+    return Result(wrong, f"{said}; prose or comments are others in {listed(reworded)}" if reworded else said)
 
 
 def kept_notebook(run: Run) -> str:
@@ -58,7 +68,7 @@ def shows_gates(run: Run, shown: str) -> bool:
 
 def _problems(run: Run, folder: Path) -> Iterator[str]:
     cells = _cells(run)
-    if _sources(cells) != _sources(_read(_pack_notebook(run, folder))["cells"]):
+    if _said(cells) != _said(_pack_cells(run, folder)):
         yield "its cells are not those of the pack's notebook"
     if any(output["output_type"] == "error" for cell in _code(cells) for output in cell["outputs"]):
         yield "a cell of it failed"
@@ -70,8 +80,14 @@ def _problems(run: Run, folder: Path) -> Iterator[str]:
         yield "its last line does not say what the record does of the gates"
 
 
-def _pack_notebook(run: Run, folder: Path) -> bytes:
-    return read_regular(folder / CANON.PATH.NOTEBOOKS_DIR / spec_of(run.stage).notebook)
+def _is_reworded(run: Run, folder: Path) -> bool:
+    return _texts(_cells(run)) != _texts(_pack_cells(run, folder))
+
+
+def _pack_cells(run: Run, folder: Path) -> Sequence[Cell]:
+    data = read_regular(folder / CANON.PATH.NOTEBOOKS_DIR / spec_of(run.stage).notebook)
+    cells: Sequence[Cell] = _read(data)["cells"]
+    return cells
 
 
 def _cells(run: Run) -> Sequence[Cell]:
@@ -89,8 +105,13 @@ def _code(cells: Sequence[Cell]) -> Iterator[Cell]:
     return (cell for cell in cells if cell["cell_type"] == "code")
 
 
-def _sources(cells: Sequence[Cell]) -> list[tuple[str, str]]:
-    """Return kind and text of every cell but those of the parameters, which are in the resolved params."""
+def _said(cells: Sequence[Cell]) -> list[str]:
+    """Return what each code cell says, but those of the parameters, which are in the resolved params."""
+    return [cell_digest(text) for kind, text in _texts(cells) if kind == "code"]
+
+
+def _texts(cells: Sequence[Cell]) -> list[tuple[str, str]]:
+    """Return kind and text of every cell but those of the parameters."""
     return [
         (cell["cell_type"], _source(cell))
         for cell in cells

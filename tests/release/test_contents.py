@@ -6,8 +6,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from critnb.release.archive import Packed
 from made import made
 from release.chains import chain, cited, made_stage
+from sourcecode import saved
 
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.contract import spec_of
@@ -80,6 +82,17 @@ def test_everything_tracked_is_in_the_release_or_left_out_on_purpose():
     if listed.returncode:
         pytest.skip("no git metadata")
     assert sorted(set(listed.stdout.splitlines()) - set(names(PACK_ROOT))) == []
+
+
+def test_notebooks_that_were_run_and_saved_are_released_as_their_source(pack, tmp_path):
+    worked_in = tmp_path / "worked in"
+    shutil.copytree(pack, worked_in)
+    for path in (worked_in / CANON.PATH.NOTEBOOKS_DIR).glob("*.ipynb"):
+        saved(path)
+    ours, theirs = ([Packed.of(source).sha256 for source in pack_sources(root)] for root in (pack, worked_in))
+    assert theirs == ours
+    release = spec_of(Stage.S08)
+    assert stage_files(release, root=worked_in) == stage_files(release, root=pack) == stage_files(release)
 
 
 def test_a_link_in_the_pack_is_refused(pack, tmp_path):

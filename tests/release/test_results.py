@@ -186,7 +186,7 @@ def test_a_notebook_of_other_cells_pictures_or_ends_is_named(sound, forged):
     assert problems(run) == []
     notebook = nbformat.reads(run.read_bytes(kept_notebook(run)).decode(), as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code[1].source += "\n# and more"
+    code[1].source += "\nmore = 1"
     code[1].outputs.append(nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="}))
     code[1].outputs.append(nbformat.v4.new_output("error", ename="E", evalue="e", traceback=[]))
     code[-1].outputs[0].data["text/plain"] = f"'{run.run_id}: 9 artifacts written, 7 of 7 gates passed'"
@@ -203,6 +203,25 @@ def test_a_notebook_of_other_cells_pictures_or_ends_is_named(sound, forged):
         "1 of the pictures that it shows are none of the run's, 0 are missing",
         "its last line does not say what the record does of the gates",
     ]
+
+
+def test_prose_and_comments_that_are_older_than_the_packs_are_told_and_no_finding(sound, forged):
+    run = run_of(sound, Stage.S03)
+    notebook = nbformat.reads(run.read_bytes(kept_notebook(run)).decode(), as_version=4)
+    notebook.cells[0].source = "# What it said before"
+    next(
+        cell for cell in notebook.cells if cell.cell_type == "code" and "begin(" in cell.source
+    ).source += "  # as ever"
+    seen = []
+
+    def change(run: Run) -> None:
+        put(run, kept_notebook(run), nbformat.writes(notebook).encode(), folder="")
+        of_stage = run_of(sound, Stage.S03)
+        seen.append(notebooks.notebooks(SimpleNamespace(runs=[of_stage], folder=PACK_ROOT)))
+
+    forged(Stage.S03, change)
+    assert seen[0].findings == []
+    assert seen[0].said.endswith(f"; prose or comments are others in {run.run_id}")
 
 
 def moments(**changes: object) -> Callable[[Run], None]:

@@ -244,12 +244,16 @@ def test_an_upstream_run_that_is_gone_is_named(altered):
 
 
 @pytest.mark.parametrize(
-    ("path", "told"), [("critnb/pipeline/session.py", 19), ("notebooks/phase3_extract_rasters.ipynb", 2)]
+    ("path", "old", "new", "told"),
+    [
+        ("critnb/pipeline/session.py", "def finish(self)", "def finish(self, _=1)", 19),
+        ("notebooks/phase3_extract_rasters.ipynb", "stage.finish()", "stage.finish(1)", 2),
+    ],
 )
-def test_other_code_than_the_runs_is_named(path, told, altered):
+def test_other_code_than_the_runs_is_named(path, old, new, told, altered):
     def change(folder: Path) -> None:
         text = (folder / path).read_text()
-        (folder / path).write_text(text.replace("import", "import  ", 1))
+        (folder / path).write_text(text.replace(old, new))
         list_again(folder)
 
     (line,) = found(altered(change))["code"]

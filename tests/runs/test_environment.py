@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -52,6 +53,24 @@ def test_code_facts_of_a_clean_and_a_dirty_checkout(repository: Path) -> None:
     assert clean["dirty"] is False
     (repository / "a.py").write_text("2")
     assert code_facts(SOURCES) == clean | {"dirty": True}
+
+
+def test_what_an_editor_saves_of_a_notebook_is_no_change(repository: Path) -> None:
+    path = repository / "notebooks" / "é.ipynb"
+    path.parent.mkdir()
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("é = 1")])
+    nbformat.write(notebook, path)
+    assert code_facts(SOURCES)["dirty"] is True
+    _git(repository, "add", "notebooks")
+    _git(repository, "commit", "-q", "-m", "second")
+    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="shown")]
+    nbformat.write(notebook, path)
+    assert code_facts(SOURCES)["dirty"] is False
+    notebook.cells[0].source = "é = 2"
+    nbformat.write(notebook, path)
+    assert code_facts(SOURCES)["dirty"] is True
+    path.unlink()
+    assert code_facts(SOURCES)["dirty"] is True
 
 
 def test_variables_and_settings_of_git_change_nothing(
