@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -51,17 +51,8 @@ class Origin:
         return " · ".join(part for part in (f"{fold}{self.column} in {self.name}", place, self.run_id) if part)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON has them."""
-        return {
-            "kind": str(self.kind),
-            "table": self.name,
-            "column": self.column,
-            "at": dict(self.at),
-            "fold": self.fold,
-            "run_id": self.run_id,
-            "artifact": self.artifact,
-            "sha256": self.sha256,
-        }
+        """Return the fields as JSON has them, the name as ``table``."""
+        return {"table" if name == "name" else name: value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, eq=False)

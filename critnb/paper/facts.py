@@ -65,30 +65,25 @@ def _origin(table: Sourced, kind: Kind, column: str, at: Mapping[str, Any], fold
 
 
 class TableView:
-    """Rows of a table and what they fold to; ``where`` takes columns as names."""
+    """Rows of a table and what they fold to; ``where`` takes columns as names. ``source`` is the table with its file."""
 
     def __init__(self, table: Sourced) -> None:
-        self._table = table
-
-    @property
-    def source(self) -> Sourced:
-        """The table with its file."""
-        return self._table
+        self.source = table
 
     def rows(self, **where: Any) -> list[RowView]:
         """Return the rows where all columns have those values."""
-        return [RowView(self._table, place) for place in self._chosen(where).index]
+        return [RowView(self.source, place) for place in self._chosen(where).index]
 
     def row(self, **where: Any) -> RowView:
         """Return the one row where all columns have those values; raises PaperError where there is another number."""
         found = self.rows(**where)
         if len(found) != 1:
-            raise PaperError(f"{self._table.table} has {len(found)} rows where {_plain(where)}, one is meant")
+            raise PaperError(f"{self.source.table} has {len(found)} rows where {_plain(where)}, one is meant")
         return found[0]
 
     def distinct(self, *columns: str, **where: Any) -> list[RowView]:
         """Return, of those rows, the first with each combination of values of the columns."""
-        return [RowView(self._table, place) for place in self._chosen(where).drop_duplicates([*columns]).index]
+        return [RowView(self.source, place) for place in self._chosen(where).drop_duplicates([*columns]).index]
 
     def said(self, column: str, **where: Any) -> list[Cell]:
         """Return the different words of a column among those rows; none where the table has no such column."""
@@ -96,12 +91,12 @@ class TableView:
 
     def has(self, column: str) -> bool:
         """Tell whether the table has an optional column."""
-        return column in self._table.frame.columns
+        return column in self.source.frame.columns
 
     def count(self, **where: Any) -> Cell:
         """Return how many rows have those values."""
         return Cell(
-            len(self._chosen(where)), _origin(self._table, Kind.FOLD, self._table.key[0], _plain(where), "count")
+            len(self._chosen(where)), _origin(self.source, Kind.FOLD, self.source.key[0], _plain(where), "count")
         )
 
     def smallest(self, column: str, **where: Any) -> Cell:
@@ -114,10 +109,10 @@ class TableView:
 
     def _fold(self, fold: str, column: str, where: Mapping[str, Any]) -> Cell:
         value = self._chosen(where)[column].agg(_FOLDS[fold])
-        return Cell(plain(value), _origin(self._table, Kind.FOLD, column, _plain(where), fold))
+        return Cell(plain(value), _origin(self.source, Kind.FOLD, column, _plain(where), fold))
 
     def _chosen(self, where: Mapping[str, Any]) -> pd.DataFrame:
-        return self._table.where(**_plain(where))
+        return self.source.where(**_plain(where))
 
 
 def _plain(where: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Results tables from statistics: provenance, gain and achieved rates put beside them, held to the schema."""
+"""Results tables from statistics: with provenance, gain and achieved rates, checked against the schema."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from IPython.display import HTML
 
 from critnb.gates import Gate, Verdict
 
-# Figures bring matplotlib along, which the stages that show tables only do without.
+# Figures import matplotlib, which stages that only show tables do not need.
 if TYPE_CHECKING:
     from critnb.report.style import Rendered
 
@@ -32,7 +32,7 @@ _BADGES = {
     Verdict.NOT_AVAILABLE: ("#eeeeee", "#555555"),
     Verdict.FAIL: ("#fbe7dc", "#a63d00"),
 }
-# Every fragment brings its few rules along, since JupyterLab shows it without the page that ``page`` makes.
+# Every fragment carries its own rules, since JupyterLab shows it outside the page that ``notebook.page`` makes.
 _STYLE = (
     "<style>"
     ".critnb{overflow-x:auto;margin:.6em 0}"

@@ -14,25 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from critnb.canon import CANON, Intervention, ModelRole, NullId, Stage
+from critnb.contract import spec_of
 from critnb.errors import DependencyError, IntegrityError
 from critnb.paper.claims.evidence import Sourced
 from critnb.report.schema import SCHEMAS
 from critnb.report.tables import load_table, table_path
 from critnb.runs import Run, RunStore
 
-_OUT, _TABLE = CANON.OUTPUT, CANON.TABLE
-_TABLES = {
-    Stage.S05: (
-        _TABLE.T01_SUMMARY,
-        _TABLE.T04_TAIL_FITS,
-        _TABLE.T05_CRACKLING_DIAGNOSTICS,
-        _TABLE.T06_ABLATIONS,
-        _TABLE.T08_SIGNATURES,
-        _TABLE.T09_EXPONENTS,
-    ),
-    Stage.S06B: (_TABLE.T02_GENERALIZATION,),
-    Stage.S06ARC: (_TABLE.T03_ARC,),
-}
+_OUT = CANON.OUTPUT
 CONDITION = ["spike_def_id", "target_rate", "gain"]
 _KEY = ("intervention_id", *CONDITION)
 Windows = NDArray[np.int32]
@@ -69,7 +58,7 @@ def gather(role: ModelRole, ends: Mapping[Stage, Run], store: RunStore) -> RoleE
     return RoleEvidence(
         role=role,
         runs=runs,
-        tables={name: _table(runs[stage], name) for stage, names in _TABLES.items() for name in names},
+        tables={name: _table(runs[stage], name) for stage in ends for name in _tables_of(stage)},
         choices=choices,
         computed_from=computed_from,
         grid=_parquet(runs[Stage.S02], _OUT.METRICS_PARQUET_BASENAME, _KEY),
@@ -101,6 +90,12 @@ def _upstream(ends: Mapping[Stage, Run], store: RunStore) -> dict[Stage, Run]:
                 )
             waiting.append(upstream)
     return dict(sorted(found.items(), key=lambda item: list(Stage).index(item[0])))
+
+
+def _tables_of(stage: Stage) -> list[str]:
+    """Return the names of the results tables that a stage leaves."""
+    outputs = spec_of(stage).outputs
+    return [name for name, schema in SCHEMAS.items() if table_path(schema, ".parquet") in outputs]
 
 
 def _table(run: Run, name: str) -> Sourced:

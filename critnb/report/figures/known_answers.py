@@ -39,9 +39,8 @@ def cluster_numbers(clusters: pd.DataFrame) -> Drawing:
                 rows = of_panel[of_panel["size"] == size]
                 if len(rows):
                     _clusters_of(axes, adjacency, int(size), rows, ink)
-            axes.set_ylim(clusters["exact"].min() / 2, 0.2)
-            axes.set_title(words)
-            axes.set_xlabel("density p of occupied sites")
+            lowest = clusters["exact"].min() / 2
+            axes.set(ylim=(lowest, 0.2), title=words, xlabel="density p of occupied sites")
         grid[0].set_ylabel("clusters per site")
         handles = [
             panels.line_handle(f"{size} site{'s' if size > 1 else ''}", color=ink.color, marker=ink.marker)
@@ -137,9 +136,9 @@ def _slopes(axes: Any, fit: Multistep, errors: Floats, m: float, p: float, ink: 
     lags = fit.lags[:_SHOWN_LAGS].astype(np.float64)
     axes.plot(lags, known.subsampled_slopes(lags, m=m, p=p), **_EXACT)
     _points(axes, lags, fit.r[:_SHOWN_LAGS], errors[:_SHOWN_LAGS], ink)
-    axes.set_title(f"m = {m:g}: slopes $r_k$ of activity k steps on")
-    axes.set_xlabel("lag k (steps)")
-    axes.set_ylabel("regression slope $r_k$")
+    axes.set(
+        title=f"m = {m:g}: slopes $r_k$ of activity k steps on", xlabel="lag k (steps)", ylabel="regression slope $r_k$"
+    )
 
 
 def _parameters(
@@ -153,11 +152,9 @@ def _parameters(
         axes.plot(truth, r1, color=ink.color, linestyle="none", **(panels.OPEN | {"marker": ink.marker}))
         axes.vlines(truth, low, high, color=ink.color, linewidth=0.9)
         axes.plot(truth, m, color=ink.color, marker=ink.marker, linestyle="none", markeredgewidth=0)
-    axes.set_xlim(0.45, 1.02)
-    axes.set_ylim(0, 1.05)
-    axes.set_title("all m: found against true")
-    axes.set_xlabel("true m")
-    axes.set_ylabel("estimate of m")
+    axes.set(
+        xlim=(0.45, 1.02), ylim=(0, 1.05), title="all m: found against true", xlabel="true m", ylabel="estimate of m"
+    )
 
 
 def _points(axes: Any, x: Floats, y: Floats, error: Floats, ink: Ink) -> None:
@@ -169,11 +166,7 @@ def _points(axes: Any, x: Floats, y: Floats, error: Floats, ink: Ink) -> None:
 
 
 def _log_log(axes: Any, xlabel: str, ylabel: str, title: str) -> None:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel(ylabel)
-    axes.set_title(title)
+    axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel, title=title)
 
 
 _CLUSTERS_CAPTION = (

@@ -13,7 +13,7 @@ from critnb.report.schema import SCHEMAS
 from critnb.report.schema.columns import PROVENANCE
 from critnb.review.diff.values import Array, Difference, arrays_differ, listed, merged, named, short
 
-# What says where a row comes from; it is compared as the runs' inputs, and as a number says nothing.
+# These columns say where a row comes from, which is compared as the runs' inputs.
 _ORIGIN = frozenset(column.name for column in PROVENANCE)
 # beyond it a float of 64 bits no longer tells whole numbers apart
 _LARGEST_WHOLE = 2**53

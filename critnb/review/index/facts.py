@@ -1,4 +1,4 @@
-"""What the page says of a run, taken from its record, whatever state that is in; nothing here fails for a strange one."""
+"""What the page says of a run, taken from its record; a record in any state is read as far as possible, without an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from critnb.runs import Artifact, HashInputs, RunRecord, RunState, RunStore, fla
 from critnb.runs.files import read_regular, relative_path, sha256_hex
 from critnb.runs.record import record_path
 
-# What reading a record whose sections are of other types than they should be can raise.
+# What reading a record can raise if its sections have unexpected types.
 _STRANGE = (AttributeError, IntegrityError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 
 

@@ -25,7 +25,7 @@ def write_index(store: RunStore) -> Path:
     if not store.root.is_dir():
         raise DependencyError(f"{store.root}: no such folder; run a stage first or name another --runs-dir")
     path = store.root / CANON.OUTPUT.INDEX_HTML_BASENAME
-    # Whoever writes last has looked last: of two runs that end together neither is missing.
+    # The last writer has read the folder last, so of two runs that end together neither is missing.
     with storage(path), exclusively(store.root / _LOCK):
         atomic_write(path, render(facts_of(store), strangers=_strangers(store)))
     return path
