@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import pandas as pd
 
@@ -13,13 +12,6 @@ from critnb.criticality.verdicts.judgement import NO_INTERVAL, Case, Clause, End
 from critnb.gates import Verdict
 
 NAN = float("nan")
-
-
-class CriterionKind(Enum):
-    """What a verdict means: a signature that passes speaks for criticality, a falsifier that fails speaks against it."""
-
-    SIGNATURE = "signature"
-    FALSIFIER = "falsifier"
 
 
 @dataclass(frozen=True)
@@ -65,10 +57,9 @@ class Judged:
 
 @dataclass(frozen=True)
 class CriterionEntry:
-    """One criterion: its identifier, what it is, the statistic and the gate in words, and the function that finds."""
+    """One criterion: its identifier, its statistic and its gate in words, and the function that finds them in a case."""
 
     id: Criterion
-    kind: CriterionKind
     statistic: str
     gate: str
     find: Find
@@ -82,24 +73,19 @@ class CriterionEntry:
 _ENTRIES: dict[Criterion, CriterionEntry] = {}
 
 
-def criterion(id_: Criterion, kind: CriterionKind, *, statistic: str, gate: str) -> Callable[[Find], Find]:
+def criterion(id_: Criterion, *, statistic: str, gate: str) -> Callable[[Find], Find]:
     """Register the decorated function as the one that judges a criterion."""
 
     def register(find: Find) -> Find:
-        _ENTRIES[id_] = CriterionEntry(id_, kind, statistic, gate, find)
+        _ENTRIES[id_] = CriterionEntry(id_, statistic, gate, find)
         return find
 
     return register
 
 
-def criteria_of(kind: CriterionKind | None = None) -> list[CriterionEntry]:
-    """Return the criteria of a kind, or all of them, in the registry's order; KeyError where one has no function."""
-    return [entry for entry in map(_ENTRIES.__getitem__, Criterion) if kind in (None, entry.kind)]
-
-
 def judge_all(case: Case) -> list[Judged]:
-    """Return the verdict on a case by every criterion, in the registry's order."""
-    return [entry.judge(case) for entry in criteria_of()]
+    """Return the verdict on a case by every criterion, in the registry's order; KeyError where one has no function."""
+    return [_ENTRIES[id_].judge(case) for id_ in Criterion]
 
 
 def judged_frame(cases: Mapping[tuple[str, float], Case]) -> pd.DataFrame:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from critnb.canon import CANON, Criterion
 from critnb.criticality.verdicts import judgement as j
-from critnb.criticality.verdicts.criteria import CriterionKind, Finding, criterion
+from critnb.criticality.verdicts.criteria import Finding, criterion
 from critnb.criticality.verdicts.judgement import Case, Clause, Ends
 
 _CONST = CANON.CONST
-_falsifier = partial(criterion, kind=CriterionKind.FALSIFIER)
 
 
-@_falsifier(
+@criterion(
     Criterion.X1_NULL_EXPLAINS_BRANCHING,
     statistic="delta_b_tot",
     gate=f"interval above zero, and p < {_CONST.SIGNIFICANCE_LEVEL:g} under both raster nulls",
@@ -27,7 +24,7 @@ def _null_explains_branching(case: Case) -> Finding:
     return Finding(case["delta_b_tot"], ci, clauses, 0.0)
 
 
-@_falsifier(
+@criterion(
     Criterion.X2_NO_SUSCEPTIBILITY_PEAK,
     statistic="gain of the largest chi",
     gate="not the first or the last of the grid",
@@ -41,7 +38,7 @@ def _no_peak(case: Case) -> Finding:
     return Finding(peak.gain, (peak.ci_low, peak.ci_high), [clause])
 
 
-@_falsifier(
+@criterion(
     Criterion.X3_WORD_ORDER_IRRELEVANT,
     statistic="delta_b_tot",
     gate="interval above the excess that shuffled tokens give",
@@ -52,7 +49,7 @@ def _word_order(case: Case) -> Finding:
     return Finding(case["delta_b_tot"], ci, [j.above("delta_b_tot", ci, (shuffled, shuffled), missing)], shuffled)
 
 
-@_falsifier(
+@criterion(
     Criterion.X4_NULL_HAS_SAME_TAIL,
     statistic="tau_S",
     gate="interval apart from that of the permutation null on the same support",
@@ -72,7 +69,7 @@ def _apart(case: Case, ci: Ends, null_ci: Ends) -> Clause:
     return Clause(met, f"{words} {'do not meet' if met else 'overlap'}")
 
 
-@_falsifier(
+@criterion(
     Criterion.X5_DEPENDS_ON_SPIKE_DEF,
     statistic="|g* - g* of the other spike definition|",
     gate=f"at most {_CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX:g}",

@@ -6,13 +6,11 @@ condition does not support is *not available*, with the reason; that is no failu
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from critnb.canon import CANON, Criterion
 from critnb.criticality.verdicts import judgement as j
-from critnb.criticality.verdicts.criteria import CriterionKind, Finding, criterion
+from critnb.criticality.verdicts.criteria import Finding, criterion
 from critnb.criticality.verdicts.judgement import Case, Clause, Ends
 
 _CONST = CANON.CONST
@@ -20,10 +18,9 @@ _NEAR_ONE, _NEAR_GSTAR = _CONST.BRANCHING_PROXIMITY_MAX, _CONST.SIGNATURE_ALIGNM
 _WIDTH = f"interval no wider than {_CONST.BOOTSTRAP_CI_WIDTH_MAX:g} and not of width zero"
 _MULTISTEP_GATE = f"within {_NEAR_ONE:g} of one, {_WIDTH}, and correlation r_1 above its null's"
 _NO_NULL = "the permutation null has too few avalanches on the same durations and supports to compare with"
-_signature = partial(criterion, kind=CriterionKind.SIGNATURE)
 
 
-@_signature(
+@criterion(
     Criterion.S1_BRANCHING,
     statistic="b_tot",
     gate=f"within {_NEAR_ONE:g} of one, and above both raster nulls at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
@@ -33,7 +30,7 @@ def _branching(case: Case) -> Finding:
     return Finding(case["b_tot"], case.interval("opt_b_tot"), [near, *j.significant(case)], case["b_tot_perm"])
 
 
-@_signature(
+@criterion(
     Criterion.S2_SUSCEPTIBILITY,
     statistic="chi(g*)",
     gate=f"above that of shuffled tokens, and largest over g inside the grid, with an interval within {_NEAR_GSTAR:g} of g*",
@@ -58,7 +55,7 @@ def _aligned(case: Case) -> Clause:
     return Clause(met, words if met else f"{words}, not all within {_NEAR_GSTAR:g} of g*")
 
 
-@_signature(
+@criterion(
     Criterion.S3_CRACKLING,
     statistic="slope gamma of log E[S|D]",
     gate=f"{_CONST.CRACKLING_MIN_POINTS} durations or more, {_WIDTH}, above its null's on the same durations",
@@ -74,7 +71,7 @@ def _crackling(case: Case) -> Finding:
     return Finding(value, ci, clauses, case["opt_crackling_gamma_perm"], null_ci)
 
 
-@_signature(
+@criterion(
     Criterion.S4_SCALING,
     statistic="dcc = |gamma - (alpha_D - 1) / (tau_S - 1)|",
     gate=f"{_WIDTH}, meets that of critical cascades on the same lattice and ranges, below its null's",
@@ -98,12 +95,12 @@ def _meets(ci: Ends, reference: Ends) -> Clause:
     return Clause(met, words if met else f"{words}, which the interval does not meet")
 
 
-@_signature(Criterion.S5_MULTISTEP_TOKENS, statistic="m along tokens", gate=_MULTISTEP_GATE)
+@criterion(Criterion.S5_MULTISTEP_TOKENS, statistic="m along tokens", gate=_MULTISTEP_GATE)
 def _multistep_tokens(case: Case) -> Finding:
     return _multistep(case, "time")
 
 
-@_signature(Criterion.S5_MULTISTEP_DEPTH, statistic="m along layers", gate=_MULTISTEP_GATE)
+@criterion(Criterion.S5_MULTISTEP_DEPTH, statistic="m along layers", gate=_MULTISTEP_GATE)
 def _multistep_depth(case: Case) -> Finding:
     return _multistep(case, "depth")
 
