@@ -1,4 +1,4 @@
-"""The explorer's widgets, which show the state and change it, and the pictures that stand in for them elsewhere."""
+"""The explorer's widgets, which show and change the state, and the pictures that replace them in exported pages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from critnb.errors import CritnbError
 from critnb.explore import pictures
 from critnb.explore.chain import Chain
 from critnb.explore.curves import branching_curves, size_curves
-from critnb.explore.markup import described, sentence
 from critnb.explore.raster import NOTHING, RasterWidget
 from critnb.explore.state import ExplorerState
-from critnb.explore.twin import Twin
-from critnb.explore.window import Facts
+from critnb.explore.twin import Twin, sentence
+from critnb.explore.window import Facts, described
 from critnb.report.figures.panels import SPIKE_WORDS, rate_label
 
 _NULLS = [null_id for null_id in NullId if null_id is not NullId.NULL_NONE]
@@ -56,7 +55,7 @@ class ExplorerView:
         self.refresh()
 
     def display(self) -> None:
-        """Display the widgets, and their still twin for a page in which they are not alive."""
+        """Display the widgets, and their still twin for pages without live widgets."""
         display(self.box)
         self._twin.display()
 
@@ -84,7 +83,7 @@ class ExplorerView:
         return "\n".join(parts)
 
     def refresh(self) -> None:
-        """Show the state as it is; of a damaged run a sentence says what is wrong, and another can be chosen."""
+        """Show the current state; for a damaged run show the error, so that another can be chosen."""
         self._syncing = True
         try:
             self._show_choices()
@@ -242,7 +241,7 @@ class ExplorerView:
 
 
 def _offer(control: Any, options: list[tuple[str, Any]], value: Any) -> None:
-    """Give a menu its choices, which resets it only where they are others than before."""
+    """Set the choices of a menu, which resets it, only where they changed."""
     if list(control.options) != options:
         control.options = options
     control.value = value

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from critnb.explore.tokens import WindowTexts, shown_piece
+from critnb.explore.inputs import WindowTexts, shown_piece
 
 
 @pytest.mark.parametrize(
