@@ -132,10 +132,7 @@ def _sizes(state: ExplorerState, *, null: bool) -> Histogram:
     raster = state.chain.raster
     counts = state.null_counts() if null else raster.counts[state.cond_id]
     key = ("sizes", state.selection.condition, state.selection.null_id if null else None)
-    histogram: Histogram = state.keep(
-        key, lambda: Histogram.of(find_avalanches(counts, raster.seq_id, state.chain.adjacency).size)
-    )
-    return histogram
+    return state.keep(key, lambda: Histogram.of(find_avalanches(counts, raster.seq_id, state.chain.adjacency).size))
 
 
 def _fit(state: ExplorerState) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ _FIELDS = {
     "gain": "gain",
 }
 _MOST_KEPT = 512
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,10 @@ class ExplorerState:
     def null_window(self) -> Window:
         """The same window under the selected null; raises DependencyError where there is none."""
         selection = self.selection
-        window: Window = self.keep(
+        return self.keep(
             (selection.null_id, selection.condition, selection.row),
             lambda: Window.of(self.null_counts()[selection.row], adjacency=self.chain.adjacency),
         )
-        return window
 
     @property
     def branching(self) -> Branching:
@@ -180,24 +180,23 @@ class ExplorerState:
     def null_counts(self) -> Counts:
         """Return the counts [N, L, T] of the selected condition's null; raises DependencyError where there is none."""
         condition, null_id = self.selection.condition, self.selection.null_id
-        counts: Counts = self.keep(("null", condition, null_id), lambda: self.chain.null(condition, null_id).counts[0])
-        return counts
+        return self.keep(("null", condition, null_id), lambda: self.chain.null(condition, null_id).counts[0])
 
     def _window(self, condition: Condition, row: int) -> Window:
         def find() -> Window:
             counts = self.chain.raster.counts[self.chain.raster.conditions.index(condition), row]
             return Window.of(counts, adjacency=self.chain.adjacency, tokens=self.texts.of(row))
 
-        window: Window = self.keep(("real", condition, row), find)
-        return window
+        return self.keep(("real", condition, row), find)
 
-    def keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    def keep(self, key: tuple[Any, ...], make: Callable[[], _Kept]) -> _Kept:
         """Return the result of ``make`` for this key, kept until the chain changes."""
         if key not in self._kept:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = make()
-        return self._kept[key]
+        kept: _Kept = self._kept[key]
+        return kept
 
     def _tell(self) -> None:
         for callback in self._observers:

@@ -42,12 +42,9 @@ class ExplorerView:
         for image, share in ((self._branching, "61%"), (self._sizes, "38%")):
             image.layout = w.Layout(width=share, min_width="380px", object_fit="contain")
         self._curves.children = (self._branching, self._sizes)
-        self._facts.add_class("critnb-facts")
-        self._message.add_class("critnb-message")
-        self._branching.add_class("critnb-branching")
-        self._sizes.add_class("critnb-sizes")
-        self.real.add_class("critnb-real")
-        self.null.add_class("critnb-null")
+        named = {"facts": self._facts, "message": self._message, "branching": self._branching, "sizes": self._sizes}
+        for name, widget in (named | {"real": self.real, "null": self.null}).items():
+            widget.add_class(f"critnb-{name}")
         self.real.observe(self._picked, "picked")
         self.null.observe(self._picked_in_null, "picked")
         self.box = self._arranged()
@@ -223,21 +220,19 @@ class ExplorerView:
 
     def _branching_png(self) -> bytes:
         state, condition = self.state, self.state.selection.condition
-        made: bytes = state.keep(
+        return state.keep(
             ("branching picture", condition, state.selection.null_id),
             lambda: pictures.png(pictures.branching_picture(branching_curves(state), state.selection)),
         )
-        return made
 
     def _sizes_png(self) -> bytes:
         state, selection = self.state, self.state.selection
         facts = self._picked_facts()
         size = None if facts is None else facts.size
-        made: bytes = state.keep(
+        return state.keep(
             ("sizes picture", selection.condition, selection.null_id, size),
             lambda: pictures.png(pictures.sizes_picture(size_curves(state), selection.null_id, picked_size=size)),
         )
-        return made
 
 
 def _offer(control: Any, options: list[tuple[str, Any]], value: Any) -> None:
