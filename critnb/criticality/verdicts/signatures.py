@@ -10,7 +10,7 @@ import numpy as np
 
 from critnb.canon import CANON, Criterion
 from critnb.criticality.verdicts import judgement as j
-from critnb.criticality.verdicts.criteria import Finding, criterion
+from critnb.criticality.verdicts.criteria import Assessment, criterion
 from critnb.criticality.verdicts.judgement import Case, Clause, Ends
 
 _CONST = CANON.CONST
@@ -25,9 +25,9 @@ _NO_NULL = "the permutation null has too few avalanches on the same durations an
     statistic="b_tot",
     gate=f"within {_NEAR_ONE:g} of one, and above both raster nulls at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
 )
-def _branching(case: Case) -> Finding:
+def _branching(case: Case) -> Assessment:
     near = j.within("b_tot", case["b_tot"], 1.0, _NEAR_ONE, missing=case.reasons.get(j.BRANCHING, ""))
-    return Finding(case["b_tot"], case.interval("opt_b_tot"), [near, *j.significant(case)], case["b_tot_perm"])
+    return Assessment(case["b_tot"], case.interval("opt_b_tot"), [near, *j.significant(case)], case["b_tot_perm"])
 
 
 @criterion(
@@ -35,10 +35,10 @@ def _branching(case: Case) -> Finding:
     statistic="chi(g*)",
     gate=f"above that of shuffled tokens, and largest over g inside the grid, with an interval within {_NEAR_GSTAR:g} of g*",
 )
-def _susceptibility(case: Case) -> Finding:
+def _susceptibility(case: Case) -> Assessment:
     ci, shuffled = case.interval("opt_chi"), case["opt_chi_token_shuffle"]
     exceeds = j.above("chi(g*)", ci, (shuffled, shuffled), "there is no chi of shuffled tokens to compare with")
-    return Finding(case["chi"], ci, [exceeds, _aligned(case)], shuffled)
+    return Assessment(case["chi"], ci, [exceeds, _aligned(case)], shuffled)
 
 
 def _aligned(case: Case) -> Clause:
@@ -60,7 +60,7 @@ def _aligned(case: Case) -> Clause:
     statistic="slope gamma of log E[S|D]",
     gate=f"{_CONST.CRACKLING_MIN_POINTS} durations or more, {_WIDTH}, above its null's on the same durations",
 )
-def _crackling(case: Case) -> Finding:
+def _crackling(case: Case) -> Assessment:
     value, ci = case["crackling_gamma"], case.interval("crackling")
     null_ci = case.interval("opt_crackling_gamma_perm")
     clauses = [
@@ -68,7 +68,7 @@ def _crackling(case: Case) -> Finding:
         j.narrow(ci),
         j.above("gamma", ci, null_ci, _NO_NULL),
     ]
-    return Finding(value, ci, clauses, case["opt_crackling_gamma_perm"], null_ci)
+    return Assessment(value, ci, clauses, case["opt_crackling_gamma_perm"], null_ci)
 
 
 @criterion(
@@ -76,7 +76,7 @@ def _crackling(case: Case) -> Finding:
     statistic="dcc = |gamma - (alpha_D - 1) / (tau_S - 1)|",
     gate=f"{_WIDTH}, meets that of critical cascades on the same lattice and ranges, below its null's",
 )
-def _scaling(case: Case) -> Finding:
+def _scaling(case: Case) -> Assessment:
     value, ci, null_ci = case["opt_dcc"], case.interval("opt_dcc"), case.interval("opt_dcc_perm")
     clauses = [
         j.available(case, "opt_dcc", value, ci),
@@ -84,7 +84,7 @@ def _scaling(case: Case) -> Finding:
         _meets(ci, case.interval("opt_dcc_ref")),
         j.below("dcc", ci, null_ci, _NO_NULL),
     ]
-    return Finding(value, ci, clauses, case["opt_dcc_perm"], null_ci)
+    return Assessment(value, ci, clauses, case["opt_dcc_perm"], null_ci)
 
 
 def _meets(ci: Ends, reference: Ends) -> Clause:
@@ -96,16 +96,16 @@ def _meets(ci: Ends, reference: Ends) -> Clause:
 
 
 @criterion(Criterion.S5_MULTISTEP_TOKENS, statistic="m along tokens", gate=_MULTISTEP_GATE)
-def _multistep_tokens(case: Case) -> Finding:
+def _multistep_tokens(case: Case) -> Assessment:
     return _multistep(case, "time")
 
 
 @criterion(Criterion.S5_MULTISTEP_DEPTH, statistic="m along layers", gate=_MULTISTEP_GATE)
-def _multistep_depth(case: Case) -> Finding:
+def _multistep_depth(case: Case) -> Assessment:
     return _multistep(case, "depth")
 
 
-def _multistep(case: Case, axis: str) -> Finding:
+def _multistep(case: Case, axis: str) -> Assessment:
     stem, slope = f"opt_m_{axis}", f"opt_r1_{axis}"
     value, ci, null_ci = case[stem], case.interval(stem), case.interval(f"{stem}_perm")
     # the null has no decay to fit, and a fit may give any m all the same; the slope is always available
@@ -119,5 +119,5 @@ def _multistep(case: Case, axis: str) -> Finding:
         correlated,
     ]
     if not j.narrow(null_ci).met:
-        return Finding(value, ci, clauses)
-    return Finding(value, ci, clauses, case[f"{stem}_perm"], null_ci)
+        return Assessment(value, ci, clauses)
+    return Assessment(value, ci, clauses, case[f"{stem}_perm"], null_ci)
