@@ -252,7 +252,7 @@ def _of_null(value: float, reason: str) -> str:
 
 
 def _without_interval(found: Estimate, one: bool) -> Estimate:
-    """One sequence resampled is itself: an interval of width zero would claim certainty."""
+    """Return an estimate without interval for one sequence: resampled it is itself, and a width of zero means nothing."""
     if not one or np.isnan(found.value):
         return found
     return Estimate(found.value, null=found.null, reason=found.reason or "one sequence: no interval")

@@ -85,6 +85,13 @@ class GCondition(_Id):
     gstar = auto()
 
 
+class CriterionKind(StrEnum):
+    """What a verdict means, by the first letter of its criterion's identifier."""
+
+    SIGNATURE = "S"
+    FALSIFIER = "X"
+
+
 class Criterion(_Id):
     """Signatures S, which speak for criticality where they pass, and falsifiers X, which speak against it where they fail."""
 
@@ -99,6 +106,11 @@ class Criterion(_Id):
     X3_WORD_ORDER_IRRELEVANT = auto()
     X4_NULL_HAS_SAME_TAIL = auto()
     X5_DEPENDS_ON_SPIKE_DEF = auto()
+
+    @property
+    def kind(self) -> CriterionKind:
+        """Whether it is a signature or a falsifier."""
+        return CriterionKind(self[0])
 
 
 class Claim(_Id):

@@ -1,7 +1,7 @@
 """Statistics of rasters, numpy and scipy only: branching, avalanches, tails, crackling, signatures, each with its null.
 
-Sums per sequence come first and ratios last, so that pooling, null replicates and the sequence bootstrap all work on
-the same few numbers. What the data do not define is NaN, never a warning or a crash.
+Sums per sequence come first and ratios last, so that pooling, null replicates and the sequence bootstrap all use the
+same few numbers. A statistic that the data do not define is NaN, without a warning or an error.
 """
 
 from critnb.criticality.bootstrap import Interval, multinomial_weights, percentile_interval

@@ -1,4 +1,4 @@
-"""Closed forms of the known answers: what estimators must find on the inputs of ``critnb.criticality.synthetic``."""
+"""Closed forms that estimators must reproduce on the inputs of ``critnb.criticality.synthetic``."""
 
 from __future__ import annotations
 

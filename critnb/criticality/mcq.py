@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a model gave to the choices of questions, float64 [Q, K], NaN beyond a question's choices.
+    """A model's scores of the choices of questions, float64 [Q, K], NaN beyond a question's choices.
 
     letter, text: sums of log-probabilities (nats) of each choice's label and of its text, NaN in the whole row of a question
     that is left out there; n_bytes: the text's length in UTF-8; answer int64 [Q]: the place of the right choice.

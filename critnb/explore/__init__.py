@@ -1,8 +1,7 @@
-"""Looking at runs by hand in a notebook: rasters with their avalanches, nulls, curves, and a model that answers live.
+"""Explore runs in a notebook: rasters with their avalanches, nulls, curves, and a model that answers live.
 
-State (``ExplorerState``), drawing (matplotlib, which also is what an exported notebook shows) and widgets are apart.
-Only the live mode imports torch, when it is used. What shows widgets is imported on first use, and refused without the
-extra ``explore``.
+State (``ExplorerState``), pictures (matplotlib, also for exported notebooks) and widgets are separate. Only the live mode
+imports torch, when it is used. Widgets are imported on first use, and refused without the extra ``explore``.
 """
 
 from importlib import import_module

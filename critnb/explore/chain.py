@@ -1,4 +1,4 @@
-"""A chain: the runs from calibration to tables that were made from each other, and what explorers read in them."""
+"""A chain: runs from calibration to tables, each made from the one before, and what the explorer reads from them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Chain:
 
     @property
     def label(self) -> str:
-        """The chain in a menu: role, model, the run that it ends with and when that was made, all from records."""
+        """The chain's line in a menu, from its records: role, model, last run and its date."""
         model = (self.runs[Stage.S03].record.model or {}).get("id", "")
         made = self.end.record.created_utc[:16].replace("T", " ")
         return f"{self.role} · {model} · {self.end.run_id} · {made} UTC"
@@ -61,7 +61,7 @@ class Chain:
 
     @cached_property
     def adjacency(self) -> Adjacency:
-        """Which sites are neighbours: as S05 took it, by default where there is no S05."""
+        """The adjacency of sites that S05 used; the default where there is no S05."""
         return self._params(Stage.S05).analysis.adjacency if Stage.S05 in self.runs else Params().analysis.adjacency
 
     @cached_property

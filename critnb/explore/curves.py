@@ -45,22 +45,18 @@ def branching_curves(state: ExplorerState) -> BranchingCurves:
         metrics = state.chain.metrics
         rows = metrics[metrics["intervention_id"] == str(Intervention.MLP_GLOBAL)].rename(columns={"gain": "g"})
         missing = f"no intervals and no null: {error}"
-    condition = state.selection.condition
-    kept = rows["spike_def_id"].astype(str).eq(str(condition.spike_def_id)) & rows["target_rate"].eq(
-        condition.target_rate
-    )
-    rows = rows[kept].sort_values("g")
+    rows = _of_condition(state, rows, any_gain=True).sort_values("g")
     return BranchingCurves(
-        rows, condition.gain, _ratios(state.branching), _null_here(state, rows), state.gstar(), missing
+        rows, state.selection.condition.gain, _ratios(state.branching), _null_here(state, rows), state.gstar(), missing
     )
 
 
 def _null_here(state: ExplorerState, rows: pd.DataFrame) -> dict[str, float]:
-    """Return the selected null's branching from its raster; b_tot under shuffled tokens also from T01, where that is lost."""
+    """Return the selected null's branching from its raster; without one, b_tot under shuffled tokens from T01."""
     try:
         return _ratios(branching_sums(state.null_counts()).pooled())
     except CritnbError:
-        # the raster beside it says so
+        # the raster panel says so
         found = dict.fromkeys(QUANTITIES, _NO_NUMBERS)
     condition, null_id = state.selection.condition, state.selection.null_id
     if null_id is NullId.NULL_TOKEN_SHUFFLE_INPUT and condition.intervention_id is Intervention.MLP_GLOBAL:
@@ -118,7 +114,7 @@ def size_curves(state: ExplorerState) -> SizeCurves:
     try:
         null = _sizes(state, null=True)
     except CritnbError:
-        # the raster beside it says so
+        # the raster panel says so
         null = None
     fit: Mapping[str, float] = {}
     tau: Mapping[NullId, Exponent] = {}
@@ -136,10 +132,7 @@ def _sizes(state: ExplorerState, *, null: bool) -> Histogram:
     raster = state.chain.raster
     counts = state.null_counts() if null else raster.counts[state.cond_id]
     key = ("sizes", state.selection.condition, state.selection.null_id if null else None)
-    histogram: Histogram = state.keep(
-        key, lambda: Histogram.of(find_avalanches(counts, raster.seq_id, state.chain.adjacency).size)
-    )
-    return histogram
+    return state.keep(key, lambda: Histogram.of(find_avalanches(counts, raster.seq_id, state.chain.adjacency).size))
 
 
 def _fit(state: ExplorerState) -> dict[str, float]:
@@ -159,10 +152,9 @@ def _tau(state: ExplorerState) -> dict[NullId, Exponent]:
     }
 
 
-def _of_condition(state: ExplorerState, table: pd.DataFrame) -> pd.DataFrame:
+def _of_condition(state: ExplorerState, table: pd.DataFrame, *, any_gain: bool = False) -> pd.DataFrame:
+    """Return the rows of the selected spike definition and target rate, and of its gain unless ``any_gain``."""
     condition = state.selection.condition
-    return table[
-        table["spike_def_id"].astype(str).eq(str(condition.spike_def_id))
-        & table["target_rate"].eq(condition.target_rate)
-        & table["g"].eq(condition.gain)
-    ]
+    kept = table["spike_def_id"].astype(str).eq(str(condition.spike_def_id))
+    kept &= table["target_rate"].eq(condition.target_rate)
+    return table[kept if any_gain else kept & table["g"].eq(condition.gain)]

@@ -1,4 +1,4 @@
-"""The explorer of a folder of runs, as a notebook calls it."""
+"""The explorer of a folder of runs, and its calls in a notebook."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from IPython.display import HTML, display
 from critnb.canon import CANON, WORK_DIR
 from critnb.errors import CritnbError
 from critnb.explore.chain import Chain, chain_of, find_chains
-from critnb.explore.inputs import Places
+from critnb.explore.inputs import Places, window_texts
 from critnb.explore.live_panel import LivePanel
-from critnb.explore.markup import sentence
 from critnb.explore.state import ExplorerState
-from critnb.explore.tokens import window_texts
+from critnb.explore.twin import sentence
 from critnb.explore.view import ExplorerView
 
 
 class Explorer:
-    """Runs of a folder to look at; ``run`` names any run of the chain to begin with, by default the newest.
+    """Explore the runs of a folder; ``run`` names any run of the first chain, by default the newest.
 
-    ``params`` is the folder that relative paths of the run's params are meant from, where it is none of the usual ones.
+    ``params`` is the folder that relative paths of the run's params start from, where it is none of the usual ones.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class Explorer:
 
     @cached_property
     def state(self) -> ExplorerState:
-        """What is looked at: the chain that was asked for, else the newest whose rasters are whole.
+        """The state: the requested chain, else the newest whose rasters are whole.
 
         Raises DependencyError where there is nothing, IntegrityError for a damaged run.
         """
@@ -59,11 +58,11 @@ class Explorer:
 
     @cached_property
     def _live(self) -> LivePanel:
-        """The one panel, hence one model in memory, however often it is displayed."""
+        """The only panel, so that one model is in memory however often it is displayed."""
         return LivePanel(self.state, self._places)
 
     def show(self) -> None:
-        """Display the explorer in a notebook; where there is nothing to explore, a sentence says why."""
+        """Display the explorer in a notebook, or the reason why there is nothing to explore."""
         try:
             view = self._view
         except CritnbError as error:
@@ -74,7 +73,7 @@ class Explorer:
         view.display()
 
     def live(self, text: str | None = None) -> None:
-        """Display the live mode under the explorer's condition; with a text, the model is loaded and answers at once."""
+        """Display the live mode under the explorer's condition; with a text, load the model and run it."""
         try:
             panel = self._live
         except CritnbError as error:
@@ -85,12 +84,12 @@ class Explorer:
         panel.display()
 
     def picture(self) -> HTML:
-        """Return what is selected now as still pictures, to keep in a notebook; raises as ``state``."""
+        """Return the current selection as still pictures, to keep in a notebook; raises as ``state``."""
         return HTML(self._view.still())
 
 
 def runs_folder(given: str | Path | None) -> Path:
-    """Return the folder of runs: as given from here, else of that name in the pack; by default the pack's own."""
+    """Return the folder of runs: relative to the working directory, else to the pack; by default the pack's own."""
     path = Path(given) if given is not None else WORK_DIR / CANON.PATH.RUNS_DIR
     beside = WORK_DIR / path
     return (beside if not path.is_dir() and beside.is_dir() else path).resolve()

@@ -17,8 +17,7 @@ import pandas as pd
 from critnb.canon import CANON, Intervention, Stage
 from critnb.errors import DataError
 from critnb.explore.chain import Chain
-from critnb.explore.inputs import Places, model_files
-from critnb.explore.tokens import shown_piece
+from critnb.explore.inputs import Places, model_files, shown_piece
 from critnb.explore.window import Window
 from critnb.lattice import Condition
 
@@ -40,8 +39,8 @@ class NextToken:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What the model made of a text: its raster, and what it expects next at the gain and at gain 1.
+class LiveAnswer:
+    """The model's answer to a text: its raster, and the next tokens at the gain and at gain 1.
 
     ``tau_gain`` is the matched gain whose thresholds were used; ``changed`` says how many of the places have another
     likeliest next token than at gain 1; ``divergence`` (nats) is that of the last place's distribution at the gain from
@@ -58,7 +57,7 @@ class Answer:
 
 
 def nearest_matched(tau: pd.DataFrame, condition: Condition, gain: float) -> tuple[Intervention, float]:
-    """Return the intervention and the gain whose thresholds serve, of S03's table of thresholds ``tau``.
+    """Return the intervention and the gain whose thresholds are used, from S03's table of thresholds ``tau``.
 
     The nearest gain that was matched for the condition's spike definition and rate under its intervention, of two the one
     nearer to gain 1. Gain 1 is no intervention, so that its thresholds under MLP_GLOBAL are those of every intervention.
@@ -86,7 +85,7 @@ class LiveModel:
 
     @classmethod
     def load(cls, chain: Chain, places: Places) -> LiveModel:
-        """Load the model that the chain's runs were made with; raises DependencyError or ModelError where it cannot be had."""
+        """Load the model that the chain's runs were made with; raises DependencyError or ModelError where that fails."""
         files = model_files(places, chain)
         from critnb.model import loading
 
@@ -104,7 +103,7 @@ class LiveModel:
         ids = [*opening_tokens(tokenizer), *tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]]
         return self._checked(np.array(ids, dtype=np.int64))
 
-    def answer(self, ids: npt.NDArray[np.int64], condition: Condition, gain: float) -> Answer:
+    def answer(self, ids: npt.NDArray[np.int64], condition: Condition, gain: float) -> LiveAnswer:
         """Run token ids [T] at a gain under the condition's intervention, spike definition and rate.
 
         Raises DataError as ``ids``, and NonFiniteError where the model gives activations that are not finite.
@@ -127,14 +126,16 @@ class LiveModel:
         window = Window.of(counts[0, 0, 0], adjacency=self.chain.adjacency, tokens=pieces)
         return self._answered(window, gain, near, at_gain=seen[0], at_one=seen[-1])
 
-    def _answered(self, window: Window, gain: float, near: float, *, at_gain: _Expected, at_one: _Expected) -> Answer:
+    def _answered(
+        self, window: Window, gain: float, near: float, *, at_gain: _Expected, at_one: _Expected
+    ) -> LiveAnswer:
         now, one = at_gain.last, at_one.last
         best = dict.fromkeys([*_likeliest(now), *_likeliest(one)])
         ranked = sorted(best, key=lambda token: (-now[token], -one[token], token))
         held = now > 0
         with np.errstate(divide="ignore"):
             divergence = float((now[held] * (np.log(now[held]) - np.log(one[held]))).sum())
-        return Answer(
+        return LiveAnswer(
             window,
             gain,
             near,

@@ -1,4 +1,4 @@
-"""The live mode's widgets: a text, a gain, the raster that the model gives at once, and what it expects next."""
+"""The live mode's widgets: a text, a gain, the raster of the text, and the next tokens that the model expects."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from critnb.canon import CANON, Intervention
 from critnb.errors import CritnbError, DependencyError
 from critnb.explore import pictures
 from critnb.explore.inputs import Places
-from critnb.explore.live import Answer, LiveModel
-from critnb.explore.markup import described
+from critnb.explore.live import LiveAnswer, LiveModel
 from critnb.explore.raster import NOTHING, RasterWidget
 from critnb.explore.state import ExplorerState
 from critnb.explore.twin import Twin
+from critnb.explore.window import described
 from critnb.report.figures.panels import SPIKE_WORDS, rate_label
 from critnb.report.style import OKABE_ITO
 
@@ -40,7 +40,7 @@ class LivePanel:
         self.state = state
         self._places = places
         self._loaded: LiveModel | None = None
-        self._answer: Answer | None = None
+        self._answer: LiveAnswer | None = None
         self._wanted: Callable[[LiveModel], Any] | None = None
         self._under: tuple[Any, ...] = ()
         self._text = w.Textarea(_EXAMPLE, layout=w.Layout(width="100%", height="64px"), continuous_update=False)
@@ -73,7 +73,7 @@ class LivePanel:
         self.box.add_class("critnb-live")
 
     @property
-    def answer(self) -> Answer | None:
+    def answer(self) -> LiveAnswer | None:
         """The last answer."""
         return self._answer
 
@@ -83,7 +83,7 @@ class LivePanel:
         self._twin.display()
 
     def ask(self, text: str) -> None:
-        """Run a text; the model is loaded where it is not yet. What cannot be done is said in the panel."""
+        """Run a text; load the model first where it is not loaded. Errors are shown in the panel."""
         self._ask(lambda model: model.ids(text))
 
     def ask_window(self) -> None:
@@ -111,7 +111,7 @@ class LivePanel:
         self._again()
 
     def _follow(self) -> None:
-        """Answer anew where the selection changed in what an answer depends on."""
+        """Answer again where the selection changed in a field that the answer depends on."""
         before, now = self._under, self._depends_on()
         # a model that could not be loaded is not tried again for another condition of the same run
         if before and before != now and (self._loaded is not None or before[0] is not now[0]):
@@ -122,7 +122,7 @@ class LivePanel:
         return self.state.chain, condition.spike_def_id, condition.target_rate, condition.intervention_id
 
     def _again(self) -> None:
-        """Run what was asked last, whose token ids may be others with another model."""
+        """Run the last request again; its token ids may differ with another model."""
         if self._wanted is None:
             return
         self._under = self._depends_on()
@@ -141,7 +141,7 @@ class LivePanel:
             self._loaded = LiveModel.load(self.state.chain, self._places)
         return self._loaded
 
-    def _show(self, answer: Answer) -> None:
+    def _show(self, answer: LiveAnswer) -> None:
         condition = self.state.selection.condition
         self._answer = answer
         self.raster.layout.display = None
@@ -158,7 +158,7 @@ class LivePanel:
         )
         self._next.value = next_tokens_html(answer)
 
-    def _title(self, answer: Answer) -> str:
+    def _title(self, answer: LiveAnswer) -> str:
         return f"live, g = {answer.gain:g}"
 
     def _describe(self) -> None:
@@ -174,8 +174,8 @@ class LivePanel:
         self._said.value = f'<span style="color:#a63d00">{html.escape(str(error))}</span>'
 
 
-def next_tokens_html(answer: Answer) -> str:
-    """Return what comes next, at the gain and at gain 1 side by side, as bars of plain HTML."""
+def next_tokens_html(answer: LiveAnswer) -> str:
+    """Return the next tokens, at the gain and at gain 1 side by side, as bars of plain HTML."""
     most = max((max(token.at_gain, token.at_one) for token in answer.next_tokens), default=1.0) or 1.0
     rows = "".join(
         "<tr>"

@@ -1,4 +1,4 @@
-"""The panels as matplotlib pictures, in the look of the figures: what a notebook without live widgets shows."""
+"""The panels as matplotlib pictures, in the style of the figures, for a notebook without live widgets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from critnb.report.figures.tail_curves import support
 from critnb.report.style import FAINT, GREY, INK, OKABE_ITO, styled
 
 _DPI = 120
-# a picture in a notebook is made while somebody waits
+# speed matters: somebody waits for the picture
 _FAST = {"compress_level": 3}
 _INK = OKABE_ITO[0]
 _MARK = OKABE_ITO[1]
@@ -60,7 +60,7 @@ def png(figure: Figure) -> bytes:
 
 
 def image(data: bytes, words: str) -> str:
-    """Return a PNG as an HTML image that carries its bytes along."""
+    """Return a PNG as an HTML image with its bytes inline."""
     encoded = base64.b64encode(data).decode("ascii")
     return f'<img alt="{html.escape(words, quote=True)}" src="data:image/png;base64,{encoded}" style="max-width:100%">'
 

@@ -1,4 +1,4 @@
-// The raster that one can hover and click: one path an avalanche, so that the browser finds what lies under the pointer.
+// The raster that one can hover and click: one path per avalanche, so that the browser finds what lies under the pointer.
 const SVG = "http://www.w3.org/2000/svg";
 const LEFT = 34, TOP = 20, GAP = 0.06, LEAST_LABELLED = 8.6, LONGEST_LABEL = 14, TITLE_WIDTH = 640;
 

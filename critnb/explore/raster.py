@@ -1,4 +1,4 @@
-"""The raster to hover and click, and its still twin for pages in which nothing is alive."""
+"""The raster to hover and click, and its still twin for pages without live widgets."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NOTHING = -1
 
 
 class RasterWidget(anywidget.AnyWidget):
-    """The live picture of one window; ``picked`` is the avalanche that somebody clicked, NOTHING for none.
+    """The live picture of one window; ``picked`` is the clicked avalanche, NOTHING for none.
 
-    ``twin`` names the still picture that is hidden as long as this widget is alive in a page.
+    ``twin`` names the still picture that is hidden while this widget is alive in a page.
     """
 
     _esm = _HERE / "raster.js"
@@ -36,7 +36,7 @@ class RasterWidget(anywidget.AnyWidget):
     twin = traitlets.Unicode("").tag(sync=True)
 
     def show(self, window: Window, title: str, *, picked: int | None = None, wide: bool = False) -> None:
-        """Show a window; ``wide`` leaves room for tokens' text also where there is none, as in the raster above."""
+        """Show a window; ``wide`` leaves room for the text of tokens even where there is none, as in the raster above."""
         with self.hold_sync():
             self.scene = scene(window, title) | {"wide": wide or window.tokens is not None}
             self.picked = NOTHING if picked is None else picked
@@ -62,7 +62,7 @@ def scene(window: Window, title: str) -> dict[str, Any]:
 
 
 class RasterView:
-    """Any occupancy or count array [L, T] as a raster: alive in a notebook, a picture in an exported page."""
+    """Any occupancy or count array [L, T] as a raster: a live widget in a notebook, a picture in an exported page."""
 
     def __init__(self, window: Window, title: str) -> None:
         self.window = window
@@ -79,7 +79,7 @@ class RasterView:
         return None if self.widget.picked == NOTHING else self.window.facts(self.widget.picked)
 
     def on_pick(self, callback: Callable[[Facts | None], object]) -> None:
-        """Have ``callback`` called with the avalanche that is clicked, None where one is let go."""
+        """Call ``callback`` with each avalanche that is clicked, None when one is released."""
         self.widget.observe(lambda _: callback(self.picked), "picked")
 
     def picture(self) -> HTML:

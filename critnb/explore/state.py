@@ -1,11 +1,11 @@
-"""What is looked at, apart from how it is shown: a plain observable value, without widgets and pictures."""
+"""The explorer's state: a plain observable value, without widgets and pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from critnb.canon import CANON, GCondition, Intervention, NullId, SpikeDef
 from critnb.criticality import Branching, branching_sums
 from critnb.errors import DataError
 from critnb.explore.chain import Chain
-from critnb.explore.tokens import WindowTexts
+from critnb.explore.inputs import WindowTexts
 from critnb.explore.window import Counts, Window
 from critnb.lattice import Condition
 
@@ -24,11 +24,12 @@ _FIELDS = {
     "gain": "gain",
 }
 _MOST_KEPT = 512
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A real condition, the place of a window on the axis N, the null beside it, and the avalanche that was picked."""
+    """A real condition, the index of a window on the axis N, the null beside it, and the picked avalanche."""
 
     condition: Condition
     row: int
@@ -37,7 +38,7 @@ class Selection:
 
 
 class ExplorerState:
-    """The chain and the selection; ``choose`` changes them and tells every observer."""
+    """The chain and the selection; ``choose`` changes them and calls every observer."""
 
     def __init__(self, chain: Chain, texts: Callable[[Chain], WindowTexts]) -> None:
         self._observers: list[Callable[[], object]] = []
@@ -47,11 +48,11 @@ class ExplorerState:
         self.chain = chain
 
     def observe(self, callback: Callable[[], object]) -> None:
-        """Have ``callback()`` called after every change."""
+        """Call ``callback()`` after every change."""
         self._observers.append(callback)
 
     def use(self, chain: Chain) -> None:
-        """Look at another chain: at the same condition and window where it has them, at its first otherwise.
+        """Select another chain: the same condition and window where it has them, its first otherwise.
 
         Raises IntegrityError for a chain whose rasters are damaged, and stays where it is.
         """
@@ -68,8 +69,8 @@ class ExplorerState:
     def choose(self, **wanted: Any) -> None:
         """Change spike_def, target_rate, intervention, gain, null_id, row or picked.
 
-        Where the raster lacks the gain under what was chosen besides, the nearest that it has is taken, and of an
-        intervention's target rates likewise. Raises DataError for a value that the chain does not hold at all.
+        Where the raster has no such gain under the other choices, the nearest gain is taken. Raises DataError for a value
+        that the chain does not hold.
         """
         selection = self.selection
         condition = self._condition({key: value for key, value in wanted.items() if key in _FIELDS})
@@ -103,13 +104,13 @@ class ExplorerState:
 
     @property
     def gains(self) -> list[float]:
-        """The gains, ascending, that there are under what else is selected."""
+        """The gains, ascending, of the other selected values."""
         condition = self.selection.condition
         return self._gains(condition.spike_def_id, condition.target_rate, condition.intervention_id)
 
     @property
     def n_windows(self) -> int:
-        """How many windows the raster holds."""
+        """Number of windows of the raster."""
         return len(self.chain.raster.seq_id)
 
     @property
@@ -131,11 +132,10 @@ class ExplorerState:
     def null_window(self) -> Window:
         """The same window under the selected null; raises DependencyError where there is none."""
         selection = self.selection
-        window: Window = self.keep(
+        return self.keep(
             (selection.null_id, selection.condition, selection.row),
             lambda: Window.of(self.null_counts()[selection.row], adjacency=self.chain.adjacency),
         )
-        return window
 
     @property
     def branching(self) -> Branching:
@@ -144,7 +144,7 @@ class ExplorerState:
 
     @property
     def cond_id(self) -> int:
-        """The selected condition's place on the axis C."""
+        """The selected condition's index on the axis C."""
         return self.chain.raster.conditions.index(self.selection.condition)
 
     def gstar(self) -> float | None:
@@ -180,24 +180,23 @@ class ExplorerState:
     def null_counts(self) -> Counts:
         """Return the counts [N, L, T] of the selected condition's null; raises DependencyError where there is none."""
         condition, null_id = self.selection.condition, self.selection.null_id
-        counts: Counts = self.keep(("null", condition, null_id), lambda: self.chain.null(condition, null_id).counts[0])
-        return counts
+        return self.keep(("null", condition, null_id), lambda: self.chain.null(condition, null_id).counts[0])
 
     def _window(self, condition: Condition, row: int) -> Window:
         def find() -> Window:
             counts = self.chain.raster.counts[self.chain.raster.conditions.index(condition), row]
             return Window.of(counts, adjacency=self.chain.adjacency, tokens=self.texts.of(row))
 
-        window: Window = self.keep(("real", condition, row), find)
-        return window
+        return self.keep(("real", condition, row), find)
 
-    def keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        """Return what ``make`` gave for this key, until the chain changes."""
+    def keep(self, key: tuple[Any, ...], make: Callable[[], _Kept]) -> _Kept:
+        """Return the result of ``make`` for this key, kept until the chain changes."""
         if key not in self._kept:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = make()
-        return self._kept[key]
+        kept: _Kept = self._kept[key]
+        return kept
 
     def _tell(self) -> None:
         for callback in self._observers:

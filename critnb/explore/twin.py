@@ -1,8 +1,9 @@
-"""The still twin of a live view: what an exported page, in which nothing is alive, shows of it."""
+"""The still twin of a live view: what an exported page, which has no kernel and no widgets, shows instead."""
 
 from __future__ import annotations
 
 import asyncio
+import html
 import uuid
 from collections.abc import Callable
 
@@ -10,15 +11,22 @@ from IPython.core.getipython import get_ipython
 from IPython.display import HTML, display, update_display
 
 from critnb.errors import CritnbError
-from critnb.explore.markup import sentence
 
-# pictures of everything take some tenths of a second, in which a kernel does not answer: nobody should wait for them
+# pictures of everything take some tenths of a second, during which the kernel does not answer
 _IDLE_SECONDS = 0.6
 _CELL_ENDS = "post_run_cell"
 
 
+def sentence(words: str) -> HTML:
+    """Return a line of HTML that says what is wrong."""
+    return HTML(
+        '<div class="critnb-sentence" style="border-left:3px solid #D55E00;padding:.4em .8em;background:#fdf3ec;color:#222">'
+        f"{html.escape(words)}</div>"
+    )
+
+
 class Twin:
-    """The twin whose HTML ``make`` returns as it is now; a widget that is told ``name`` hides it while it is alive."""
+    """The still picture of a view: ``make`` returns its current HTML; the widget that knows ``name`` hides it while alive."""
 
     def __init__(self, make: Callable[[], str]) -> None:
         self.name = uuid.uuid4().hex
@@ -32,9 +40,9 @@ class Twin:
         display(self._html(), display_id=self.name)
 
     def renew(self) -> None:
-        """Bring the displayed twin up to date once nothing has changed for a while, or at the end of the cell that runs.
+        """Update the displayed twin once nothing has changed for a while, or at the end of the running cell.
 
-        Where nothing runs later, as in a script, it is at once.
+        Without an event loop, as in a script, update it at once.
         """
         if not self._shown:
             return

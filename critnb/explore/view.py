@@ -1,4 +1,4 @@
-"""The explorer's widgets, which show the state and change it, and the pictures that stand in for them elsewhere."""
+"""The explorer's widgets, which show and change the state, and the pictures that replace them in exported pages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from critnb.errors import CritnbError
 from critnb.explore import pictures
 from critnb.explore.chain import Chain
 from critnb.explore.curves import branching_curves, size_curves
-from critnb.explore.markup import described, sentence
 from critnb.explore.raster import NOTHING, RasterWidget
 from critnb.explore.state import ExplorerState
-from critnb.explore.twin import Twin
-from critnb.explore.window import Facts
+from critnb.explore.twin import Twin, sentence
+from critnb.explore.window import Facts, described
 from critnb.report.figures.panels import SPIKE_WORDS, rate_label
 
 _NULLS = [null_id for null_id in NullId if null_id is not NullId.NULL_NONE]
@@ -43,12 +42,9 @@ class ExplorerView:
         for image, share in ((self._branching, "61%"), (self._sizes, "38%")):
             image.layout = w.Layout(width=share, min_width="380px", object_fit="contain")
         self._curves.children = (self._branching, self._sizes)
-        self._facts.add_class("critnb-facts")
-        self._message.add_class("critnb-message")
-        self._branching.add_class("critnb-branching")
-        self._sizes.add_class("critnb-sizes")
-        self.real.add_class("critnb-real")
-        self.null.add_class("critnb-null")
+        named = {"facts": self._facts, "message": self._message, "branching": self._branching, "sizes": self._sizes}
+        for name, widget in (named | {"real": self.real, "null": self.null}).items():
+            widget.add_class(f"critnb-{name}")
         self.real.observe(self._picked, "picked")
         self.null.observe(self._picked_in_null, "picked")
         self.box = self._arranged()
@@ -56,7 +52,7 @@ class ExplorerView:
         self.refresh()
 
     def display(self) -> None:
-        """Display the widgets, and their still twin for a page in which they are not alive."""
+        """Display the widgets, and their still twin for pages without live widgets."""
         display(self.box)
         self._twin.display()
 
@@ -84,7 +80,7 @@ class ExplorerView:
         return "\n".join(parts)
 
     def refresh(self) -> None:
-        """Show the state as it is; of a damaged run a sentence says what is wrong, and another can be chosen."""
+        """Show the current state; for a damaged run show the error, so that another can be chosen."""
         self._syncing = True
         try:
             self._show_choices()
@@ -224,25 +220,23 @@ class ExplorerView:
 
     def _branching_png(self) -> bytes:
         state, condition = self.state, self.state.selection.condition
-        made: bytes = state.keep(
+        return state.keep(
             ("branching picture", condition, state.selection.null_id),
             lambda: pictures.png(pictures.branching_picture(branching_curves(state), state.selection)),
         )
-        return made
 
     def _sizes_png(self) -> bytes:
         state, selection = self.state, self.state.selection
         facts = self._picked_facts()
         size = None if facts is None else facts.size
-        made: bytes = state.keep(
+        return state.keep(
             ("sizes picture", selection.condition, selection.null_id, size),
             lambda: pictures.png(pictures.sizes_picture(size_curves(state), selection.null_id, picked_size=size)),
         )
-        return made
 
 
 def _offer(control: Any, options: list[tuple[str, Any]], value: Any) -> None:
-    """Give a menu its choices, which resets it only where they are others than before."""
+    """Set the choices of a menu, which resets it, only where they changed."""
     if list(control.options) != options:
         control.options = options
     control.value = value

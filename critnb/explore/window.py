@@ -1,7 +1,8 @@
-"""One window on the lattice: its events, its avalanches, their colours and their words."""
+"""One window on the lattice: its events and avalanches, with their colours and descriptions."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ MUTED = ("#93a8bd", "#c0a68a", "#94b5a5", "#bda3b6")
 
 @dataclass(frozen=True)
 class Facts:
-    """One avalanche for people: sizes, extents (ends included), whether the window's border cuts it, and its text."""
+    """One avalanche: its sizes, its extents (ends included), whether it touches an edge of the window, and its text."""
 
     avalanche_id: int
     size: int
@@ -50,6 +51,17 @@ def _many(n: int, noun: str) -> str:
 
 def _span(noun: str, first: int, last: int) -> str:
     return f"{noun} {first}" if first == last else f"{noun}s {first}–{last} ({last - first + 1})"
+
+
+def described(facts: Facts | None) -> str:
+    """Return an avalanche in HTML, or for None how to select one."""
+    if facts is None:
+        return '<span style="color:#666">Hover over an avalanche to see its size and span, click it to keep it.</span>'
+    words = f"<b>{html.escape(facts.words())}</b>"
+    if facts.text is None:
+        return words
+    text = html.escape("".join(facts.text))
+    return f'{words}<br><span style="font-family:monospace">{text}</span>'
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +99,7 @@ class Window:
         return None if found == EMPTY_SITE else found
 
     def facts(self, avalanche_id: int) -> Facts:
-        """Return what is known of an avalanche; raises DataError for an id that the window does not hold."""
+        """Return the facts of an avalanche; raises DataError for an id that the window does not hold."""
         if not 0 <= avalanche_id < len(self.avalanches):
             raise DataError(f"no avalanche {avalanche_id}; the window holds {len(self.avalanches)}")
         found, i = self.avalanches, avalanche_id
@@ -103,9 +115,9 @@ class Window:
         )
 
     def colours(self) -> list[str]:
-        """Return a colour an avalanche: the six largest of more than one site distinct, the rest muted, single sites grey.
+        """Return one colour per avalanche: the six largest of more than one site distinct, the rest muted, single sites grey.
 
-        Largest by size, then area, then the earlier; so the same window always looks the same.
+        Ordered by size, then area, then position, so the same window always looks the same.
         """
         found = self.avalanches
         order = np.lexsort((found.avalanche_id, -found.area, -found.size))

@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from critnb.canon import CANON, DatasetRole, ModelRole, Stage
+from critnb.canon import CANON, Criterion, CriterionKind, DatasetRole, ModelRole, Stage
 from critnb.contract import spec_of
-from critnb.criticality.verdicts import CriterionKind, criteria_of
 from critnb.errors import PaperError
 from critnb.paper.cells import Cell, Kind, Origin, bare
 from critnb.paper.claims import EvaluatedClaim, RoleEvidence, RoleVerdict, Row, Sourced
@@ -240,8 +239,8 @@ class PaperFacts:
             "T07": TableView(self.replication) if self.replication else None,
             "replication_reason": self.replication_reason,
             "same_text": all(_same_text(each) for each in self.roles),
-            "signatures": [str(entry.id) for entry in criteria_of(CriterionKind.SIGNATURE)],
-            "falsifiers": [str(entry.id) for entry in criteria_of(CriterionKind.FALSIFIER)],
+            "signatures": [str(each) for each in Criterion if each.kind is CriterionKind.SIGNATURE],
+            "falsifiers": [str(each) for each in Criterion if each.kind is CriterionKind.FALSIFIER],
             "anchors": {name: short for short, name in _TABLES.items()},
         }
 

@@ -4,8 +4,8 @@ import pytest
 from explore import chains
 
 from critnb.explore.chain import find_chains
+from critnb.explore.inputs import WindowTexts
 from critnb.explore.state import ExplorerState
-from critnb.explore.tokens import WindowTexts
 from critnb.lattice import Raster
 from critnb.runs import RunStore
 

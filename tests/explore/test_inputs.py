@@ -1,15 +1,17 @@
-"""Where a run's model and text are looked for: a run says what they are, not where they lie."""
+"""The inputs of a chain: where its model and text are looked for, and how tokens are shown."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from critnb.canon import CANON, PACK_ROOT
 from critnb.errors import DataError, DependencyError
 from critnb.explore.chain import find_chains
-from critnb.explore.inputs import Places
+from critnb.explore.inputs import Places, WindowTexts, shown_piece
 from critnb.params import validate
 
 
@@ -47,3 +49,31 @@ def test_what_is_nowhere_is_said_of_the_first_folder(chain, tmp_path):
 
     with pytest.raises(DependencyError, match=rf"^nothing in {tmp_path}; name the folder of its params"):
         Places(tmp_path).first(chain, find)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" the", "·the"),
+        ("\n\t", "⏎⇥"),
+        ("", "∅"),
+        ("\x1c", r"\x1c"),
+        ("\u200b", r"\u200b"),
+        ("é�", "é�"),
+        ("$x$", "$x$"),
+    ],
+)
+def test_what_would_not_be_seen_is_shown(text, shown):
+    assert shown_piece(text) == shown
+
+
+@given(st.text())
+def test_every_token_has_a_label_of_one_line_that_can_be_seen(text):
+    shown = shown_piece(text)
+    assert shown
+    assert shown.isprintable()
+    assert " " not in shown
+
+
+def test_without_texts_a_window_has_none():
+    assert WindowTexts(reason="no corpus").of(0) is None

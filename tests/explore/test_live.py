@@ -13,7 +13,7 @@ from explore import chains
 from critnb.canon import Adjacency, Intervention, SpikeDef
 from critnb.errors import ModelError
 from critnb.explore import Explorer, live_panel, twin
-from critnb.explore.live import Answer, NextToken, nearest_matched
+from critnb.explore.live import LiveAnswer, NextToken, nearest_matched
 from critnb.explore.window import Window
 from critnb.lattice import Condition
 
@@ -61,10 +61,10 @@ class Stand:
     def ids(self, text):
         return np.array([len(word) for word in text.split()])
 
-    def answer(self, ids, condition, gain) -> Answer:
+    def answer(self, ids, condition, gain) -> LiveAnswer:
         self._answers.append((self.chain, tuple(ids), condition.spike_def_id, gain))
         window = Window.of(np.eye(3, len(ids) + 2, dtype=bool), adjacency=Adjacency.ADJ_4N)
-        return Answer(window, gain, gain, (NextToken("a", 0.5, 0.4),), 0, len(ids), 0.0)
+        return LiveAnswer(window, gain, gain, (NextToken("a", 0.5, 0.4),), 0, len(ids), 0.0)
 
 
 @pytest.fixture

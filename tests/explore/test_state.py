@@ -13,8 +13,8 @@ from critnb.criticality import branching_sums
 from critnb.errors import CritnbError, DataError, DependencyError, IntegrityError
 from critnb.explore.chain import chain_of, find_chains
 from critnb.explore.curves import branching_curves, size_curves
+from critnb.explore.inputs import WindowTexts
 from critnb.explore.state import ExplorerState
-from critnb.explore.tokens import WindowTexts
 from critnb.lattice import RASTER_NULLS
 
 ONE, TWO = SpikeDef

@@ -15,10 +15,9 @@ from lab import Notebook, lab, needs_lab
 from critnb.canon import CANON, PACK_ROOT, Intervention
 from critnb.errors import DataError, DependencyError
 from critnb.explore.chain import Chain, find_chains
-from critnb.explore.inputs import Places, model_files
+from critnb.explore.inputs import Places, model_files, window_texts
 from critnb.explore.live import LiveModel
 from critnb.explore.state import ExplorerState
-from critnb.explore.tokens import window_texts
 
 REAL = ".critnb-real"
 LIVE = ".critnb-live-raster"

@@ -1,7 +1,7 @@
 """Crackling: how the mean size of avalanches grows with their duration, E[S|D] ~ D^gamma (Sethna, Dahmen and Myers 2001).
 
-A slope of a log-log plot is found in almost anything: independent sites of density 0.4 give 1.3 with r2 above 0.98. So
-the points, the avalanches behind each, and the interval over resampled sequences are part of the result.
+Almost any data have a slope in a log-log plot: independent sites of density 0.4 give 1.3 with r2 above 0.98. So the
+result includes the points, the number of avalanches of each, and the interval over resampled sequences.
 """
 
 from __future__ import annotations

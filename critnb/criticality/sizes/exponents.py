@@ -1,4 +1,4 @@
-"""The exponents of one set of avalanches: size, duration, crackling, and the relation that should tie them together.
+"""The exponents of one set of avalanches: size, duration, crackling, and the scaling relation between them.
 
 At criticality gamma = (alpha_D - 1) / (tau_S - 1) (Sethna, Dahmen and Myers 2001; Friedman et al. 2012); the distance
 |gamma - gamma_pred| is the deviation from criticality coefficient, DCC (Ma et al. 2019). All three are of the
@@ -40,7 +40,7 @@ class ResampledEstimate:
 
 @dataclass(frozen=True, eq=False)
 class Exponents:
-    """What the avalanches of one raster give.
+    """The exponents of the avalanches of one raster.
 
     size_scan, duration_scan: the supports; tau_S and alpha_D are exponents on them, the support held fixed while
     sequences are resampled. crackling: of all avalanches; gamma: of the uncensored ones, as tau_S and alpha_D are.
@@ -95,7 +95,7 @@ def exponents(
 
     lattice and size_def give the upper ends of the supports, the Kolmogorov-Smirnov scan the lower ones. With ``like``
     supports and durations are those of another raster: two exponents can be compared on one support only, for an
-    xmin of one's own moves the exponent by more than its interval is wide. Nothing raises for a small sample: what it
+    xmin of its own moves the exponent by more than the width of its interval. A small sample raises nothing: what it
     does not support is not available, with a reason.
     """
     inner = sample.uncensored()

@@ -1,4 +1,4 @@
-"""The avalanches of one raster as a sample: what size and duration statistics need of each, and the bounds of both."""
+"""The avalanches of one raster as a sample of sizes and durations, and the bounds of both."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Lattice:
         return sites * (self.n_units if size_def is SizeDef.SIZE_EVENTS else 1)
 
     def longest_duration(self, *, inside: bool) -> int:
-        """Return the largest span in tokens, likewise."""
+        """Return the largest span in tokens, with ``inside`` as above."""
         return max(0, self.n_tokens - 2) if inside else self.n_tokens
 
 
 @dataclass(frozen=True, eq=False)
 class AvalancheSample:
-    """One entry an avalanche: size and duration in tokens int64, its sequence's place on the axis N, and its censoring."""
+    """One entry per avalanche: size and duration in tokens int64, index of its sequence on the axis N, censoring."""
 
     size: Ints
     duration: Ints

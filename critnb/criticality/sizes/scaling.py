@@ -1,4 +1,4 @@
-"""The depth-matched reference of the scaling relation: what an exactly critical process shows on the same lattice.
+"""The depth-matched reference of the scaling relation: an exactly critical process on the same lattice.
 
 With few layers or short windows even a critical process is far from 3/2, 2 and 2. So the relation is judged against
 critical cascades on a lattice of the same layers and tokens, cut off at the same edges, as many as were observed, and
@@ -57,7 +57,7 @@ def critical_pool(lattice: Lattice, *, cascades: int, seed: int) -> AvalancheSam
 def reference(
     observed: Exponents, pool: AvalancheSample, *, size_max: int, duration_max: int, replicates: int, seed: int
 ) -> CriticalReference:
-    """Return what samples of the pool, each of as many avalanches as were observed, show on the observed supports.
+    """Return the medians over samples of the pool, each of as many avalanches as observed, on the observed supports.
 
     size_max and duration_max are the upper ends of those supports. An exponent that was not observed has no reference.
     """

@@ -69,7 +69,7 @@ def driven_branching(m: float, drive: float | npt.NDArray[np.float64], length: i
 
 
 def subsample(activity: npt.NDArray[Any], p: float, seed: int) -> Integers:
-    """Return what is left of counts [...] when every event is seen with probability p, independently: int64 [...].
+    """Return counts int64 [...] of which every event of the given ones is kept with probability p, independently.
 
     Known, of ``driven_branching``: the slope of regression at lag k is b m^k with b = p / (p + (1 - p)(1 - m^2)),
     ``closed_forms.subsampled_slopes`` (Wilting and Priesemann 2018). Thinning scales covariances by p^2 and leaves the

@@ -39,8 +39,8 @@ def fit_cutoff(sample: Histogram, xmin: int, xmax: int | None, power_law: Fitted
     """Fit P ~ k^-alpha e^(-lambda k), lambda >= 0 and alpha any real number; parameters (alpha, lambda).
 
     An exponential family in (ln k, k), so its likelihood is concave: where the slope in lambda at the fitted power law
-    is not positive, lambda is zero and the law is the power law, exactly. Without xmax the smallest lambda told from
-    zero is 4e-17. NaN where the fitted law is so narrow, far from both ends, that its sum cannot be had to 1e-9.
+    is not positive, lambda is zero and the law is the power law, exactly. Without xmax the smallest lambda that
+    differs from zero is 4e-17. NaN where the fitted law is so narrow, far from both ends, that its sum errs by over 1e-9.
     """
     values = sample.values.astype(np.float64)
     mean = np.array([sample.counts @ np.log(values), sample.counts @ values]) / sample.n

@@ -16,7 +16,7 @@ from critnb.criticality.tails.lognormal import fit_lognormal
 from critnb.criticality.tails.scan import too_few
 from critnb.errors import DataError
 
-# A spread of log-likelihood ratios below this many nats a value is rounding: the two laws are one.
+# A spread of log-likelihood ratios below this many nats per value is rounding: the two laws are one.
 _SAME_LAW = 1e-10
 NAN = float("nan")
 
@@ -25,10 +25,10 @@ NAN = float("nan")
 class TailFit:
     """Parameters, log-likelihoods (nats, whole tail) and tests of one tail; NaN where not available, with the reason.
 
-    llr_ is the power law's log-likelihood less the other's: positive favours the power law. z_ and p_ of lognormal and
-    exponential are Vuong's (1989), two-sided: large p, the sample cannot tell. p_ of the cutoff belongs to the nested
-    test of lambda = 0, which lies on the boundary of lambda >= 0: half a chi-square of one degree of freedom (Self and
-    Liang 1987), and 1 where the fitted lambda is zero.
+    llr_ is the power law's log-likelihood minus the other's: positive favours the power law. z_ and p_ of lognormal and
+    exponential are Vuong's (1989), two-sided: a large p means that the sample does not decide. p_ of the cutoff belongs
+    to the nested test of lambda = 0, which lies on the boundary of lambda >= 0: half a chi-square of one degree of
+    freedom (Self and Liang 1987), and 1 where the fitted lambda is zero.
     """
 
     xmin: int
@@ -115,7 +115,7 @@ def _obstacle(tail: Histogram, min_tail: int) -> str:
 def vuong(one: Fitted, other: Fitted, sample: Histogram) -> tuple[float, float, float]:
     """Return the log-likelihood ratio, Vuong's z and its two-sided p-value (Vuong 1989; Clauset et al. 2009, 5 and C).
 
-    z = ratio / (sqrt(n) sd), sd the spread of the ratio a value. NaN where the two laws are one.
+    z = ratio / (sqrt(n) sd), sd the spread of the ratio per value. NaN where the two laws are one.
     """
     ratio = one.log_p - other.log_p
     mean = float(sample.counts @ ratio) / sample.n

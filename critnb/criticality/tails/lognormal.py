@@ -74,7 +74,7 @@ def fit_lognormal(sample: Histogram, xmin: int, xmax: int | None) -> Fitted:
     """Fit the rounded lognormal on xmin..xmax; parameters (mu, sigma) of ln x.
 
     sigma is held between 0.3 bins at the smallest value (or at 32) and some 22000 standard deviations of ln x. At the
-    upper bound |mu| grows with sigma^2 and the law is, to 1e-9 nats a value near the mean, a power law integrated over
+    upper bound |mu| grows with sigma^2 and the law is, to 1e-9 nats per value near the mean, a power law integrated over
     x +- 1/2. NaN where all values are equal.
     """
     logs = np.log(sample.values)

@@ -20,7 +20,7 @@ _SINGULAR = 1e-13
 
 
 class QuadraticModel(NamedTuple):
-    """Value, gradient [2] and a positive definite curvature [2, 2], the negative Hessian or a stand-in for it."""
+    """Value, gradient [2] and positive definite curvature [2, 2]: the negative Hessian or a substitute."""
 
     value: float
     gradient: Floats
@@ -28,7 +28,7 @@ class QuadraticModel(NamedTuple):
 
 
 def maximise(evaluate: Callable[[Floats], QuadraticModel], start: Floats, bounds: tuple[float, float]) -> Floats:
-    """Return the maximum's place [2]; ``bounds`` hold the second parameter."""
+    """Return the parameters [2] of the maximum, the second within ``bounds``."""
     point = np.array([start[0], np.clip(start[1], *bounds)])
     here = evaluate(point)
     for _ in range(_ITERATIONS):
@@ -60,7 +60,7 @@ def _step(here: QuadraticModel, point: Floats, bounds: tuple[float, float]) -> F
 
 
 def _solve(curvature: Floats, gradient: Floats) -> Floats:
-    """Solve, or step along each axis alone where the two parameters cannot be told apart."""
+    """Solve, or step along each axis alone where the two parameters are not separable."""
     diagonal = np.diag(curvature)
     cross = curvature[0, 1]
     determinant = diagonal[0] * diagonal[1] - cross**2

@@ -1,4 +1,4 @@
-"""How often a power law would lie as far from its own fit as the sample does (Clauset, Shalizi and Newman 2009, 4.1)."""
+"""The p-value of a power-law fit by Monte Carlo (Clauset, Shalizi and Newman 2009, section 4.1)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def scan_all(samples: list[Histogram], *, xmax: int | None, min_tail: int) -> It
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """The values below xmin as they were seen, and the fitted law from xmin on: its table and its far tail.
+    """The observed values below xmin, and the fitted law from xmin on: its table and its far tail.
 
     values: int64 [K], the tabulated ones; cumulative: float64 [K], the probability of a value or less. marks: int64 [M]
     from the last tabulated value to the end of the support; beyond: float64 [M], the law's probability of more.
@@ -91,7 +91,7 @@ class Mixture:
 
     @classmethod
     def of(cls, sample: Histogram, scan: XminScan, xmax: int | None) -> Mixture:
-        """Return the mixture that a scan of a sample stands for."""
+        """Return the mixture of a sample and its scan."""
         body = sample.tail(1, scan.xmin - 1)
         end = LARGEST if xmax is None else xmax
         tabulated = np.arange(scan.xmin, min(end, scan.xmin + _TABLE - 1) + 1)

@@ -1,4 +1,4 @@
-"""The lower cut-off of a power law that brings sample and fit closest (Clauset, Shalizi and Newman 2009, section 3.3)."""
+"""The lower cut-off of a power law at which sample and fit are closest (Clauset, Shalizi and Newman 2009, section 3.3)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class XminCandidates:
 
     @cached_property
     def above(self) -> Integers:
-        """How many values of the sample are at or above each distinct value, int64 [U + 1], zero at the end."""
+        """Number of values at or above each distinct value, int64 [U + 1], zero at the end."""
         return np.append(np.cumsum(self.sample.counts[::-1])[::-1], 0)
 
     @property
@@ -99,7 +99,7 @@ def scan_xmin(
 
 @dataclass(frozen=True)
 class Excluded:
-    """The distinct values that were no candidates since their tails keep fewer than ``min_tail`` values.
+    """The distinct values that are no candidates, since their tails keep fewer than ``min_tail`` values.
 
     ``n`` counts those that a power law can be fitted from; ``nearest`` is the one of least distance among them.
     """
@@ -110,7 +110,7 @@ class Excluded:
 
 
 def excluded(sample: Histogram, *, xmax: int | None, min_tail: int) -> Excluded:
-    """Return what a scan with the same xmax and min_tail left out; raises DataError where a value lies above xmax."""
+    """Return the values that a scan with the same xmax and min_tail leaves out; raises DataError where a value lies above xmax."""
     first = XminCandidates.of(sample, xmax=xmax, min_tail=min_tail).size
     if first == len(sample.values):
         return Excluded(0, min_tail, unavailable("nothing was left out"))
@@ -164,7 +164,7 @@ def _probes(candidates: XminCandidates, which: Indices) -> Indices:
 
 
 def too_few(n: int, min_tail: int) -> str:
-    """Return the reason in words."""
+    """Return the reason that a tail has too few values."""
     return f"{n} values, fewer than {min_tail}"
 
 

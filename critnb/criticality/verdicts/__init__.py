@@ -7,16 +7,14 @@ notebook of S05 and the paper list whatever is registered.
 # importing the two modules registers what they hold
 from critnb.criticality.verdicts import falsifiers, signatures
 from critnb.criticality.verdicts.chi_peak import ChiPeak, chi_peak
-from critnb.criticality.verdicts.criteria import CriterionKind, criteria_of, judge_all, judged_frame
+from critnb.criticality.verdicts.criteria import judge_all, judged_frame
 from critnb.criticality.verdicts.judgement import BRANCHING, Case
 
 __all__ = [
     "BRANCHING",
     "Case",
     "ChiPeak",
-    "CriterionKind",
     "chi_peak",
-    "criteria_of",
     "falsifiers",
     "judge_all",
     "judged_frame",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import pandas as pd
 
@@ -15,16 +14,9 @@ from critnb.gates import Verdict
 NAN = float("nan")
 
 
-class CriterionKind(Enum):
-    """What a verdict means: a signature that passes speaks for criticality, a falsifier that fails speaks against it."""
-
-    SIGNATURE = "signature"
-    FALSIFIER = "falsifier"
-
-
 @dataclass(frozen=True)
-class Finding:
-    """What one criterion finds in a case: a number, its interval, its null's, and clauses that must all be met."""
+class Assessment:
+    """What a criterion looks at in a case: a number, its interval, its null's, and clauses that must all be met."""
 
     value: float
     ci: Ends
@@ -33,7 +25,7 @@ class Finding:
     null_ci: Ends = NO_INTERVAL
 
 
-Find = Callable[[Case], Finding]
+Assess = Callable[[Case], Assessment]
 
 
 @dataclass(frozen=True)
@@ -41,23 +33,23 @@ class Judged:
     """One row of T08 without its key and provenance."""
 
     criterion: CriterionEntry
-    finding: Finding
+    assessment: Assessment
     verdict: Verdict
     reason: str
 
     def as_row(self) -> dict[str, object]:
         """Return the fields by their T08 names."""
-        found = self.finding
+        assessed = self.assessment
         return {
             "criterion_id": str(self.criterion.id),
             "statistic": self.criterion.statistic,
-            "value": found.value,
-            "ci_low": found.ci[0],
-            "ci_high": found.ci[1],
+            "value": assessed.value,
+            "ci_low": assessed.ci[0],
+            "ci_high": assessed.ci[1],
             "gate": self.criterion.gate,
-            "null_value": found.null_value,
-            "opt_null_ci_low": found.null_ci[0],
-            "opt_null_ci_high": found.null_ci[1],
+            "null_value": assessed.null_value,
+            "opt_null_ci_low": assessed.null_ci[0],
+            "opt_null_ci_high": assessed.null_ci[1],
             "verdict": str(self.verdict),
             "reason": self.reason,
         }
@@ -65,41 +57,35 @@ class Judged:
 
 @dataclass(frozen=True)
 class CriterionEntry:
-    """One criterion: its identifier, what it is, the statistic and the gate in words, and the function that finds."""
+    """One criterion: its identifier, its statistic and its gate in words, and the function that assesses a case."""
 
     id: Criterion
-    kind: CriterionKind
     statistic: str
     gate: str
-    find: Find
+    assess: Assess
 
     def judge(self, case: Case) -> Judged:
         """Return the verdict on a case, with the words of what decided it."""
-        finding = self.find(case)
-        return Judged(self, finding, *decide(finding.clauses))
+        assessment = self.assess(case)
+        return Judged(self, assessment, *decide(assessment.clauses))
 
 
 _ENTRIES: dict[Criterion, CriterionEntry] = {}
 
 
-def criterion(id_: Criterion, kind: CriterionKind, *, statistic: str, gate: str) -> Callable[[Find], Find]:
+def criterion(id_: Criterion, *, statistic: str, gate: str) -> Callable[[Assess], Assess]:
     """Register the decorated function as the one that judges a criterion."""
 
-    def register(find: Find) -> Find:
-        _ENTRIES[id_] = CriterionEntry(id_, kind, statistic, gate, find)
-        return find
+    def register(assess: Assess) -> Assess:
+        _ENTRIES[id_] = CriterionEntry(id_, statistic, gate, assess)
+        return assess
 
     return register
 
 
-def criteria_of(kind: CriterionKind | None = None) -> list[CriterionEntry]:
-    """Return the criteria of a kind, or all of them, in the registry's order; KeyError where one has no function."""
-    return [entry for entry in map(_ENTRIES.__getitem__, Criterion) if kind in (None, entry.kind)]
-
-
 def judge_all(case: Case) -> list[Judged]:
-    """Return the verdict on a case by every criterion, in the registry's order."""
-    return [entry.judge(case) for entry in criteria_of()]
+    """Return the verdict on a case by every criterion, in the registry's order; KeyError where one has no function."""
+    return [_ENTRIES[id_].judge(case) for id_ in Criterion]
 
 
 def judged_frame(cases: Mapping[tuple[str, float], Case]) -> pd.DataFrame:

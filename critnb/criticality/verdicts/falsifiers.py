@@ -2,64 +2,61 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from critnb.canon import CANON, Criterion
 from critnb.criticality.verdicts import judgement as j
-from critnb.criticality.verdicts.criteria import CriterionKind, Finding, criterion
+from critnb.criticality.verdicts.criteria import Assessment, criterion
 from critnb.criticality.verdicts.judgement import Case, Clause, Ends
 
 _CONST = CANON.CONST
-_falsifier = partial(criterion, kind=CriterionKind.FALSIFIER)
 
 
-@_falsifier(
+@criterion(
     Criterion.X1_NULL_EXPLAINS_BRANCHING,
     statistic="delta_b_tot",
     gate=f"interval above zero, and p < {_CONST.SIGNIFICANCE_LEVEL:g} under both raster nulls",
 )
-def _null_explains_branching(case: Case) -> Finding:
+def _null_explains_branching(case: Case) -> Assessment:
     ci = case.interval("opt_delta_b_tot")
     missing = case.reasons.get(j.BRANCHING) or "there is no interval"
     clauses = [j.above("delta_b_tot", ci, (0.0, 0.0), missing), *j.significant(case)]
-    return Finding(case["delta_b_tot"], ci, clauses, 0.0)
+    return Assessment(case["delta_b_tot"], ci, clauses, 0.0)
 
 
-@_falsifier(
+@criterion(
     Criterion.X2_NO_SUSCEPTIBILITY_PEAK,
     statistic="gain of the largest chi",
     gate="not the first or the last of the grid",
 )
-def _no_peak(case: Case) -> Finding:
+def _no_peak(case: Case) -> Assessment:
     peak = case.peak
     words = f"largest at g = {peak.gain:g} [{peak.ci_low:g}, {peak.ci_high:g}]"
     clause = Clause(not peak.at_grid_edge, words + (", an end of the grid" if peak.at_grid_edge else ""))
     if peak.spans_grid:
         clause = Clause(None, j.ONE_GAIN if peak.one_gain else f"{words}: anywhere in the grid")
-    return Finding(peak.gain, (peak.ci_low, peak.ci_high), [clause])
+    return Assessment(peak.gain, (peak.ci_low, peak.ci_high), [clause])
 
 
-@_falsifier(
+@criterion(
     Criterion.X3_WORD_ORDER_IRRELEVANT,
     statistic="delta_b_tot",
     gate="interval above the excess that shuffled tokens give",
 )
-def _word_order(case: Case) -> Finding:
+def _word_order(case: Case) -> Assessment:
     shuffled, ci = case["opt_delta_b_tot_token_shuffle"], case.interval("opt_delta_b_tot")
     missing = case.reasons.get(j.BRANCHING) or "shuffled tokens leave no active site with a successor to compare with"
-    return Finding(case["delta_b_tot"], ci, [j.above("delta_b_tot", ci, (shuffled, shuffled), missing)], shuffled)
+    return Assessment(case["delta_b_tot"], ci, [j.above("delta_b_tot", ci, (shuffled, shuffled), missing)], shuffled)
 
 
-@_falsifier(
+@criterion(
     Criterion.X4_NULL_HAS_SAME_TAIL,
     statistic="tau_S",
     gate="interval apart from that of the permutation null on the same support",
 )
-def _null_has_same_tail(case: Case) -> Finding:
+def _null_has_same_tail(case: Case) -> Assessment:
     ci, null_ci = case.interval("opt_tau_S"), case.interval("opt_tau_S_perm")
-    return Finding(case["opt_tau_S"], ci, [_apart(case, ci, null_ci)], case["opt_tau_S_perm"], null_ci)
+    return Assessment(case["opt_tau_S"], ci, [_apart(case, ci, null_ci)], case["opt_tau_S_perm"], null_ci)
 
 
 def _apart(case: Case, ci: Ends, null_ci: Ends) -> Clause:
@@ -72,12 +69,12 @@ def _apart(case: Case, ci: Ends, null_ci: Ends) -> Clause:
     return Clause(met, f"{words} {'do not meet' if met else 'overlap'}")
 
 
-@_falsifier(
+@criterion(
     Criterion.X5_DEPENDS_ON_SPIKE_DEF,
     statistic="|g* - g* of the other spike definition|",
     gate=f"at most {_CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX:g}",
 )
-def _depends_on_spike_def(case: Case) -> Finding:
+def _depends_on_spike_def(case: Case) -> Assessment:
     difference = abs(case.gstar - case.other_gstar)
     clause = j.within("g*", case.gstar, case.other_gstar, _CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX)
     if np.isnan(difference):
@@ -88,4 +85,4 @@ def _depends_on_spike_def(case: Case) -> Finding:
         clause = Clause(
             None, "both spike definitions give the same events at every gain, so there is nothing to compare"
         )
-    return Finding(difference, j.NO_INTERVAL, [clause])
+    return Assessment(difference, j.NO_INTERVAL, [clause])

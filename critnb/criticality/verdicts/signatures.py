@@ -6,13 +6,11 @@ condition does not support is *not available*, with the reason; that is no failu
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from critnb.canon import CANON, Criterion
 from critnb.criticality.verdicts import judgement as j
-from critnb.criticality.verdicts.criteria import CriterionKind, Finding, criterion
+from critnb.criticality.verdicts.criteria import Assessment, criterion
 from critnb.criticality.verdicts.judgement import Case, Clause, Ends
 
 _CONST = CANON.CONST
@@ -20,28 +18,27 @@ _NEAR_ONE, _NEAR_GSTAR = _CONST.BRANCHING_PROXIMITY_MAX, _CONST.SIGNATURE_ALIGNM
 _WIDTH = f"interval no wider than {_CONST.BOOTSTRAP_CI_WIDTH_MAX:g} and not of width zero"
 _MULTISTEP_GATE = f"within {_NEAR_ONE:g} of one, {_WIDTH}, and correlation r_1 above its null's"
 _NO_NULL = "the permutation null has too few avalanches on the same durations and supports to compare with"
-_signature = partial(criterion, kind=CriterionKind.SIGNATURE)
 
 
-@_signature(
+@criterion(
     Criterion.S1_BRANCHING,
     statistic="b_tot",
     gate=f"within {_NEAR_ONE:g} of one, and above both raster nulls at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
 )
-def _branching(case: Case) -> Finding:
+def _branching(case: Case) -> Assessment:
     near = j.within("b_tot", case["b_tot"], 1.0, _NEAR_ONE, missing=case.reasons.get(j.BRANCHING, ""))
-    return Finding(case["b_tot"], case.interval("opt_b_tot"), [near, *j.significant(case)], case["b_tot_perm"])
+    return Assessment(case["b_tot"], case.interval("opt_b_tot"), [near, *j.significant(case)], case["b_tot_perm"])
 
 
-@_signature(
+@criterion(
     Criterion.S2_SUSCEPTIBILITY,
     statistic="chi(g*)",
     gate=f"above that of shuffled tokens, and largest over g inside the grid, with an interval within {_NEAR_GSTAR:g} of g*",
 )
-def _susceptibility(case: Case) -> Finding:
+def _susceptibility(case: Case) -> Assessment:
     ci, shuffled = case.interval("opt_chi"), case["opt_chi_token_shuffle"]
     exceeds = j.above("chi(g*)", ci, (shuffled, shuffled), "there is no chi of shuffled tokens to compare with")
-    return Finding(case["chi"], ci, [exceeds, _aligned(case)], shuffled)
+    return Assessment(case["chi"], ci, [exceeds, _aligned(case)], shuffled)
 
 
 def _aligned(case: Case) -> Clause:
@@ -58,12 +55,12 @@ def _aligned(case: Case) -> Clause:
     return Clause(met, words if met else f"{words}, not all within {_NEAR_GSTAR:g} of g*")
 
 
-@_signature(
+@criterion(
     Criterion.S3_CRACKLING,
     statistic="slope gamma of log E[S|D]",
     gate=f"{_CONST.CRACKLING_MIN_POINTS} durations or more, {_WIDTH}, above its null's on the same durations",
 )
-def _crackling(case: Case) -> Finding:
+def _crackling(case: Case) -> Assessment:
     value, ci = case["crackling_gamma"], case.interval("crackling")
     null_ci = case.interval("opt_crackling_gamma_perm")
     clauses = [
@@ -71,15 +68,15 @@ def _crackling(case: Case) -> Finding:
         j.narrow(ci),
         j.above("gamma", ci, null_ci, _NO_NULL),
     ]
-    return Finding(value, ci, clauses, case["opt_crackling_gamma_perm"], null_ci)
+    return Assessment(value, ci, clauses, case["opt_crackling_gamma_perm"], null_ci)
 
 
-@_signature(
+@criterion(
     Criterion.S4_SCALING,
     statistic="dcc = |gamma - (alpha_D - 1) / (tau_S - 1)|",
     gate=f"{_WIDTH}, meets that of critical cascades on the same lattice and ranges, below its null's",
 )
-def _scaling(case: Case) -> Finding:
+def _scaling(case: Case) -> Assessment:
     value, ci, null_ci = case["opt_dcc"], case.interval("opt_dcc"), case.interval("opt_dcc_perm")
     clauses = [
         j.available(case, "opt_dcc", value, ci),
@@ -87,7 +84,7 @@ def _scaling(case: Case) -> Finding:
         _meets(ci, case.interval("opt_dcc_ref")),
         j.below("dcc", ci, null_ci, _NO_NULL),
     ]
-    return Finding(value, ci, clauses, case["opt_dcc_perm"], null_ci)
+    return Assessment(value, ci, clauses, case["opt_dcc_perm"], null_ci)
 
 
 def _meets(ci: Ends, reference: Ends) -> Clause:
@@ -98,17 +95,17 @@ def _meets(ci: Ends, reference: Ends) -> Clause:
     return Clause(met, words if met else f"{words}, which the interval does not meet")
 
 
-@_signature(Criterion.S5_MULTISTEP_TOKENS, statistic="m along tokens", gate=_MULTISTEP_GATE)
-def _multistep_tokens(case: Case) -> Finding:
+@criterion(Criterion.S5_MULTISTEP_TOKENS, statistic="m along tokens", gate=_MULTISTEP_GATE)
+def _multistep_tokens(case: Case) -> Assessment:
     return _multistep(case, "time")
 
 
-@_signature(Criterion.S5_MULTISTEP_DEPTH, statistic="m along layers", gate=_MULTISTEP_GATE)
-def _multistep_depth(case: Case) -> Finding:
+@criterion(Criterion.S5_MULTISTEP_DEPTH, statistic="m along layers", gate=_MULTISTEP_GATE)
+def _multistep_depth(case: Case) -> Assessment:
     return _multistep(case, "depth")
 
 
-def _multistep(case: Case, axis: str) -> Finding:
+def _multistep(case: Case, axis: str) -> Assessment:
     stem, slope = f"opt_m_{axis}", f"opt_r1_{axis}"
     value, ci, null_ci = case[stem], case.interval(stem), case.interval(f"{stem}_perm")
     # the null has no decay to fit, and a fit may give any m all the same; the slope is always available
@@ -122,5 +119,5 @@ def _multistep(case: Case, axis: str) -> Finding:
         correlated,
     ]
     if not j.narrow(null_ci).met:
-        return Finding(value, ci, clauses)
-    return Finding(value, ci, clauses, case[f"{stem}_perm"], null_ci)
+        return Assessment(value, ci, clauses)
+    return Assessment(value, ci, clauses, case[f"{stem}_perm"], null_ci)
