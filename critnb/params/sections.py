@@ -44,17 +44,17 @@ Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 Rate = Annotated[StrictFloat, Field(gt=0, lt=1)]
 
 
-class _Section(BaseModel):
+class _ParamsSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class EmbeddedSource(_Section):
+class EmbeddedSource(_ParamsSection):
     """What the pack carries itself: its own weights, or the text of the running Python."""
 
     source: Literal["embedded"] = "embedded"
 
 
-class _File(_Section):
+class _File(_ParamsSection):
     source: Literal["file"]
     path: Needed
 
@@ -63,7 +63,7 @@ class FileModel(_File):
     """A local directory in the hub's layout: config.json, *.safetensors, tokenizer files."""
 
 
-class HubModel(_Section):
+class HubModel(_ParamsSection):
     """A model of the Hugging Face hub; without a revision, the newest is taken and recorded."""
 
     source: Literal["hub"]
@@ -78,7 +78,7 @@ class FileData(_File):
     separator: Text | None = None
 
 
-class _HubDataSet(_Section):
+class _HubDataSet(_ParamsSection):
     source: Literal["hub"]
     id: Needed
     config: Name | None = None
@@ -114,7 +114,7 @@ TextSource = Annotated[EmbeddedSource | FileData | HubData, Field(discriminator=
 QuestionSource = Annotated[EmbeddedQuestions | FileQuestions | HubQuestions, Field(discriminator="source")]
 
 
-class Data(_Section):
+class Data(_ParamsSection):
     A: TextSource = EmbeddedSource()
     B: TextSource = EmbeddedSource()
     ARC_MCQ: QuestionSource = EmbeddedQuestions()
@@ -125,7 +125,7 @@ class Data(_Section):
         return source
 
 
-class Compute(_Section):
+class Compute(_ParamsSection):
     """Where and how forward passes run; device and engine are recorded in a run, the rest is part of its identity."""
 
     device: str = "auto"
@@ -142,7 +142,7 @@ class Compute(_Section):
         return value
 
 
-class Windows(_Section):
+class Windows(_ParamsSection):
     """Slices of the corpora; A_cal and A_raster are disjoint."""
 
     seq_len: Annotated[StrictInt, Field(ge=2, lt=_MOST)] = _CONST.SEQ_LEN_TOKENS
@@ -164,7 +164,7 @@ def _distinct(values: Sequence[Hashable]) -> None:
         raise ValueError("holds a value twice")
 
 
-class Events(_Section):
+class Events(_ParamsSection):
     tau0: Annotated[StrictFloat, Field(gt=0, allow_inf_nan=False)] = _CONST.TAU0_BASELINE
     spike_defs: list[SpikeDef] = Field(default=list(SpikeDef), min_length=1)
     target_rates: list[Rate] = Field(default=list(_CONST.TARGET_LAYER_RATES), min_length=1)
@@ -176,7 +176,7 @@ class Events(_Section):
         return sorted(values)
 
 
-class Gain(_Section):
+class Gain(_ParamsSection):
     grid: list[Annotated[StrictFloat, Field(ge=0)]] = Field(default=list(_CONST.GAIN_GRID_DEFAULT), min_length=1)
     interventions: list[Intervention] = Field(default=list(Intervention), min_length=1)
 
@@ -199,28 +199,28 @@ class Gain(_Section):
         return sorted(values, key=list(Intervention).index)
 
 
-class Nulls(_Section):
+class Nulls(_ParamsSection):
     replicates: Replicates = _CONST.NULL_REPLICATES
     seed: Seed = _CONST.NULL_SEED
 
 
-class Analysis(_Section):
+class Analysis(_ParamsSection):
     adjacency: Adjacency = Adjacency.ADJ_4N
     bootstrap_reps: Replicates = _CONST.BOOTSTRAP_REPS
     bootstrap_seed: Seed = _CONST.BOOTSTRAP_SEED
     tail_replicates: Count = _CONST.TAIL_P_REPLICATES
 
 
-class Report(_Section):
+class Report(_ParamsSection):
     style: Literal["default"] = "default"
 
 
-class Release(_Section):
+class Release(_ParamsSection):
     title: Name | None = None
     authors: list[Name] = []
 
 
-class Params(_Section):
+class Params(_ParamsSection):
     """All sections; what a file leaves out has its default."""
 
     models: dict[ModelRole, ModelSource] = {role: EmbeddedSource() for role in ModelRole}
