@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sourcecode import code_cells, imported, imported_by
@@ -17,6 +18,8 @@ from sourcecode import code_cells, imported, imported_by
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.contract import STAGES, spec_of
 from critnb.contract.code import OUTSIDE, changed_code, is_outside, stage_code, stage_files, stage_sources
+from critnb.errors import IntegrityError
+from critnb.pipeline.by_hand import hand
 from critnb.runs import hash_inputs, notebook_source
 
 IDS = [spec.id for spec in STAGES]
@@ -398,6 +401,17 @@ def test_a_name_of_the_library_is_followed_to_its_home(copied):
     path = copied / "critnb" / "stages" / "s02b_select_gstar" / "work.py"
     path.write_text(f"{path.read_text()}\nimport critnb\n\n\ndef more():\n    return critnb.avalanches\n")
     assert "critnb/api/cascades.py" in stage_sources(spec_of(Stage.S02B), root=copied)
+
+
+def test_a_kernel_that_did_one_stage_may_do_another_until_its_code_says_another_thing(monkeypatch):
+    """Two stages may take different names out of one package, which is no change of it."""
+    monkeypatch.setattr(hand, "_loaded_sources", {})
+    stages = [SimpleNamespace(spec=spec) for spec in STAGES]
+    for each in (*stages, *reversed(stages)):
+        hand._refuse_stale_code([each])
+    monkeypatch.setitem(hand._loaded_sources, "critnb/gates.py", "0" * 64)
+    with pytest.raises(IntegrityError, match=r"critnb/gates\.py was changed since this kernel loaded it"):
+        hand._refuse_stale_code(stages[:1])
 
 
 def test_a_file_that_is_no_python_counts_by_its_text(copied):
