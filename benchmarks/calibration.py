@@ -38,7 +38,7 @@ from critnb.criticality.verdicts.chi_peak import chi_peak
 from critnb.criticality.verdicts.judgement import Case
 from critnb.criticality.verdicts.signatures import judge_all
 from critnb.gates import Verdict
-from critnb.lattice import RASTER_NULLS, permute
+from critnb.lattice import PRIMARY, RASTER_NULLS, draw_null
 
 LEVEL, NOMINAL = 0.05, 0.95
 SHAPE = (16, 8, 64)  # sequences, layers, tokens
@@ -88,12 +88,12 @@ def false_positives() -> None:
         "persistent rows": lambda seed: persistent_rows(DENSITY, AUTOCORRELATION, SHAPE, seed),
     }
     for name, draw in inputs.items():
-        for null_id, words in zip(RASTER_NULLS, ("permutation", "circular shift"), strict=True):
+        for null_id, null in RASTER_NULLS.items():
             rejected = {statistic: [] for statistic in ("b_time", "b_depth", "b_tot")}
             for seed in range(REPEATS):
                 for statistic, p in p_values(draw(seed), null_id, seed).items():
                     rejected[statistic].append(p <= LEVEL)
-            print(f"{name + ', ' + words:48}" + "".join(f"{rate(hits):>14}" for hits in rejected.values()))
+            print(f"{name + ', ' + null.name:48}" + "".join(f"{rate(hits):>14}" for hits in rejected.values()))
     print("persistent rows are no null of the permutation (b_time, b_tot: its power); their layers are independent,")
     print("so b_depth, and the circular shift up to its seam, are null\n")
 
@@ -262,7 +262,7 @@ def passed(verdicts: list[Verdict]) -> str:
 def noise_case(counts: np.ndarray, settings: Settings, seed: int) -> Case:
     """A condition as S05 judges it; without a gain grid and shuffled tokens, so S2, X2, X3 and X5 say nothing."""
     seq_id, key = np.arange(len(counts), dtype=np.int32), str(seed).encode()
-    permuted = permute(counts, seq_id, seed=1, condition_key=key, replicates=[0])[0]
+    permuted = draw_null(counts, seq_id, PRIMARY, seed=1, condition_key=key, replicates=[0])[0]
     analysis = analyse_sizes(SizeShard(counts, permuted, seq_id, key), settings)
     sums, row = branching_sums(counts), t01_columns(analysis, settings.adjacency)
     row["b_tot"] = float(sums.pooled().b_tot)

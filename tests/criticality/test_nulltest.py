@@ -8,10 +8,9 @@ from scipy import stats
 from critnb.criticality import BranchingSums, NullSample, branching_sums, compare, null_branching
 from critnb.criticality.synthetic import bernoulli, persistent_rows
 from critnb.errors import DataError
-from critnb.lattice import RASTER_NULLS, circular_shift, permute
+from critnb.lattice import RASTER_NULLS, draw_null
 
 PERM, SHIFT = RASTER_NULLS
-DRAW = {PERM: permute, SHIFT: circular_shift}
 STREAM = {"seed": 1337, "condition_key": b"c"}
 
 
@@ -19,7 +18,7 @@ STREAM = {"seed": 1337, "condition_key": b"c"}
 def test_null_branching_is_the_branching_of_the_null_counts(null_id):
     counts = np.random.default_rng(0).poisson(0.4, (5, 3, 70)).astype(np.uint16)
     seq_id = np.array([3, 1, 9, 12, 4], dtype=np.int32)
-    drawn = branching_sums(DRAW[null_id](counts, seq_id, replicates=range(6), **STREAM))
+    drawn = branching_sums(draw_null(counts, seq_id, null_id, replicates=range(6), **STREAM))
     sums = null_branching(counts, seq_id, null_id, replicates=range(6), **STREAM)
     halves = [null_branching(counts, seq_id, null_id, replicates=part, **STREAM) for part in ([0, 1, 2], [3, 4, 5])]
     for name, array in sums.arrays().items():
