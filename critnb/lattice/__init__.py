@@ -6,6 +6,7 @@ be made alone. The room knows nothing of models, statistics or files.
 
 from critnb.lattice.conditions import Condition, ConditionTable
 from critnb.lattice.nulls import (
+    ALL_NULLS,
     PRIMARY,
     RASTER_NULLS,
     SECONDARY,
@@ -21,6 +22,7 @@ from critnb.lattice.nulls import (
 from critnb.lattice.raster import Raster, concatenate, from_arrays
 
 __all__ = [
+    "ALL_NULLS",
     "PRIMARY",
     "RASTER_NULLS",
     "SECONDARY",

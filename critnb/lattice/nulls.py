@@ -29,17 +29,17 @@ _BLOCK_SITES = 1 << 16
 class RasterNull:
     """One raster null: its names, what it keeps exactly, and how it is drawn.
 
-    short: its part of a column's name; label: its word in the head of a table; name: its name in sentences; rastered: what
-    was done to a raster, in words; breaks: what it does to events and what is left, for captions; asks: what an excess over
-    it is about, where that is not all of branching; keeps: what it keeps exactly, in words, and ``kept(real, null)`` says of
-    counts [N, L, T] whether it did. draw: the function that draws counts; draw_occupancy: a faster way to the occupancy of
-    the very same draw. reads_tokens: it cannot be drawn without the token ids of the windows.
+    short: its part of a column's name; name: its name in the heads of tables; noun: its name after "the" in a sentence;
+    rastered: what was done to a raster, in words; breaks: what it does to events and what is left, for captions; asks: what
+    an excess over it is about, where that is not all of branching. keeps: what it keeps exactly, in words, and
+    ``kept(real, null)`` says of counts [N, L, T] whether it did. draw: the function that draws counts; draw_occupancy: a
+    faster way to the occupancy of the very same draw. reads_tokens: it needs the token ids of the windows.
     """
 
     null_id: NullId
     short: str
-    label: str
     name: str
+    noun: str
     rastered: str
     breaks: str
     keeps: str
@@ -70,8 +70,8 @@ RASTER_NULLS: Mapping[NullId, RasterNull] = {
         RasterNull(
             NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM,
             short="perm",
-            label="permutation",
             name="permutation",
+            noun="permutation null",
             rastered="permuted within layers",
             breaks="events of every layer put in any order; it breaks time and depth",
             keeps=_ROW_COUNTS,
@@ -82,8 +82,8 @@ RASTER_NULLS: Mapping[NullId, RasterNull] = {
         RasterNull(
             NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT,
             short="shift",
-            label="shift",
             name="circular shift",
+            noun="circular shift",
             rastered="circularly shifted within layers",
             breaks="every layer's row rolled whole; it keeps b_time up to the seam, so that only the part along depth is left "
             "in Δb",
@@ -99,6 +99,8 @@ RASTER_NULLS: Mapping[NullId, RasterNull] = {
 PRIMARY = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
 # The nulls that b_tot is compared with besides, in the order of their columns.
 SECONDARY: tuple[RasterNull, ...] = tuple(null for null_id, null in RASTER_NULLS.items() if null_id != PRIMARY)
+# What a rule that asks for an excess over each of them calls them.
+ALL_NULLS = f"{'both' if len(RASTER_NULLS) == 2 else 'all'} raster nulls"
 # Those that can be drawn of any array of counts.
 WITHOUT_TOKENS: tuple[NullId, ...] = tuple(null_id for null_id, null in RASTER_NULLS.items() if not null.reads_tokens)
 

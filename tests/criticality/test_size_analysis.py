@@ -9,13 +9,13 @@ from critnb.canon import Adjacency, NullId, SizeDef
 from critnb.criticality import find_avalanches, multinomial_weights
 from critnb.criticality.multistep import along_tokens, multistep
 from critnb.criticality.sizes.analysis import PERMUTED, REAL, Settings, SizeShard, analyse_sizes
-from critnb.criticality.sizes.rows import reasons, t01_columns, t04_columns, t05_columns, t09_rows
 from critnb.criticality.sizes.sample import Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import bernoulli, persistent_rows
 from critnb.criticality.tails import Histogram, fit_tail
 from critnb.lattice import PRIMARY, draw_null
 from critnb.report.schema import T01, T04, T05, T09
+from critnb.stages.s05_analysis.size_columns import reasons, t01_columns, t04_columns, t05_columns, t09_rows
 
 ADJ = Adjacency.ADJ_4N
 

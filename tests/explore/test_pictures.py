@@ -63,7 +63,7 @@ def handles(curves: BranchingCurves, selection: Selection) -> list[str]:
 
 def test_the_legend_says_whose_null_is_drawn(whole_state):
     assert handles(branching_curves(whole_state), whole_state.selection) == [
-        "MLP gain", "selected", "b_tot = 1", "MLP gain, permuted", "MLP gain, shifted",
+        "MLP gain", "selected", "b_tot = 1", "MLP gain, permuted", "MLP gain, circular shift",
         "selected, permuted within layers", "g*",
     ]  # fmt: skip
     whole_state.choose(intervention=Intervention.ATTN_GLOBAL, null_id=SHIFTED)

@@ -177,7 +177,7 @@ def test_marginals_of_a_null_that_is_not_registered_are_refused(raster):
 
 
 def test_every_null_of_the_registry_is_told_apart_by_each_of_its_names():
-    for name in ("short", "label", "name", "rastered"):
+    for name in ("short", "name", "noun", "rastered"):
         assert len({getattr(null, name) for null in RASTER_NULLS.values()}) == len(RASTER_NULLS)
     assert all(null.null_id is null_id and null.short.isidentifier() for null_id, null in RASTER_NULLS.items())
     assert [PRIMARY, *(null.null_id for null in SECONDARY)] == list(RASTER_NULLS)
@@ -187,7 +187,7 @@ def test_every_null_of_the_registry_is_told_apart_by_each_of_its_names():
 def of_tokens(monkeypatch):
     """A null that is read off the token ids alone: it puts as many events at a site as the token's id says."""
     null = RasterNull(
-        NullId.NULL_TOKEN_SHUFFLE_INPUT, short="ids", label="ids", name="ids", rastered="ids", breaks="", keeps="",
+        NullId.NULL_TOKEN_SHUFFLE_INPUT, short="ids", name="ids", noun="ids", rastered="ids", breaks="", keeps="",
         kept=lambda real, null: real.shape == null.shape, reads_tokens=True,
         draw=lambda source: lambda sequence, keys: np.repeat(
             source.tokens[sequence, None].astype(np.uint16), source.counts.shape[1], axis=1

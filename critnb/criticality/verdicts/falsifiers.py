@@ -17,6 +17,7 @@ from critnb.criticality.verdicts.judgement import (
     significant,
     within,
 )
+from critnb.lattice import ALL_NULLS
 
 _CONST = CANON.CONST
 
@@ -30,7 +31,7 @@ def _null_explains_branching(case: Case) -> Judged:
         "delta_b_tot",
         case["delta_b_tot"],
         ci,
-        f"interval above zero, and p < {_CONST.SIGNIFICANCE_LEVEL:g} under both raster nulls",
+        f"interval above zero, and p < {_CONST.SIGNIFICANCE_LEVEL:g} under {ALL_NULLS}",
         verdict,
         reason,
         0.0,

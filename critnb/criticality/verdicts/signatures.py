@@ -28,6 +28,7 @@ from critnb.criticality.verdicts.judgement import (
     significant,
     within,
 )
+from critnb.lattice import ALL_NULLS
 
 _CONST = CANON.CONST
 _WIDTH = f"interval no wider than {_CONST.BOOTSTRAP_CI_WIDTH_MAX:g} and not of width zero"
@@ -44,7 +45,7 @@ def _branching(case: Case) -> Judged:
         "b_tot",
         case["b_tot"],
         case.interval("opt_b_tot"),
-        f"within {limit:g} of one, and above both raster nulls at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
+        f"within {limit:g} of one, and above {ALL_NULLS} at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
         verdict,
         reason,
         case["b_tot_perm"],

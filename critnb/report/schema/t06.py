@@ -20,6 +20,7 @@ from critnb.report.schema.columns import (
     text,
 )
 from critnb.report.schema.model import Range, TableSchema
+from critnb.report.schema.nulls import excess_columns
 
 T06 = TableSchema(
     name=CANON.TABLE.T06_ABLATIONS,
@@ -44,8 +45,7 @@ T06 = TableSchema(
             *interval("opt_delta_b_tot", PER_SITE),
             number("opt_delta_b_tot_p", "-", "one-sided p under the permutation null", SHARE),
             *interval("opt_chi", SIZE),
-            number("opt_delta_b_tot_shift", PER_SITE, "b_tot minus its mean under the circular-shift null"),
-            *interval("opt_delta_b_tot_shift", PER_SITE),
+            *excess_columns(),
             number("opt_delta_b_tot_vs_g1", PER_SITE, "delta_b_tot minus that of g1, on the same windows"),
             *interval("opt_delta_b_tot_vs_g1", PER_SITE),
             BRANCHING_REASON,
