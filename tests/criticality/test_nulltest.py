@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from critnb.canon import NullId
 from critnb.criticality import BranchingSums, NullSample, branching_sums, compare, null_branching
 from critnb.criticality.synthetic import bernoulli, persistent_rows
 from critnb.errors import DataError
 from critnb.lattice import RASTER_NULLS, draw_null
 
-PERM, SHIFT = RASTER_NULLS
+PERM, SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
 STREAM = {"seed": 1337, "condition_key": b"c"}
 
 
@@ -86,7 +87,7 @@ def test_persistence_is_seen_by_the_permutation_alone():
     x = persistent_rows(0.3, 0.6, (48, 8, 128), seed=3)
     seq_id = np.arange(48, dtype=np.int32)
     real = branching_sums(x)
-    perm, shift = (null_branching(x, seq_id, n, seed=1, condition_key=b"", replicates=range(50)) for n in RASTER_NULLS)
+    perm, shift = (null_branching(x, seq_id, n, seed=1, condition_key=b"", replicates=range(50)) for n in (PERM, SHIFT))
     b_time = float(real.pooled().b_time)
     # Rows of 128 sites that persist vary in density (variance of k: 128 p q (1+r)/(1-r)), and the permutation keeps it.
     null = (0.7 * 1.6 / 0.4 + 128 * 0.3 - 1) / 127

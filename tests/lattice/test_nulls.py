@@ -26,7 +26,7 @@ from critnb.lattice import (
     token_shuffle_order,
 )
 
-PERM, SHIFT = RASTER_NULLS
+PERM, SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
 ONE = Condition(ModelRole.BASE, DatasetRole.A, SpikeDef.SPIKE_ONE_SIDED_POS, 2e-5, 0.7, Intervention.MLP_GLOBAL)
 STREAM = {"seed": 1337, "condition_key": ONE.key()}
 

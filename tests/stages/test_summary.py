@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from critnb.canon import Adjacency
+from critnb.canon import Adjacency, NullId
 from critnb.criticality import (
     NullSample,
     branching_sums,
@@ -19,9 +19,10 @@ from critnb.criticality import (
 from critnb.criticality.synthetic import bernoulli, one_condition_raster, persistent_rows, toy_raster
 from critnb.errors import DataError
 from critnb.lattice import RASTER_NULLS, concatenate, null_raster
+from critnb.report.schema.nulls import secondary_columns
 from critnb.stages.s05_analysis.tables import summary_frame
 
-PERM, SHIFT = RASTER_NULLS
+PERM, SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
 FIRST = ["cond_id", "model_role", "dataset_role", "spike_def_id", "target_rate", "gain", "intervention_id", "null_id"]
 
 
@@ -98,7 +99,11 @@ WITH_INTERVAL = {
 
 def test_columns_of_t01_are_there(rows):
     intervals = {f"{name}_ci_{end}" for name in WITH_INTERVAL for end in ("low", "high")}
-    assert set(rows.columns) == {*FIRST, *REQUIRED, *(f"opt_{name}" for name in OPTIONAL | intervals)}
+    wanted = {*FIRST, *REQUIRED, *(f"opt_{name}" for name in OPTIONAL | intervals)}
+    # what a further null would add is held in test_third_null
+    further = {column.name for column in secondary_columns()} - wanted
+    assert set(rows.columns) == wanted | further
+    assert not any("perm" in name or "shift" in name for name in further)
 
 
 def test_independent_sites_do_not_differ_from_their_nulls(rows):
