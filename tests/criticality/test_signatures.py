@@ -14,7 +14,8 @@ from critnb.criticality.verdicts.chi_peak import ChiPeak
 from critnb.criticality.verdicts.judgement import Case
 from critnb.criticality.verdicts.signatures import judge_all, judged_frame
 from critnb.gates import Verdict
-from critnb.lattice import PRIMARY, RASTER_NULLS, null_raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, SECONDARY, null_raster
+from critnb.report.schema.nulls import null_columns
 from critnb.stages.s05_analysis.size_columns import reasons, t01_columns
 from critnb.stages.s05_analysis.tables import excess_of, summary_frame
 
@@ -38,8 +39,8 @@ GOOD = {
     "b_tot_perm": 0.8,
     "delta_b_tot": 0.21,
     "opt_delta_b_tot_p": 0.005,
-    "opt_delta_b_tot_shift": 0.1,
-    "opt_delta_b_tot_shift_p": 0.01,
+    **{null_columns(null.null_id).delta: 0.1 for null in SECONDARY},
+    **{null_columns(null.null_id).p: 0.01 for null in SECONDARY},
     "opt_delta_b_tot_token_shuffle": 0.05,
     "chi": 3.0,
     "opt_chi_token_shuffle": 1.2,

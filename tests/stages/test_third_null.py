@@ -34,9 +34,10 @@ ENTRY = f"""        RasterNull(
 """
 LAST = '            asks="depth only",\n        ),\n'
 # file, where in it, and what is put there instead: all that a third null takes
+INPUT = "NULL_TOKEN_SHUFFLE_INPUT"
 CHANGES = (
-    ("critnb/canon/identifiers.py", "class NullId(_Id):\n", f"class NullId(_Id):\n    {NULL} = auto()\n"),
-    ("spec/00_CANONICAL.yaml", "NULL_ID:\n    [", f"NULL_ID:\n    [{NULL}, "),
+    ("critnb/canon/identifiers.py", f"    {INPUT} = auto()\n", f"    {INPUT} = auto()\n    {NULL} = auto()\n"),
+    ("spec/00_CANONICAL.yaml", f"{INPUT}]", f"{INPUT}, {NULL}]"),
     ("critnb/lattice/nulls.py", LAST, LAST + ENTRY),
 )
 COLUMNS = [
