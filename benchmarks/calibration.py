@@ -22,7 +22,6 @@ from critnb.criticality.multistep import multistep
 from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.crackling import crackling
 from critnb.criticality.sizes.exponents import estimate_exponent, exponents
-from critnb.criticality.sizes.rows import reasons, t01_columns
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import (
@@ -36,7 +35,8 @@ from critnb.criticality.synthetic import (
 from critnb.criticality.tails import XminScan
 from critnb.criticality.verdicts import Case, chi_peak, judge_all
 from critnb.gates import Verdict
-from critnb.lattice import RASTER_NULLS, permute
+from critnb.lattice import PRIMARY, RASTER_NULLS, draw_null
+from critnb.stages.s05_analysis.size_columns import reasons, t01_columns
 
 LEVEL, NOMINAL = 0.05, 0.95
 SHAPE = (16, 8, 64)  # sequences, layers, tokens
@@ -86,12 +86,12 @@ def false_positives() -> None:
         "persistent rows": lambda seed: persistent_rows(DENSITY, AUTOCORRELATION, SHAPE, seed),
     }
     for name, draw in inputs.items():
-        for null_id, words in zip(RASTER_NULLS, ("permutation", "circular shift"), strict=True):
+        for null_id, null in RASTER_NULLS.items():
             rejected = {statistic: [] for statistic in ("b_time", "b_depth", "b_tot")}
             for seed in range(REPEATS):
                 for statistic, p in p_values(draw(seed), null_id, seed).items():
                     rejected[statistic].append(p <= LEVEL)
-            print(f"{name + ', ' + words:48}" + "".join(f"{rate(hits):>14}" for hits in rejected.values()))
+            print(f"{name + ', ' + null.name:48}" + "".join(f"{rate(hits):>14}" for hits in rejected.values()))
     print("persistent rows are no null of the permutation (b_time, b_tot: its power); their layers are independent,")
     print("so b_depth, and the circular shift up to its seam, are null\n")
 
@@ -260,21 +260,21 @@ def passed(verdicts: list[Verdict]) -> str:
 def noise_case(counts: np.ndarray, settings: Settings, seed: int) -> Case:
     """A condition as S05 judges it; without a gain grid and shuffled tokens, so S2, X2, X3 and X5 say nothing."""
     seq_id, key = np.arange(len(counts), dtype=np.int32), str(seed).encode()
-    permuted = permute(counts, seq_id, seed=1, condition_key=key, replicates=[0])[0]
+    permuted = draw_null(counts, seq_id, PRIMARY, seed=1, condition_key=key, replicates=[0])[0]
     analysis = analyse_sizes(SizeShard(counts, permuted, seq_id, key), settings)
     sums, row = branching_sums(counts), t01_columns(analysis, settings.adjacency)
     row["b_tot"] = float(sums.pooled().b_tot)
-    for null_id, suffix in zip(RASTER_NULLS, ("", "_shift"), strict=True):
-        null = null_branching(counts, seq_id, null_id, seed=1, condition_key=key, replicates=range(NOISE_REPLICATES))
-        compared = compare(row["b_tot"], null.pooled().b_tot)
-        prefix = "opt_" if suffix else ""
-        row |= {f"{prefix}delta_b_tot{suffix}": compared.delta, f"opt_delta_b_tot{suffix}_p": compared.p_one_sided}
-        if not suffix:
-            row["b_tot_perm"] = compared.null_mean
+    excess = {}
+    for null_id, null in RASTER_NULLS.items():
+        sample = null_branching(counts, seq_id, null_id, seed=1, condition_key=key, replicates=range(NOISE_REPLICATES))
+        compared = compare(row["b_tot"], sample.pooled().b_tot)
+        excess[null.noun] = (compared.delta, compared.p_one_sided)
+        if null_id == PRIMARY:
+            row |= {"delta_b_tot": compared.delta, "b_tot_perm": compared.null_mean}
             interval = percentile_interval(sums.weighted(settings.weights).b_tot - compared.null_mean)
             row |= {"opt_delta_b_tot_ci_low": float(interval.low), "opt_delta_b_tot_ci_high": float(interval.high)}
     peak = chi_peak([1.0, 2.0], np.stack([counts.sum(axis=(1, 2))] * 2), settings.weights)
-    return Case(row, 1.0, peak, reasons(analysis, settings.adjacency), float("nan"))
+    return Case(row, excess, 1.0, peak, reasons(analysis, settings.adjacency), float("nan"))
 
 
 if __name__ == "__main__":

@@ -19,12 +19,10 @@ from pathlib import Path
 import numpy as np
 import scipy
 
-from critnb.canon import CANON, Adjacency
+from critnb.canon import CANON, Adjacency, NullId
 from critnb.criticality import branching_sums, find_avalanches, label_sites, multinomial_weights, null_branching
 from critnb.criticality.synthetic import bernoulli
-from critnb.lattice import RASTER_NULLS
 
-PERM, SHIFT = RASTER_NULLS
 SEQUENCES, LAYERS, TOKENS = 48, 8, 128
 DENSITY = 0.2
 STREAM = {"seed": 1337, "condition_key": b"benchmark"}
@@ -100,7 +98,7 @@ def main() -> None:
     per_sequence = np.stack(list(sums.arrays().values()), axis=1).tolist()
     resamples = CANON.CONST.BOOTSTRAP_REPS
 
-    def null(null_id: str) -> Callable[[], object]:
+    def null(null_id: NullId) -> Callable[[], object]:
         return lambda: null_branching(counts, seq_id, null_id, replicates=range(reps), **STREAM)
 
     def resample() -> object:
@@ -124,12 +122,12 @@ def main() -> None:
         ),
         (
             "permutation null, ns/site/replicate",
-            best_ns(null(PERM), sites * reps, 3),
+            best_ns(null(NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM), sites * reps, 3),
             best_ns(lambda: [plain_permutation(plane, rng) for plane in planes], few, 3),
         ),
         (
             "circular-shift null, ns/site/replicate",
-            best_ns(null(SHIFT), sites * reps, 3),
+            best_ns(null(NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT), sites * reps, 3),
             best_ns(lambda: [plain_shift(plane, rng) for plane in planes], few, 3),
         ),
         (

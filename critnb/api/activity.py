@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from critnb.api.arguments import enough, identifier, whole
 from critnb.api.arrays import EventCounts, EventsLike, event_counts
-from critnb.api.estimates import NAN, Estimate, Estimates
+from critnb.api.estimates import NAN, Estimate, Estimates, estimates_frame
 from critnb.canon import CANON, NullId
 from critnb.criticality import (
     Branching,
@@ -27,32 +27,43 @@ from critnb.criticality import (
 )
 from critnb.criticality import multistep as fit_multistep
 from critnb.errors import ParamsError
-from critnb.lattice import RASTER_NULLS, circular_shift, permute
+from critnb.lattice import PRIMARY, RASTER_NULLS, SECONDARY, WITHOUT_TOKENS, RasterNull, draw_null
 
 _CONST = CANON.CONST
-_PERM, _SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
-_DRAWS = dict(zip(RASTER_NULLS, (permute, circular_shift), strict=True))
 _ONE_SEQUENCE = "one sequence: no interval"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BranchingEstimates(Estimates):
-    """b_time, b_depth and b_tot beside the permutation null, b_tot beside the circular shift too, and chi.
+    """b_time, b_depth and b_tot beside the permutation null, b_tot beside each other raster null too, and chi.
 
-    chi has no null: both nulls keep every row's counts, and so the events of a sequence.
+    ``b_tot_by_null`` holds those others by name, which are attributes as well: ``b_tot_shift`` is b_tot beside the circular
+    shift. chi has no null: the nulls keep every row's counts, and so the events of a sequence.
     """
 
     b_time: Estimate
     b_depth: Estimate
     b_tot: Estimate
-    b_tot_shift: Estimate
+    b_tot_by_null: Mapping[str, Estimate]
     chi: Estimate
     events: EventCounts
     null_replicates: int
 
+    def __getattr__(self, name: str) -> Estimate:
+        by_null: Mapping[str, Estimate] = self.__dict__.get("b_tot_by_null", {})
+        if name not in by_null:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return by_null[name]
+
     def headline(self) -> str:
         """Return what was estimated, and on what."""
-        return f"Branching; {self.events!r}; nulls of {self.null_replicates} replicates (b_tot_shift: circular shift)"
+        names = ", ".join(f"{_beside(null)}: {null.name}" for null in SECONDARY if _beside(null) in self.b_tot_by_null)
+        return f"Branching; {self.events!r}; nulls of {self.null_replicates} replicates ({names})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per estimate: name, value, ci_low, ci_high, null, null_sd, p, reason."""
+        named = {"b_time": self.b_time, "b_depth": self.b_depth, "b_tot": self.b_tot, **self.b_tot_by_null}
+        return estimates_frame({**named, "chi": self.chi})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,7 +83,7 @@ class MultistepEstimates(Estimates):
         return f"Multistep regression along {self.along}: r_k = b m^k + c over {len(self.lags)} lags"
 
     def slopes(self) -> pd.DataFrame:
-        """Return one row a lag with its slope, and the fitted b m^lag + c."""
+        """Return one row per lag with its slope, and the fitted b m^lag + c."""
         return pd.DataFrame({"lag": self.lags, "r": self.r, "fit": self.b * self.m.value**self.lags + self.c})
 
 
@@ -83,7 +94,7 @@ def branching(
     bootstrap_reps: int = _CONST.BOOTSTRAP_REPS,
     seed: int = _CONST.NULL_SEED,
 ) -> BranchingEstimates:
-    """Estimate branching along time and depth, pooled over sequences, with intervals and both raster nulls.
+    """Estimate branching along time and depth, pooled over sequences, with intervals and the raster nulls.
 
     x: anything ``event_counts`` takes. b_time is the share of occupied (t, l) whose (t+1, l) is occupied, b_depth that
     of (t, l+1), among those that have such a successor; b_tot is their sum. One layer has no b_depth, hence no b_tot.
@@ -99,15 +110,19 @@ def branching(
     events = event_counts(x)
     sums = branching_sums(events.counts)
     weights = multinomial_weights(len(events), bootstrap_reps, seed)
-    nulls = {null_id: _null_branching(events, null_id, null_replicates, seed) for null_id in RASTER_NULLS}
+    nulls = {null_id: _null_branching(events, null_id, null_replicates, seed) for null_id in WITHOUT_TOKENS}
     real, resampled = sums.pooled(), sums.weighted(weights)
-    ratios = {
-        name: _estimate(getattr(real, name), getattr(resampled, name), getattr(nulls[_PERM], name), len(events))
-        for name in ("b_time", "b_depth", "b_tot")
-    }
+
+    def beside(null_id: NullId, name: str) -> Estimate:
+        return _estimate(getattr(real, name), getattr(resampled, name), getattr(nulls[null_id], name), len(events))
+
     return BranchingEstimates(
-        **ratios,
-        b_tot_shift=_estimate(real.b_tot, resampled.b_tot, nulls[_SHIFT].b_tot, len(events)),
+        b_time=beside(PRIMARY, "b_time"),
+        b_depth=beside(PRIMARY, "b_depth"),
+        b_tot=beside(PRIMARY, "b_tot"),
+        b_tot_by_null={
+            _beside(null): beside(null.null_id, "b_tot") for null in SECONDARY if null.null_id in WITHOUT_TOKENS
+        },
         chi=_susceptibility(events, weights),
         events=events,
         null_replicates=null_replicates,
@@ -149,11 +164,11 @@ def multistep(
 
 
 def null_replicate(
-    x: EventsLike, *, null: str = _PERM, replicate: int = 0, seed: int = _CONST.NULL_SEED
+    x: EventsLike, *, null: str = PRIMARY, replicate: int = 0, seed: int = _CONST.NULL_SEED
 ) -> EventCounts:
-    """Return one replicate of a raster null: every row permuted over time, or rolled by an offset of its own.
+    """Return one replicate of a raster null: by default every row permuted over time.
 
-    Each (sequence, layer) keeps its counts exactly. Equal arguments give equal replicates on every machine.
+    Each (sequence, layer) then keeps its counts exactly. Equal arguments give equal replicates on every machine.
 
     Raises:
         DataError: as ``event_counts``.
@@ -162,8 +177,9 @@ def null_replicate(
     events, null_id = event_counts(x), _raster_null(null)
     whole(seed, "seed", least=None)
     whole(replicate, "replicate", least=0)
-    draw = _DRAWS[null_id]
-    drawn = draw(events.counts, events.seq_id, seed=seed, condition_key=events.key, replicates=[replicate])
+    drawn = draw_null(
+        events.counts, events.seq_id, null_id, seed=seed, condition_key=events.key, replicates=[replicate]
+    )
     return events.with_counts(drawn[0])
 
 
@@ -171,7 +187,7 @@ def null_test(
     x: EventsLike,
     statistic: Callable[[EventCounts], float],
     *,
-    null: str = _PERM,
+    null: str = PRIMARY,
     replicates: int = _CONST.NULL_REPLICATES,
     seed: int = _CONST.NULL_SEED,
 ) -> Estimate:
@@ -191,6 +207,10 @@ def null_test(
     ]
     value = float(statistic(events))
     return _compared(Estimate(value), compare(value, np.array(values)))
+
+
+def _beside(null: RasterNull) -> str:
+    return f"b_tot_{null.short}"
 
 
 def _null_branching(events: EventCounts, null_id: NullId, replicates: int, seed: int) -> Branching:
@@ -226,6 +246,8 @@ def _compared(found: Estimate, tested: NullComparison) -> Estimate:
 
 def _raster_null(given: str) -> NullId:
     null_id = identifier(NullId, given, "null")
+    if null_id in RASTER_NULLS and null_id not in WITHOUT_TOKENS:
+        raise ParamsError(f"null: {null_id} needs token ids; choose one of {', '.join(WITHOUT_TOKENS)}")
     if null_id not in RASTER_NULLS:
-        raise ParamsError(f"null: {null_id} does not act on rasters; choose one of {', '.join(RASTER_NULLS)}")
+        raise ParamsError(f"null: {null_id} does not act on rasters; choose one of {', '.join(WITHOUT_TOKENS)}")
     return null_id

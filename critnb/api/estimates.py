@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from html import escape
 from typing import ClassVar
@@ -90,10 +91,14 @@ class Estimates(TableResult):
         return self._title
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row an estimate: name, value, ci_low, ci_high, null, null_sd, p, reason."""
+        """Return one row per estimate: name, value, ci_low, ci_high, null, null_sd, p, reason."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        rows = [{"name": name, **_columns(value)} for name, value in named.items() if isinstance(value, Estimate)]
-        return pd.DataFrame(rows)
+        return estimates_frame({name: value for name, value in named.items() if isinstance(value, Estimate)})
+
+
+def estimates_frame(named: Mapping[str, Estimate]) -> pd.DataFrame:
+    """Return one row per estimate, its name first."""
+    return pd.DataFrame([{"name": name, **_columns(value)} for name, value in named.items()])
 
 
 def _columns(estimate: Estimate) -> dict[str, float | str | None]:

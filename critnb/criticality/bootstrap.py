@@ -45,6 +45,15 @@ def percentile_interval(values: Floats, level: float = 0.95, *, min_kept: float 
     return Interval(np.where(enough, low, np.nan), np.where(enough, high, np.nan), np.asarray(len(values) - kept))
 
 
+def paired_difference(values: Floats, replicates: Floats, *, first: int, second: int) -> tuple[float, float, float]:
+    """Return a statistic of condition ``second`` minus that of ``first``, and the ends of the paired 95 % interval.
+
+    values [C]; replicates [R, C], each of the same resampled sequences in every condition.
+    """
+    interval = percentile_interval(replicates[:, second] - replicates[:, first])
+    return float(values[second] - values[first]), float(interval.low), float(interval.high)
+
+
 def _order_statistic(ordered: Floats, kept: npt.NDArray[np.int64], share: float) -> Floats:
     place = share * np.maximum(np.asarray(kept) - 1, 0)
     below_place = np.floor(place).astype(np.intp)

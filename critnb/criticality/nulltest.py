@@ -11,6 +11,7 @@ import numpy.typing as npt
 from critnb.canon import NullId
 from critnb.criticality.branching import BranchingSums, branching_sums
 from critnb.lattice.nulls import occupancy_blocks
+from critnb.lattice.raster import Tokens
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,17 @@ def null_branching(
     seed: int,
     condition_key: bytes,
     replicates: Sequence[int],
+    tokens: Tokens | None = None,
 ) -> BranchingSums:
     """Return the branching sums [R, N] of null replicates of one condition's counts uint16 [N, L, T].
 
     ``replicates`` are the replicates' numbers: range(200) in one call equals range(100) and range(100, 200) stacked.
+    Raises DataError as ``draw_null``.
     """
-    blocks = occupancy_blocks(counts, seq_id, null_id, seed=seed, condition_key=condition_key, replicates=replicates)
-    # One plane a "sequence": the blocks run through replicate and sequence in order.
+    blocks = occupancy_blocks(
+        counts, seq_id, null_id, seed=seed, condition_key=condition_key, replicates=replicates, tokens=tokens
+    )
+    # One plane per "sequence": the blocks run through replicate and sequence in order.
     flat = BranchingSums.concatenate([branching_sums(occupied) for _, occupied in blocks])
     shape = (len(replicates), len(seq_id))
     return BranchingSums(**{name: array.reshape(shape) for name, array in flat.arrays().items()})

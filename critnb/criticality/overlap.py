@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from critnb.canon import SpikeDef
-from critnb.criticality.activity import Columns
 from critnb.lattice.raster import Counts, Raster
 
-OVERLAP, APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
+Floats = npt.NDArray[np.float64]
 
 
-def overlap_columns(raster: Raster) -> Columns:
-    """Return, per condition, how its counts A compare with A' of the other spike definition, all else being equal.
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """How counts A compare with A' of the other spike definition, each [C]; NaN where that was not measured.
 
-    OVERLAP float64 [C]: sum over sites of min(A, A') over that of max(A, A'), 1 for one and the same raster (an empty one,
-    too) and 0 for two that share no event. APART float64 [C]: sites where A and A' differ. Both NaN where the other
-    definition was not measured.
+    shared: the sum over sites of min(A, A') over that of max(A, A'), 1 for one and the same raster (an empty one, too) and 0
+    for two that share no event. apart: the sites where A and A' differ.
     """
+
+    shared: Floats
+    apart: Floats
+
+
+def spike_def_overlap(raster: Raster) -> Overlap:
+    """Compare each condition with the same condition under the other spike definition."""
     found = [_compare(raster, cond_id) for cond_id in range(len(raster.conditions))]
-    overlap, apart = np.array(found, dtype=np.float64).reshape(-1, 2).T
-    return {OVERLAP: overlap, APART: apart}
+    return Overlap(*np.array(found, dtype=np.float64).reshape(-1, 2).T)
 
 
 def _compare(raster: Raster, cond_id: int) -> tuple[float, float]:

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from critnb.canon import NullId
-from critnb.criticality.branching import BranchingSums, branching_sums, expected_under_permutation
+from critnb.criticality.branching import BranchingSums, expected_under_permutation
 from critnb.criticality.metrics import condition_metrics
-from critnb.lattice.conditions import COND_ID
 from critnb.lattice.raster import Raster
 
+Floats = npt.NDArray[np.float64]
 _SHUFFLED = NullId.NULL_TOKEN_SHUFFLE_INPUT
 
 
-def token_shuffle_columns(raster: Raster, nulls: Raster) -> pd.DataFrame:
-    """Return T01's token-shuffle columns, one row a condition of ``raster``, NaN where ``nulls`` has no such raster.
+@dataclass(frozen=True, eq=False)
+class ShuffledInput:
+    """The rasters of shuffled tokens, each number [C] by the real condition; NaN where there is no such raster.
 
-    The excess is over the exact expectation of the shuffled raster's own permutation null, since its rates are its own.
+    excess: b_tot minus the exact expectation of the shuffled raster's own permutation null, since its rates are its own.
     """
-    ids = nulls.conditions.where(null_id=_SHUFFLED)
-    shuffled = nulls.take(ids)
+
+    occupancy: Floats
+    b_tot: Floats
+    excess: Floats
+    chi: Floats
+
+
+def shuffled_input(raster: Raster, nulls: Raster) -> ShuffledInput:
+    """Return what the token-shuffled rasters among ``nulls`` show, one entry per condition of ``raster``."""
+    shuffled = nulls.take(nulls.conditions.where(null_id=_SHUFFLED))
     metrics = condition_metrics(shuffled)
     expected = BranchingSums.stack([expected_under_permutation(counts) for counts in shuffled.counts])
-    real = BranchingSums.stack([branching_sums(counts) for counts in shuffled.counts])
-    frame = pd.DataFrame(
-        {
-            "opt_occupancy_token_shuffle": metrics["occupancy"],
-            "opt_b_tot_token_shuffle": metrics["b_tot"],
-            "opt_delta_b_tot_token_shuffle": real.pooled().b_tot - expected.pooled().b_tot,
-            "opt_chi_token_shuffle": metrics["chi"],
-        }
-    )
+    found = {name: metrics[name].to_numpy() for name in ("occupancy", "b_tot", "chi")}
+    found["excess"] = found["b_tot"] - expected.pooled().b_tot
     place = {condition: row for row, condition in enumerate(shuffled.conditions)}
-    rows = [place.get(condition.with_null(_SHUFFLED), -1) for condition in raster.conditions]
-    found = frame.reindex(np.asarray(rows)).reset_index(drop=True)
-    return found.assign(**{COND_ID: np.arange(len(rows), dtype=np.int32)})
+    rows = np.array([place.get(condition.with_null(_SHUFFLED), -1) for condition in raster.conditions])
+    return ShuffledInput(**{name: np.where(rows < 0, np.nan, values[rows]) for name, values in found.items()})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,11 @@ from critnb.canon import CANON, Intervention, NullId
 from critnb.explore.curves import QUANTITIES, BranchingCurves, Exponent, SizeCurves
 from critnb.explore.state import Selection
 from critnb.explore.window import Window
+from critnb.lattice import RASTER_NULLS, SECONDARY, RasterNull
 from critnb.report.figures import panels
 from critnb.report.figures.f14_tails import LAWS, survival
 from critnb.report.figures.tail_curves import support
+from critnb.report.schema.nulls import null_columns
 from critnb.report.style import FAINT, GREY, INK, OKABE_ITO, styled
 
 _DPI = 120
@@ -37,11 +41,11 @@ _LABEL_SIZE = 6.0
 # beyond, labels would overlap in the widest picture
 _MOST_LABELS = 256
 _TITLES = {"b_time": "b_time (along tokens)", "b_depth": "b_depth (along layers)", "b_tot": "b_tot = b_time + b_depth"}
-NULL_WORDS = {
-    NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM: "permuted within layers",
-    NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT: "circularly shifted within layers",
-    NullId.NULL_TOKEN_SHUFFLE_INPUT: "tokens shuffled before the model",
+NULL_WORDS = {null_id: null.rastered for null_id, null in RASTER_NULLS.items()} | {
+    NullId.NULL_TOKEN_SHUFFLE_INPUT: "tokens shuffled before the model"
 }
+# of the nulls beside the primary one, whose line is dashed
+_NULL_LINES = ((0, (1, 1.5)), (0, (4, 1, 1, 1)), (0, (2, 1)), (0, (1, 3)))
 INTERVENTION_WORDS = {
     Intervention.MLP_GLOBAL: "MLP, all layers",
     Intervention.ATTN_GLOBAL: "attention, all layers",
@@ -130,7 +134,9 @@ def _branching(axes: Any, curves: BranchingCurves, name: str) -> None:
     null, spread = panels.column(rows, f"{name}_perm"), 1.96 * panels.column(rows, f"opt_{name}_perm_sd")
     if name == "b_tot":
         axes.axhline(1.0, color=INK, linewidth=0.8, linestyle=":")
-        axes.plot(gains, panels.column(rows, "opt_b_tot_shift"), color=GREY, linestyle=(0, (1, 1.5)), linewidth=0.9)
+        for other, line in _secondary():
+            mean = panels.column(rows, null_columns(other.null_id).mean)
+            axes.plot(gains, mean, color=GREY, linestyle=line, linewidth=0.9)
     axes.fill_between(gains, null - spread, null + spread, color=GREY, alpha=0.25, linewidth=0)
     axes.plot(gains, null, color=GREY, linestyle=panels.DASHES, linewidth=0.9)
     axes.vlines(gains, *panels.ends(rows, name), color=_INK, linewidth=0.9, alpha=0.75)
@@ -139,6 +145,11 @@ def _branching(axes: Any, curves: BranchingCurves, name: str) -> None:
         panels.ring(axes, gains, values, gains == curves.gstar)
     panels.gain_axis(axes, [*gains, curves.gain])
     axes.margins(y=0.15)
+
+
+def _secondary() -> Iterator[tuple[RasterNull, Any]]:
+    """Yield each null beside the primary one with the style of its line."""
+    return zip(SECONDARY, cycle(_NULL_LINES), strict=False)
 
 
 def _selected(axes: Any, curves: BranchingCurves, name: str, intervention: Intervention) -> None:
@@ -174,7 +185,10 @@ def _branching_handles(curves: BranchingCurves, selection: Selection) -> list[An
     if panels.has(curves.rows, "b_tot_perm"):
         handles += [
             panels.line_handle("MLP gain, permuted", color=GREY, linestyle=panels.DASHES, linewidth=0.9),
-            panels.line_handle("MLP gain, shifted", color=GREY, linestyle=(0, (1, 1.5)), linewidth=0.9),
+            *(
+                panels.line_handle(f"MLP gain, {null.name}", color=GREY, linestyle=line, linewidth=0.9)
+                for null, line in _secondary()
+            ),
         ]
     if np.isfinite(list(curves.null_here.values())).any():
         handles.append(panels.line_handle(f"selected, {NULL_WORDS[selection.null_id]}", **_NULL_HERE))

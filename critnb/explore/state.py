@@ -15,7 +15,7 @@ from critnb.errors import DataError
 from critnb.explore.chain import Chain
 from critnb.explore.inputs import WindowTexts
 from critnb.explore.window import Counts, Window
-from critnb.lattice import Condition
+from critnb.lattice import PRIMARY, Condition
 
 _FIELDS = {
     "spike_def": "spike_def_id",
@@ -33,7 +33,7 @@ class Selection:
 
     condition: Condition
     row: int
-    null_id: NullId = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
+    null_id: NullId = PRIMARY
     picked: int | None = None
 
 

@@ -6,27 +6,37 @@ be made alone. The room knows nothing of models, statistics or files.
 
 from critnb.lattice.conditions import Condition, ConditionTable
 from critnb.lattice.nulls import (
+    ALL_NULLS,
+    PRIMARY,
     RASTER_NULLS,
-    circular_shift,
+    SECONDARY,
+    WITHOUT_TOKENS,
+    RasterNull,
+    draw_null,
     marginals_exact,
+    null_of,
     null_raster,
     occupancy_blocks,
-    permute,
     token_shuffle_order,
 )
 from critnb.lattice.raster import Raster, concatenate, from_arrays
 
 __all__ = [
+    "ALL_NULLS",
+    "PRIMARY",
     "RASTER_NULLS",
+    "SECONDARY",
+    "WITHOUT_TOKENS",
     "Condition",
     "ConditionTable",
     "Raster",
-    "circular_shift",
+    "RasterNull",
     "concatenate",
+    "draw_null",
     "from_arrays",
     "marginals_exact",
+    "null_of",
     "null_raster",
     "occupancy_blocks",
-    "permute",
     "token_shuffle_order",
 ]

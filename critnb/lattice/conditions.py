@@ -99,7 +99,7 @@ class ConditionTable:
         return [i for i, c in enumerate(self) if all(getattr(c, name) == value for name, value in wanted.items())]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a condition: cond_id int32 and the seven fields (text and float64)."""
+        """Return one row per condition: cond_id int32 and the seven fields (text and float64)."""
         columns: dict[str, object] = {COND_ID: np.arange(len(self), dtype=np.int32)}
         for name in FIELDS:
             values = [getattr(condition, name) for condition in self]

@@ -1,67 +1,158 @@
-"""Nulls of the raster: what is left when the order of events in time carries nothing.
+"""The registry of raster nulls, and drawing them: what is left when the order of events carries nothing.
 
+Everything else follows from a null's entry in ``RASTER_NULLS``: its replicates, tables, columns, labels and checks.
 Every draw is keyed by (seed, null, condition, sequence, replicate), never by its place in a batch, so a shard made
-alone equals the same shard made among others. A row is the T counts of one (sequence, layer).
+alone equals the same shard made among others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from critnb.canon import NullId
 from critnb.errors import DataError
+from critnb.lattice import row_nulls
 from critnb.lattice.conditions import ConditionTable
-from critnb.lattice.randomness import Words, below, root_key, words
-from critnb.lattice.raster import Counts, Occupancy, Raster
-
-RASTER_NULLS = (NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT)
-
-_Site = TypeVar("_Site", np.uint16, np.bool_)
+from critnb.lattice.randomness import Words, root_key, words
+from critnb.lattice.raster import Counts, Occupancy, Raster, Tokens
+from critnb.lattice.row_nulls import DrawCounts, DrawOccupancy, Source
 
 # Half a megabyte of keys and as much scratch stay in a second-level cache; blocks of 8 MB took 1.7 times as long.
 _BLOCK_SITES = 1 << 16
 
 
-def permute(
-    counts: Counts, seq_id: npt.NDArray[np.int32], *, seed: int, condition_key: bytes, replicates: Sequence[int]
-) -> Counts:
-    """Permute each row over t, independently and uniformly.
+@dataclass(frozen=True)
+class RasterNull:
+    """One raster null: its names, what it keeps exactly, and how it is drawn.
 
-    counts uint16 [N, L, T], seq_id int32 [N]; returns uint16 [R, N, L, T], one entry a value of ``replicates``.
+    short: its part of a column's name; name: its name in the heads of tables; noun: its name after "the" in a sentence;
+    rastered: what was done to a raster, in words; breaks: what it does to events and what is left, for captions; asks: what
+    an excess over it is about, where that is not all of branching. keeps: what it keeps exactly, in words, and
+    ``kept(real, null)`` says of counts [N, L, T] whether it did. draw: the function that draws counts; draw_occupancy: a
+    faster way to the occupancy of the very same draw. reads_tokens: it needs the token ids of the windows.
     """
-    null_id = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
-    return _draw(counts, seq_id, null_id, seed=seed, condition_key=condition_key, replicates=replicates)
+
+    null_id: NullId
+    short: str
+    name: str
+    noun: str
+    rastered: str
+    breaks: str
+    keeps: str
+    kept: Callable[[Counts, Counts], bool]
+    draw: Callable[[Source], DrawCounts]
+    draw_occupancy: Callable[[Source], DrawOccupancy] | None = None
+    asks: str = ""
+    reads_tokens: bool = False
+
+    @property
+    def adjective(self) -> str:
+        """The name as it stands before a noun, like the circular-shift null."""
+        return self.name.replace(" ", "-")
+
+    def occupancy(self, source: Source) -> DrawOccupancy:
+        """Return the function that draws the occupancy [P, L, T] of this null."""
+        if self.draw_occupancy is not None:
+            return self.draw_occupancy(source)
+        draw = self.draw(source)
+        return lambda sequence, keys: draw(sequence, keys) > 0
 
 
-def circular_shift(
-    counts: Counts, seq_id: npt.NDArray[np.int32], *, seed: int, condition_key: bytes, replicates: Sequence[int]
+_ROW_COUNTS = "every row of the null holds the counts of the real row"
+
+RASTER_NULLS: Mapping[NullId, RasterNull] = {
+    null.null_id: null
+    for null in (
+        RasterNull(
+            NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM,
+            short="perm",
+            name="permutation",
+            noun="permutation null",
+            rastered="permuted within layers",
+            breaks="events of every layer put in any order; it breaks time and depth",
+            keeps=_ROW_COUNTS,
+            kept=row_nulls.rows_kept,
+            draw=row_nulls.permutation,
+            draw_occupancy=row_nulls.permutation_occupancy,
+        ),
+        RasterNull(
+            NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT,
+            short="shift",
+            name="circular shift",
+            noun="circular shift",
+            rastered="circularly shifted within layers",
+            breaks="every layer's row rolled whole; it keeps b_time up to the seam, so that only the part along depth is left "
+            "in Δb",
+            keeps=_ROW_COUNTS,
+            kept=row_nulls.rows_kept,
+            draw=row_nulls.circular_shift,
+            draw_occupancy=row_nulls.circular_shift_occupancy,
+            asks="depth only",
+        ),
+    )
+}
+# The null of delta_b_*, of the avalanches' exponents and of the falsifiers X1 and X4; its expectation has a closed form.
+PRIMARY = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
+# The nulls that b_tot is compared with besides, in the order of their columns.
+SECONDARY: tuple[RasterNull, ...] = tuple(null for null_id, null in RASTER_NULLS.items() if null_id != PRIMARY)
+# What a rule that asks for an excess over each of them calls them.
+ALL_NULLS = f"{'both' if len(RASTER_NULLS) == 2 else 'all'} raster nulls"
+# Those that can be drawn of any array of counts.
+WITHOUT_TOKENS: tuple[NullId, ...] = tuple(null_id for null_id, null in RASTER_NULLS.items() if not null.reads_tokens)
+
+
+def null_of(null_id: NullId) -> RasterNull:
+    """Return the entry of a raster null; raises DataError naming it where it is not registered."""
+    if null_id not in RASTER_NULLS:
+        raise DataError(f"nulls: {null_id} does not act on rasters; choose one of {', '.join(RASTER_NULLS)}")
+    return RASTER_NULLS[null_id]
+
+
+def draw_null(
+    counts: Counts,
+    seq_id: npt.NDArray[np.int32],
+    null_id: NullId,
+    *,
+    seed: int,
+    condition_key: bytes,
+    replicates: Sequence[int],
+    tokens: Tokens | None = None,
 ) -> Counts:
-    """Roll each row over t by its own offset, uniform in 1..T-1 (rows of one token stay); shapes as ``permute``.
+    """Draw replicates of a raster null of one condition.
 
-    The seam puts the last token before the first: of a row's T-1 neighbouring pairs one is replaced by an unrelated
-    one, so a row of autocorrelation r and density p loses about r (1-p) / (T-1) of its b_time.
+    counts uint16 [N, L, T], seq_id int32 [N], tokens int32 [N, T] for the nulls that read them; returns uint16
+    [R, N, L, T], one entry per value of ``replicates``.
+
+    Raises:
+        DataError: null_id is no raster null, it needs tokens and there are none, or seq_id is not of the sequences.
     """
-    null_id = NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
-    return _draw(counts, seq_id, null_id, seed=seed, condition_key=condition_key, replicates=replicates)
+    n, layers, n_tokens = counts.shape
+    draw = null_of(null_id).draw(_source(counts, tokens, null_id))
+    drawn = np.empty((len(replicates) * n, layers, n_tokens), dtype=counts.dtype)
+    for planes, sequence, keys in _blocks(counts, seq_id, null_id, seed, condition_key, replicates):
+        drawn[planes] = draw(sequence, keys)
+    return drawn.reshape(len(replicates), n, layers, n_tokens)
 
 
 def null_raster(raster: Raster, null_id: NullId, *, seed: int, replicate: int = 0) -> Raster:
     """Return one replicate of a raster null of every condition, its conditions marked with ``null_id``."""
     counts = np.empty_like(raster.counts)
     for cond_id, condition in enumerate(raster.conditions):
-        counts[cond_id] = _draw(
+        (counts[cond_id],) = draw_null(
             raster.counts[cond_id],
             raster.seq_id,
             null_id,
             seed=seed,
             condition_key=condition.key(),
             replicates=(replicate,),
-        )[0]
-    return Raster(counts, ConditionTable(c.with_null(null_id) for c in raster.conditions), raster.seq_id)
+            tokens=raster.tokens,
+        )
+    conditions = ConditionTable(condition.with_null(null_id) for condition in raster.conditions)
+    return Raster(counts, conditions, raster.seq_id, raster.tokens)
 
 
 def occupancy_blocks(
@@ -72,31 +163,28 @@ def occupancy_blocks(
     seed: int,
     condition_key: bytes,
     replicates: Sequence[int],
+    tokens: Tokens | None = None,
 ) -> Iterator[tuple[slice, Occupancy]]:
-    """Yield the occupancy of a raster null in blocks that fit the cache, without ever making its counts.
+    """Yield the occupancy of a raster null in blocks that fit the cache, without ever making all of its counts.
 
     counts [N, L, T]. The R * N planes (replicate outer, sequence inner) come in order as (slice of planes, bool
-    [P, L, T]); they equal ``permute(...) > 0`` or ``circular_shift(...) > 0`` with the first two axes flattened.
+    [P, L, T]); they equal ``draw_null(...) > 0`` with the first two axes flattened. Raises DataError as ``draw_null``.
     """
-    occupied = counts > 0
-    k = occupied.sum(axis=-1, dtype=np.intp)
-    for planes, sequence, keys in _blocks(occupied, seq_id, null_id, seed, condition_key, replicates):
-        if null_id == NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM:
-            yield planes, _permuted_occupancy(k[sequence], counts.shape[-1], keys)
-        else:
-            yield planes, _shifted(occupied[sequence], keys)
+    draw = null_of(null_id).occupancy(_source(counts, tokens, null_id))
+    for planes, sequence, keys in _blocks(counts, seq_id, null_id, seed, condition_key, replicates):
+        yield planes, draw(sequence, keys)
 
 
 def marginals_exact(real: Raster, null: Raster) -> npt.NDArray[np.bool_]:
-    """Say for each condition [C] whether every row of the null holds exactly the counts of the real row.
+    """Say for each condition [C] whether the null kept of the real raster what it must keep exactly.
 
     Raises:
-        DataError: the two rasters are not of the same shape and windows.
+        DataError: the two rasters are not of the same shape and windows, or a condition of ``null`` is of no raster null.
     """
     if real.counts.shape != null.counts.shape or not np.array_equal(real.seq_id, null.seq_id):
         raise DataError("nulls: marginals can only be compared between rasters of the same conditions and windows")
-    pairs = zip(real.counts, null.counts, strict=True)
-    return np.array([np.array_equal(np.sort(a, axis=-1), np.sort(b, axis=-1)) for a, b in pairs], dtype=np.bool_)
+    planes = zip(null.conditions, real.counts, null.counts, strict=True)
+    return np.array([null_of(condition.null_id).kept(a, b) for condition, a, b in planes], dtype=np.bool_)
 
 
 def token_shuffle_order(special: npt.NDArray[np.bool_], *, seed: int, seq_id: int) -> npt.NDArray[np.int64]:
@@ -114,21 +202,10 @@ def token_shuffle_order(special: npt.NDArray[np.bool_], *, seed: int, seq_id: in
     return order
 
 
-def _draw(
-    counts: Counts,
-    seq_id: npt.NDArray[np.int32],
-    null_id: NullId,
-    *,
-    seed: int,
-    condition_key: bytes,
-    replicates: Sequence[int],
-) -> Counts:
-    n, layers, tokens = counts.shape
-    planes_out = np.empty((len(replicates) * n, layers, tokens), dtype=counts.dtype)
-    draw = _permuted if null_id == NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM else _shifted
-    for planes, sequence, keys in _blocks(counts, seq_id, null_id, seed, condition_key, replicates):
-        planes_out[planes] = draw(counts[sequence], keys)
-    return planes_out.reshape(len(replicates), n, layers, tokens)
+def _source(counts: Counts | Occupancy, tokens: Tokens | None, null_id: NullId) -> Source:
+    if tokens is None and null_of(null_id).reads_tokens:
+        raise DataError(f"nulls: {null_id} is drawn from the token ids of the windows, which are not known here")
+    return Source(counts, tokens)  # type: ignore[arg-type]  # an occupancy is as good as counts of 0 and 1
 
 
 def _blocks(
@@ -140,8 +217,6 @@ def _blocks(
     replicates: Sequence[int],
 ) -> Iterator[tuple[slice, npt.NDArray[np.intp], Words]]:
     """Yield (slice of planes, their sequence index [P], their keys [P, 1, 1]) in pieces of about _BLOCK_SITES sites."""
-    if null_id not in RASTER_NULLS:
-        raise DataError(f"nulls: {null_id} does not act on rasters; choose one of {', '.join(RASTER_NULLS)}")
     n, layers, tokens = counts.shape
     if not len(replicates):
         raise DataError("nulls: at least one replicate is needed")
@@ -153,38 +228,3 @@ def _blocks(
     for start in range(0, keys.size, step):
         planes = slice(start, min(start + step, keys.size))
         yield planes, np.arange(planes.start, planes.stop) % n, keys[planes, None, None]
-
-
-def _site_words(keys: Words, layers: int, tokens: int) -> Words:
-    return words(keys, np.arange(layers * tokens).reshape(layers, tokens))
-
-
-def _permuted_occupancy(k: npt.NDArray[np.intp], tokens: int, keys: Words) -> Occupancy:
-    """Occupy, in each row, the k [P, L] sites with the smallest words: a cut between order statistics, no argsort."""
-    drawn = _site_words(keys, k.shape[1], tokens)
-    k = k[..., None]
-    cut = np.take_along_axis(np.sort(drawn, axis=-1), np.minimum(k, tokens - 1), axis=-1)
-    permuted: Occupancy = drawn < cut
-    permuted |= k == tokens
-    return permuted
-
-
-def _permuted(counts: Counts, keys: Words) -> Counts:
-    """Lay the counts of a row, occupied ones first, along the sites in ascending order of their words."""
-    order = np.argsort(_site_words(keys, *counts.shape[1:]), axis=-1)
-    occupied_first = np.argsort(counts == 0, axis=-1, kind="stable")
-    permuted = np.empty_like(counts)
-    np.put_along_axis(permuted, order, np.take_along_axis(counts, occupied_first, axis=-1), axis=-1)
-    return permuted
-
-
-def _shifted(rows: npt.NDArray[_Site], keys: Words) -> npt.NDArray[_Site]:
-    """Roll each row by its offset: a window into the row written twice."""
-    _, layers, tokens = rows.shape
-    if tokens < 2:
-        return rows
-    offset = 1 + below(words(keys[..., 0], np.arange(layers)), tokens - 1)
-    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([rows, rows], axis=-1), tokens, axis=-1)
-    plane, layer = np.ogrid[: len(rows), :layers]
-    rolled: npt.NDArray[_Site] = windows[plane, layer, offset]
-    return rolled

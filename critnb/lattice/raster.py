@@ -1,4 +1,4 @@
-"""The raster: event counts on the token x layer lattice, one plane a condition and sequence."""
+"""The raster: event counts on the token x layer lattice, one plane per condition and sequence."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from critnb.lattice.conditions import COND_ID, ConditionTable
 
 Counts = npt.NDArray[np.uint16]
 Occupancy = npt.NDArray[np.bool_]
+Tokens = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +22,14 @@ class Raster:
     """Event counts A with what its axes mean.
 
     counts uint16 [C, N, L, T]: events at condition c, sequence n, layer l, token t; ``conditions`` names the axis C,
-    seq_id int32 [N] the windows on the axis N. Raises DataError where these do not fit each other.
+    seq_id int32 [N] the windows on the axis N; tokens int32 [N, T] the ids that they hold, where a null needs them. Raises
+    DataError where these do not fit each other.
     """
 
     counts: Counts
     conditions: ConditionTable
     seq_id: npt.NDArray[np.int32]
+    tokens: Tokens | None = None
 
     def __post_init__(self) -> None:
         _need(self.counts, "counts", np.uint16, ndim=4)
@@ -38,6 +41,10 @@ class Raster:
             raise DataError(f"raster: {n_sequences} sequences for {len(self.seq_id)} values of seq_id")
         if len(np.unique(self.seq_id)) != n_sequences:
             raise DataError("raster: a seq_id stands twice; every window of a slice has its own")
+        if self.tokens is not None:
+            _need(self.tokens, "tokens", np.int32, ndim=2)
+            if self.tokens.shape != (n_sequences, self.counts.shape[-1]):
+                raise DataError(f"raster: tokens {self.tokens.shape} are not of {n_sequences} windows of its length")
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -45,6 +52,7 @@ class Raster:
             and self.conditions == other.conditions
             and np.array_equal(self.seq_id, other.seq_id)
             and np.array_equal(self.counts, other.counts)
+            and _same(self.tokens, other.tokens)
         )
 
     @property
@@ -55,15 +63,17 @@ class Raster:
     def take(self, cond_ids: Sequence[int]) -> Raster:
         """Return these conditions alone, in this order and numbered anew from zero."""
         conditions = ConditionTable(self.conditions[cond_id] for cond_id in cond_ids)
-        return Raster(self.counts[np.asarray(cond_ids, dtype=np.intp)], conditions, self.seq_id)
+        return Raster(self.counts[np.asarray(cond_ids, dtype=np.intp)], conditions, self.seq_id, self.tokens)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays of the NPZ file: X uint8, A uint16 [C, N, L, T], cond_id int32 [C], seq_id int32 [N]."""
+        """Return the arrays of the NPZ file: X uint8, A uint16 [C, N, L, T], cond_id int32 [C], seq_id int32 [N], tokens."""
+        tokens = {} if self.tokens is None else {"tokens": self.tokens}
         return {
             "X": self.occupancy.view(np.uint8),
             "A": self.counts,
             COND_ID: np.arange(len(self.conditions), dtype=np.int32),
             "seq_id": self.seq_id,
+            **tokens,
         }
 
 
@@ -77,7 +87,7 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], conditions: ConditionTab
         raise DataError(f"raster: array {missing[0]} is missing")
     if not np.array_equal(arrays[COND_ID], np.arange(len(conditions))):
         raise DataError(f"raster: {COND_ID} does not count the {len(conditions)} conditions of its table in order")
-    raster = Raster(arrays["A"], conditions, arrays["seq_id"])
+    raster = Raster(arrays["A"], conditions, arrays["seq_id"], arrays.get("tokens"))
     _need(arrays["X"], "X", np.uint8, ndim=4)
     if not np.array_equal(arrays["X"], raster.occupancy):
         raise DataError("raster: X does not equal A > 0; the file is not a raster that critnb wrote")
@@ -90,8 +100,13 @@ def concatenate(rasters: Sequence[Raster]) -> Raster:
     for raster in rasters[1:]:
         if raster.counts.shape[1:] != first.counts.shape[1:] or not np.array_equal(raster.seq_id, first.seq_id):
             raise DataError("rasters: only rasters of the same windows and lattice can be joined")
+    tokens = first.tokens if all(_same(raster.tokens, first.tokens) for raster in rasters) else None
     conditions = ConditionTable(condition for raster in rasters for condition in raster.conditions)
-    return Raster(np.concatenate([raster.counts for raster in rasters]), conditions, first.seq_id)
+    return Raster(np.concatenate([raster.counts for raster in rasters]), conditions, first.seq_id, tokens)
+
+
+def _same(one: Tokens | None, other: Tokens | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
 def _need(array: npt.NDArray[Any], name: str, dtype: type[np.generic], *, ndim: int) -> None:

@@ -293,8 +293,9 @@ def test_results_show_themselves():
     found = critnb.branching(bernoulli(0.3, (4, 3, 20), seed=11), null_replicates=10, bootstrap_reps=10)
     lines = repr(found).splitlines()
     assert lines[0].startswith("Branching; EventCounts: 4 sequences of 3 x 20")
-    assert [line.split()[0] for line in lines[2:]] == ["b_time", "b_depth", "b_tot", "b_tot_shift", "chi"]
+    assert [line.split()[0] for line in lines[2:]] == ["b_time", "b_depth", "b_tot", *found.b_tot_by_null, "chi"]
+    assert next(iter(found.b_tot_by_null)) == "b_tot_shift"
     html = found._repr_html_()
-    assert html.count("<tr>") == 6
+    assert html.count("<tr>") == 5 + len(found.b_tot_by_null)
     assert f"{found.b_time.value:.4g}"[:4] in html
     assert found.to_frame().set_index("name").loc["b_tot", "value"] == found.b_tot.value

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from critnb.canon import NullId
 from critnb.criticality import (
     BranchingSums,
     branching_sums,
@@ -14,9 +15,8 @@ from critnb.criticality import (
 )
 from critnb.criticality.synthetic import bernoulli, persistent_rows, toy_raster
 from critnb.errors import DataError
-from critnb.lattice import RASTER_NULLS
 
-PERM, SHIFT = RASTER_NULLS
+PERM, SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
 lattices = hnp.arrays(np.bool_, st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 140)))
 
 

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from critnb.canon import NullId
 from critnb.criticality import BranchingSums, NullSample, branching_sums, compare, null_branching
 from critnb.criticality.synthetic import bernoulli, persistent_rows
 from critnb.errors import DataError
-from critnb.lattice import RASTER_NULLS, circular_shift, permute
+from critnb.lattice import RASTER_NULLS, draw_null
 
-PERM, SHIFT = RASTER_NULLS
-DRAW = {PERM: permute, SHIFT: circular_shift}
+PERM, SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
 STREAM = {"seed": 1337, "condition_key": b"c"}
 
 
@@ -19,7 +19,7 @@ STREAM = {"seed": 1337, "condition_key": b"c"}
 def test_null_branching_is_the_branching_of_the_null_counts(null_id):
     counts = np.random.default_rng(0).poisson(0.4, (5, 3, 70)).astype(np.uint16)
     seq_id = np.array([3, 1, 9, 12, 4], dtype=np.int32)
-    drawn = branching_sums(DRAW[null_id](counts, seq_id, replicates=range(6), **STREAM))
+    drawn = branching_sums(draw_null(counts, seq_id, null_id, replicates=range(6), **STREAM))
     sums = null_branching(counts, seq_id, null_id, replicates=range(6), **STREAM)
     halves = [null_branching(counts, seq_id, null_id, replicates=part, **STREAM) for part in ([0, 1, 2], [3, 4, 5])]
     for name, array in sums.arrays().items():
@@ -87,7 +87,7 @@ def test_persistence_is_seen_by_the_permutation_alone():
     x = persistent_rows(0.3, 0.6, (48, 8, 128), seed=3)
     seq_id = np.arange(48, dtype=np.int32)
     real = branching_sums(x)
-    perm, shift = (null_branching(x, seq_id, n, seed=1, condition_key=b"", replicates=range(50)) for n in RASTER_NULLS)
+    perm, shift = (null_branching(x, seq_id, n, seed=1, condition_key=b"", replicates=range(50)) for n in (PERM, SHIFT))
     b_time = float(real.pooled().b_time)
     # Rows of 128 sites that persist vary in density (variance of k: 128 p q (1+r)/(1-r)), and the permutation keeps it.
     null = (0.7 * 1.6 / 0.4 + 128 * 0.3 - 1) / 127

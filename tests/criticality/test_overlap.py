@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from critnb.canon import DatasetRole, Intervention, ModelRole, SpikeDef
-from critnb.criticality.overlap import APART, OVERLAP, overlap_columns
+from critnb.criticality.overlap import spike_def_overlap
 from critnb.lattice import Condition, ConditionTable, Raster
 
 ONE, TWO = SpikeDef
@@ -28,9 +28,9 @@ def by_hand(one, other) -> tuple[float, int]:
 
 def test_each_gain_is_compared_with_the_other_definition_at_that_gain():
     counts = np.random.default_rng(5).poisson(0.4, (4, 3, 2, 7))
-    found = overlap_columns(raster(counts, (ONE, 0.9), (ONE, 1.0), (TWO, 1.0), (TWO, 0.9)))
+    found = spike_def_overlap(raster(counts, (ONE, 0.9), (ONE, 1.0), (TWO, 1.0), (TWO, 0.9)))
     for place, other in ((0, 3), (1, 2), (2, 1), (3, 0)):
-        assert (found[OVERLAP][place], found[APART][place]) == pytest.approx(by_hand(counts[place], counts[other]))
+        assert (found.shared[place], found.apart[place]) == pytest.approx(by_hand(counts[place], counts[other]))
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_each_gain_is_compared_with_the_other_definition_at_that_gain():
     ],
 )
 def test_two_rasters_whose_overlap_is_known(one, other, overlap, apart):
-    found = overlap_columns(raster([[[one]], [[other]]], (ONE, 1.0), (TWO, 1.0)))
-    assert found[OVERLAP].tolist() == [overlap] * 2
-    assert found[APART].tolist() == [apart] * 2
+    found = spike_def_overlap(raster([[[one]], [[other]]], (ONE, 1.0), (TWO, 1.0)))
+    assert found.shared.tolist() == [overlap] * 2
+    assert found.apart.tolist() == [apart] * 2
 
 
 def test_what_was_measured_under_one_definition_alone_has_no_overlap():
-    found = overlap_columns(raster([[[[1, 2]]]] * 2, (ONE, 0.9), (TWO, 1.0)))
-    assert np.isnan(found[OVERLAP]).all()
-    assert np.isnan(found[APART]).all()
+    found = spike_def_overlap(raster([[[[1, 2]]]] * 2, (ONE, 0.9), (TWO, 1.0)))
+    assert np.isnan(found.shared).all()
+    assert np.isnan(found.apart).all()

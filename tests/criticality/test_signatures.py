@@ -8,12 +8,14 @@ import pytest
 from critnb.canon import Adjacency, Criterion, CriterionKind
 from critnb.criticality import Lattice, NullSample, multinomial_weights, null_branching, summarise
 from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
-from critnb.criticality.sizes.rows import reasons, t01_columns
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import bernoulli, one_condition_raster, persistent_rows
 from critnb.criticality.verdicts import Case, ChiPeak, judge_all, judged_frame
 from critnb.gates import Verdict
-from critnb.lattice import RASTER_NULLS, null_raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, SECONDARY, null_raster
+from critnb.report.schema.nulls import null_columns
+from critnb.stages.s05_analysis.size_columns import reasons, t01_columns
+from critnb.stages.s05_analysis.tables import excess_of, summary_frame
 
 ADJ = Adjacency.ADJ_4N
 
@@ -35,8 +37,8 @@ GOOD = {
     "b_tot_perm": 0.8,
     "delta_b_tot": 0.21,
     "opt_delta_b_tot_p": 0.005,
-    "opt_delta_b_tot_shift": 0.1,
-    "opt_delta_b_tot_shift_p": 0.01,
+    **{null_columns(null.null_id).delta: 0.1 for null in SECONDARY},
+    **{null_columns(null.null_id).p: 0.01 for null in SECONDARY},
     "opt_delta_b_tot_token_shuffle": 0.05,
     "chi": 3.0,
     "opt_chi_token_shuffle": 1.2,
@@ -81,9 +83,13 @@ OWN = {
 }
 
 
+def case_of(row, **own) -> Case:
+    return Case(row=row, excess={null.noun: excess_of(row, null.null_id) for null in RASTER_NULLS.values()}, **own)
+
+
 def case(**changed) -> Case:
     own = {name: changed.pop(name) for name in list(changed) if name in OWN}
-    return Case(row=GOOD | changed, **(OWN | own))
+    return case_of(GOOD | changed, **(OWN | own))
 
 
 def judged(criterion, **changed):
@@ -243,12 +249,13 @@ def of_raster(counts, seed=1):
         )
         for null_id in RASTER_NULLS
     }
-    permuted = null_raster(raster, RASTER_NULLS[0], seed=seed)
-    branching = summarise(raster, nulls, permuted=permuted, adjacency=ADJ, replicates=200, seed=seed).rows.iloc[0]
+    permuted = null_raster(raster, PRIMARY, seed=seed)
+    summary = summarise(raster, nulls, permuted=permuted, adjacency=ADJ, replicates=200, seed=seed)
     found = analyse_sizes(SizeShard(counts, permuted.counts[0], raster.seq_id, b"k"), settings)
-    row = {**branching.to_dict(), **t01_columns(found, ADJ)}
+    row = {**summary_frame(summary).iloc[0].to_dict(), **t01_columns(found, ADJ)}
     numbers = {name: value for name, value in row.items() if isinstance(value, float)}
-    return Case(numbers, 1.0, peak(1.0, 0.7, 1.3, spans=True), reasons(found, ADJ), 1.0)
+    own = {"peak": peak(1.0, 0.7, 1.3, spans=True), "reasons": reasons(found, ADJ), "other_gstar": 1.0}
+    return case_of(numbers, gstar=1.0, **own)
 
 
 @pytest.mark.parametrize("density", [0.1, 0.3])

@@ -13,6 +13,7 @@ from critnb.criticality.tails import Histogram
 from critnb.explore.curves import BranchingCurves, Exponent, SizeCurves, branching_curves
 from critnb.explore.pictures import branching_picture, sizes_picture
 from critnb.explore.state import Selection
+from critnb.lattice import SECONDARY
 from critnb.report.figures.f14_tails import LAWS
 
 PERMUTED = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
@@ -63,7 +64,7 @@ def handles(curves: BranchingCurves, selection: Selection) -> list[str]:
 
 def test_the_legend_says_whose_null_is_drawn(whole_state):
     assert handles(branching_curves(whole_state), whole_state.selection) == [
-        "MLP gain", "selected", "b_tot = 1", "MLP gain, permuted", "MLP gain, shifted",
+        "MLP gain", "selected", "b_tot = 1", "MLP gain, permuted", *(f"MLP gain, {null.name}" for null in SECONDARY),
         "selected, permuted within layers", "g*",
     ]  # fmt: skip
     whole_state.choose(intervention=Intervention.ATTN_GLOBAL, null_id=SHIFTED)

@@ -15,7 +15,7 @@ from critnb.explore.chain import chain_of, find_chains
 from critnb.explore.curves import branching_curves, size_curves
 from critnb.explore.inputs import WindowTexts
 from critnb.explore.state import ExplorerState
-from critnb.lattice import RASTER_NULLS
+from critnb.lattice import PRIMARY, RASTER_NULLS
 
 ONE, TWO = SpikeDef
 SHUFFLE = NullId.NULL_TOKEN_SHUFFLE_INPUT
@@ -102,7 +102,7 @@ def test_nulls_are_the_stored_ones_where_there_are_and_drawn_alike_elsewhere(who
         state.choose(gain=1.0, null_id=null_id)
         place = stored.conditions.index(state.selection.condition.with_null(null_id))
         np.testing.assert_array_equal(state.null_window.counts, stored.counts[place, state.selection.row])
-    state.choose(gain=0.8, null_id=RASTER_NULLS[0])
+    state.choose(gain=0.8, null_id=PRIMARY)
     np.testing.assert_array_equal(np.sort(state.null_window.counts, axis=-1), np.sort(state.window.counts, axis=-1))
     state.choose(null_id=SHUFFLE)
     with pytest.raises(DependencyError, match="kept at g1 and g"):
@@ -154,7 +154,7 @@ def test_sizes_are_of_all_windows_and_fits_those_of_t04_and_t09(whole_chain, ras
     assert (curves.real.values * curves.real.counts).sum() == counts.sum()
     assert (curves.null.values * curves.null.counts).sum() == counts.sum()
     assert (curves["alpha_powerlaw"], curves["cutoff_alpha"], curves["xmax"]) == (3.2, 1.5, 80.0)
-    real, permuted = curves.tau[NullId.NULL_NONE], curves.tau[RASTER_NULLS[0]]
+    real, permuted = curves.tau[NullId.NULL_NONE], curves.tau[PRIMARY]
     assert astuple(real) == pytest.approx((1.2, 1.1, 1.3, 3.0))
     assert astuple(permuted) == pytest.approx((5.2, 5.1, 5.3, 7.0))
     assert astuple(curves.alpha) == pytest.approx((3.2, 3.1, 3.3, 2.0))

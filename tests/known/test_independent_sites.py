@@ -7,11 +7,12 @@ The rows of such a raster can be exchanged along tokens, so the p-value of the p
 import numpy as np
 import pytest
 
+from critnb.canon import NullId
 from critnb.criticality import branching_sums, compare, null_branching
 from critnb.criticality.synthetic import bernoulli
 from critnb.lattice import RASTER_NULLS
 
-PERMUTATION, SHIFT = RASTER_NULLS
+PERMUTATION, SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
 SHAPE, REPEATS, REPLICATES = (8, 4, 24), 400, 99
 
 

@@ -10,21 +10,23 @@ from scipy import stats
 from critnb.canon import DatasetRole, Intervention, ModelRole, NullId, SpikeDef
 from critnb.errors import DataError
 from critnb.lattice import (
+    PRIMARY,
     RASTER_NULLS,
+    SECONDARY,
     Condition,
     ConditionTable,
     Raster,
-    circular_shift,
+    RasterNull,
+    draw_null,
     marginals_exact,
+    null_of,
     null_raster,
     nulls,
     occupancy_blocks,
-    permute,
     token_shuffle_order,
 )
 
-PERM, SHIFT = RASTER_NULLS
-DRAW = {PERM: permute, SHIFT: circular_shift}
+PERM, SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT
 ONE = Condition(ModelRole.BASE, DatasetRole.A, SpikeDef.SPIKE_ONE_SIDED_POS, 2e-5, 0.7, Intervention.MLP_GLOBAL)
 STREAM = {"seed": 1337, "condition_key": ONE.key()}
 
@@ -38,7 +40,7 @@ def ids(n):
 @given(planes)
 @pytest.mark.parametrize("null_id", RASTER_NULLS)
 def test_each_row_keeps_its_multiset(null_id, counts):
-    drawn = DRAW[null_id](counts, ids(len(counts)), replicates=range(3), **STREAM)
+    drawn = draw_null(counts, ids(len(counts)), null_id, replicates=range(3), **STREAM)
     assert drawn.shape == (3, *counts.shape)
     assert drawn.dtype == np.uint16
     assert np.array_equal(np.sort(drawn, axis=-1), np.broadcast_to(np.sort(counts, axis=-1), drawn.shape))
@@ -46,7 +48,7 @@ def test_each_row_keeps_its_multiset(null_id, counts):
 
 @given(planes)
 def test_shift_keeps_the_circular_autocorrelation(counts):
-    drawn = circular_shift(counts, ids(len(counts)), replicates=[4], **STREAM)[0]
+    drawn = draw_null(counts, ids(len(counts)), SHIFT, replicates=[4], **STREAM)[0]
     for lag in range(counts.shape[-1]):
         assert np.array_equal((drawn * np.roll(drawn, lag, -1)).sum(-1), (counts * np.roll(counts, lag, -1)).sum(-1))
 
@@ -55,7 +57,7 @@ def test_shift_keeps_the_circular_autocorrelation(counts):
 @settings(max_examples=40)
 @pytest.mark.parametrize("null_id", RASTER_NULLS)
 def test_occupancy_path_equals_the_counts(null_id, counts):
-    drawn = DRAW[null_id](counts, ids(len(counts)), replicates=[0, 5], **STREAM)
+    drawn = draw_null(counts, ids(len(counts)), null_id, replicates=[0, 5], **STREAM)
     blocks = occupancy_blocks(counts, ids(len(counts)), null_id, replicates=[0, 5], **STREAM)
     assert np.array_equal(np.concatenate([block for _, block in blocks]), (drawn > 0).reshape(-1, *counts.shape[1:]))
 
@@ -64,9 +66,9 @@ def test_occupancy_path_equals_the_counts(null_id, counts):
 def test_a_shard_alone_equals_the_shard_in_the_batch(null_id):
     counts = np.random.default_rng(1).poisson(1.0, (6, 3, 20)).astype(np.uint16)
     seq_id = ids(6)
-    batch = DRAW[null_id](counts, seq_id, replicates=range(8), **STREAM)
-    backwards = DRAW[null_id](counts[::-1], seq_id[::-1], replicates=range(7, -1, -1), **STREAM)
-    alone = DRAW[null_id](counts[4:5], seq_id[4:5], replicates=[6], **STREAM)
+    batch = draw_null(counts, seq_id, null_id, replicates=range(8), **STREAM)
+    backwards = draw_null(counts[::-1], seq_id[::-1], null_id, replicates=range(7, -1, -1), **STREAM)
+    alone = draw_null(counts[4:5], seq_id[4:5], null_id, replicates=[6], **STREAM)
     assert np.array_equal(backwards[::-1, ::-1], batch)
     assert np.array_equal(alone[0, 0], batch[6, 4])
 
@@ -74,22 +76,22 @@ def test_a_shard_alone_equals_the_shard_in_the_batch(null_id):
 @pytest.mark.parametrize("null_id", RASTER_NULLS)
 def test_the_size_of_blocks_changes_nothing(null_id, monkeypatch):
     counts = np.random.default_rng(2).poisson(0.4, (5, 4, 30)).astype(np.uint16)
-    whole = DRAW[null_id](counts, ids(5), replicates=range(4), **STREAM)
+    whole = draw_null(counts, ids(5), null_id, replicates=range(4), **STREAM)
     monkeypatch.setattr(nulls, "_BLOCK_SITES", 300)
-    assert np.array_equal(DRAW[null_id](counts, ids(5), replicates=range(4), **STREAM), whole)
+    assert np.array_equal(draw_null(counts, ids(5), null_id, replicates=range(4), **STREAM), whole)
 
 
 @pytest.mark.parametrize("null_id", RASTER_NULLS)
 @pytest.mark.parametrize("other", [{"seed": 1338}, {"condition_key": replace(ONE, gain=0.8).key()}])
 def test_seed_and_condition_change_the_draw(null_id, other):
     counts = np.random.default_rng(3).poisson(1.0, (4, 3, 64)).astype(np.uint16)
-    drawn = [DRAW[null_id](counts, ids(4), replicates=[0], **stream) for stream in (STREAM, STREAM | other)]
+    drawn = [draw_null(counts, ids(4), null_id, replicates=[0], **stream) for stream in (STREAM, STREAM | other)]
     assert not np.array_equal(*drawn)
 
 
 def test_permutations_are_uniform():
     counts = np.arange(1, 5, dtype=np.uint16).reshape(1, 1, 4)
-    drawn = permute(counts, ids(1), replicates=range(24_000), **STREAM).reshape(-1, 4)
+    drawn = draw_null(counts, ids(1), PERM, replicates=range(24_000), **STREAM).reshape(-1, 4)
     _, found = np.unique(drawn, axis=0, return_counts=True)
     assert len(found) == 24
     assert stats.chisquare(found).pvalue > 1e-3
@@ -98,7 +100,7 @@ def test_permutations_are_uniform():
 def test_offsets_are_uniform_and_never_zero():
     counts = np.zeros((1, 2, 9), dtype=np.uint16)
     counts[..., 0] = 1
-    offsets = circular_shift(counts, ids(1), replicates=range(8_000), **STREAM).argmax(axis=-1).reshape(-1, 2)
+    offsets = draw_null(counts, ids(1), SHIFT, replicates=range(8_000), **STREAM).argmax(axis=-1).reshape(-1, 2)
     both = np.zeros((9, 9), dtype=int)
     np.add.at(both, tuple(offsets.T), 1)
     assert both[0].sum() == both[:, 0].sum() == 0
@@ -107,14 +109,14 @@ def test_offsets_are_uniform_and_never_zero():
 
 def test_shift_rolls_whole_rows():
     counts = np.arange(1, 8, dtype=np.uint16).reshape(1, 1, 7)
-    row = circular_shift(counts, ids(1), replicates=[0], **STREAM)[0, 0, 0]
+    row = draw_null(counts, ids(1), SHIFT, replicates=[0], **STREAM)[0, 0, 0]
     assert any(np.array_equal(row, np.roll(counts[0, 0], offset)) for offset in range(1, 7))
 
 
 @pytest.mark.parametrize("null_id", RASTER_NULLS)
 def test_rows_of_one_token_stay(null_id):
     counts = np.array([[[3], [0]]], dtype=np.uint16)
-    assert np.array_equal(DRAW[null_id](counts, ids(1), replicates=[0], **STREAM)[0], counts)
+    assert np.array_equal(draw_null(counts, ids(1), null_id, replicates=[0], **STREAM)[0], counts)
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def raster():
 def test_null_raster_is_a_replicate_of_each_condition(raster, null_id):
     null = null_raster(raster, null_id, seed=1337, replicate=5)
     assert [c.null_id for c in null.conditions] == [null_id] * 2
-    one = DRAW[null_id](raster.counts[0], raster.seq_id, replicates=[5], **STREAM)[0]
+    one = draw_null(raster.counts[0], raster.seq_id, null_id, replicates=[5], **STREAM)[0]
     assert np.array_equal(null.counts[0], one)
     assert marginals_exact(raster, null).tolist() == [True, True]
 
@@ -143,7 +145,8 @@ def test_marginals_tell_rows_that_were_swapped(raster):
     counts[0, 0, :2] = [[1] * 16, [2] * 16]
     swapped = counts.copy()
     swapped[0, 0, :2] = counts[0, 0, 1::-1]
-    same = marginals_exact(replace(raster, counts=counts), replace(raster, counts=swapped))
+    marked = ConditionTable(condition.with_null(PERM) for condition in raster.conditions)
+    same = marginals_exact(replace(raster, counts=counts), Raster(swapped, marked, raster.seq_id))
     assert same.tolist() == [False, True]
 
 
@@ -152,10 +155,60 @@ def test_marginals_need_the_same_windows(raster):
         marginals_exact(raster, replace(raster, seq_id=ids(3) + np.int32(1)))
 
 
-@pytest.mark.parametrize("null_id", [NullId.NULL_NONE, NullId.NULL_TOKEN_SHUFFLE_INPUT])
-def test_a_null_of_something_else_is_an_error(raster, null_id):
-    with pytest.raises(DataError, match="does not act on rasters"):
-        null_raster(raster, null_id, seed=1)
+UNREGISTERED = [NullId.NULL_NONE, NullId.NULL_TOKEN_SHUFFLE_INPUT]
+
+
+@pytest.mark.parametrize("null_id", UNREGISTERED)
+def test_a_null_that_is_not_registered_is_refused_by_its_name(raster, null_id):
+    drawn = {"replicates": [0], **STREAM}
+    for draw in (
+        lambda: null_raster(raster, null_id, seed=1),
+        lambda: draw_null(raster.counts[0], raster.seq_id, null_id, **drawn),
+        lambda: list(occupancy_blocks(raster.counts[0], raster.seq_id, null_id, **drawn)),
+        lambda: null_of(null_id),
+    ):
+        with pytest.raises(DataError, match=f"{null_id} does not act on rasters"):
+            draw()
+
+
+def test_marginals_of_a_null_that_is_not_registered_are_refused(raster):
+    with pytest.raises(DataError, match="NULL_NONE does not act on rasters"):
+        marginals_exact(raster, raster)
+
+
+def test_every_null_of_the_registry_is_told_apart_by_each_of_its_names():
+    for name in ("short", "name", "noun", "rastered"):
+        assert len({getattr(null, name) for null in RASTER_NULLS.values()}) == len(RASTER_NULLS)
+    assert all(null.null_id is null_id and null.short.isidentifier() for null_id, null in RASTER_NULLS.items())
+    assert [PRIMARY, *(null.null_id for null in SECONDARY)] == list(RASTER_NULLS)
+
+
+@pytest.fixture
+def of_tokens(monkeypatch):
+    """A null that is read off the token ids alone: it puts as many events at a site as the token's id says."""
+    null = RasterNull(
+        NullId.NULL_TOKEN_SHUFFLE_INPUT, short="ids", name="ids", noun="ids", rastered="ids", breaks="", keeps="",
+        kept=lambda real, null: real.shape == null.shape, reads_tokens=True,
+        draw=lambda source: lambda sequence, keys: np.repeat(
+            source.tokens[sequence, None].astype(np.uint16), source.counts.shape[1], axis=1
+        ),
+    )  # fmt: skip
+    monkeypatch.setitem(RASTER_NULLS, null.null_id, null)
+    return null.null_id
+
+
+def test_a_null_that_reads_tokens_gets_those_of_its_windows(raster, of_tokens):
+    tokens = np.arange(48, dtype=np.int32).reshape(3, 16)
+    null = null_raster(replace(raster, tokens=tokens), of_tokens, seed=1)
+    assert np.array_equal(null.counts, np.broadcast_to(tokens[None, :, None], raster.counts.shape))
+    blocks = occupancy_blocks(raster.counts[0], raster.seq_id, of_tokens, tokens=tokens, replicates=[0, 1], **STREAM)
+    drawn = np.concatenate([block for _, block in blocks])
+    assert np.array_equal(drawn, np.tile(null.counts[0] > 0, (2, 1, 1)))
+
+
+def test_a_null_that_reads_tokens_is_refused_where_there_are_none(raster, of_tokens):
+    with pytest.raises(DataError, match="NULL_TOKEN_SHUFFLE_INPUT is drawn from the token ids"):
+        null_raster(raster, of_tokens, seed=1)
 
 
 @given(hnp.arrays(np.bool_, st.integers(0, 40)), st.integers(0, 1000))

@@ -38,6 +38,22 @@ def test_round_trip_through_npz(raster):
     assert from_arrays(np.load(buffer), TABLE) == raster
 
 
+def test_token_ids_go_where_the_raster_goes(raster):
+    known = replace(raster, tokens=np.arange(15, dtype=np.int32).reshape(3, 5))
+    null = null_raster(known, PERM, seed=1)
+    assert "tokens" not in raster.arrays()
+    for made in (from_arrays(known.arrays(), TABLE), known.take([1]), null, concatenate([known, null])):
+        assert np.array_equal(made.tokens, known.tokens)
+    assert known != raster
+    assert concatenate([known, replace(null, tokens=None)]).tokens is None
+
+
+@pytest.mark.parametrize("tokens", [np.zeros((3, 4), np.int32), np.zeros((3, 5), np.int64)])
+def test_token_ids_of_other_windows_are_refused(raster, tokens):
+    with pytest.raises(DataError, match="tokens"):
+        replace(raster, tokens=tokens)
+
+
 def test_take_numbers_anew(raster):
     taken = raster.take([1])
     assert taken.conditions == ConditionTable([TABLE[1]])

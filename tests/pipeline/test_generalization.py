@@ -14,10 +14,11 @@ from critnb import data as sources
 from critnb.canon import CANON, DatasetRole, GCondition, Intervention, SliceRole, Stage
 from critnb.contract import spec_of
 from critnb.criticality import branching_sums, multinomial_weights
-from critnb.criticality.carried import IDENTICAL, MEASURES
+from critnb.criticality.carried import MEASURES
 from critnb.model.windows import corpus_windows, pick
 from critnb.params import load
 from critnb.report.tables import load_table
+from critnb.stages.s06b_generalize.tables import IDENTICAL
 
 COMMAND = spec_of(Stage.S06B).command
 N = 20

@@ -22,13 +22,14 @@ from critnb.criticality import (
     summarise,
 )
 from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
-from critnb.criticality.sizes.rows import t01_columns
 from critnb.criticality.sizes.sample import Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.lattice import RASTER_NULLS, Condition, ConditionTable, Raster, null_raster
 from critnb.report.assembly import t01
 from critnb.report.provenance import Provenance
 from critnb.runs import PartialRun, Run, RunStore, code_facts, environment_facts, hash_inputs
+from critnb.stages.s05_analysis.size_columns import t01_columns
+from critnb.stages.s05_analysis.tables import summary_frame
 
 GAINS = (0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3)
 RATES = (2e-4, 4e-4, 8e-4)
@@ -128,7 +129,7 @@ def nulls(raster: Raster, replicates: int) -> dict[NullId, NullSample]:
 
 
 def exponents(raster: Raster, null: Raster) -> pd.DataFrame:
-    """T01's columns about sizes, a row per condition."""
+    """T01's columns about sizes, one row per condition."""
     lattice = Lattice(L, T, F)
     pool = critical_pool(lattice, cascades=2_000, seed=1)
     settings = Settings(lattice, Adjacency.ADJ_4N, multinomial_weights(N, 40, 1), pool, 1, reference_replicates=10)
@@ -157,7 +158,7 @@ def study(provenance: Provenance) -> Study:
     summary = summarise(
         raster, nulls(raster, 30), permuted=null, adjacency=Adjacency.ADJ_4N, replicates=100, seed=CANON.CONST.NULL_SEED
     )
-    rows = pd.concat([summary.rows, exponents(raster, null)], axis=1)
+    rows = pd.concat([summary_frame(summary), exponents(raster, null)], axis=1)
     gstar = {(SpikeDef(c["spike_def_id"]), c["target_rate"]): c["gstar"] for c in choices}
     table = t01(summary=rows, tau=tau, gstar=gstar, tau0=TAU0, provenance=provenance)
     return Study(raster, null, tau, choices, table, provenance)

@@ -13,9 +13,11 @@ import pandas as pd
 from critnb.canon import Adjacency, GCondition, Intervention, NullId, SizeDef, SpikeDef
 from critnb.criticality.sizes.profiles import Profiles
 from critnb.criticality.tails import Histogram
+from critnb.lattice import SECONDARY
 from critnb.report.figures.f13_profiles import ShownProfiles
 from critnb.report.figures.f14_tails import ShownTails
 from critnb.report.schema import T01, T03, T04, T06, T09, DType, TableSchema, conform
+from critnb.report.schema.nulls import null_columns
 
 GAINS = (0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3)
 RATES = (1e-5, 2e-5, 4e-5, 8e-5)
@@ -72,9 +74,11 @@ def t01(
     rows["opt_b_tot_perm_sd"] = 0.008
     for name in ("b_tot", "delta_b_tot"):
         with_interval(rows, name, 0.015, rng, prefix="opt_")
-    rows["opt_delta_b_tot_shift"] = 0.4 * rows["delta_b_tot"]
-    rows["opt_delta_b_tot_p"] = rows["opt_delta_b_tot_shift_p"] = 1 / 201
-    with_interval(rows, "opt_delta_b_tot_shift", 0.01, rng)
+    rows["opt_delta_b_tot_p"] = 1 / 201
+    for null in SECONDARY:
+        names = null_columns(null.null_id)
+        rows[names.delta], rows[names.p] = 0.4 * rows["delta_b_tot"], 1 / 201
+        with_interval(rows, names.delta, 0.01, rng)
     rows["chi"] = dense * (2 + 1.5 * np.exp(-(((g - 1.05) / 0.15) ** 2))) + rng.normal(0, 0.1, len(rows))
     with_interval(rows, "chi", 0.35 * dense, rng, prefix="opt_")
     chosen = gstar(kinds, rates)

@@ -13,11 +13,12 @@ from report.frames import KINDS, RATES, filled, gstar, sparse, with_interval
 from report.test_figures_pages import TALLEST_PAGE, words
 
 from critnb.canon import GCondition, SliceRole, SpikeDef
-from critnb.criticality.carried import IDENTICAL, MEASURES, PAIRED, REFERENCE
+from critnb.criticality.carried import MEASURES
 from critnb.report.figures import generalization
 from critnb.report.schema import T02
 from critnb.report.style import PAGE_WIDTH, Drawing
 from critnb.report.words import interval_words, p_words
+from critnb.stages.s06b_generalize.tables import IDENTICAL, PAIRED, REFERENCE
 from critnb.stages.s06b_generalize.views import branching_table, difference_table, findings, rate_table
 
 ONE, TWO = SpikeDef

@@ -11,8 +11,11 @@ from report import frames
 from report.drawn import all_axes, bars, crosses, draw, drawn_curves, full, legend_words, words_in
 
 from critnb.canon import GCondition, Intervention, SpikeDef
+from critnb.lattice import RASTER_NULLS
 from critnb.report.figures import ablations, chi_curves, null_compare, spikedef_robust
 from critnb.report.figures.panels import rate_label
+from critnb.report.figures.rate_axes import spread
+from critnb.report.schema.nulls import null_columns
 from critnb.report.style import Drawing
 
 ONE, TWO = SpikeDef
@@ -124,11 +127,13 @@ def test_f09_says_what_the_raster_nulls_keep(drawings) -> None:
 def test_f10_draws_the_excess_over_each_null(drawings, t01, kind, column, marked) -> None:
     axes = all_axes(drawings["F10"])[2 * list(SpikeDef).index(kind) + column]
     rows = t01[(t01["spike_def_id"] == kind) & t01[marked]].sort_values("target_rate")
-    names = ("delta_b_tot", "opt_delta_b_tot_shift", "opt_delta_b_tot_token_shuffle")
+    excesses = [null_columns(null_id).delta for null_id in RASTER_NULLS]
+    names = (*excesses, "opt_delta_b_tot_token_shuffle")
     np.testing.assert_array_equal(drawn_curves(axes), [rows[name] for name in names])
-    real, shift, shuffled = bars(axes)
-    np.testing.assert_array_equal(real, interval(rows, "opt_delta_b_tot"))
-    np.testing.assert_array_equal(shift, interval(rows, "opt_delta_b_tot_shift"))
+    *drawn, shuffled = bars(axes)
+    for found, name in zip(drawn, excesses, strict=True):
+        np.testing.assert_array_equal(found, interval(rows, f"opt_{name.removeprefix('opt_')}"))
+    assert excesses[:2] == ["delta_b_tot", "opt_delta_b_tot_shift"]
     assert len(shuffled) == 0
 
 
@@ -136,7 +141,8 @@ def test_f10_places_the_series_at_their_rates(drawings) -> None:
     axes = all_axes(drawings["F10"])[0]
     assert axes.get_xscale() == "log"
     x = next(line.get_xdata() for line in axes.lines if line.get_marker() == "s")
-    np.testing.assert_allclose(x, frames.RATES)
+    # the second of the series, which share the width of a rate
+    np.testing.assert_allclose(x, spread(np.array(frames.RATES), 1, len(RASTER_NULLS) + 1, width=0.16))
     assert [label.get_text() for label in all_axes(drawings["F10"])[2].get_xticklabels()] == ["1", "2", "4", "8"]
     assert "10⁻⁵" in all_axes(drawings["F10"])[2].get_xlabel()
 

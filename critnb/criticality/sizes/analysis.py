@@ -17,9 +17,10 @@ from critnb.criticality.sizes.profiles import Profiles, profiles
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.sizes.scaling import CriticalReference, reference
 from critnb.criticality.tails import Histogram, TailFit, XminScan, fit_tail, ks_p_value
+from critnb.lattice import PRIMARY
 
 Counts = npt.NDArray[np.uint16]
-REAL, PERMUTED = NullId.NULL_NONE, NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
+REAL, PERMUTED = NullId.NULL_NONE, PRIMARY
 _CONST = CANON.CONST
 
 
@@ -51,7 +52,7 @@ class TailAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class SizeAnalysis:
-    """One condition. ``exponents`` by (null, adjacency, size definition); ``tokens`` and ``depth`` by null."""
+    """One condition: ``exponents`` by (null, adjacency, size definition), the regressions ``tokens`` and ``depth`` by null."""
 
     exponents: Mapping[tuple[NullId, Adjacency, SizeDef], Exponents]
     sizes: TailAnalysis
@@ -65,7 +66,7 @@ class SizeAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class SizeShard:
-    """One condition: its counts and those of one replicate of its permutation null, uint16 [N, L, T]; its windows [N].
+    """One condition: its counts and those of one replicate of its primary null, uint16 [N, L, T]; its windows [N].
 
     ``key`` names the condition in the random streams of the p-values.
     """

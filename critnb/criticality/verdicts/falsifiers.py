@@ -8,6 +8,7 @@ from critnb.canon import CANON, Criterion
 from critnb.criticality.verdicts import judgement as j
 from critnb.criticality.verdicts.criteria import Assessment, criterion
 from critnb.criticality.verdicts.judgement import Case, Clause, Ends
+from critnb.lattice import ALL_NULLS
 
 _CONST = CANON.CONST
 
@@ -15,7 +16,7 @@ _CONST = CANON.CONST
 @criterion(
     Criterion.X1_NULL_EXPLAINS_BRANCHING,
     statistic="delta_b_tot",
-    gate=f"interval above zero, and p < {_CONST.SIGNIFICANCE_LEVEL:g} under both raster nulls",
+    gate=f"interval above zero, and p < {_CONST.SIGNIFICANCE_LEVEL:g} under {ALL_NULLS}",
 )
 def _null_explains_branching(case: Case) -> Assessment:
     ci = case.interval("opt_delta_b_tot")

@@ -26,12 +26,14 @@ _ROUNDING = 1e-9
 class Case:
     """Everything that is judged for one spike definition and rate.
 
-    row: the statistics of table T01 at g*; reasons: why a statistic is not available, by its name; other_gstar: g* of the
-    other spike definition at the same rate, NaN where there is none; same_events: whether both definitions give the same
-    raster at every gain of the grid.
+    row: the statistics of table T01 at g*; excess: that of b_tot over each raster null with its one-sided p, by the null's
+    noun; reasons: by the name of a statistic, why it is not available; other_gstar: g*
+    of the other spike definition at the same rate, NaN where there is none; same_events: whether both definitions give the
+    same raster at every gain of the grid.
     """
 
     row: Mapping[str, float]
+    excess: Mapping[str, tuple[float, float]]
     gstar: float
     peak: ChiPeak
     reasons: Mapping[str, str]
@@ -112,15 +114,11 @@ def _beside(name: str, ci: Ends, other: Ends, missing: str, *, side: str, met: b
 
 def significant(case: Case) -> list[Clause]:
     """Return the clauses that b_tot exceeds each raster null at SIGNIFICANCE_LEVEL."""
-    nulls = {
-        "the permutation null": (case["delta_b_tot"], case["opt_delta_b_tot_p"]),
-        "the circular shift": (case["opt_delta_b_tot_shift"], case["opt_delta_b_tot_shift_p"]),
-    }
     return [
-        Clause(None, case.reasons.get(BRANCHING) or f"no comparison with {name}")
+        Clause(None, case.reasons.get(BRANCHING) or f"no comparison with the {noun}")
         if np.isnan([delta, p]).any()
-        else Clause(p < _CONST.SIGNIFICANCE_LEVEL, f"excess over {name} {delta:.3f} (p {p:.3f})")
-        for name, (delta, p) in nulls.items()
+        else Clause(p < _CONST.SIGNIFICANCE_LEVEL, f"excess over the {noun} {delta:.3f} (p {p:.3f})")
+        for noun, (delta, p) in case.excess.items()
     ]
 
 

@@ -12,6 +12,7 @@ from critnb.canon import CANON, Criterion
 from critnb.criticality.verdicts import judgement as j
 from critnb.criticality.verdicts.criteria import Assessment, criterion
 from critnb.criticality.verdicts.judgement import Case, Clause, Ends
+from critnb.lattice import ALL_NULLS
 
 _CONST = CANON.CONST
 _NEAR_ONE, _NEAR_GSTAR = _CONST.BRANCHING_PROXIMITY_MAX, _CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX
@@ -23,7 +24,7 @@ _NO_NULL = "the permutation null has too few avalanches on the same durations an
 @criterion(
     Criterion.S1_BRANCHING,
     statistic="b_tot",
-    gate=f"within {_NEAR_ONE:g} of one, and above both raster nulls at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
+    gate=f"within {_NEAR_ONE:g} of one, and above {ALL_NULLS} at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
 )
 def _branching(case: Case) -> Assessment:
     near = j.within("b_tot", case["b_tot"], 1.0, _NEAR_ONE, missing=case.reasons.get(j.BRANCHING, ""))

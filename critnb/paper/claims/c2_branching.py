@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Claim, GCondition, Intervention
+from critnb.lattice import ALL_NULLS, RASTER_NULLS
 from critnb.paper.claims.evidence import Row, Sourced, plain
 from critnb.paper.claims.gather import RoleEvidence
 from critnb.paper.claims.verdict import ClaimRule, Number, RoleVerdict
 from critnb.report.schema.columns import BRANCHING_REASON
+from critnb.report.schema.nulls import null_columns
 from critnb.report.words import agreeing, counted
 
 _LEVEL = CANON.CONST.SIGNIFICANCE_LEVEL
@@ -19,11 +21,11 @@ _CLOSE = CANON.CONST.BRANCHING_PROXIMITY_MAX
 _BASELINE = CANON.CONST.GAIN_BASELINE
 _KEY = ["spike_def_id", "target_rate"]
 _PAIRED = "opt_delta_b_tot_vs_g1"
-_PS = ("opt_delta_b_tot_p", "opt_delta_b_tot_shift_p")
+_PS = tuple(null_columns(null_id).p for null_id in RASTER_NULLS)
 
 _STATEMENT = "Branching varies with the gain beyond its nulls."
 _RULE = (
-    "For every spike definition and rate whose g* is not g1: at g*, b_tot exceeds both raster nulls "
+    f"For every spike definition and rate whose g* is not g1: at g*, b_tot exceeds {ALL_NULLS} "
     f"(p < {_LEVEL:g} each, T01), and the paired 95 % interval of delta_b_tot(g*) - delta_b_tot(g1) on A_raster leaves out zero "
     "(T06, g* on all MLPs). The nulls keep the counts at each gain, but an excess scales with the density, too: thinning events "
     "at random shrinks delta_b_tot. Held-out rates are not matched, so a change of density is part of the contrast; the change "
@@ -95,7 +97,7 @@ def _contrasts(t01: Sourced, t06: Sourced, chosen: pd.DataFrame) -> pd.DataFrame
 
 
 def _beyond_nulls(rows: pd.DataFrame) -> pd.Series[float]:
-    """Return 1 where b_tot exceeds both nulls, 0 where it does not exceed one of them, else NaN: a number is missing."""
+    """Return 1 where b_tot exceeds every raster null, 0 where it does not exceed one of them, else NaN: a number is missing."""
     clauses = pd.DataFrame(
         {
             "excess": (rows["delta_b_tot"] > 0).astype(float).where(rows["delta_b_tot"].notna()),
@@ -106,7 +108,7 @@ def _beyond_nulls(rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def _near_one(rows: pd.DataFrame) -> int:
-    """Return in how many rows b_tot meets what S1 asks: close to one, and beyond both nulls."""
+    """Return in how many rows b_tot meets what S1 asks: close to one, and beyond every raster null."""
     return int((((rows["b_tot"] - 1).abs() <= _CLOSE) & (_beyond_nulls(rows) == 1)).sum())
 
 

@@ -7,16 +7,18 @@ from typing import Any
 import pandas as pd
 
 from critnb.canon import SliceRole, SpikeDef
+from critnb.lattice import RASTER_NULLS
 from critnb.report.figures import panels
+from critnb.report.schema.nulls import null_columns
 from critnb.report.style import INK, Drawing, Ink, canvas, inks, styled
 
-_NULLS = {
-    "delta_b_tot": "against the permutation null",
-    "opt_delta_b_tot_shift": "against the circular-shift null",
-}
+_NULLS = {null_columns(null_id).delta: f"against the {null.adjective} null" for null_id, null in RASTER_NULLS.items()}
+# what the note says in its own words of the two nulls that are always there
+_SAID = ("perm", "shift")
 _NOTE = (
-    "The shift rolls each row whole, so it keeps b_time up to the seam: in the right column Δb is the part along depth. "
-    "The permutation breaks both."
+    "The shift rolls each row whole, so it keeps b_time up to the seam: in the "
+    f"{'right' if len(_NULLS) == len(_SAID) else 'second'} column Δb is the part along depth. The permutation breaks both."
+    + "".join(f" {null.name.capitalize()}: {null.breaks}." for null in RASTER_NULLS.values() if null.short not in _SAID)
 )
 _CAPTION = (
     "Δb_tot = b_tot minus the mean of b_tot over the replicates of a raster null of the same condition, on A_raster. "

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import pandas as pd
 
 from critnb.canon import SliceRole
+from critnb.lattice import RASTER_NULLS
 from critnb.report.figures import panels, rate_axes
+from critnb.report.schema.nulls import null_columns
 from critnb.report.style import INK, Drawing, Ink, canvas, styled
 
 
@@ -22,10 +25,17 @@ class _Compared:
     look: dict[str, Any] = field(default_factory=dict)
 
 
-# Looks that no target rate and no spike definition has.
+# Looks that no target rate and no spike definition has, in the order of the registry.
+_INKS = (Ink(INK, "o"), Ink("#56B4E9", "s"), Ink("#009E73", "D"), Ink("#CC79A7", "v"), Ink("#E69F00", "P"))
 _SERIES = (
-    _Compared("delta_b_tot", "real, against its permutation null", Ink(INK, "o")),
-    _Compared("opt_delta_b_tot_shift", "real, against its circular-shift null: depth only", Ink("#56B4E9", "s")),
+    *(
+        _Compared(
+            null_columns(null_id).delta,
+            f"real, against its {null.adjective} null" + (f": {null.asks}" if null.asks else ""),
+            ink,
+        )
+        for (null_id, null), ink in zip(RASTER_NULLS.items(), cycle(_INKS), strict=False)
+    ),
     _Compared(
         "opt_delta_b_tot_token_shuffle",
         "tokens shuffled, against its permutation null",
@@ -36,12 +46,11 @@ _SERIES = (
 _WIDTH = 0.16
 _GAINS = {"opt_is_g1": "at g1 = 1", "opt_is_gstar": "at g*"}
 _CAPTION = (
-    "Δb_tot on A_raster over the target rate, at the model's own gain g1 and at g*, against each null. Permutation null: "
-    "events of every layer put in any order; it breaks time and depth. Circular shift: every layer's row rolled whole; it "
-    "keeps b_time up to the seam, so that only the part along depth is left in Δb. Open markers: the raster that the same "
-    "model makes of shuffled tokens, its b_tot minus the expectation of its own permutation null; what it shares with the "
-    "real excess does not need word order. Bars: 95 % intervals, bootstrap over sequences; the shuffled raster is one draw "
-    "and has none. Zero line: nothing beyond the null."
+    "Δb_tot on A_raster over the target rate, at the model's own gain g1 and at g*, against each null. "
+    + " ".join(f"{null.noun.capitalize()}: {null.breaks}." for null in RASTER_NULLS.values())
+    + " Open markers: the raster that the same model makes of shuffled tokens, its b_tot minus the expectation of its own "
+    "permutation null; what it shares with the real excess does not need word order. Bars: 95 % intervals, bootstrap over "
+    "sequences; the shuffled raster is one draw and has none. Zero line: nothing beyond the null."
 )
 
 

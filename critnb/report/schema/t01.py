@@ -23,6 +23,7 @@ from critnb.report.schema.columns import (
     with_null_twin,
 )
 from critnb.report.schema.model import Range, TableSchema
+from critnb.report.schema.nulls import marginals_columns, secondary_columns
 
 _RATES = (
     number("tau0_baseline", "standard deviations", "threshold that defines the base rates"),
@@ -73,11 +74,7 @@ _OPT_BRANCHING = (
     number("opt_delta_b_tot_z", "-", "delta_b_tot over that standard deviation"),
     number("opt_delta_b_tot_p", "-", "one-sided (1 + #{b_null ≥ b}) / (replicates + 1)", SHARE),
     number("opt_b_tot_perm_expected", PER_SITE, "b_tot_perm by the closed form of the permutation null"),
-    number("opt_b_tot_shift", PER_SITE, "mean b_tot over the circular-shift null's replicates", Range(0.0, 2.0)),
-    number("opt_delta_b_tot_shift", PER_SITE, "b_tot - b_tot_shift; depth only, a shift keeps b_time up to the seam"),
-    *interval("opt_delta_b_tot_shift", PER_SITE),
-    number("opt_delta_b_tot_shift_z", "-", "delta_b_tot_shift over its null's standard deviation"),
-    number("opt_delta_b_tot_shift_p", "-", "one-sided p under the circular-shift null", SHARE),
+    *secondary_columns(),
     number("opt_b_tot_adj8n", PER_SITE, "branching with the diagonal successor (t+1, l+1) included", Range(0.0, 3.0)),
     BRANCHING_REASON,
 )
@@ -132,8 +129,7 @@ _OPT_TOKEN_SHUFFLE = (
     number("opt_chi_token_shuffle", SIZE, "chi of that raster", NOT_NEGATIVE),
 )
 _OPT_CHECKS = (
-    flag("opt_perm_null_marginals_exact", "each row of the permutation null keeps its multiset of counts"),
-    flag("opt_shift_null_marginals_exact", "each row of the circular-shift null keeps its multiset of counts"),
+    *marginals_columns(),
     number("opt_occupancy", "sites/site", "share of lattice sites with an event", SHARE),
     count("opt_n_empty_sequences", "sequences", "windows without any event"),
     count("opt_n_avalanches_perm", "avalanches", "n_avalanches of one replicate of the permutation null"),

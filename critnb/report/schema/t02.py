@@ -20,6 +20,7 @@ from critnb.report.schema.columns import (
     with_interval,
 )
 from critnb.report.schema.model import Range, TableSchema
+from critnb.report.schema.nulls import secondary_columns
 
 _NATS = "nats/token"
 _TOTAL = Range(0.0, 2.0)
@@ -42,12 +43,7 @@ _NULLS = (
     *with_interval("opt_delta_b_depth", PER_SITE, "b_depth - opt_b_depth_perm"),
     number("opt_delta_b_tot_z", "-", "delta_b_tot over the standard deviation of b_tot under the permutation null"),
     number("opt_delta_b_tot_p", "-", "one-sided (1 + #{b_null ≥ b}) / (replicates + 1)", SHARE),
-    number("opt_b_tot_shift", PER_SITE, "mean b_tot over the circular-shift null's replicates", _TOTAL),
-    *with_interval(
-        "opt_delta_b_tot_shift", PER_SITE, "b_tot - opt_b_tot_shift; depth only, a shift keeps b_time up to the seam"
-    ),
-    number("opt_delta_b_tot_shift_z", "-", "opt_delta_b_tot_shift over its null's standard deviation"),
-    number("opt_delta_b_tot_shift_p", "-", "one-sided p under the circular-shift null", SHARE),
+    *secondary_columns(),
     BRANCHING_REASON,
 )
 _DIFFERENCES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from critnb.canon import CANON
 from critnb.report.schema import columns as col
 from critnb.report.schema.model import TableSchema
+from critnb.report.schema.nulls import excess_columns
 
 T06 = TableSchema(
     name=CANON.TABLE.T06_ABLATIONS,
@@ -30,8 +31,7 @@ T06 = TableSchema(
         *col.interval("opt_delta_b_tot", col.PER_SITE),
         col.number("opt_delta_b_tot_p", "-", "one-sided p under the permutation null", col.SHARE),
         *col.interval("opt_chi", col.SIZE),
-        col.number("opt_delta_b_tot_shift", col.PER_SITE, "b_tot minus its mean under the circular-shift null"),
-        *col.interval("opt_delta_b_tot_shift", col.PER_SITE),
+        *excess_columns(),
         col.number("opt_delta_b_tot_vs_g1", col.PER_SITE, "delta_b_tot minus that of g1, on the same windows"),
         *col.interval("opt_delta_b_tot_vs_g1", col.PER_SITE),
         col.BRANCHING_REASON,

@@ -1,5 +1,4 @@
-"""What S04 tells of rasters alone: thresholds counted again, replicates of both raster nulls, those that are kept, and
-gates.
+"""What S04 finds out from rasters alone: thresholds counted again, replicates of the raster nulls, the kept ones, and gates.
 
 No model, no torch.
 """
@@ -16,7 +15,7 @@ from critnb.canon import CANON, Intervention, NullId, Stage
 from critnb.criticality.metrics import condition_metrics
 from critnb.errors import IntegrityError
 from critnb.gates import Gate
-from critnb.lattice import RASTER_NULLS, Raster, concatenate, marginals_exact, null_raster
+from critnb.lattice import RASTER_NULLS, Raster, concatenate, marginals_exact, null_of, null_raster
 from critnb.pipeline.artifacts import NullSamples, load_null_raster, load_raster, save_null_raster
 from critnb.pipeline.session import StageSession
 from critnb.runs import Run
@@ -56,7 +55,7 @@ def _recount(table: pd.DataFrame, raster: Raster, column: str) -> int:
 
 
 def replicate(stage: StageSession) -> NullSamples:
-    """Draw R replicates of both raster nulls for every condition of S03 and write what branching they give."""
+    """Draw R replicates of each raster null for every condition of S03, and write the branching that they give."""
     return draw_replicates(stage, load_raster(stage.upstream(Stage.S03)))
 
 
@@ -112,5 +111,5 @@ def _marginals_gate(real: Raster, nulls: Raster, null_id: NullId) -> Gate:
         f"marginals kept, {null_id}",
         passed=exact,
         value="exact" if exact else "not exact",
-        condition="every row of the null holds the counts of the real row",
+        condition=null_of(null_id).keeps,
     )

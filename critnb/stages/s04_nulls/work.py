@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from critnb.canon import CANON, Intervention, NullId, SliceRole, Stage
 from critnb.events import extract
-from critnb.lattice import RASTER_NULLS, Raster, token_shuffle_order
+from critnb.lattice import Raster, null_of, token_shuffle_order
 from critnb.lattice.thresholds import tau_of
 from critnb.model.forward import Setting
 from critnb.pipeline.artifacts import NullSamples
@@ -59,7 +59,7 @@ def shuffled_tokens(
 
 
 def threshold_table(thresholds: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a spike definition and rate: the largest miss on A_cal and the spread of held-out rates."""
+    """Return one row per spike definition and rate: the largest miss on A_cal and the spread of held-out rates."""
     judged = thresholds.assign(
         off=(thresholds["events"] - thresholds["target_events"]).abs(),
         held_out=thresholds["achieved_rate_raster"] / thresholds["target_layer_rate"],
@@ -74,12 +74,12 @@ def threshold_table(thresholds: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparison_table(stage: StageSession, samples: NullSamples) -> pd.DataFrame:
-    """Return one row a condition at g1 and g*: b_tot, and its mean and standard deviation under each raster null."""
+    """Return one row per condition at g1 and g*: b_tot, and its mean and standard deviation under each raster null."""
     run = stage.upstream(Stage.S03)
     real = run.parquet(run.result(CANON.OUTPUT.METRICS_PARQUET_BASENAME))
     columns = {
-        f"{statistic} ({short})": getattr(samples[null_id].pooled.b_tot, method)(axis=1)
-        for null_id, short in zip(RASTER_NULLS, ("permutation", "shift"), strict=True)
+        f"{statistic} ({null_of(null_id).name})": getattr(sample.pooled.b_tot, method)(axis=1)
+        for null_id, sample in samples.items()
         for statistic, method in (("b_tot", "mean"), ("sd", "std"))
     }
     shown = ["spike_def_id", "target_rate", "intervention_id", "gain", "occupancy", "b_tot", *columns]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from critnb.canon import CANON, Intervention, SpikeDef
+from collections.abc import Callable, Mapping
+
+from critnb.canon import CANON, Adjacency, Intervention, SpikeDef
 from critnb.criticality.sizes.avalanches import find_avalanches
 from critnb.criticality.sizes.profiles import profiles
 from critnb.criticality.tails import Histogram
@@ -10,109 +12,70 @@ from critnb.lattice.raster import Counts
 from critnb.pipeline.session import StageSession
 from critnb.report import figures
 from critnb.report.style import Drawing, Rendered, save_figure
-from critnb.stages.s05_analysis.work import Analysis
+from critnb.stages.s05_analysis.work import AnalysisResult
 
 _FIGURE = CANON.FIGURE
+_Drawn = Callable[[AnalysisResult, Adjacency], Drawing]
 
 
-def raster_example(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F01."""
-    drawing = figures.raster_example(
-        analysis.raster, analysis.permuted, gstar=analysis.gstar, adjacency=stage.params.analysis.adjacency
-    )
-    return _save(stage, _FIGURE.F01_RASTER_EXAMPLE, drawing, analysis)
+def draw(stage: StageSession, number: str, found: AnalysisResult) -> Rendered:
+    """Draw and write the figure of a number like F03; raises KeyError where S05 draws none of it."""
+    name, drawn = _DRAWN[number]
+    with stage.step(f"figure {name}"):
+        drawing = drawn(found, stage.params.analysis.adjacency)
+        return save_figure(stage.run, name, drawing, found.provenance, appendix=number in _APPENDIX)
 
 
-def rate_match(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F02."""
-    return _save(stage, _FIGURE.F02_RATE_MATCH_CHECK, figures.rate_match(analysis.tau), analysis)
-
-
-def branching_curves(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F03."""
-    return _save(stage, _FIGURE.F03_BRANCHING_CURVES, figures.branching_curves(analysis.t01), analysis)
-
-
-def null_delta(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F04."""
-    return _save(stage, _FIGURE.F04_NULL_DELTAB, figures.null_delta(analysis.t01), analysis)
-
-
-def gstar_selection(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F05."""
-    return _save(stage, _FIGURE.F05_GSTAR_SELECTION, figures.gstar_selection(analysis.choices), analysis)
-
-
-def spikedef_robust(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F08."""
-    return _save(stage, _FIGURE.F08_SPIKEDEF_ROBUST, figures.spikedef_robust(analysis.t01), analysis)
-
-
-def chi_curves(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F09."""
-    return _save_appendix(stage, _FIGURE.F09_CHI_CURVES, figures.chi_curves(analysis.t01), analysis)
-
-
-def null_compare(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F10."""
-    return _save_appendix(stage, _FIGURE.F10_NULL_COMPARE, figures.null_compare(analysis.t01), analysis)
-
-
-def ablations(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F11."""
-    return _save_appendix(stage, _FIGURE.F11_ABLATIONS, figures.ablations(analysis.t06), analysis)
-
-
-def threshold_sweep(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F12."""
-    drawing = figures.threshold_sweep(analysis.t09, gstar=analysis.gstar)
-    return _save_appendix(stage, _FIGURE.F12_THRESHOLD_SWEEP, drawing, analysis)
-
-
-def avalanche_profiles(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F13: the highest rate of each spike definition, at g*."""
-    adjacency = stage.params.analysis.adjacency
-    highest = {spike_def: max(r for d, r in analysis.gstar if d == spike_def) for spike_def, _ in analysis.gstar}
-    gamma = analysis.t01.set_index(["spike_def_id", "target_rate", "g"])["crackling_gamma"]
+def _avalanche_profiles(found: AnalysisResult, adjacency: Adjacency) -> Drawing:
+    """Draw the profiles at the highest rate of each spike definition, at g*."""
+    highest = {spike_def: max(r for d, r in found.gstar if d == spike_def) for spike_def, _ in found.gstar}
+    gamma = found.t01.set_index(["spike_def_id", "target_rate", "g"])["crackling_gamma"]
     shown = []
     for spike_def, rate in highest.items():
-        gain, real, null = _at_gstar(analysis, spike_def, rate)
-        shown.append(
-            figures.ShownProfiles(
-                spike_def, rate, gain,
-                profiles(real, analysis.raster.seq_id, adjacency), profiles(null, analysis.raster.seq_id, adjacency),
-                float(gamma[str(spike_def), rate, gain]),
-            )
-        )  # fmt: skip
-    return _save_appendix(stage, _FIGURE.F13_AVALANCHE_PROFILES, figures.avalanche_profiles(shown), analysis)
+        gain, *counts = _at_gstar(found, spike_def, rate)
+        real, null = (profiles(one, found.raster.seq_id, adjacency) for one in counts)
+        slope = float(gamma[str(spike_def), rate, gain])
+        shown.append(figures.ShownProfiles(spike_def, rate, gain, real, null, slope))
+    return figures.avalanche_profiles(shown)
 
 
-def tail_distributions(stage: StageSession, analysis: Analysis) -> Rendered:
-    """Draw and write F14: every spike definition and rate, at g*."""
-    adjacency, seq_id = stage.params.analysis.adjacency, analysis.raster.seq_id
+def _tail_distributions(found: AnalysisResult, adjacency: Adjacency) -> Drawing:
+    """Draw the tails of every spike definition and rate, at g*."""
     shown = []
-    for spike_def, rate in analysis.gstar:
-        gain, *counts = _at_gstar(analysis, spike_def, rate)
-        found = [find_avalanches(one, seq_id, adjacency) for one in counts]
-        sizes, durations = ([Histogram.of(getattr(one, name)) for one in found] for name in ("size", "span_tokens"))
+    for spike_def, rate in found.gstar:
+        gain, *counts = _at_gstar(found, spike_def, rate)
+        both = [find_avalanches(one, found.raster.seq_id, adjacency) for one in counts]
+        sizes, durations = ([Histogram.of(getattr(one, name)) for one in both] for name in ("size", "span_tokens"))
         shown.append(figures.ShownTails(spike_def, rate, gain, *sizes, *durations))
-    drawing = figures.tail_distributions(shown, analysis.t04)
-    return _save_appendix(stage, _FIGURE.F14_TAIL_DISTRIBUTIONS, drawing, analysis)
+    return figures.tail_distributions(shown, found.t04)
 
 
-def _at_gstar(analysis: Analysis, spike_def: SpikeDef, rate: float) -> tuple[float, Counts, Counts]:
+def _at_gstar(found: AnalysisResult, spike_def: SpikeDef, rate: float) -> tuple[float, Counts, Counts]:
     """Return g* and the real and the permuted counts [N, L, T] there."""
-    gain = analysis.gstar[spike_def, rate]
-    (cond_id,) = analysis.raster.conditions.where(
+    gain = found.gstar[spike_def, rate]
+    (cond_id,) = found.raster.conditions.where(
         intervention_id=Intervention.MLP_GLOBAL, spike_def_id=spike_def, target_rate=rate, gain=gain
     )
-    return gain, analysis.raster.counts[cond_id], analysis.permuted.counts[cond_id]
+    return gain, found.raster.counts[cond_id], found.permuted.counts[cond_id]
 
 
-def _save(stage: StageSession, name: str, drawing: Drawing, analysis: Analysis, *, appendix: bool = False) -> Rendered:
-    with stage.step(f"figure {name}"):
-        return save_figure(stage.run, name, drawing, analysis.provenance, appendix=appendix)
-
-
-def _save_appendix(stage: StageSession, name: str, drawing: Drawing, analysis: Analysis) -> Rendered:
-    return _save(stage, name, drawing, analysis, appendix=True)
+_DRAWN: Mapping[str, tuple[str, _Drawn]] = {
+    "F01": (
+        _FIGURE.F01_RASTER_EXAMPLE,
+        lambda found, adjacency: figures.raster_example(
+            found.raster, found.permuted, gstar=found.gstar, adjacency=adjacency
+        ),
+    ),
+    "F02": (_FIGURE.F02_RATE_MATCH_CHECK, lambda found, _: figures.rate_match(found.tau)),
+    "F03": (_FIGURE.F03_BRANCHING_CURVES, lambda found, _: figures.branching_curves(found.t01)),
+    "F04": (_FIGURE.F04_NULL_DELTAB, lambda found, _: figures.null_delta(found.t01)),
+    "F05": (_FIGURE.F05_GSTAR_SELECTION, lambda found, _: figures.gstar_selection(found.choices)),
+    "F08": (_FIGURE.F08_SPIKEDEF_ROBUST, lambda found, _: figures.spikedef_robust(found.t01)),
+    "F09": (_FIGURE.F09_CHI_CURVES, lambda found, _: figures.chi_curves(found.t01)),
+    "F10": (_FIGURE.F10_NULL_COMPARE, lambda found, _: figures.null_compare(found.t01)),
+    "F11": (_FIGURE.F11_ABLATIONS, lambda found, _: figures.ablations(found.t06)),
+    "F12": (_FIGURE.F12_THRESHOLD_SWEEP, lambda found, _: figures.threshold_sweep(found.t09, gstar=found.gstar)),
+    "F13": (_FIGURE.F13_AVALANCHE_PROFILES, _avalanche_profiles),
+    "F14": (_FIGURE.F14_TAIL_DISTRIBUTIONS, _tail_distributions),
+}
+_APPENDIX = frozenset({"F09", "F10", "F11", "F12", "F13", "F14"})

@@ -8,14 +8,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, Criterion, GCondition
-from critnb.criticality.overlap import APART, OVERLAP
+from critnb.canon import CANON, Criterion, GCondition, NullId
 from critnb.gates import Verdict
+from critnb.lattice import PRIMARY, SECONDARY, RasterNull
+from critnb.report.schema.nulls import null_columns
 from critnb.report.words import interval_words, p_words, spike_words, with_interval
-from critnb.stages.s05_analysis.work import Analysis
+from critnb.stages.s05_analysis.tables import APART, OVERLAP
+from critnb.stages.s05_analysis.work import AnalysisResult
+from critnb.stages.shared.activity_columns import excess_shown, is_above
 
 _REASON = "not available"
 _SIGNIFICANT = CANON.CONST.SIGNIFICANCE_LEVEL
+# what a null keeps, and what it means to be above it, for those that have such words
+_IN_WORDS = {
+    NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT: (
+        ", which keeps each layer's own time course",
+        ": there, layers are active together at the same tokens",
+    )
+}
 
 
 def at_chosen_gains(table: pd.DataFrame) -> pd.DataFrame:
@@ -25,10 +35,7 @@ def at_chosen_gains(table: pd.DataFrame) -> pd.DataFrame:
         "occupancy": shown["opt_occupancy"].map("{:.1%}".format),
         "b_tot": with_interval(shown, "b_tot"),
         "permuted": shown["b_tot_perm"],
-        "Δ permutation": with_interval(shown, "delta_b_tot"),
-        "p": shown["opt_delta_b_tot_p"].map(p_words),
-        "Δ shift": with_interval(shown, "opt_delta_b_tot_shift"),
-        "p ": shown["opt_delta_b_tot_shift_p"].map(p_words),
+        **excess_shown(shown),
         "chi": shown["chi"],
     }
     return _beside(shown, columns)
@@ -197,7 +204,7 @@ def ablation_table(ablations: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict_matrix(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a criterion and one column a spike definition and rate, each cell a verdict."""
+    """Return one row per criterion and one column per spike definition and rate, each cell a verdict."""
     heads = [f"{words}, {rate:g}" for words, rate in zip(spike_words(judged), judged["target_rate"], strict=True)]
     matrix = judged.assign(head=heads).pivot(index="criterion_id", columns="head", values="verdict")
     ordered = matrix.reindex(index=[str(one) for one in Criterion], columns=list(dict.fromkeys(heads)))
@@ -205,7 +212,7 @@ def verdict_matrix(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def judgement_tables(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return a table a spike definition and rate, under its caption: verdict, number, its null's, gate, what decided."""
+    """Return a table per spike definition and rate, by its caption: verdict, number, its null's, gate, what decided."""
     null = judged.rename(columns={"opt_null_ci_low": "null_ci_low", "opt_null_ci_high": "null_ci_high"})
     value = judged.rename(columns={"ci_low": "value_ci_low", "ci_high": "value_ci_high"})
     rows = pd.DataFrame(
@@ -229,7 +236,7 @@ def judgement_tables(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def overlap_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a rate: how far both spike definitions see the same events, from the smallest to the largest over gains."""
+    """Return one row per rate: how far both spike definitions see the same events, from the smallest to the largest over gains."""
     rows = []
     for rate, of_rate in table.groupby("target_rate"):
         shared, apart = of_rate[OVERLAP], of_rate[APART]
@@ -252,28 +259,24 @@ def _range(values: pd.Series[float], spec: str) -> str:
     return " to ".join(ends)
 
 
-def findings(analysis: Analysis) -> str:
-    """Return, as Markdown, what the numbers say; every sentence is counted from T01 and gstar.json."""
-    table = analysis.t01
-    above = (table["opt_delta_b_tot_ci_low"] > 0) & (table["opt_delta_b_tot_p"] < _SIGNIFICANT)
-    below = table["opt_delta_b_tot_ci_high"] < 0
-    aligned = (table["opt_delta_b_tot_shift_ci_low"] > 0) & (table["opt_delta_b_tot_shift_p"] < _SIGNIFICANT)
+def findings(found: AnalysisResult) -> str:
+    """Return, as Markdown, what the numbers say; every sentence is counted from T01, T08 and gstar.json."""
+    table, judged = found.t01, found.t08
+    n = len(table)
     low, high = table["b_tot"].min(), table["b_tot"].max()
-    identified = [choice["identified"] for choice in analysis.choices]
-    crossing = [choice["crosses_one"] for choice in analysis.choices]
     low_p, high_p = table["opt_occupancy"].min(), table["opt_occupancy"].max()
-    judged = analysis.t08
+    below = table["opt_delta_b_tot_ci_high"] < 0
+    crossing = [choice["crosses_one"] for choice in found.choices]
+    identified = [choice["identified"] for choice in found.choices]
     signatures = judged[judged["criterion_id"].str.startswith("S")]
     counted = {verdict: int((signatures["verdict"] == str(verdict)).sum()) for verdict in Verdict}
     falsified = judged[judged["criterion_id"].str.startswith("X") & (judged["verdict"] == str(Verdict.FAIL))]
     lines = [
-        f"T01 has {len(table)} conditions; b_tot runs from {low:.3f} to {high:.3f} at occupancies of {low_p:.1%} to {high_p:.1%}.",
-        f"Against the permutation null, b_tot is above what the same counts give without their order in {above.sum()} "
-        f"of {len(table)} conditions (interval above zero and one-sided p below {_SIGNIFICANT:g}) and below it in "
-        f"{below.sum()}. The median excess is {table['delta_b_tot'].median():.3f}.",
-        f"Against the circular shift, which keeps each layer's own time course, {aligned.sum()} of {len(table)} conditions "
-        f"remain above: there, layers are active together at the same tokens. The median excess is "
-        f"{table['opt_delta_b_tot_shift'].median():.3f}.",
+        f"T01 has {n} conditions; b_tot runs from {low:.3f} to {high:.3f} at occupancies of {low_p:.1%} to {high_p:.1%}.",
+        f"Against the permutation null, b_tot is above what the same counts give without their order in "
+        f"{is_above(table, PRIMARY).sum()} of {n} conditions (interval above zero and one-sided p below {_SIGNIFICANT:g}) and "
+        f"below it in {below.sum()}. The median excess is {table['delta_b_tot'].median():.3f}.",
+        *(_beyond(table, null) for null in SECONDARY),
         f"b_tot reaches one inside the gain grid for {sum(crossing)} of {len(crossing)} combinations of spike definition and "
         f"rate; g* is identified for {sum(identified)} of them.",
         f"Of {len(signatures)} signatures (six for each spike definition and rate, at g*), {counted[Verdict.PASS]} pass, "
@@ -286,3 +289,11 @@ def findings(analysis: Analysis) -> str:
         "power law is none either: components of independent sites fit one too. What counts is the difference from the nulls."
     )
     return "\n".join([*(f"* {line}" for line in lines), "", caution])
+
+
+def _beyond(table: pd.DataFrame, null: RasterNull) -> str:
+    keeps, means = _IN_WORDS.get(null.null_id, ("", ""))
+    return (
+        f"Against the {null.noun}{keeps}, {is_above(table, null.null_id).sum()} of {len(table)} conditions remain above{means}. "
+        f"The median excess is {table[null_columns(null.null_id).delta].median():.3f}."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,22 +12,29 @@ from numpy.typing import NDArray
 
 from critnb.canon import CANON, GCondition, SliceRole, Stage
 from critnb.criticality.bootstrap import multinomial_weights
-from critnb.criticality.carried import Gstar, carried_over, paired_rows
+from critnb.criticality.carried import LIKELIHOODS, MEASURES, Carried, Gstar, carried_over
 from critnb.gates import Gate
-from critnb.lattice import Raster
+from critnb.lattice import PRIMARY, Raster
+from critnb.lattice.conditions import COND_ID, FIELDS
 from critnb.pipeline.artifacts import NullSamples, load_raster, save_raster
 from critnb.pipeline.session import StageSession
 from critnb.report.assembly import finished
 from critnb.report.provenance import Provenance
-from critnb.report.schema import T02
+from critnb.report.schema import T01, T02
+from critnb.report.schema.nulls import EXPECTED, null_columns
 from critnb.report.tables import load_table, write_table
 from critnb.runs import Run
 from critnb.stages.s02b_select_gstar import work as selection
 from critnb.stages.shared import token_shares
+from critnb.stages.shared.activity_columns import Columns, activity_frame, interval_columns
 from critnb.stages.shared.conditions import EVENT_KEYS, events_gate, layer_rates, mark
 from critnb.stages.shared.null_replicates import draw_replicates
 
 _MONTE_CARLO_ERRORS = 5.0
+_BASELINE = CANON.CONST.GAIN_BASELINE
+REFERENCE = "reference"
+PAIRED = "paired"
+IDENTICAL = "zero by definition: g* = 1 is g1"
 Likelihoods = Mapping[float, NDArray[np.float64]]
 
 
@@ -39,14 +47,50 @@ def tabulate(
     with stage.step("statistics"):
         weights = multinomial_weights(len(raster.seq_id), analysis.bootstrap_reps, analysis.bootstrap_seed)
         carried = carried_over(raster, samples, nll, weights)
-    rates = carried_rates(thresholds)
-    metrics = carried.rows.merge(rates, on=EVENT_KEYS, how="left", validate="1:1")
+    rates, condition_rows = carried_rates(thresholds), carried_frame(carried)
+    metrics = condition_rows.merge(rates, on=EVENT_KEYS, how="left", validate="1:1")
     stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, mark(metrics, gstar))
     of_rates = rates.drop(columns="intervention_id").rename(columns={"gain": "g"})
-    rows = paired_rows(carried, gstar).merge(of_rates, on=["spike_def_id", "target_rate", "g"], validate="many_to_one")
+    rows = paired_rows(carried, condition_rows, gstar).merge(
+        of_rates, on=["spike_def_id", "target_rate", "g"], validate="many_to_one"
+    )
     table = finished(rows, T02, provenance)
     write_table(stage.run, CANON.TABLE.T02_GENERALIZATION, table)
     return table
+
+
+def carried_frame(carried: Carried) -> pd.DataFrame:
+    """Return one row per condition under T02's names, where T01's required columns that T02 lacks start with ``opt_``."""
+    rows = activity_frame(carried.activity)
+    kept = {*T02.required, *FIELDS, COND_ID}
+    rows = rows.rename(columns={name: f"opt_{name}" for name in rows if name not in kept and name in T01.required})
+    columns: Columns = dict(carried.likelihoods)
+    for name in LIKELIHOODS:
+        columns |= interval_columns(f"opt_{name}", carried.intervals[name])
+    return rows.assign(**columns)
+
+
+def paired_rows(carried: Carried, rows: pd.DataFrame, gstar: Gstar) -> pd.DataFrame:
+    """Return T02's rows from those of ``carried_frame``: g1 and g* of every spike definition and rate, g* beside g1.
+
+    A difference and its interval come from the same windows and the same resamples of both. Where g* is 1 the two rows are
+    one condition: the difference is zero, its interval too, and ``opt_vs_g1`` says why.
+    """
+    place = rows.set_index(["spike_def_id", "target_rate", "gain"])[COND_ID]
+    shown = rows.drop(columns=[COND_ID, "intervention_id", "null_id"]).rename(columns={"gain": "g"}).to_dict("records")
+    paired: list[dict[Any, Any]] = []
+    for (spike_def, rate), gain in gstar.items():
+        first, second = int(place[spike_def, rate, _BASELINE]), int(place[spike_def, rate, gain])
+        for cond_id, g_condition in ((first, GCondition.g1), (second, GCondition.gstar)):
+            is_reference = g_condition is GCondition.g1
+            said = REFERENCE if is_reference else IDENTICAL if first == second else PAIRED
+            row = {**shown[cond_id], "g_condition": str(g_condition), "opt_vs_g1": said}
+            for name in MEASURES:
+                found = (math.nan,) * 3 if is_reference else carried.difference(name, first=first, second=second)
+                stem = f"opt_{name}_vs_g1"
+                row |= dict(zip((stem, f"{stem}_ci_low", f"{stem}_ci_high"), found, strict=True))
+            paired.append(row)
+    return pd.DataFrame(paired)
 
 
 def retabulate(stage: StageSession, run: Run) -> None:
@@ -90,8 +134,9 @@ def gates(stage: StageSession) -> list[Gate]:
     """Return the gates of S06B: events everywhere, the Monte Carlo null against its closed form, and that the model reads B."""
     own = stage.own
     table = load_table(own, CANON.TABLE.T02_GENERALIZATION)
-    spread = table["opt_b_tot_perm_sd"] / np.sqrt(stage.params.nulls.replicates)
-    errors = (table["opt_b_tot_perm"] - table["opt_b_tot_perm_expected"]).abs() / spread
+    names = null_columns(PRIMARY)
+    spread = table[names.sd] / np.sqrt(stage.params.nulls.replicates)
+    errors = (table[f"opt_{names.mean}"] - table[EXPECTED]).abs() / spread
     baseline = float(table.loc[table["g_condition"] == str(GCondition.g1), "nll_mean"].iloc[0])
     chance = math.log(own.json(own.result(CANON.OUTPUT.VOCABULARY_JSON_BASENAME))["size"])
     return [

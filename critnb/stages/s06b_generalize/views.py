@@ -8,10 +8,12 @@ import pandas as pd
 
 from critnb.canon import CANON, GCondition
 from critnb.criticality.carried import perplexity
+from critnb.lattice import PRIMARY
 from critnb.pipeline.session import StageSession
 from critnb.report.figures.f06_generalization import generalization
 from critnb.report.style import Rendered, save_figure
-from critnb.report.words import p_words, spike_words, with_interval
+from critnb.report.words import spike_words, with_interval
+from critnb.stages.shared.activity_columns import excess_shown, is_above
 
 # the statistics load torch, which tables and figures do without
 if TYPE_CHECKING:
@@ -37,10 +39,7 @@ def branching_table(t02: pd.DataFrame) -> pd.DataFrame:
         "occupancy": t02["opt_occupancy"].map("{:.1%}".format),
         "b_tot": with_interval(t02, "b_tot"),
         "permuted": t02["opt_b_tot_perm"],
-        "Δ permutation": with_interval(t02, "delta_b_tot"),
-        "p": t02["opt_delta_b_tot_p"].map(p_words),
-        "Δ shift": with_interval(t02, "opt_delta_b_tot_shift"),
-        "p ": t02["opt_delta_b_tot_shift_p"].map(p_words),
+        **excess_shown(t02),
         "chi": with_interval(t02, "chi", digits=2),
     }
     return _named(t02).assign(**columns)
@@ -64,7 +63,7 @@ def difference_table(t02: pd.DataFrame) -> pd.DataFrame:
 
 
 def likelihood_table(found: Generalization) -> pd.DataFrame:
-    """Return one row a gain: windows, predicted tokens, mean negative log-likelihood and perplexity with intervals."""
+    """Return one row per gain: windows, predicted tokens, mean negative log-likelihood and perplexity with intervals."""
     of_gain = found.t02.drop_duplicates("g").set_index("g")
     rows = []
     for gain, windows in found.likelihoods.groupby("gain"):
@@ -95,7 +94,7 @@ def findings(t02: pd.DataFrame) -> str:
     """Return, as Markdown, what the numbers say; every sentence is counted from T02."""
     chosen = t02[t02["g_condition"] == str(GCondition.gstar)]
     moved = chosen[chosen["g"] != CANON.CONST.GAIN_BASELINE]
-    above = (t02["opt_delta_b_tot_ci_low"] > 0) & (t02["opt_delta_b_tot_p"] < _SIGNIFICANT)
+    above = is_above(t02, PRIMARY)
     ratio = t02["opt_achieved_rate_mean"] / t02["target_rate"]
     lines = [
         f"On B_eval the events run at {ratio.min():.2f} to {ratio.max():.2f} times their target rates, at occupancies of "

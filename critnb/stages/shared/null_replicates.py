@@ -1,4 +1,4 @@
-"""Replicates of both raster nulls for a stage's raster: drawn, reduced to branching, and written."""
+"""Replicates of the raster nulls for a stage's raster: drawn, reduced to branching, and written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from critnb.pipeline.session import StageSession
 
 
 def draw_replicates(stage: StageSession, raster: Raster) -> NullSamples:
-    """Draw R replicates of both raster nulls for every condition of a raster and write what branching they give."""
+    """Draw R replicates of each raster null for every condition of a raster, and write the branching that they give."""
     replicates, seed = stage.params.nulls.replicates, stage.params.nulls.seed
     shards = [(null_id, cond_id) for null_id in RASTER_NULLS for cond_id in range(len(raster.conditions))]
 
@@ -21,7 +21,13 @@ def draw_replicates(stage: StageSession, raster: Raster) -> NullSamples:
         null_id, cond_id = shard
         counts, key = raster.counts[cond_id], raster.conditions[cond_id].key()
         return null_branching(
-            counts, raster.seq_id, null_id, seed=seed, condition_key=key, replicates=range(replicates)
+            counts,
+            raster.seq_id,
+            null_id,
+            seed=seed,
+            condition_key=key,
+            replicates=range(replicates),
+            tokens=raster.tokens,
         )
 
     with stage.step("null replicates"), stage.progress("null replicates", len(shards), "condition") as advance:

@@ -5,11 +5,11 @@ import pytest
 
 from critnb.canon import Adjacency, GCondition, Intervention, NullId, SpikeDef
 from critnb.criticality import NullSample, branching_sums, condition_metrics, null_branching, summarise
-from critnb.criticality.ablations import ablation_rows
 from critnb.criticality.bootstrap import multinomial_weights
-from critnb.criticality.shuffled_input import token_shuffle_columns
+from critnb.criticality.shuffled_input import shuffled_input
 from critnb.criticality.synthetic import bernoulli, one_condition_raster
-from critnb.lattice import RASTER_NULLS, ConditionTable, concatenate, null_raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, ConditionTable, concatenate, null_raster
+from critnb.stages.s05_analysis.tables import ablation_rows, summary_frame
 
 GSTAR = 1.2
 N = 24
@@ -38,14 +38,14 @@ def summary(raster):
         )
         for null_id in RASTER_NULLS
     }
-    permuted = null_raster(raster, RASTER_NULLS[0], seed=1)
+    permuted = null_raster(raster, PRIMARY, seed=1)
     return summarise(raster, samples, permuted=permuted, adjacency=Adjacency.ADJ_4N, replicates=100, seed=1337)
 
 
 @pytest.fixture(scope="module")
 def rows(summary, raster):
     rate = raster.conditions[0].target_rate
-    return ablation_rows(summary, {(KEY[0], rate): GSTAR})
+    return ablation_rows(summary_frame(summary), summary.activity, {(KEY[0], rate): GSTAR})
 
 
 def test_baseline_once_and_gstar_under_every_intervention(rows):
@@ -67,7 +67,8 @@ def test_differences_from_the_baseline_are_paired_on_sequences(rows, summary, ra
     weights = multinomial_weights(N, 100, 1337)
     b_tot = [branching_sums(counts).weighted(weights).b_tot for counts in raster.counts]
     last = rows.iloc[-1]
-    unpaired = np.percentile(summary.delta_replicates[:, 4], 97.5) - np.percentile(summary.delta_replicates[:, 1], 2.5)
+    replicates = summary.activity.resampled["delta_b_tot"]
+    unpaired = np.percentile(replicates[:, 4], 97.5) - np.percentile(replicates[:, 1], 2.5)
     assert last["opt_delta_b_tot_vs_g1_ci_high"] < unpaired
     # the null's term moves little: the interval is near that of the paired difference of b_tot itself
     width = last["opt_delta_b_tot_vs_g1_ci_high"] - last["opt_delta_b_tot_vs_g1_ci_low"]
@@ -78,11 +79,11 @@ def test_a_replicate_of_delta_is_that_of_repeated_sequences(summary, raster):
     weights = multinomial_weights(N, 100, 1337)
     counts = raster.counts[2]
     null = null_branching(
-        counts, raster.seq_id, RASTER_NULLS[0], seed=1, condition_key=raster.conditions[2].key(), replicates=range(20)
+        counts, raster.seq_id, PRIMARY, seed=1, condition_key=raster.conditions[2].key(), replicates=range(20)
     ).mean(axis=0)
     repeated = np.repeat(np.arange(N), weights[3])
     expected = branching_sums(counts[repeated]).pooled().b_tot - null[repeated].pooled().b_tot
-    assert summary.delta_replicates[3, 2] == pytest.approx(float(expected), abs=1e-12)
+    assert summary.activity.resampled["delta_b_tot"][3, 2] == pytest.approx(float(expected), abs=1e-12)
 
 
 def test_token_shuffle_stands_at_its_conditions_and_nowhere_else(raster):
@@ -92,12 +93,10 @@ def test_token_shuffle_stands_at_its_conditions_and_nowhere_else(raster):
         conditions=ConditionTable(c.with_null(NullId.NULL_TOKEN_SHUFFLE_INPUT) for c in shuffled.conditions),
         counts=np.ascontiguousarray(shuffled.counts[:, :, :, ::-1]),
     )
-    nulls = concatenate([null_raster(shuffled, RASTER_NULLS[0], seed=1), marked])
-    frame = token_shuffle_columns(raster, nulls)
-    assert frame["cond_id"].tolist() == list(range(5))
-    assert frame["opt_b_tot_token_shuffle"].isna().tolist() == [True, False, False, True, True]
+    nulls = concatenate([null_raster(shuffled, PRIMARY, seed=1), marked])
+    found = shuffled_input(raster, nulls)
     metrics = condition_metrics(marked)
-    assert frame["opt_chi_token_shuffle"].iloc[2] == metrics["chi"].iloc[1]
-    assert frame["opt_occupancy_token_shuffle"].iloc[1] == metrics["occupancy"].iloc[0]
+    for name in ("b_tot", "chi", "occupancy"):
+        np.testing.assert_array_equal(getattr(found, name), [np.nan, *metrics[name], np.nan, np.nan])
     # independent sites exceed the expectation of their own permutation by nothing but chance
-    assert abs(frame["opt_delta_b_tot_token_shuffle"].iloc[1]) < 0.06
+    assert abs(found.excess[1]) < 0.06

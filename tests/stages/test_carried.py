@@ -7,8 +7,9 @@ import pytest
 
 from critnb.canon import DatasetRole, Intervention, ModelRole, SpikeDef
 from critnb.criticality import NullSample, multinomial_weights, null_branching
-from critnb.criticality.carried import IDENTICAL, MEASURES, PAIRED, REFERENCE, carried_over, paired_rows, perplexity
-from critnb.lattice import RASTER_NULLS, Condition, ConditionTable, Raster
+from critnb.criticality.carried import MEASURES, carried_over, perplexity
+from critnb.lattice import PRIMARY, RASTER_NULLS, Condition, ConditionTable, Raster
+from critnb.stages.s06b_generalize.tables import IDENTICAL, PAIRED, REFERENCE, carried_frame, paired_rows
 
 N, L, T = 12, 4, 30
 REPLICATES = 80
@@ -50,9 +51,13 @@ def carried(raster, nulls, weights):
     return carried_over(raster, nulls, NLL, weights)
 
 
+def t02_rows(carried):
+    return paired_rows(carried, carried_frame(carried), GSTAR)
+
+
 @pytest.fixture(scope="module")
 def rows(carried):
-    return paired_rows(carried, GSTAR).set_index(["spike_def_id", "g_condition"])
+    return t02_rows(carried).set_index(["spike_def_id", "g_condition"])
 
 
 def b_tot(counts):
@@ -93,7 +98,7 @@ def test_differences_resample_the_same_windows_of_both(rows, raster, weights):
 def test_a_shift_that_all_windows_share_has_an_interval_of_no_width(raster, nulls, weights):
     """Unpaired resamples would give it the width of what windows differ in."""
     shifted = {1.0: NLL[1.0], 1.2: NLL[1.0] + 0.25}
-    rows = paired_rows(carried_over(raster, nulls, shifted, weights), GSTAR)
+    rows = t02_rows(carried_over(raster, nulls, shifted, weights))
     row = rows[(rows["spike_def_id"] == str(ONE)) & (rows["g_condition"] == "gstar")].iloc[0]
     assert [row["opt_nll_mean_vs_g1"], *interval(row, "nll_mean_vs_g1")] == pytest.approx([0.25] * 3, abs=1e-12)
     assert np.subtract(*interval(row, "nll_mean")[::-1]) > 0.1
@@ -117,7 +122,7 @@ def test_the_reference_has_no_difference(rows):
 
 
 def test_every_b_stands_beside_its_null(rows, nulls):
-    row, null = rows.loc[(str(ONE), "gstar")], nulls[RASTER_NULLS[0]].pooled
+    row, null = rows.loc[(str(ONE), "gstar")], nulls[PRIMARY].pooled
     for name in ("b_time", "b_depth", "b_tot"):
         assert row[f"opt_{name}_perm"] == pytest.approx(getattr(null, name)[2].mean())
     assert row["delta_b_tot"] == pytest.approx(row["b_tot"] - null.b_tot[2].mean())
@@ -140,6 +145,6 @@ def test_nothing_occupied_is_nan_and_no_warning(raster, nulls, weights):
         )
         for null_id in RASTER_NULLS
     }
-    rows = paired_rows(carried_over(empty, samples, NLL, weights), GSTAR)
+    rows = t02_rows(carried_over(empty, samples, NLL, weights))
     assert rows["b_tot"].isna().all()
     assert rows["ppl"].notna().all()

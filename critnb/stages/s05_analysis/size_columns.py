@@ -1,4 +1,4 @@
-"""Analyses of sizes as rows, under the names of the results tables."""
+"""Analyses of sizes under the names of the columns of T01, T04, T05 and T09."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from critnb.criticality.multistep import Multistep
 from critnb.criticality.sizes.analysis import PERMUTED, REAL, SizeAnalysis, TailAnalysis
 from critnb.criticality.sizes.crackling import Crackling
 from critnb.criticality.sizes.exponents import Exponents, ResampledEstimate
+from critnb.report.schema.nulls import TWIN
 
 Row = dict[str, Any]
 _IN_T04_ALWAYS = (
@@ -19,9 +20,9 @@ _IN_T04_ALWAYS = (
 
 
 def t01_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
-    """Return the exponents of T01: default adjacency, sizes as events, the permutation null's beside the real ones."""
+    """Return the exponents of T01: default adjacency, sizes as events, those of the primary null beside the real ones."""
     row: Row = {}
-    for null_id, suffix in ((REAL, ""), (PERMUTED, "_perm")):
+    for null_id, suffix in ((REAL, ""), (PERMUTED, TWIN)):
         found = analysis.exponents[null_id, adjacency, SizeDef.SIZE_EVENTS]
         row |= _exponent_columns(found, suffix)
         row |= _multistep_columns(f"time{suffix}", analysis.tokens[null_id])
@@ -37,8 +38,7 @@ def t01_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
     reference = analysis.reference
     return row | {
         "opt_dcc_ref": reference.dcc,
-        "opt_dcc_ref_ci_low": reference.dcc_low,
-        "opt_dcc_ref_ci_high": reference.dcc_high,
+        **_ends("opt_dcc_ref", (reference.dcc_low, reference.dcc_high)),
         "opt_gamma_ref": reference.gamma,
         "opt_tau_S_ref": reference.tau_S,
         "opt_alpha_D_ref": reference.alpha_D,
@@ -113,10 +113,10 @@ def t05_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
         "pass": real.passed,
         "opt_reason": _why_not(real),
         "opt_dropped_replicates": real.dropped,
-        "opt_crackling_gamma_perm": permuted.gamma,
-        **_ends("opt_crackling_gamma_perm", (permuted.ci_low, permuted.ci_high)),
-        "opt_r2_perm": permuted.r2,
-        "opt_reason_perm": _why_not(permuted),
+        f"opt_crackling_gamma{TWIN}": permuted.gamma,
+        **_ends(f"opt_crackling_gamma{TWIN}", (permuted.ci_low, permuted.ci_high)),
+        f"opt_r2{TWIN}": permuted.r2,
+        f"opt_reason{TWIN}": _why_not(permuted),
         "opt_gamma_collapse": analysis.collapse.gamma_collapse,
         "opt_reason_collapse": analysis.collapse.reason,
     }
@@ -142,7 +142,7 @@ def reasons(analysis: SizeAnalysis, adjacency: Adjacency) -> dict[str, str]:
 
 
 def t09_rows(analysis: SizeAnalysis) -> list[Row]:
-    """Return the exponents of T09: one row a null, adjacency and size definition."""
+    """Return the exponents of T09: one row per null, adjacency and size definition."""
     return [
         {
             "null_id": str(null_id),

@@ -1,0 +1,181 @@
+"""The tables of S05 from its statistics: metrics, T01, T04, T05, T06, T08 and T09."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from critnb.canon import CANON, Adjacency, GCondition, Intervention, NullId, SpikeDef
+from critnb.criticality.activity import Activity
+from critnb.criticality.overlap import Overlap
+from critnb.criticality.shuffled_input import ShuffledInput
+from critnb.criticality.sizes.analysis import SizeAnalysis
+from critnb.criticality.sizes.avalanches import Avalanches
+from critnb.criticality.summary import Summary
+from critnb.criticality.verdicts import BRANCHING, Case, chi_peak, judged_frame
+from critnb.lattice import RASTER_NULLS, Raster
+from critnb.lattice.conditions import COND_ID
+from critnb.report.assembly import finished, per_condition, t01, t06
+from critnb.report.provenance import Provenance
+from critnb.report.schema import T01, T04, T05, T06, T08, T09
+from critnb.report.schema.columns import BRANCHING_REASON
+from critnb.report.schema.nulls import TWIN, marginals_column, null_columns
+from critnb.stages.s05_analysis.size_columns import reasons, t01_columns, t04_columns, t05_columns, t09_rows
+from critnb.stages.shared.activity_columns import activity_frame
+
+Gstar = Mapping[tuple[SpikeDef, float], float]
+OVERLAP, APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
+_GAIN_TARGET = {
+    Intervention.MLP_GLOBAL: "what every MLP adds",
+    Intervention.ATTN_GLOBAL: "what every attention adds",
+    Intervention.MLP_BAND_EARLY: "what the MLPs of the first third add",
+    Intervention.MLP_BAND_MID: "what the MLPs of the middle third add",
+    Intervention.MLP_BAND_LATE: "what the MLPs of the last third add",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Everything that S05 computes of a raster: per condition, ``sizes`` by cond_id for those of the gain grid.
+
+    marginals: by raster null, whether its replicate kept what it must keep, bool [C].
+    """
+
+    raster: Raster
+    summary: Summary
+    sizes: Mapping[int, SizeAnalysis]
+    shuffled: ShuffledInput
+    overlap: Overlap
+    marginals: Mapping[NullId, npt.NDArray[np.bool_]]
+    adjacency: Adjacency
+
+    def of_sizes(self, columns: Any) -> pd.DataFrame:
+        """Return ``columns(analysis)``, one row per condition of the gain grid."""
+        return pd.DataFrame({COND_ID: cond_id, **columns(found)} for cond_id, found in self.sizes.items())
+
+
+def metrics(found: Statistics) -> pd.DataFrame:
+    """Return metrics.parquet: one row per condition, its statistics by their T01 names, NaN where T01 has no such row."""
+    exponents = found.of_sizes(lambda analysis: t01_columns(analysis, found.adjacency))
+    rows = summary_frame(found.summary).merge(exponents, on=COND_ID, how="left", validate="one_to_one")
+    return rows.assign(
+        opt_occupancy_token_shuffle=found.shuffled.occupancy,
+        opt_b_tot_token_shuffle=found.shuffled.b_tot,
+        opt_delta_b_tot_token_shuffle=found.shuffled.excess,
+        opt_chi_token_shuffle=found.shuffled.chi,
+        **{marginals_column(null_id): exact for null_id, exact in found.marginals.items()},
+        **{OVERLAP: found.overlap.shared, APART: found.overlap.apart},
+    )
+
+
+def summary_frame(summary: Summary) -> pd.DataFrame:
+    """Return one row per condition: branching and chi beside their nulls, and what its avalanches are like."""
+    rows, permuted = activity_frame(summary.activity), _avalanches(summary.permuted)
+    return rows.assign(
+        opt_b_tot_adj8n=rows["b_tot"] + summary.diagonal,
+        **_avalanches(summary.avalanches),
+        **{f"opt_{name}{TWIN}": permuted[name] for name in ("n_avalanches", "avalanche_size_mean")},
+    )
+
+
+def _avalanches(found: Sequence[Avalanches]) -> dict[str, Any]:
+    return {
+        "n_avalanches": np.array([len(one) for one in found], dtype=np.int64),
+        "avalanche_size_mean": [_mean(one.size) for one in found],
+        "avalanche_size_median": [float(np.median(one.size)) if len(one) else float("nan") for one in found],
+        "avalanche_span_tokens_mean": [_mean(one.span_tokens) for one in found],
+        "avalanche_span_layers_mean": [_mean(one.span_layers) for one in found],
+    }
+
+
+def _mean(values: npt.NDArray[np.integer]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def tables(
+    found: Statistics, rows: pd.DataFrame, weights: npt.NDArray[np.int64], *,
+    tau: pd.DataFrame, tau0: float, gstar: Gstar, provenance: Provenance,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
+    """Return the stage's tables by name.
+
+    rows: ``metrics``; weights [R, N]: the sequence bootstrap; tau: tau_rate_matched.parquet; tau0: the threshold that defines
+    the base rates.
+    """
+    t09 = [{COND_ID: cond_id, **row} for cond_id, analysis in found.sizes.items() for row in t09_rows(analysis)]
+    of_conditions = {
+        T04: found.of_sizes(t04_columns),
+        T05: found.of_sizes(lambda analysis: t05_columns(analysis, found.adjacency)),
+        T09: pd.DataFrame(t09),
+    }
+    made = {
+        T01.name: t01(summary=rows, tau=tau, gstar=gstar, tau0=tau0, provenance=provenance),
+        T06.name: t06(ablations=ablation_rows(rows, found.summary.activity, gstar), tau=tau, provenance=provenance),
+    }
+    made |= {schema.name: per_condition(each, rows, schema, provenance) for schema, each in of_conditions.items()}
+    first = made[T01.name].iloc[0]
+    judged = judged_frame(_cases(found, made[T01.name], weights, gstar))
+    judged = judged.assign(model_role=first["model_role"], dataset_role=first["dataset_role"])
+    return made | {T08.name: finished(judged, T08, provenance)}
+
+
+def ablation_rows(rows: pd.DataFrame, found: Activity, gstar: Gstar) -> pd.DataFrame:
+    """Return g1 under MLP_GLOBAL and g* under every intervention of ``metrics``, per spike definition and rate."""
+    chosen = np.array([gstar[SpikeDef(d), r] for d, r in zip(rows["spike_def_id"], rows["target_rate"], strict=True)])
+    is_global = (rows["intervention_id"] == str(Intervention.MLP_GLOBAL)).to_numpy()
+    is_g1 = is_global & (rows["gain"] == CANON.CONST.GAIN_BASELINE).to_numpy()
+    is_gstar = rows["gain"].to_numpy() == chosen
+    baseline = rows[is_g1].set_index(["spike_def_id", "target_rate"])[COND_ID]
+    listed = [(GCondition.g1, cond_id) for cond_id in np.flatnonzero(is_g1)]
+    listed += [(GCondition.gstar, cond_id) for cond_id in np.flatnonzero(is_gstar)]
+    return pd.DataFrame(_ablation(rows.iloc[cond_id], found, name, baseline) for name, cond_id in listed)
+
+
+def _ablation(
+    row: pd.Series[Any], found: Activity, g_condition: GCondition, baseline: pd.Series[Any]
+) -> dict[str, Any]:
+    first = int(baseline[row["spike_def_id"], row["target_rate"]])
+    value, low, high = found.difference("delta_b_tot", first=first, second=int(row[COND_ID]))
+    return {
+        **{name: row[name] for name in T06.by_name if name in row.index},
+        "g_condition": str(g_condition),
+        "g": row["gain"],
+        "gain_target": _GAIN_TARGET[Intervention(row["intervention_id"])],
+        "opt_delta_b_tot_vs_g1": value,
+        "opt_delta_b_tot_vs_g1_ci_low": low,
+        "opt_delta_b_tot_vs_g1_ci_high": high,
+    }
+
+
+def _cases(
+    found: Statistics, summary: pd.DataFrame, weights: npt.NDArray[np.int64], gstar: Gstar
+) -> dict[tuple[str, float], Case]:
+    raster = found.raster
+    records: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
+    rows = {(row["spike_def_id"], row["target_rate"], row["g"]): row for row in records}
+    cases = {}
+    for (spike_def, rate), gain in gstar.items():
+        ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL, spike_def_id=spike_def, target_rate=rate)
+        gains = [raster.conditions[i].gain for i in ids]
+        row = rows[str(spike_def), rate, gain]
+        why = reasons(found.sizes[ids[gains.index(gain)]], found.adjacency)
+        cases[str(spike_def), rate] = Case(
+            row={name: value for name, value in row.items() if isinstance(value, float)},
+            excess={null.noun: excess_of(row, null_id) for null_id, null in RASTER_NULLS.items()},
+            gstar=gain,
+            peak=chi_peak(gains, raster.counts[ids].sum(axis=(2, 3), dtype=np.int64), weights),
+            reasons=why | {BRANCHING: row[BRANCHING_REASON.name]},
+            other_gstar=next((g for (d, r), g in gstar.items() if r == rate and d != spike_def), float("nan")),
+            same_events=all(rows[str(spike_def), rate, each][APART] == 0 for each in gains),
+        )
+    return cases
+
+
+def excess_of(row: Mapping[str, Any], null_id: NullId) -> tuple[float, float]:
+    """Return the excess of b_tot over a null and its one-sided p from a row of T01."""
+    names = null_columns(null_id)
+    return float(row[names.delta]), float(row[names.p])
