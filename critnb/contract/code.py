@@ -5,8 +5,9 @@ The imports are read out of the sources of a pack, this one's or a release's, an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ OUTSIDE: Mapping[str, str] = {
     "pipeline.options": "where the notebook was started",
     "pipeline.progress": "what is shown while one waits",
 }
+# what draws a stage's results and none of them follows from
+_DRAWING = re.compile(rf"{PACKAGE}/(report/figures/.+|report/style|stages/[^/]+/(views|figures))\.py")
 _INIT = "__init__.py"
 # where modules reach code for the stages that ask for it
 _ON_DEMAND = f"{PACKAGE}.pipeline"
@@ -80,6 +83,15 @@ def changed_code(spec: StageSpec, inputs: HashInputs, *, root: Path = PACK_ROOT)
     changed += [path for path in files if path not in inputs.sources]
     same = sha256_hex(notebook_source(root / notebook)) == inputs.notebook_sha256
     return changed if same else [notebook, *changed]
+
+
+def differ_in_drawing_only(one: HashInputs, other: HashInputs) -> bool:
+    """Tell whether two runs of a stage rest on the same inputs, but for modules that draw what the stage has found.
+
+    What forward passes gave is then the same in both: no module of ``model`` or ``events`` imports one of these.
+    """
+    digests = {path for path, _ in one.sources.items() ^ other.sources.items()}
+    return replace(one, sources={}) == replace(other, sources={}) and all(map(_DRAWING.fullmatch, digests))
 
 
 def file_meanings(paths: Iterable[str]) -> dict[str, str]:

@@ -30,8 +30,9 @@ class RasterNull:
     """One raster null: its names, what it keeps exactly, and how it is drawn.
 
     short: its part of a column's name; name: its name in the heads of tables; noun: its name after "the" in a sentence;
-    rastered: what was done to a raster, in words; breaks: what it does to events and what is left, for captions; asks: what
-    an excess over it is about, where that is not all of branching. keeps: what it keeps exactly, in words, and
+    rastered: what was done to a raster, in words; breaks: what it does to events and what is left, for captions;
+    in_findings: words behind the noun and behind "above" in S05's findings; asks: what an excess over it is about, where that is
+    not all of branching. keeps: what it keeps exactly, in words, and
     ``kept(real, null)`` says of counts [N, L, T] whether it did. draw: the function that draws counts; draw_occupancy: a
     faster way to the occupancy of the very same draw. reads_tokens: it needs the token ids of the windows.
     """
@@ -46,6 +47,7 @@ class RasterNull:
     kept: Callable[[Counts, Counts], bool]
     draw: Callable[[Source], DrawCounts]
     draw_occupancy: Callable[[Source], DrawOccupancy] | None = None
+    in_findings: tuple[str, str] = ("", "")
     asks: str = ""
     reads_tokens: bool = False
 
@@ -91,6 +93,10 @@ RASTER_NULLS: Mapping[NullId, RasterNull] = {
             kept=row_nulls.rows_kept,
             draw=row_nulls.circular_shift,
             draw_occupancy=row_nulls.circular_shift_occupancy,
+            in_findings=(
+                ", which keeps each layer's own time course",
+                ": there, layers are active together at the same tokens",
+            ),
             asks="depth only",
         ),
     )

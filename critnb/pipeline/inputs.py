@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from critnb.canon import CANON, DatasetRole, ModelRole, SliceRole, Stage
 from critnb.contract import StageSpec
+from critnb.contract.code import differ_in_drawing_only
 from critnb.contract.declared import declared
 from critnb.errors import DependencyError, IntegrityError
 from critnb.params import Loaded, Params, validate
 from critnb.pipeline.options import RunOptions
-from critnb.runs import Run, RunStore, RunWriter, upstream_key
+from critnb.runs import Run, RunState, RunStore, RunWriter, upstream_key
 
 if TYPE_CHECKING:
     from critnb.data import Tally
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from critnb.model.language_model import LanguageModel
     from critnb.model.token_coverage import TextReader
     from critnb.model.windows import Slice
+
+
+# the metric that names the run whose model outputs a run has adopted
+ADOPTED_FROM = "adopted_from"
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,23 @@ class StageInputs:
                 f"stage {self.spec.id} rests on no run {key}; its row in critnb/contract/ says on which"
             )
         return self.store.open(upstream[key])
+
+    @cached_property
+    def earlier(self) -> Run | None:
+        """The newest run of this stage whose forward passes gave what this one's would: only what draws figures differs.
+
+        That its outputs are adopted is recorded. None where there is no such run, or where a complete run is computed again to
+        be compared.
+        """
+        ours = self.run.record.hash_inputs
+        if self.store.state(self.run.run_id) is RunState.complete:
+            return None
+        runs = [run for run in reversed(self.store.runs(self.spec.id)) if run.run_id != self.run.run_id]
+        found = next((run for run in runs if ours is not None and differ_in_drawing_only(run.inputs, ours)), None)
+        if found is not None:
+            self.run.update(metrics={**self.run.record.metrics, ADOPTED_FROM: found.run_id})
+            self.run.log("outputs_adopted", run_id=found.run_id)
+        return found
 
     @cached_property
     def model(self) -> LanguageModel:

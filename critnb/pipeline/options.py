@@ -46,7 +46,7 @@ _ROLES = [*map(str, ModelRole), _ALL]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run stages; see the module. ``device``, ``base_dir`` and ``data`` follow from the params, not from a flag."""
+    """How to run stages; see the module. ``device``, ``engine``, ``base_dir`` and ``data`` have no flag of their own."""
 
     role: str | None = _option(
         None, "--role", notebook=str, choices=_ROLES, help="model role; the first one of the params by default"
@@ -70,6 +70,7 @@ class RunOptions:
     quiet: bool = _switch("-q", "--quiet", help="print results only, no progress")
     verbose: bool = _switch("-v", "--verbose", notebook=bool, help="show tracebacks, and the steps of stages")
     device: str = _option("auto", kernel=True)
+    engine: str = _option("local", kernel=True)
     # where relative paths of the params are meant from, and where the corpora of a run come from
     base_dir: Path = _option(Path(), kernel=True)  # noqa: RUF009 - a field
     data: Mapping[str, Mapping[str, Any]] = _option(dict, kernel=True)
@@ -109,7 +110,8 @@ class RunOptions:
 
     def with_params(self, loaded: Loaded) -> RunOptions:
         """Return these options with what the params say of them."""
-        return replace(self, device=loaded.params.compute.device, base_dir=loaded.base_dir)
+        compute = loaded.params.compute
+        return replace(self, device=compute.device, engine=compute.engine, base_dir=loaded.base_dir)
 
     def roles(self, params: Params, *, every: bool = False) -> list[ModelRole]:
         """Return the roles to run: those asked for, else the first one of the params, or each with ``every``."""

@@ -16,6 +16,7 @@ import pandas as pd
 
 from critnb.canon import CANON, Stage
 from critnb.contract import StageSpec, spec_of
+from critnb.engine import ENGINES, Engine
 from critnb.errors import GateError, RunExistsError
 from critnb.gates import Gate, JudgedGates
 from critnb.pipeline import progress
@@ -64,6 +65,11 @@ class StageSession(StageInputs):
         if self._by_hand is not None and self._by_hand.last_line is not None:
             raise RunExistsError(f"{self._run.run_id} is finished; run the notebook from the top to compute it again")
         return self._run
+
+    @property
+    def engine(self) -> Engine:
+        """Where this stage's shards are worked on."""
+        return ENGINES[self.options.engine]
 
     @property
     def own(self) -> Run:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from critnb.pipeline.inputs import ADOPTED_FROM
 from critnb.report.schema.columns import PROVENANCE
 from critnb.review.diff.files import frames_differ, json_differ, npz_differ
 from critnb.review.diff.values import Difference
@@ -21,7 +22,7 @@ from critnb.verify.replay import Replayed
 TOLERANCE = 1e-9
 _GATES = "gates"
 # metrics that only a stage with its model can give
-_OF_A_MODEL = frozenset({"prompt_reuse"})
+_OF_A_MODEL = frozenset({"prompt_reuse", ADOPTED_FROM})
 Recorded = Mapping[str, Any]
 
 

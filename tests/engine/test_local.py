@@ -6,7 +6,9 @@ from functools import partial
 
 import pytest
 
-from critnb.engine import map_in_processes, map_shards
+from critnb.engine import ENGINES
+from critnb.engine.local import map_in_processes, map_shards
+from critnb.params import Params
 
 MAPS = [map_shards, map_in_processes]
 
@@ -68,7 +70,7 @@ def test_one_worker_stays_in_this_process():
 
 WORK = """
 import os, time
-from critnb.engine import map_in_processes
+from critnb.engine.local import map_in_processes
 
 def work(x):
     print(os.getpid(), flush=True)
@@ -98,3 +100,8 @@ def alive(pid: int) -> bool:
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_params_name_the_engines_that_there_are():
+    choices = Params.model_json_schema()["$defs"]["Compute"]["properties"]["engine"]
+    assert set(choices.get("enum", [choices.get("const")])) == set(ENGINES)

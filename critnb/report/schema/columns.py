@@ -56,11 +56,6 @@ def with_null_twin(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
     return (*with_interval(name, unit, meaning), *with_interval(f"{name}_perm", unit, of_null))
 
 
-def optional(*columns: Column) -> tuple[Column, ...]:
-    """Return the columns, whose names say that they may be absent."""
-    return columns
-
-
 PROVENANCE = (
     text("run_id", "run that wrote the table"),
     text("stage_id", "stage of that run", Stage),

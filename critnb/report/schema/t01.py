@@ -18,7 +18,6 @@ from critnb.report.schema.columns import (
     flag,
     interval,
     number,
-    optional,
     text,
     with_null_twin,
 )
@@ -150,6 +149,11 @@ T01 = TableSchema(
         *_BRANCHING,
         *_CRACKLING,
         *_AVALANCHES,
-        *optional(*_OPT_RATES, *_OPT_BRANCHING, *_OPT_EXPONENTS, *_OPT_TOKEN_SHUFFLE, *_OPT_OVERLAP, *_OPT_CHECKS),
+        *_OPT_RATES,
+        *_OPT_BRANCHING,
+        *_OPT_EXPONENTS,
+        *_OPT_TOKEN_SHUFFLE,
+        *_OPT_OVERLAP,
+        *_OPT_CHECKS,
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, Criterion, GCondition, NullId
+from critnb.canon import CANON, Criterion, GCondition
 from critnb.gates import Verdict
 from critnb.lattice import PRIMARY, SECONDARY, RasterNull
 from critnb.report.schema.nulls import null_columns
@@ -19,13 +19,6 @@ from critnb.stages.shared.activity_columns import excess_shown, is_above
 
 _REASON = "not available"
 _SIGNIFICANT = CANON.CONST.SIGNIFICANCE_LEVEL
-# what a null keeps, and what it means to be above it, for those that have such words
-_IN_WORDS = {
-    NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT: (
-        ", which keeps each layer's own time course",
-        ": there, layers are active together at the same tokens",
-    )
-}
 
 
 def at_chosen_gains(table: pd.DataFrame) -> pd.DataFrame:
@@ -292,7 +285,7 @@ def findings(found: AnalysisResult) -> str:
 
 
 def _beyond(table: pd.DataFrame, null: RasterNull) -> str:
-    keeps, means = _IN_WORDS.get(null.null_id, ("", ""))
+    keeps, means = null.in_findings
     return (
         f"Against the {null.noun}{keeps}, {is_above(table, null.null_id).sum()} of {len(table)} conditions remain above{means}. "
         f"The median excess is {table[null_columns(null.null_id).delta].median():.3f}."

@@ -18,7 +18,6 @@ from critnb.criticality.sizes.analysis import Settings, SizeAnalysis, SizeShard,
 from critnb.criticality.sizes.sample import Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.summary import summarise
-from critnb.engine import map_in_processes
 from critnb.gates import Gate
 from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, marginals_exact, null_raster
 from critnb.pipeline.artifacts import load_null_raster, load_raster, load_samples
@@ -120,7 +119,7 @@ def _sizes(stage: StageSession, raster: Raster, permuted: Raster, *, n_units: in
         SizeShard(raster.counts[i], permuted.counts[i], raster.seq_id, raster.conditions[i].key()) for i in cond_ids
     ]
     with stage.step("sizes"), stage.progress("sizes", len(shards), "condition") as advance:
-        analysed = map_in_processes(partial(analyse_sizes, settings=settings), shards, on_done=advance)
+        analysed = stage.engine.map_in_processes(partial(analyse_sizes, settings=settings), shards, on_done=advance)
     return dict(zip(cond_ids, analysed, strict=True))
 
 

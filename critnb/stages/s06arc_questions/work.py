@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -60,17 +61,24 @@ def evaluate(stage: StageSession) -> Evaluation:
     """Score every question that can be answered at g1 and at each distinct g*; writes scores and table T03."""
     gstar = selection.load(stage.upstream(Stage.S02B))
     asked = _ask(stage)
-    with stage.step("try the cache"):
-        reuse = prompt_reuse(stage.model, asked.to_score)
-    answers = {
-        gain: _answers(asked, _score(stage, gain, asked, reuse)) for gain in sorted({_BASELINE, *gstar.values()})
-    }
-    scores = pd.concat([_rows(asked, gain, each) for gain, each in answers.items()], ignore_index=True)
+    scores, reuse = _scored(stage, asked, sorted({_BASELINE, *gstar.values()}))
     stage.save_parquet(CANON.OUTPUT.ARC_SCORES_PARQUET_BASENAME, scores)
     provenance = Provenance.of(stage.run, stage.run.record.model)
     table = tabulate(stage, scores, provenance)
     stage.summary(prompt_reuse={"used": reuse.allowed, "reason": reuse.reason})
     return Evaluation(table, asked.shares, scores, stage.model.context_length, reuse, provenance)
+
+
+def _scored(stage: StageSession, asked: _Asked, gains: Sequence[float]) -> tuple[pd.DataFrame, Reuse]:
+    """Return one row per gain, question and choice, and how prompts were read; an earlier run's where one can stand for it."""
+    if (earlier := stage.earlier) is not None:
+        stored = earlier.parquet(earlier.result(CANON.OUTPUT.ARC_SCORES_PARQUET_BASENAME))
+        used, reason = itemgetter("used", "reason")(earlier.record.metrics["prompt_reuse"])
+        return stored, Reuse(used, reason)
+    with stage.step("try the cache"):
+        reuse = prompt_reuse(stage.model, asked.to_score)
+    rows = [_rows(asked, gain, _answers(asked, _score(stage, gain, asked, reuse))) for gain in gains]
+    return pd.concat(rows, ignore_index=True), reuse
 
 
 def _ask(stage: StageSession) -> _Asked:

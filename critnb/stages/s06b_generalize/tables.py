@@ -95,16 +95,22 @@ def paired_rows(carried: Carried, rows: pd.DataFrame, gstar: Gstar) -> pd.DataFr
 
 def retabulate(stage: StageSession, run: Run) -> None:
     """Write thresholds, null replicates, metrics and T02 again from rasters and likelihoods of a finished run of S06B."""
-    raster, model = load_raster(run), run.record.model or {}
+    model = run.record.model or {}
+    raster, nll = carried_outputs(run)
     save_raster(stage, raster)
     thresholds = carried_thresholds(stage, raster, n_units=int(model["d_ff"]))
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
-    windows = run.parquet(run.result(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME))
-    nll = {float(gain): windows["nll_mean"][windows["gain"] == gain].to_numpy() for gain in windows["gain"].unique()}
     tabulate(
         stage, raster, draw_replicates(stage, raster), nll,
         gstar=selection.load(stage.upstream(Stage.S02B)), thresholds=thresholds, provenance=Provenance.of(stage.run, model),
     )  # fmt: skip
+
+
+def carried_outputs(run: Run) -> tuple[Raster, dict[float, NDArray[np.float64]]]:
+    """Return what the forward passes of a finished run of S06B gave: its raster, and each window's NLL [N] by gain."""
+    windows = run.parquet(run.result(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME))
+    nll = {float(gain): windows["nll_mean"][windows["gain"] == gain].to_numpy() for gain in windows["gain"].unique()}
+    return load_raster(run), nll
 
 
 def carried_thresholds(stage: StageSession, raster: Raster, *, n_units: int) -> pd.DataFrame:

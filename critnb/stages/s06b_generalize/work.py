@@ -22,7 +22,7 @@ from critnb.pipeline.session import Arrays, StageSession
 from critnb.report.provenance import Provenance
 from critnb.stages.s01_calibrate import work as calibration_step
 from critnb.stages.s02b_select_gstar import work as selection
-from critnb.stages.s06b_generalize.tables import carried_thresholds, save_vocabulary, tabulate
+from critnb.stages.s06b_generalize.tables import carried_outputs, carried_thresholds, save_vocabulary, tabulate
 from critnb.stages.shared.conditions import conditions_of, raster_of
 from critnb.stages.shared.null_replicates import draw_replicates
 
@@ -39,12 +39,15 @@ class Generalization:
 
 
 def measure(stage: StageSession) -> Generalization:
-    """Carry g1 and g* over to B_eval and write rasters, thresholds, nulls, likelihoods, metrics and table T02."""
+    """Carry g1 and g* over to B_eval and write rasters, thresholds, nulls, likelihoods, metrics and table T02.
+
+    What the forward passes of an earlier run gave is adopted where only what draws figures differs.
+    """
     gstar = selection.load(stage.upstream(Stage.S02B))
     s02 = stage.upstream(Stage.S02)
     fitted = s02.parquet(s02.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     windows = stage.slice(SliceRole.B_eval)
-    raster, nll = _carry(stage, windows, fitted, gstar)
+    raster, nll = _carry(stage, windows, fitted, gstar) if stage.earlier is None else carried_outputs(stage.earlier)
     thresholds = carried_thresholds(stage, raster, n_units=stage.model.n_units)
     likelihoods = _likelihood_frame(stage, windows, nll)
     save_raster(stage, raster)

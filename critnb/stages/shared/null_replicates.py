@@ -6,7 +6,6 @@ from critnb.canon import NullId
 from critnb.criticality.branching import BranchingSums
 from critnb.criticality.null_sample import NullSample
 from critnb.criticality.nulltest import null_branching
-from critnb.engine import map_shards
 from critnb.lattice import RASTER_NULLS, Raster
 from critnb.pipeline.artifacts import NullSamples, save_samples
 from critnb.pipeline.session import StageSession
@@ -31,7 +30,7 @@ def draw_replicates(stage: StageSession, raster: Raster) -> NullSamples:
         )
 
     with stage.step("null replicates"), stage.progress("null replicates", len(shards), "condition") as advance:
-        drawn = dict(zip(shards, map_shards(draw, shards, on_done=advance), strict=True))
+        drawn = dict(zip(shards, stage.engine.map_shards(draw, shards, on_done=advance), strict=True))
     samples = {
         null_id: NullSample.of(drawn[null_id, cond_id] for cond_id in range(len(raster.conditions)))
         for null_id in RASTER_NULLS
