@@ -85,3 +85,26 @@ def test_what_an_addition_touches_is_what_the_page_says(kind):
     named = {path.relative_to(PACK_ROOT).as_posix() for path in own_modules() if name in path.read_text()}
     assert named
     assert {path for path in named if not any(path.startswith(one) for one in listed)} == set()
+
+
+DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If)
+
+
+def only_defines(node: ast.stmt, own: set[str]) -> bool:
+    """Whether a statement of a module defines names, is prose, or calls a method of a class that the module defines."""
+    if isinstance(node, ast.For):
+        return all(only_defines(each, own) for each in node.body)
+    if not isinstance(node, ast.Expr):
+        return isinstance(node, DEFINES)
+    call = node.value.func if isinstance(node.value, ast.Call) else None
+    return isinstance(node.value, ast.Constant) or (isinstance(call, ast.Attribute) and ast.unparse(call.value) in own)
+
+
+def test_importing_a_module_does_nothing_but_define_names():
+    """A run's id covers a module only where a name is taken from it: one that registers itself would be missed."""
+    at_work = []
+    for path in own_modules():
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        own = {node.name for node in body if isinstance(node, ast.ClassDef)}
+        at_work += [f"{path.relative_to(PACK_ROOT)}:{node.lineno}" for node in body if not only_defines(node, own)]
+    assert at_work == []

@@ -19,7 +19,7 @@ from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.contract import STAGES, spec_of
 from critnb.contract.code import OUTSIDE, changed_code, is_outside, stage_code, stage_files, stage_sources
 from critnb.errors import IntegrityError
-from critnb.pipeline.by_hand import hand
+from critnb.pipeline.by_hand import run as by_hand_run
 from critnb.runs import hash_inputs, notebook_source
 
 IDS = [spec.id for spec in STAGES]
@@ -129,6 +129,12 @@ def test_a_pack_of_nothing_but_the_hashed_code_can_do_each_stage(tmp_path):
     assert {stage: said for stage, said in loaded(tasks).items() if isinstance(said, str)} == {}
 
 
+def at_its_top(module: str) -> set[str]:
+    """What a module imports when it is imported, and not where a stage asks for it, nor for checkers of types."""
+    tree = ast.parse((PACK_ROOT / f"{module.replace('.', '/')}.py").read_text())
+    return imported(ast.Module([each for each in tree.body if isinstance(each, ast.Import | ast.ImportFrom)], []))
+
+
 @pytest.mark.parametrize("spec", STAGES, ids=IDS)
 def test_nothing_that_the_notebook_leads_to_is_left_out(spec):
     """The closure by another reader, which takes in what is imported for checkers of types only."""
@@ -139,7 +145,7 @@ def test_nothing_that_the_notebook_leads_to_is_left_out(spec):
         if module in found or is_outside(module):
             continue
         found.add(module)
-        waiting |= set() if module == "critnb.pipeline.session" else imported_by(module)
+        waiting |= at_its_top(module) if within(module, "critnb.pipeline") else imported_by(module)
     ours = {module for module in hashed(spec) if not is_package(module)}
     on_demand = {module for module in ours - found if within(module, "critnb.model")}
     assert ours - found == on_demand
@@ -405,13 +411,13 @@ def test_a_name_of_the_library_is_followed_to_its_home(copied):
 
 def test_a_kernel_that_did_one_stage_may_do_another_until_its_code_says_another_thing(monkeypatch):
     """Two stages may take different names out of one package, which is no change of it."""
-    monkeypatch.setattr(hand, "_loaded_sources", {})
+    monkeypatch.setattr(by_hand_run, "_loaded_sources", {})
     stages = [SimpleNamespace(spec=spec) for spec in STAGES]
     for each in (*stages, *reversed(stages)):
-        hand._refuse_stale_code([each])
-    monkeypatch.setitem(hand._loaded_sources, "critnb/gates.py", "0" * 64)
+        by_hand_run._refuse_stale_code([each])
+    monkeypatch.setitem(by_hand_run._loaded_sources, "critnb/gates.py", "0" * 64)
     with pytest.raises(IntegrityError, match=r"critnb/gates\.py was changed since this kernel loaded it"):
-        hand._refuse_stale_code(stages[:1])
+        by_hand_run._refuse_stale_code(stages[:1])
 
 
 def test_a_file_that_is_no_python_counts_by_its_text(copied):

@@ -1,11 +1,9 @@
-"""The criteria that a condition is judged by: one registered entry each, and the rows of T08 that they give."""
+"""What a criterion is: identifier, words and the function that assesses a case; and the row of T08 that it gives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
 
 from critnb.canon import Criterion
 from critnb.criticality.verdicts.judgement import NO_INTERVAL, Case, Clause, Ends, decide
@@ -70,28 +68,6 @@ class CriterionEntry:
         return Judged(self, assessment, *decide(assessment.clauses))
 
 
-_ENTRIES: dict[Criterion, CriterionEntry] = {}
-
-
-def criterion(id_: Criterion, *, statistic: str, gate: str) -> Callable[[Assess], Assess]:
-    """Register the decorated function as the one that judges a criterion."""
-
-    def register(assess: Assess) -> Assess:
-        _ENTRIES[id_] = CriterionEntry(id_, statistic, gate, assess)
-        return assess
-
-    return register
-
-
-def judge_all(case: Case) -> list[Judged]:
-    """Return the verdict on a case by every criterion, in the registry's order; KeyError where one has no function."""
-    return [_ENTRIES[id_].judge(case) for id_ in Criterion]
-
-
-def judged_frame(cases: Mapping[tuple[str, float], Case]) -> pd.DataFrame:
-    """Return all rows of T08, keyed by (spike_def_id, target_rate) and the criterion, with the gain g*."""
-    return pd.DataFrame(
-        {"spike_def_id": spike_def, "target_rate": rate, "g": case.gstar, **judged.as_row()}
-        for (spike_def, rate), case in cases.items()
-        for judged in judge_all(case)
-    )
+def criterion(id_: Criterion, *, statistic: str, gate: str) -> Callable[[Assess], CriterionEntry]:
+    """Make a criterion of the decorated function, which assesses a case."""
+    return lambda assess: CriterionEntry(id_, statistic, gate, assess)
