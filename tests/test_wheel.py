@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from critnb import __version__
 from critnb.canon import PACK_ROOT
 
 SMALL = ("--set", "windows.n_calibration=24", "--set", "windows.seq_len=64")
@@ -105,3 +106,19 @@ def test_it_runs_a_stage_into_the_current_folder(site: Path, tmp_path: Path) -> 
     sources = json.loads((made / "run_record.json").read_text())["hash_inputs"]["sources"]
     assert {name.partition("/")[0] for name in sources} == {"critnb"}
     run(site, "-m", "critnb", "verify", cwd=tmp_path)
+
+
+def test_a_working_folder_of_it_has_its_own_params_and_runs(site: Path, tmp_path: Path) -> None:
+    assert run(site, "-m", "critnb", "--version", cwd=tmp_path) == f"critnb {__version__}\n"
+    run(site, "-m", "critnb", "init", "mine", cwd=tmp_path)
+    folder = tmp_path / "mine"
+    for name in ("notebooks", "params"):
+        laid = {path.name: path.read_bytes() for path in (folder / name).iterdir()}
+        assert laid == {path.name: path.read_bytes() for path in (site / "critnb" / "_pack" / name).iterdir()}
+    mine = folder / "params" / "base.yaml"
+    mine.write_text(mine.read_text().replace("n_calibration: 64", "n_calibration: 24"))
+    first, second = (
+        run(site, "-m", "critnb", "phase1", "--params", "base.yaml", "--dry-run", cwd=each)
+        for each in (tmp_path, folder)
+    )
+    assert first != second
