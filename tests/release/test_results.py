@@ -23,7 +23,7 @@ from critnb.report.display import gates as gates_html
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import json_bytes, npz_bytes, parquet_bytes
 from critnb.runs.record import write_record
-from critnb.stages.s00_validate import tables as validation_table
+from critnb.stages.s00_validate import tables
 from critnb.verify import notebooks
 from critnb.verify.comparison import gate_problems
 from critnb.verify.notebooks import kept_notebook, page, page_of
@@ -39,7 +39,7 @@ FEW_ANSWERS = pd.DataFrame(
 @pytest.fixture(autouse=True, scope="module")
 def _few_answers():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation_table, "_answers", lambda: SimpleNamespace(table=FEW_ANSWERS))
+        patch.setattr(tables, "_answers", lambda: SimpleNamespace(table=FEW_ANSWERS))
         yield
 
 

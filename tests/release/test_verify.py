@@ -15,9 +15,9 @@ from made import MODEL
 from release.chains import chain, made_stage, release_of, zipped
 from release.forging import index_again, link_again, list_again
 
-from critnb import data as sources
 from critnb.canon import ModelRole, Stage
 from critnb.cli.command_line import main
+from critnb.data import model_files
 from critnb.params import load
 from critnb.pipeline.session import StageSession
 from critnb.release.zip_reader import unpack
@@ -174,7 +174,7 @@ def test_a_record_that_says_something_else_than_its_params_is_named(stage, secti
 
 
 def test_other_weights_in_the_zip_than_the_runs_were_made_from_are_named(tmp_path):
-    identity = sources.model_files(load("base.yaml"), ModelRole.BASE).identity()
+    identity = model_files(load("base.yaml"), ModelRole.BASE).identity()
     store = RunStore(tmp_path / "runs")
     chain(
         store,
