@@ -187,3 +187,12 @@ def model_files_of(directory: Path) -> data.ModelFiles:
     """Return the fingerprinted files of a model directory."""
     tree = {"models": {"BASE": {"source": "file", "path": str(directory)}}}
     return data.model_files(Loaded(validate(tree, origin="test"), "test", directory), ModelRole.BASE)
+
+
+def untrained_doge() -> torch.nn.Module:
+    """Doge without its weights on the stream, which are ones before training."""
+    model = tiny("doge")
+    for layer in model.model.layers:
+        layer.input_residual.data.fill_(1.0)
+        layer.post_attention_residual.data.fill_(1.0)
+    return model

@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from release.chains import run_of
 from release.forging import index_again, link_again
 from release.worked import MEASURED, worked_chain
 from sourcecode import code_cells
@@ -66,10 +67,6 @@ def forged(sound) -> Callable[..., list[str]]:
         if path.read_bytes() != content:
             path.chmod(0o644)
             path.write_bytes(content)
-
-
-def run_of(folder: Path, stage: Stage) -> Run:
-    return RunStore(folder / "runs").runs(stage)[0]
 
 
 def say(run: Run, gates: Sequence[dict[str, object]]) -> None:

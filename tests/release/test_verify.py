@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made import MODEL
-from release.chains import chain, made_stage, release_of, zipped
+from release.chains import chain, made_stage, release_of, run_of, zipped
 from release.forging import index_again, link_again, list_again
 
 from critnb.canon import ModelRole, Stage
@@ -39,10 +39,6 @@ def found(path: Path) -> dict[str, list[str]]:
     checks = []
     verify_release(path, checks.append, recompute=False)
     return {check.name: list(check.result.findings) for check in checks if not check.passed}
-
-
-def run_of(folder: Path, stage: Stage) -> Run:
-    return RunStore(folder / "runs").runs(stage)[0]
 
 
 def test_a_release_is_sound(zip_file, capsys):
