@@ -1,4 +1,4 @@
-"""S06B as a user runs it: nothing fitted again, one pass a gain, and numbers that its own artifacts and the model give."""
+"""S06B as a user runs it: nothing fitted again, one pass per gain, and numbers that its own artifacts and the model give."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Tabulated:
 
 
 def tabulate(stage: StageSession, scores: pd.DataFrame, provenance: Provenance) -> Tabulated:
-    """Write T03 of the scores, one row a gain, question and choice."""
+    """Write T03 of the scores, one row per gain, question and choice."""
     gstar = load_gstar(stage.upstream(Stage.S02B))
     answers = answers_of(scores)
     statistics = _statistics(stage, answers)

@@ -63,7 +63,7 @@ def measure(stage: StageSession) -> Generalization:
 def _carry(
     stage: StageSession, windows: Slice, thresholds: pd.DataFrame, gstar: Gstar
 ) -> tuple[Raster, dict[float, NDArray[np.float64]]]:
-    """Return the raster of every condition at g1 and g*, and each window's NLL [N] by gain: one pass a gain and window."""
+    """Return the raster of every condition at g1 and g*, and each window's NLL [N] by gain: one pass per gain and window."""
     calibration, targets = upstream_calibration(stage)
     passes = stage.forward_passes()
     spike_defs = tuple(targets.base)
@@ -100,7 +100,7 @@ def _wanted(condition: Condition, gstar: Gstar) -> bool:
 
 
 def _likelihood_frame(stage: StageSession, windows: Slice, nll: Mapping[float, NDArray[np.float64]]) -> pd.DataFrame:
-    """Return one row a gain and window: the window's id, how many tokens it predicts, their mean NLL in nats."""
+    """Return one row per gain and window: the window's id, how many tokens it predicts, their mean NLL in nats."""
     settings = stage.params.windows
     n_tokens = predicted_tokens(settings.seq_len, settings.burn_in_tokens)
     frames = [
