@@ -23,7 +23,8 @@ from collections.abc import Callable
 import numpy as np
 
 from critnb.criticality.bootstrap import multinomial_weights
-from critnb.criticality.multistep import Centre, fit_lags, lag_slopes, multistep
+from critnb.criticality.lagfit import fit_lags
+from critnb.criticality.multistep import Centre, lag_slopes, multistep
 from critnb.criticality.synthetic import driven_branching, subsample
 
 SEQUENCES, TOKENS, LAGS, RESAMPLES = 96, 128, 64, 500

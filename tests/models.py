@@ -17,7 +17,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from critnb import data as sources
+from critnb import data
 from critnb.canon import ModelRole
 from critnb.model.architectures import known_model_types
 from critnb.model.discovery import find_taps
@@ -183,7 +183,16 @@ def loaded_from(directory: Path, **compute: Any) -> LanguageModel:
     return load(model_files_of(directory), Compute(device="cpu", **compute))
 
 
-def model_files_of(directory: Path) -> sources.ModelFiles:
+def model_files_of(directory: Path) -> data.ModelFiles:
     """Return the fingerprinted files of a model directory."""
     tree = {"models": {"BASE": {"source": "file", "path": str(directory)}}}
-    return sources.model_files(Loaded(validate(tree, origin="test"), "test", directory), ModelRole.BASE)
+    return data.model_files(Loaded(validate(tree, origin="test"), "test", directory), ModelRole.BASE)
+
+
+def untrained_doge() -> torch.nn.Module:
+    """Doge without its weights on the stream, which are ones before training."""
+    model = tiny("doge")
+    for layer in model.model.layers:
+        layer.input_residual.data.fill_(1.0)
+        layer.post_attention_residual.data.fill_(1.0)
+    return model

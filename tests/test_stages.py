@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from critnb import contract as stages
+from critnb import contract
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.contract import STAGES, named, spec_of, upstream_closure
 from critnb.contract.code import stage_constants, stage_sources
@@ -110,4 +110,4 @@ def test_analysis_and_selection_load_no_model():
 
 def test_the_table_holds_every_stage():
     assert tuple(spec.id for spec in STAGES) == tuple(Stage)
-    assert stages.spec_of(Stage.S02).phase == "phase2"
+    assert contract.spec_of(Stage.S02).phase == "phase2"

@@ -14,7 +14,7 @@ from typing import Any
 from api_reference import reference_markdown
 from schema_page import schemas_markdown
 
-from critnb import contract as stages
+from critnb import contract
 from critnb.canon import CANON, DOCS_DIR, SPEC_DIR, DatasetRole
 from critnb.contract.code import named_constants, stage_constants, stage_sources
 from critnb.contract.imports import PACKAGE
@@ -59,7 +59,7 @@ def stages_markdown() -> str:
             _code(_folders(stage_sources(spec))),
             _code(spec.outputs),
         )
-        for spec in stages.STAGES
+        for spec in contract.STAGES
     )
     return _table(heads, rows)
 
@@ -87,18 +87,18 @@ def _section_rows(section: str, schema: Schema) -> Iterator[tuple[str, ...]]:
     defaults = Params().sections()[section]
     for key, prop in _resolved(schema["properties"][section], schema)["properties"].items():
         dotted = f"{section}.{key}"
-        readers = [spec.id for spec in stages.STAGES if {dotted, section} & set(spec.reads)]
+        readers = [spec.id for spec in contract.STAGES if {dotted, section} & set(spec.reads)]
         yield f"`{dotted}`", _values(prop, schema), f"`{json.dumps(defaults[key])}`", ", ".join(readers) or "no stage"
 
 
 def _source_rows(schema: Schema) -> Iterator[tuple[str, ...]]:
     data = schema["$defs"]["Data"]["properties"]
-    of_models = [spec.id for spec in stages.STAGES if spec.uses_model]
+    of_models = [spec.id for spec in contract.STAGES if spec.uses_model]
     yield from _sources(
         "`models.BASE`, `models.INSTRUCT`", of_models, schema["properties"]["models"]["additionalProperties"], schema
     )
     for role in (DatasetRole.A, DatasetRole.B, DatasetRole.ARC_MCQ):
-        readers = [spec.id for spec in stages.STAGES if role in spec.data]
+        readers = [spec.id for spec in contract.STAGES if role in spec.data]
         yield from _sources(f"`data.{role}`", readers, data[role], schema)
 
 
@@ -147,7 +147,7 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def constants_markdown() -> str:
     """Return the registry's constants as Markdown, with the stages whose code reads them."""
-    readers = {spec.id: stage_constants(spec) for spec in stages.STAGES}
+    readers = {spec.id: stage_constants(spec) for spec in contract.STAGES}
     defaults = named_constants(pack_files(["critnb/params"]).values())
     rows = (
         (

@@ -82,7 +82,7 @@ def machine(run: OpenedRun) -> str:
 
 
 def run_table(runs: list[OpenedRun]) -> str:
-    """Return a row a run: its id, seconds, windows through the model, and gates."""
+    """Return a row per run: its id, seconds, windows through the model, and gates."""
     rows = []
     for run in runs:
         gates = run.gates()["verdict"]

@@ -38,7 +38,7 @@ def load_model(
             files do not fit together: tensors are missing, unknown, of another shape, or not finite.
         ParamsError: an option has no such value.
     """
-    from critnb import data as sources
+    from critnb import data
     from critnb.model.loading import load
 
     tree = {
@@ -47,7 +47,7 @@ def load_model(
     }
     params = validate(tree, origin="load_model")
     loaded = Loaded(params, "load_model", Path.cwd())
-    return load(sources.model_files(loaded, ModelRole(role)), params.compute)
+    return load(data.model_files(loaded, ModelRole(role)), params.compute)
 
 
 def _source(name: str | Path, revision: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every identifier, file name, constant and command of the pack, and where its files lie."""
+"""The registry: every identifier, file name, constant and command of the pack, and where its files lie."""
 
 # each name is listed once, where it is defined
 from critnb.canon.identifiers import *  # noqa: F403

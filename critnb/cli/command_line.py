@@ -178,11 +178,11 @@ def _release(arguments: argparse.Namespace) -> int:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    from critnb.review import diff as compare
+    from critnb.review.diff import compare, find_run, format_diff
 
     store = RunOptions.of_command(vars(arguments)).store()
-    old, new = (compare.find_run(name, store) for name in (arguments.old, arguments.new))
-    terminal.out(*compare.format_diff(compare.compare(old, new)))
+    old, new = (find_run(name, store) for name in (arguments.old, arguments.new))
+    terminal.out(*format_diff(compare(old, new)))
     return int(Exit.DONE)
 
 

@@ -1,4 +1,4 @@
-"""THE stage table: what each stage needs, reads and leaves behind. CLI, resolver, checks and spec/13 read it."""
+"""The table of stages: what each one needs, reads and leaves behind, and which code its result rests on."""
 
 from __future__ import annotations
 

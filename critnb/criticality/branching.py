@@ -77,7 +77,7 @@ class BranchingSums:
 
     @classmethod
     def stack(cls, parts: Sequence[BranchingSums]) -> Self:
-        """Stack sums of one shape along a new first axis, for example one entry a condition."""
+        """Stack sums of one shape along a new first axis, for example one entry per condition."""
         return cls._join(parts, np.stack)
 
     @classmethod

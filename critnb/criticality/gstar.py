@@ -26,7 +26,7 @@ _NONE = -1
 class GstarChoice:
     """The chosen gain and its diagnostics.
 
-    b_tot, chosen_share: one value a gain, in the order of ``gains``; chosen_share is the share of the sequence-
+    b_tot, chosen_share: one value per gain, in the order of ``gains``; chosen_share is the share of the sequence-
     bootstrap replicates that choose the gain. crosses_one: b_tot reaches one inside the grid; crossing: the gain where
     it does, by linear interpolation, the one nearest the baseline if several; its interval is over the replicates that
     cross, whose share is crossing_share. identified: the chosen gain's share is GSTAR_IDENTIFIED_MIN_SHARE or more.

@@ -1,4 +1,4 @@
-"""The metrics of a raster that every stage reports: one row a condition."""
+"""The metrics of a raster that every stage reports: one row per condition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model's files and a corpus's documents come from: embedded, a local path, or the Hugging Face hub.
+"""A model's files, a corpus's documents and questions: embedded, from a local path, or from the Hugging Face hub.
 
 Everything here is about content: fingerprints are hashes of what a model or corpus *is*, never of where it lies, so
 the same inputs give the same run on every machine.

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from critnb import data as sources
+from critnb import data
 from critnb.canon import DatasetRole
 from critnb.data import Corpus
 from critnb.errors import DataError
@@ -51,8 +51,8 @@ def read(loaded: Loaded) -> QuestionSet:
     and DataError naming the file and the line (row) of a question that cannot be used.
     """
     source = loaded.params.data.ARC_MCQ
-    revision = sources.hub_revision(source, _ROLE) if isinstance(source, HubQuestions) else None
-    tally = sources.Tally()
+    revision = data.hub_revision(source, _ROLE) if isinstance(source, HubQuestions) else None
+    tally = data.Tally()
     found = tuple(islice(_distinct(_records(source, revision, loaded), tally), source.limit))
     if not found:
         without = f" ({tally.null} with a null field)" if tally.null else ""
@@ -79,7 +79,7 @@ def parse(record: Any, where: str) -> Question | None:
     Raises DataError beginning with ``where`` unless id, question, labels and choices are text with something in it,
     there are 3 to 5 choices, their labels differ, and answerKey is one of them.
     """
-    given = {name: sources.field_of(record, name, where) for name in _FIELDS}
+    given = {name: data.field_of(record, name, where) for name in _FIELDS}
     if None in given.values():
         return None
     lists = [_listed(given["choices"], name, where) for name in _LISTS]
@@ -112,7 +112,7 @@ def _listed(choices: Any, name: str, where: str) -> list[Any]:
     """Return one of the two lists, as one that holds nothing but null where it is null itself."""
     if not isinstance(choices, Mapping):
         raise DataError(f"{where}: choices hold no lists of text and label; questions have the schema of ARC")
-    values = sources.field_of(choices, name, f"{where}: choices")
+    values = data.field_of(choices, name, f"{where}: choices")
     if values is None:
         return [None]
     if not isinstance(values, list):
@@ -121,13 +121,13 @@ def _listed(choices: Any, name: str, where: str) -> list[Any]:
 
 
 def _text(value: Any, name: str, where: str) -> str:
-    text = sources.as_text(value, name, where)
+    text = data.as_text(value, name, where)
     if not text.strip():
         raise DataError(f"{where}: no text in {name}; questions have the schema of ARC")
     return text
 
 
-def _distinct(placed: Iterator[_Placed], tally: sources.Tally) -> Iterator[Question]:
+def _distinct(placed: Iterator[_Placed], tally: data.Tally) -> Iterator[Question]:
     seen: dict[str, str] = {}
     for where, record in placed:
         question = parse(record, where)
@@ -148,7 +148,7 @@ def _records(
     if isinstance(source, FileQuestions):
         yield from _file_records(source, loaded)
     elif isinstance(source, HubQuestions):
-        rows = sources.hub_rows(source, _ROLE, revision=revision)
+        rows = data.hub_rows(source, _ROLE, revision=revision)
         yield from ((f"data.{_ROLE}: {source.id} row {n}", row) for n, row in enumerate(rows, start=1))
     else:
         from critnb.data.embedded.questions import evaluation_questions_of_python
@@ -158,12 +158,12 @@ def _records(
 
 
 def _file_records(source: FileQuestions, loaded: Loaded) -> Iterator[_Placed]:
-    for path in sources.matching_files(source.path, loaded, f"data.{_ROLE}.path"):
+    for path in data.matching_files(source.path, loaded, f"data.{_ROLE}.path"):
         where = f"data.{_ROLE}: {path}"
-        match sources.suffix_of(path):
+        match data.suffix_of(path):
             case ".jsonl":
-                yield from sources.json_lines(path, where)
+                yield from data.json_lines(path, where)
             case ".parquet":
-                yield from sources.parquet_rows(path, _FIELDS, where)
+                yield from data.parquet_rows(path, _FIELDS, where)
             case suffix:
                 raise DataError(f"{where} is a {suffix or 'file without suffix'}; use .jsonl or .parquet")

@@ -1,4 +1,4 @@
-"""Map work over shards. The result of a shard depends on the shard alone, so the order and the place do not matter.
+"""Work mapped over shards. The result of a shard depends on the shard alone, so order and place do not matter.
 
 ``ENGINES`` names where shards are worked on, as ``compute.engine`` of the params does.
 """

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from critnb import data as sources
+from critnb import data
 from critnb.canon import CANON, PACK_ROOT, DatasetRole, SliceRole, Stage
 from critnb.errors import CritnbError, DataError, DependencyError
 from critnb.explore.chain import Chain
@@ -70,17 +70,17 @@ def tokenizer_directory(places: Places, chain: Chain) -> Path:
     """Return the directory of the chain's model, with or without its weights; raises DependencyError."""
 
     def find(loaded: Loaded) -> Path:
-        return sources.locate_model(loaded.params.models[chain.role], loaded, chain.role)[0]
+        return data.locate_model(loaded.params.models[chain.role], loaded, chain.role)[0]
 
     return places.first(chain, find)
 
 
-def model_files(places: Places, chain: Chain) -> sources.ModelFiles:
+def model_files(places: Places, chain: Chain) -> data.ModelFiles:
     """Return the files of the chain's model, checked to be those of its runs; raises DependencyError."""
     recorded = chain.runs[Stage.S03].record.model or {}
 
-    def find(loaded: Loaded) -> sources.ModelFiles:
-        files = sources.model_files(loaded, chain.role)
+    def find(loaded: Loaded) -> data.ModelFiles:
+        files = data.model_files(loaded, chain.role)
         for name in ("weights_sha256", "tokenizer_sha256"):
             if getattr(files, name) != recorded.get(name):
                 raise DependencyError(
@@ -131,7 +131,7 @@ def _read(chain: Chain, places: Places) -> WindowTexts:
 
 def _ids(chain: Chain, loaded: Loaded, tokenizer: _FastTokenizer) -> NDArray[np.int64]:
     role, settings = SliceRole.A_raster, chain.params.windows
-    windows = corpus_windows(sources.documents(loaded, DatasetRole.A), tokenizer, settings.seq_len)
+    windows = corpus_windows(data.documents(loaded, DatasetRole.A), tokenizer, settings.seq_len)
     chosen = pick(role, windows, settings)
     recorded = chain.runs[Stage.S03].record.datasets.get(role, {}).get("slice_sha256")
     if chosen.sha256 != recorded:

@@ -75,11 +75,11 @@ class LiveModel:
 
     def __init__(self, chain: Chain, model: LanguageModel) -> None:
         """Read calibration and thresholds of the chain; raises DependencyError where it has no run of S01."""
-        from critnb.stages.s01_calibrate import tables as calibration_table
+        from critnb.stages.s01_calibrate.tables import load_calibration
 
         self.chain = chain
         self.model = model
-        self._calibration, _ = calibration_table.load(chain.run(Stage.S01))
+        self._calibration, _ = load_calibration(chain.run(Stage.S01))
         run = chain.run(Stage.S03)
         self._tau = run.parquet(run.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
 

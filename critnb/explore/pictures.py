@@ -20,6 +20,7 @@ from critnb.explore.state import Selection
 from critnb.explore.window import Window
 from critnb.lattice import RASTER_NULLS, SECONDARY, RasterNull
 from critnb.report.figures import panels
+from critnb.report.figures.f03_branching import TITLES
 from critnb.report.figures.f14_tails import LAWS, survival
 from critnb.report.figures.tail_curves import support
 from critnb.report.schema.nulls import null_columns
@@ -40,7 +41,6 @@ _MOST_WIDTH = 24.0
 _LABEL_SIZE = 6.0
 # beyond, labels would overlap in the widest picture
 _MOST_LABELS = 256
-_TITLES = {"b_time": "b_time (along tokens)", "b_depth": "b_depth (along layers)", "b_tot": "b_tot = b_time + b_depth"}
 NULL_WORDS = {null_id: null.rastered for null_id, null in RASTER_NULLS.items()} | {
     NullId.NULL_TOKEN_SHUFFLE_INPUT: "tokens shuffled before the model"
 }
@@ -119,7 +119,7 @@ def branching_picture(curves: BranchingCurves, selection: Selection) -> Figure:
         grid = figure.subplots(1, 3)
         figure.subplots_adjust(left=0.07, right=0.99, top=0.885, bottom=0.33, wspace=0.24)
         for axes, name in zip(grid, QUANTITIES, strict=True):
-            axes.set_title(_TITLES[name])
+            axes.set_title(TITLES[name])
             axes.set_xlabel(panels.GAIN_LABEL if name == "b_depth" else panels.SHORT_GAIN_LABEL)
             _branching(axes, curves, name)
             _selected(axes, curves, name, intervention)

@@ -1,1 +1,1 @@
-"""From params to finished runs: plan them, execute their notebooks, and the session in which a notebook does its work."""
+"""From params to finished runs: the plan, the execution of notebooks, and the session that a notebook works in."""

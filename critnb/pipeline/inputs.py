@@ -104,11 +104,11 @@ class StageInputs:
     @cached_property
     def model(self) -> LanguageModel:
         """The model of this role, loaded and recorded."""
-        from critnb import data as sources
+        from critnb import data
         from critnb.model import loading
 
         flags = loading.make_deterministic()
-        files = sources.model_files(self._loaded, self.role)
+        files = data.model_files(self._loaded, self.role)
         self._check_identity("model", files.identity())
         compute = self._loaded.params.compute.model_copy(update={"device": self.options.device})
         with self.run.timing("load model"):
@@ -178,15 +178,15 @@ class StageInputs:
         return self._corpora[dataset].reader.facts()
 
     def _corpus(self, dataset: DatasetRole) -> _TokenisedCorpus:
-        from critnb import data as sources
+        from critnb import data
         from critnb.model.token_coverage import TextReader
         from critnb.model.windows import corpus_windows
 
         if dataset not in self._corpora:
-            self._check_identity("data", {dataset: sources.corpus(self._loaded, dataset).identity()})
-            tokenizer, tally = self.model.tokenizer, sources.Tally()
+            self._check_identity("data", {dataset: data.corpus(self._loaded, dataset).identity()})
+            tokenizer, tally = self.model.tokenizer, data.Tally()
             reader = TextReader(tokenizer)
-            documents = sources.documents(self._loaded, dataset, tally)
+            documents = data.documents(self._loaded, dataset, tally)
             windows = corpus_windows(documents, tokenizer, self._loaded.params.windows.seq_len, reader)
             self._corpora[dataset] = _TokenisedCorpus(windows, reader, tally)
         return self._corpora[dataset]

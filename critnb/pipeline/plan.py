@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from critnb import data as sources
+from critnb import data
 from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.contract import StageSpec, spec_of, upstream_closure
 from critnb.contract.code import stage_constants, stage_files
@@ -75,18 +75,18 @@ class _InputFiles:
     """Models and corpora of the params, each found and hashed once."""
 
     loaded: Loaded
-    _models: dict[ModelRole, sources.ModelFiles] = field(default_factory=dict, init=False)
-    _corpora: dict[DatasetRole, sources.Corpus] = field(default_factory=dict, init=False)
+    _models: dict[ModelRole, data.ModelFiles] = field(default_factory=dict, init=False)
+    _corpora: dict[DatasetRole, data.Corpus] = field(default_factory=dict, init=False)
 
-    def model(self, role: ModelRole) -> sources.ModelFiles:
+    def model(self, role: ModelRole) -> data.ModelFiles:
         if role not in self._models:
-            self._models[role] = sources.model_files(self.loaded, role)
+            self._models[role] = data.model_files(self.loaded, role)
         return self._models[role]
 
-    def corpus(self, role: DatasetRole) -> sources.Corpus:
+    def corpus(self, role: DatasetRole) -> data.Corpus:
         if role not in self._corpora:
             is_text = role is not DatasetRole.ARC_MCQ
-            self._corpora[role] = sources.corpus(self.loaded, role) if is_text else questions.read(self.loaded).corpus
+            self._corpora[role] = data.corpus(self.loaded, role) if is_text else questions.read(self.loaded).corpus
         return self._corpora[role]
 
 
@@ -169,15 +169,15 @@ def _plan_stage(spec: StageSpec, role: ModelRole, upstream: Mapping[str, str], f
         _check_feasible(spec, files.loaded.params, read_object(model.directory / CONFIG, f"models.{role}"))
         sections["model"] = model.identity()
         config["models"] = {str(role): everything["models"][role]}
-    corpora = {str(data): files.corpus(data) for data in spec.data}
+    corpora = {str(role): files.corpus(role) for role in spec.data}
     if corpora:
-        config["data"] = {data: everything["data"][data] for data in corpora}
-        sections["data"] = {data: corpus.identity() for data, corpus in corpora.items()}
+        config["data"] = {name: everything["data"][name] for name in corpora}
+        sections["data"] = {name: corpus.identity() for name, corpus in corpora.items()}
     run = _from_inputs(spec, (role,), files.loaded, config=config, sections=sections, upstream=upstream)
-    return replace(run, data={data: _origin(corpus) for data, corpus in corpora.items()})
+    return replace(run, data={name: _origin(corpus) for name, corpus in corpora.items()})
 
 
-def _origin(corpus: sources.Corpus) -> dict[str, Any]:
+def _origin(corpus: data.Corpus) -> dict[str, Any]:
     return {"source": corpus.source, "revision": corpus.revision, "split": corpus.split}
 
 

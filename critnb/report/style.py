@@ -24,7 +24,6 @@ from critnb.canon import CANON, DatasetRole, SliceRole, SpikeDef
 from critnb.report.provenance import Provenance
 from critnb.runs import RunWriter
 
-COLUMN_WIDTH = 3.4
 PAGE_WIDTH = 7.0
 PNG_DPI = 200
 GREY = "#7f7f7f"

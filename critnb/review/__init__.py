@@ -1,1 +1,1 @@
-"""For who reviews: the page of a runs folder, and two runs side by side."""
+"""For reviewers: the page of a runs folder (``index``), and what differs between two runs of a stage (``diff``)."""

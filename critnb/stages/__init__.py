@@ -1,5 +1,5 @@
-"""What each stage does, one module a stage: a notebook calls these and shows what they return.
+"""What each stage does, one folder per stage: its notebook calls these modules and shows what they return.
 
-A step takes the stage's session, reads parameters and upstream artifacts through it, calls the rooms that know how,
-and writes what the stage has to leave behind.
+A function of ``work`` takes the stage's session, reads parameters and upstream artifacts through it, and writes the
+stage's results; ``tables`` is the part that needs no model, ``views`` and ``figures`` are what the notebook shows.
 """

@@ -1,1 +1,1 @@
-"""The machine below the pack: terminals, paths that users give, and what stops a command."""
+"""What terminals, paths and the limits of the machine require, and which failures end a command in one line."""

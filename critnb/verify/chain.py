@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from critnb import data as sources
+from critnb import data
 from critnb.canon import CANON, CODE_ROOT, DatasetRole, ModelRole
 from critnb.data import questions
 from critnb.data.embedded import weights_directory
@@ -77,9 +77,9 @@ def _weights(run: Run, root: Path) -> Iterator[Root]:
         yield Root(label, findings, "hashed again")
 
 
-def _model_files(folder: Path, role: ModelRole, path: str) -> sources.ModelFiles:
+def _model_files(folder: Path, role: ModelRole, path: str) -> data.ModelFiles:
     tree = {"models": {str(role): {"source": "file", "path": path}}}
-    return sources.model_files(Loaded(validate(tree, origin=_ORIGIN), _ORIGIN, folder), role)
+    return data.model_files(Loaded(validate(tree, origin=_ORIGIN), _ORIGIN, folder), role)
 
 
 def _texts(run: Run) -> Iterator[Root]:
@@ -102,5 +102,5 @@ def _texts(run: Run) -> Iterator[Root]:
 def _digest_here(role: DatasetRole, source: Mapping[str, Any]) -> str:
     """Return the digest of the text that this Python makes for a source."""
     loaded = Loaded(validate({"data": {str(role): dict(source)}}, origin=_ORIGIN), _ORIGIN, Path())
-    found = questions.read(loaded).corpus if role is DatasetRole.ARC_MCQ else sources.corpus(loaded, role)
+    found = questions.read(loaded).corpus if role is DatasetRole.ARC_MCQ else data.corpus(loaded, role)
     return found.content_sha256

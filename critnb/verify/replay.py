@@ -61,28 +61,28 @@ def replay(run: Run, again: StageWork) -> Replayed:
 
 def works() -> Mapping[Stage, StageWork]:
     """Return what can be done again, by stage: at least the gates of every stage in a release."""
-    from critnb.stages.s00_validate import tables as validation_table
-    from critnb.stages.s01_calibrate import tables as calibration_table
-    from critnb.stages.s02_gain_grid import tables as gain_grid_table
-    from critnb.stages.s02b_select_gstar import work as selection
-    from critnb.stages.s03_rasters import tables as rasters_table
-    from critnb.stages.s04_nulls import tables as nulls_table
-    from critnb.stages.s05_analysis import work as analysis
-    from critnb.stages.s06arc_questions import tables as arc_table
-    from critnb.stages.s06b_generalize import tables as generalization_table
-    from critnb.stages.s07_paper import work as paper
+    from critnb.stages.s00_validate import tables as s00
+    from critnb.stages.s01_calibrate import tables as s01
+    from critnb.stages.s02_gain_grid import tables as s02
+    from critnb.stages.s02b_select_gstar import work as s02b
+    from critnb.stages.s03_rasters import tables as s03
+    from critnb.stages.s04_nulls import tables as s04
+    from critnb.stages.s05_analysis import work as s05
+    from critnb.stages.s06arc_questions import tables as s06arc
+    from critnb.stages.s06b_generalize import tables as s06b
+    from critnb.stages.s07_paper import work as s07
 
     return {
-        Stage.S00: StageWork(validation_table.retabulate, validation_table.gates),
-        Stage.S01: StageWork(calibration_table.retabulate, calibration_table.gates),
-        Stage.S02: StageWork(gain_grid_table.retabulate, gain_grid_table.gates),
-        Stage.S02B: StageWork(lambda stage, _: selection.choose(stage), selection.gates),
-        Stage.S03: StageWork(rasters_table.retabulate, rasters_table.gates),
-        Stage.S04: StageWork(nulls_table.retabulate, nulls_table.gates),
-        Stage.S05: StageWork(lambda stage, _: analysis.analyse(stage), analysis.gates),
-        Stage.S06B: StageWork(generalization_table.retabulate, generalization_table.gates),
-        Stage.S06ARC: StageWork(arc_table.retabulate, arc_table.gates),
-        Stage.S07: StageWork(lambda stage, _: paper.write(stage, paper.judge(stage)), paper.gates),
+        Stage.S00: StageWork(s00.retabulate, s00.gates),
+        Stage.S01: StageWork(s01.retabulate, s01.gates),
+        Stage.S02: StageWork(s02.retabulate, s02.gates),
+        Stage.S02B: StageWork(lambda stage, _: s02b.choose(stage), s02b.gates),
+        Stage.S03: StageWork(s03.retabulate, s03.gates),
+        Stage.S04: StageWork(s04.retabulate, s04.gates),
+        Stage.S05: StageWork(lambda stage, _: s05.analyse(stage), s05.gates),
+        Stage.S06B: StageWork(s06b.retabulate, s06b.gates),
+        Stage.S06ARC: StageWork(s06arc.retabulate, s06arc.gates),
+        Stage.S07: StageWork(lambda stage, _: s07.write(stage, s07.judge(stage)), s07.gates),
     }
 
 

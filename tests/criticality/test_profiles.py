@@ -40,7 +40,7 @@ def test_profiles_are_those_of_a_walk_over_sites():
 
 
 def shaped(gamma, durations, each=20):
-    """Avalanches of one layer whose events follow D^(gamma-1) times a parabola, one a sequence."""
+    """Avalanches of one layer whose events follow D^(gamma-1) times a parabola, one per sequence."""
     planes = []
     for d in durations:
         t = (np.arange(d) + 0.5) / d

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from critnb import data as sources
 from critnb.canon import DatasetRole, Exit
-from critnb.data import Tally
+from critnb.data import Tally, documents
 from critnb.errors import CritnbError, DataError, DependencyError
 from critnb.params import Loaded, validate
 
@@ -58,7 +57,7 @@ READERS = [jsonl, table, hub, streamed]
 
 def read(loaded: Loaded) -> tuple[list[str], dict[str, int]]:
     tally = Tally()
-    return list(sources.documents(loaded, DatasetRole.A, tally)), tally.facts()
+    return list(documents(loaded, DatasetRole.A, tally)), tally.facts()
 
 
 @pytest.fixture(params=READERS, ids=lambda reader: reader.__name__)
@@ -295,7 +294,7 @@ def test_an_error_of_the_library_halfway_means_that_the_data_cannot_be_had(tmp_p
 
 def test_an_error_of_who_reads_is_not_taken_for_one_of_the_hub(tmp_path, monkeypatch):
     loaded = streamed(tmp_path, ["one", "two"], monkeypatch)
-    found = sources.documents(loaded, DatasetRole.A)
+    found = documents(loaded, DatasetRole.A)
     next(found)
     with pytest.raises(ZeroDivisionError):
         found.throw(ZeroDivisionError)

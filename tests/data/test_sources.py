@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from critnb import data as sources
+from critnb import data
 from critnb.canon import PACK_ROOT, DatasetRole, Exit, ModelRole
 from critnb.errors import CritnbError, DataError, DependencyError, ParamsError
 from critnb.params import Loaded, validate
@@ -31,11 +31,11 @@ def with_corpus(base: Path, path: str, **options) -> Loaded:
 
 
 def read(base: Path, path: str, **options) -> list[str]:
-    return list(sources.documents(with_corpus(base, path, **options), DatasetRole.A))
+    return list(data.documents(with_corpus(base, path, **options), DatasetRole.A))
 
 
 def content(base: Path, path: str, **options) -> str:
-    return sources.corpus(with_corpus(base, path, **options), DatasetRole.A).content_sha256
+    return data.corpus(with_corpus(base, path, **options), DatasetRole.A).content_sha256
 
 
 @pytest.fixture
@@ -145,10 +145,10 @@ def test_a_folder_is_no_corpus(tmp_path):
 
 def test_the_embedded_corpora_are_two_texts_and_say_which_python_they_are_of():
     embedded = loaded(Path("/"))
-    first, second = (sources.corpus(embedded, role) for role in (DatasetRole.A, DatasetRole.B))
+    first, second = (data.corpus(embedded, role) for role in (DatasetRole.A, DatasetRole.B))
     assert first.content_sha256 != second.content_sha256
     assert first.revision == "python-{}.{}.{}".format(*sys.version_info)
-    assert first == sources.corpus(embedded, DatasetRole.A)
+    assert first == data.corpus(embedded, DatasetRole.A)
 
 
 @pytest.fixture
@@ -162,9 +162,9 @@ def model(tmp_path) -> Path:
     return directory
 
 
-def fingerprint(directory: Path) -> sources.ModelFiles:
+def fingerprint(directory: Path) -> data.ModelFiles:
     params = loaded(directory.parent, models={"BASE": {"source": "file", "path": directory.name}})
-    return sources.model_files(params, ModelRole.BASE)
+    return data.model_files(params, ModelRole.BASE)
 
 
 def test_a_model_s_identity_is_its_content(model, tmp_path):
@@ -226,12 +226,12 @@ def test_a_model_that_is_not_there(tmp_path):
 def test_a_role_that_the_params_do_not_give(model):
     params = loaded(model.parent, models={"BASE": {"source": "file", "path": "model"}})
     with pytest.raises(ParamsError, match=r"models\.INSTRUCT is not given \(there is BASE\)"):
-        sources.model_files(params, ModelRole.INSTRUCT)
+        data.model_files(params, ModelRole.INSTRUCT)
 
 
 @pytest.mark.parametrize("role", list(ModelRole))
 def test_the_embedded_models_are_there_and_differ(role):
-    found = sources.model_files(loaded(Path("/")), role)
+    found = data.model_files(loaded(Path("/")), role)
     assert found.directory.is_dir()
     assert len({found.weights_sha256, found.tokenizer_sha256, found.config_sha256}) == 3
 
@@ -248,10 +248,10 @@ def offline(home: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 LOCATE = f"""
 from pathlib import Path
-from critnb import data as sources
+from critnb import data
 from critnb.canon import ModelRole
 from critnb.params import Loaded, validate
-found = sources.model_files(Loaded(validate({HUB!r}, origin="test"), "test", Path("/")), ModelRole.BASE)
+found = data.model_files(Loaded(validate({HUB!r}, origin="test"), "test", Path("/")), ModelRole.BASE)
 print(found.id, found.revision, found.weights_sha256)
 """
 
@@ -282,7 +282,7 @@ def refused(call) -> list[str]:
 @pytest.mark.parametrize("revision", [None, "v1.0"])
 def test_a_hub_model_that_cannot_be_had(no_network, revision):
     source = {**HUB["models"]["BASE"], "revision": revision}
-    lines = refused(lambda: sources.model_files(loaded(Path("/"), models={"BASE": source}), ModelRole.BASE))
+    lines = refused(lambda: data.model_files(loaded(Path("/"), models={"BASE": source}), ModelRole.BASE))
     assert len(lines) == 2
     assert lines[0].startswith("models.BASE: hub model someone/some-model")
     assert ("at revision v1.0" in lines[0]) == (revision is not None)
@@ -291,7 +291,7 @@ def test_a_hub_model_that_cannot_be_had(no_network, revision):
 
 def test_a_hub_data_set_that_cannot_be_had(no_network):
     source = {"source": "hub", "id": "someone/some-text", "config": "en", "field": "body"}
-    lines = refused(lambda: sources.corpus(loaded(Path("/"), data={"A": source}), DatasetRole.A))
+    lines = refused(lambda: data.corpus(loaded(Path("/"), data={"A": source}), DatasetRole.A))
     assert len(lines) == 2
     assert lines[0].startswith("data.A: hub data set someone/some-text en (validation) cannot be had")
     assert "data.A: {source: file, path: FILE, field: body}" in lines[1]
@@ -299,7 +299,7 @@ def test_a_hub_data_set_that_cannot_be_had(no_network):
 
 def test_a_pinned_hub_data_set_has_its_identity_without_a_look(no_network):
     pinned = {"source": "hub", "id": "someone/some-text", "revision": "abc"}
-    corpus = sources.corpus(loaded(Path("/"), data={"A": pinned}), DatasetRole.A)
-    other = sources.corpus(loaded(Path("/"), data={"A": {**pinned, "revision": "abd"}}), DatasetRole.A)
+    corpus = data.corpus(loaded(Path("/"), data={"A": pinned}), DatasetRole.A)
+    other = data.corpus(loaded(Path("/"), data={"A": {**pinned, "revision": "abd"}}), DatasetRole.A)
     assert (corpus.source, corpus.revision) == ("hub:someone/some-text", "abc")
     assert corpus.content_sha256 != other.content_sha256

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+from models import save, tiny_llama
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -13,3 +16,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    return save(tmp_path_factory.mktemp("models") / "tiny", tiny_llama(n_layers=2))
+
+
+@pytest.fixture
+def copy(saved, tmp_path) -> Path:
+    """A copy of the model that a test may spoil."""
+    return shutil.copytree(saved, tmp_path / "tiny")

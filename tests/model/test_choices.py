@@ -59,7 +59,7 @@ def cut(whole: EncodedQuestion, keep: int) -> EncodedQuestion:
 
 @torch.inference_mode()
 def one_by_one(model: LanguageModel, questions: list[EncodedQuestion], gain: float) -> list[list[float]]:
-    """One pass a sequence, no cache, no padding; log-softmax and sum in float64 by SciPy and NumPy."""
+    """One pass per sequence, no cache, no padding; log-softmax and sum in float64 by SciPy and NumPy."""
     found = []
     with gain_applied(model.taps, Intervention.MLP_GLOBAL, gain):
         for each in questions:

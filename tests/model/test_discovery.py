@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from models import loaded, loaded_from, save, tiny
+from models import loaded, loaded_from, save, tiny, untrained_doge
 from torch import nn
 from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel, PreTrainedConfig, PreTrainedModel
 
@@ -220,11 +220,7 @@ def test_gpt_1_normalises_its_sums():
 @pytest.fixture
 def doge():
     """A dense model of a type that no row names; it multiplies the stream by one weight a feature, at first ones."""
-    model = tiny("doge")
-    for layer in model.model.layers:
-        layer.input_residual.data.fill_(1.0)
-        layer.post_attention_residual.data.fill_(1.0)
-    return model
+    return untrained_doge()
 
 
 def test_a_real_class_without_a_row_is_found_and_recorded(doge, tmp_path):

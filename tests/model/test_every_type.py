@@ -27,7 +27,7 @@ _SMALL: dict[str, Any] = {
     **{"vocab_size": 257, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "laurel_rank": 4},
     **{"hidden_size_per_layer_input": 8, "rotary_dim": 4, "num_kv_shared_layers": 0},
 }
-# its lists have one entry a layer
+# its lists have one entry per layer
 _OWN: dict[str, dict[str, Any]] = {
     "gemma3n_text": {
         **{"intermediate_size": [48] * 3, "activation_sparsity_pattern": [0.0] * 3},

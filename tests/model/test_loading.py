@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -23,17 +21,6 @@ from transformers import (
 from critnb.canon import ModelRole
 from critnb.errors import ModelError, ParamsError
 from critnb.model.loading import choose_device, choose_dtype, context_length
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory) -> Path:
-    return save(tmp_path_factory.mktemp("models") / "tiny", tiny_llama(n_layers=2))
-
-
-@pytest.fixture
-def copy(saved, tmp_path) -> Path:
-    """A copy of the model that a test may spoil."""
-    return shutil.copytree(saved, tmp_path / "tiny")
 
 
 def test_a_model_is_loaded_as_it_was_saved(saved):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from models import save, tiny
+from models import save, tiny, untrained_doge
 
 from critnb.canon import CANON, Exit, Intervention, Stage
 from critnb.cli.command_line import main
@@ -17,15 +17,6 @@ from critnb.runs import RunStore
 pytestmark = pytest.mark.slow
 
 TEXT = "The {n}th line of a small corpus, said in its own words: {n} times {n} is {m}.\n"
-
-
-def discovered() -> torch.nn.Module:
-    """Doge without its weights on the stream, which are ones before training."""
-    model = tiny("doge")
-    for layer in model.model.layers:
-        layer.input_residual.data.fill_(1.0)
-        layer.post_attention_residual.data.fill_(1.0)
-    return model
 
 
 @pytest.fixture
@@ -61,7 +52,7 @@ def test_from_calibration_to_rasters(run):
 
 @pytest.mark.parametrize(("name", "source"), [("bloom", "row"), ("doge", "discovery")])
 def test_the_model_checks_of_s00(run, name, source):
-    (checked,) = run(discovered() if name == "doge" else tiny(name), "phase0").runs(Stage.S00)
+    (checked,) = run(untrained_doge() if name == "doge" else tiny(name), "phase0").runs(Stage.S00)
     table = checked.parquet(checked.result(CANON.OUTPUT.MODEL_CHECKS_PARQUET_BASENAME))
     assert table["passed"].all()
     assert (table["check"] == "linearity").sum() == 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from models import byte_tokenizer, loaded_from, model_files_of, save, tiny, tiny_llama
+from models import byte_tokenizer, loaded_from, model_files_of, save, tiny
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -20,17 +20,6 @@ from critnb.model.weights import not_finite
 Tensors = dict[str, Tensor]
 WEIGHTS = "model.safetensors"
 UP = "model.layers.1.mlp.up_proj.weight"
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory) -> Path:
-    return save(tmp_path_factory.mktemp("models") / "tiny", tiny_llama(n_layers=2))
-
-
-@pytest.fixture
-def copy(saved, tmp_path) -> Path:
-    """A copy of the model that a test may spoil."""
-    return shutil.copytree(saved, tmp_path / "tiny")
 
 
 def rewrite(directory: Path, change: Callable[[Tensors], Tensors]) -> None:

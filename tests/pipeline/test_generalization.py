@@ -1,4 +1,4 @@
-"""S06B as a user runs it: nothing fitted again, one pass a gain, and numbers that its own artifacts and the model give."""
+"""S06B as a user runs it: nothing fitted again, one pass per gain, and numbers that its own artifacts and the model give."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from models import loaded_from
 from pipeline.test_pipeline import digests, result, run_of, start, wait_for  # noqa: F401 (start is a fixture)
 
-from critnb import data as sources
+from critnb import data
 from critnb.canon import CANON, DatasetRole, GCondition, Intervention, SliceRole, Stage
 from critnb.contract import spec_of
 from critnb.criticality import branching_sums, multinomial_weights
@@ -47,7 +47,7 @@ def tokens(inputs):
     """The windows of B_eval, picked by hand, and the model that read them."""
     params = load(inputs / "params.yaml")
     model = loaded_from(inputs / "model")
-    corpus = corpus_windows(sources.documents(params, DatasetRole.B), model.tokenizer, 32)
+    corpus = corpus_windows(data.documents(params, DatasetRole.B), model.tokenizer, 32)
     return model, pick(SliceRole.B_eval, corpus, params.params.windows)
 
 

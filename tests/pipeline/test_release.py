@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from release.chains import zipped
+from release.chains import run_of, zipped
 from release.forging import index_again, link_again, list_again
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
@@ -59,10 +59,6 @@ def altered(zip_file, tmp_path) -> Callable[[Callable[[Path], None]], Path]:
         return zipped(tmp_path / "forged.zip", files)
 
     return alter
-
-
-def run_of(folder: Path, stage: Stage) -> Run:
-    return RunStore(folder / CANON.PATH.RUNS_DIR).runs(stage)[0]
 
 
 def found(path: Path) -> dict[str, list[str]]:

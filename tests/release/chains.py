@@ -108,6 +108,10 @@ def cited(store: RunStore, paper: Run) -> list[Run]:
     return closure(store, [paper, *store.runs(Stage.S00)])
 
 
+def run_of(folder: Path, stage: Stage) -> Run:
+    return RunStore(folder / "runs").runs(stage)[0]
+
+
 def zipped(path: Path, contents: Mapping[str, bytes]) -> Path:
     with path.open("wb") as file:
         write_zip(file, [Packed.of(Source(name, content)) for name, content in contents.items()])

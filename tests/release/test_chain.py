@@ -10,7 +10,7 @@ import pytest
 import yaml
 from made import made
 
-from critnb import data as sources
+from critnb import data
 from critnb.canon import PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.params import load
 from critnb.runs import Run, RunStore
@@ -23,8 +23,8 @@ EMBEDDED = {"models": {"BASE": {"source": "embedded"}}, "data": {"B": {"source":
 def calibrated(folder: Path, *, config: dict = EMBEDDED, revision: str = PYTHON, **identity: dict) -> Run:
     loaded = load("base.yaml")
     real = {
-        "model": sources.model_files(loaded, ModelRole.BASE).identity(),
-        "data": {"B": sources.corpus(loaded, DatasetRole.B).identity()},
+        "model": data.model_files(loaded, ModelRole.BASE).identity(),
+        "data": {"B": data.corpus(loaded, DatasetRole.B).identity()},
     }
     facts = {
         "source": "embedded",

@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from critnb.release.archive import Packed
 from made import made
 from release.chains import chain, cited, made_stage
 from sourcecode import saved
@@ -20,6 +19,7 @@ from critnb.release.build import assemble
 from critnb.release.chain import missing_runs
 from critnb.release.contents import check_runs, pack_sources, run_sources
 from critnb.release.metadata import Metadata
+from critnb.release.zip_writer import Packed
 from critnb.runs import RunStore
 
 JUNK = (

@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from release.chains import run_of
 from release.forging import index_again, link_again
 from release.worked import MEASURED, worked_chain
 from sourcecode import code_cells
@@ -23,7 +24,7 @@ from critnb.report.display import gates as gates_html
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import json_bytes, npz_bytes, parquet_bytes
 from critnb.runs.record import write_record
-from critnb.stages.s00_validate import tables as validation_table
+from critnb.stages.s00_validate import tables
 from critnb.verify import notebooks
 from critnb.verify.comparison import gate_problems
 from critnb.verify.notebooks import kept_notebook, page, page_of
@@ -39,7 +40,7 @@ FEW_ANSWERS = pd.DataFrame(
 @pytest.fixture(autouse=True, scope="module")
 def _few_answers():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation_table, "_answers", lambda: SimpleNamespace(table=FEW_ANSWERS))
+        patch.setattr(tables, "_answers", lambda: SimpleNamespace(table=FEW_ANSWERS))
         yield
 
 
@@ -66,10 +67,6 @@ def forged(sound) -> Callable[..., list[str]]:
         if path.read_bytes() != content:
             path.chmod(0o644)
             path.write_bytes(content)
-
-
-def run_of(folder: Path, stage: Stage) -> Run:
-    return RunStore(folder / "runs").runs(stage)[0]
 
 
 def say(run: Run, gates: Sequence[dict[str, object]]) -> None:

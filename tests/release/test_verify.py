@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from made import MODEL
-from release.chains import chain, made_stage, release_of, zipped
+from release.chains import chain, made_stage, release_of, run_of, zipped
 from release.forging import index_again, link_again, list_again
 
-from critnb import data as sources
 from critnb.canon import ModelRole, Stage
 from critnb.cli.command_line import main
+from critnb.data import model_files
 from critnb.params import load
 from critnb.pipeline.session import StageSession
 from critnb.release.zip_reader import unpack
@@ -39,10 +39,6 @@ def found(path: Path) -> dict[str, list[str]]:
     checks = []
     verify_release(path, checks.append, recompute=False)
     return {check.name: list(check.result.findings) for check in checks if not check.passed}
-
-
-def run_of(folder: Path, stage: Stage) -> Run:
-    return RunStore(folder / "runs").runs(stage)[0]
 
 
 def test_a_release_is_sound(zip_file, capsys):
@@ -174,7 +170,7 @@ def test_a_record_that_says_something_else_than_its_params_is_named(stage, secti
 
 
 def test_other_weights_in_the_zip_than_the_runs_were_made_from_are_named(tmp_path):
-    identity = sources.model_files(load("base.yaml"), ModelRole.BASE).identity()
+    identity = model_files(load("base.yaml"), ModelRole.BASE).identity()
     store = RunStore(tmp_path / "runs")
     chain(
         store,

@@ -19,11 +19,11 @@ from critnb.pipeline import artifacts
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.session import StageSession
 from critnb.runs import Run, RunStore
-from critnb.stages.s01_calibrate import tables as calibration_table
-from critnb.stages.s02b_select_gstar import work as selection
-from critnb.stages.s03_rasters import tables as rasters_table
-from critnb.stages.s04_nulls import tables as nulls_table
-from critnb.stages.s06b_generalize import tables as generalization_table
+from critnb.stages.s01_calibrate.tables import save_calibration
+from critnb.stages.s02b_select_gstar.work import choose, load_gstar
+from critnb.stages.s03_rasters.tables import fitted_before, tabulate
+from critnb.stages.s04_nulls.tables import keep
+from critnb.stages.s06b_generalize.tables import save_vocabulary
 from critnb.stages.shared.conditions import EVENT_KEYS, layer_rates
 from critnb.verify.notebooks import kept_notebook, page, page_of
 from critnb.verify.replay import works
@@ -77,7 +77,7 @@ def _read(stage: StageSession, dataset: str) -> None:
 
 def _calibrated(stage: StageSession) -> None:
     spread = np.random.default_rng(1).random((2, LAYERS, UNITS)).astype(np.float32)
-    calibration_table.save(stage, Calibration(spread[0], spread[1], WINDOWS * TOKENS), TARGETS)
+    save_calibration(stage, Calibration(spread[0], spread[1], WINDOWS * TOKENS), TARGETS)
     _read(stage, "A")
 
 
@@ -94,9 +94,9 @@ def _matched(stage: StageSession) -> None:
 
 
 def _extracted(stage: StageSession) -> None:
-    gstar = selection.load(stage.upstream(Stage.S02B))
-    fitted = rasters_table.fitted_before(stage)
-    rasters_table.tabulate(stage, drawn(conditions(), seed=3), fitted, gstar, n_units=UNITS)
+    gstar = load_gstar(stage.upstream(Stage.S02B))
+    fitted = fitted_before(stage)
+    tabulate(stage, drawn(conditions(), seed=3), fitted, gstar, n_units=UNITS)
 
 
 def _shuffled(kept: Raster) -> Raster:
@@ -105,7 +105,7 @@ def _shuffled(kept: Raster) -> Raster:
 
 
 def _carried(stage: StageSession) -> None:
-    gstar = selection.load(stage.upstream(Stage.S02B))
+    gstar = load_gstar(stage.upstream(Stage.S02B))
     wanted = [
         each
         for each in conditions(DatasetRole.B)
@@ -118,12 +118,12 @@ def _carried(stage: StageSession) -> None:
         for gain in sorted({1.0, *gstar.values()})
     ]
     stage.save_parquet("window_likelihoods.parquet", pd.concat(frames, ignore_index=True))
-    generalization_table.save_vocabulary(stage, 30)
+    save_vocabulary(stage, 30)
     _read(stage, "B")
 
 
 def _answered(stage: StageSession) -> None:
-    gains = sorted({1.0, *selection.load(stage.upstream(Stage.S02B)).values()})
+    gains = sorted({1.0, *load_gstar(stage.upstream(Stage.S02B)).values()})
     rows = pd.DataFrame(
         [(f"q{q}", gain, c) for gain in gains for q in range(8) for c in range(4)],
         columns=["question_id", "gain", "choice"],
@@ -141,9 +141,9 @@ MEASURED: Mapping[Stage, Measured] = {
     Stage.S00: _validated,
     Stage.S01: _calibrated,
     Stage.S02: _matched,
-    Stage.S02B: selection.choose,
+    Stage.S02B: choose,
     Stage.S03: _extracted,
-    Stage.S04: lambda stage: nulls_table.keep(stage, _shuffled),
+    Stage.S04: lambda stage: keep(stage, _shuffled),
     Stage.S06B: _carried,
     Stage.S06ARC: _answered,
 }

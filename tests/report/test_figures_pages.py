@@ -98,12 +98,6 @@ def test_every_figure_of_the_analysis_has_a_module() -> None:
     assert keys - set(NOT_DRAWN_YET) == folder
 
 
-def figures_folder():
-    from pathlib import Path
-
-    return Path(figures.__file__).parent
-
-
 def once() -> dict[str, Drawing]:
     """Every figure, small, from tables that are made anew at each call."""
     kinds, rates, gains = [ONE], (8e-5,), (1.0, 1.1)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from critnb.canon import SpikeDef
-from critnb.stages.s05_analysis import views as analysis_views
+from critnb.stages.s05_analysis import views
 
 
 def conditions() -> pd.DataFrame:
@@ -31,7 +31,7 @@ def tails(reasons: list[str]) -> pd.DataFrame:
 
 
 def test_a_table_shows_the_chosen_gains_only():
-    shown = analysis_views.ks_table(tails([""] * 3), conditions())
+    shown = views.ks_table(tails([""] * 3), conditions())
     assert shown["gain"].tolist() == [0.9, 1.0]
     assert shown[""].tolist() == ["g*", "g1"]
     assert shown["exponent"].tolist() == ["1.50", "2.50"]
@@ -39,7 +39,7 @@ def test_a_table_shows_the_chosen_gains_only():
 
 @pytest.mark.parametrize(("reasons", "columns"), [(["", "", "x"], 0), (["", "87 values", ""], 1)])
 def test_reasons_stand_in_a_table_only_where_one_is_given(reasons, columns):
-    shown = analysis_views.ks_table(tails(reasons), conditions())
+    shown = views.ks_table(tails(reasons), conditions())
     assert sum(str(name).startswith("not available") for name in shown.columns) == columns
 
 
@@ -50,7 +50,7 @@ def test_verdicts_are_a_row_a_criterion_and_a_column_a_condition():
         for spike_def in SpikeDef
         for rate in (1e-5, 2e-5)
     ]
-    matrix = analysis_views.verdict_matrix(pd.DataFrame(rows)).set_index("criterion")
+    matrix = views.verdict_matrix(pd.DataFrame(rows)).set_index("criterion")
     assert list(matrix.columns) == ["one-sided, 1e-05", "one-sided, 2e-05", "two-sided, 1e-05", "two-sided, 2e-05"]
     assert matrix.loc["S1_BRANCHING"].tolist() == ["1e-05", "2e-05"] * 2
     assert matrix.index[0] == "S1_BRANCHING"
@@ -58,13 +58,13 @@ def test_verdicts_are_a_row_a_criterion_and_a_column_a_condition():
 
 def test_a_small_p_is_said_to_be_small():
     given = tails([""] * 3).assign(opt_ks_p=[0.0001, np.nan, 0.5])
-    assert analysis_views.ks_table(given, conditions())["p"].tolist() == ["< 0.001", "–"]
+    assert views.ks_table(given, conditions())["p"].tolist() == ["< 0.001", "–"]
 
 
 def test_what_both_definitions_share_is_told_a_rate_over_its_gains():
     rates = [1e-5, 1e-5, 2e-5, 2e-5]
     shared = {"opt_spike_def_overlap": [0.5, 0.75, 1.0, 1.0], "opt_spike_def_sites_apart": [30.0, 12.0, 0.0, 0.0]}
-    shown = analysis_views.overlap_table(pd.DataFrame({"target_rate": rates, **shared}))
+    shown = views.overlap_table(pd.DataFrame({"target_rate": rates, **shared}))
     assert shown["events shared"].tolist() == ["50.0% to 75.0%", "100.0%"]
     assert shown["sites that differ"].tolist() == ["12 to 30", "0"]
     assert shown[""].tolist() == ["", "the same raster at every gain"]
@@ -72,6 +72,6 @@ def test_what_both_definitions_share_is_told_a_rate_over_its_gains():
 
 def test_what_one_definition_shares_is_not_available_with_its_reason():
     absent = dict.fromkeys(("opt_spike_def_overlap", "opt_spike_def_sites_apart"), [np.nan] * 2)
-    shown = analysis_views.overlap_table(pd.DataFrame({"target_rate": [1e-5, 1e-5], **absent}))
+    shown = views.overlap_table(pd.DataFrame({"target_rate": [1e-5, 1e-5], **absent}))
     assert shown["not available"].tolist() == ["only one spike definition was measured"]
     assert shown["events shared"].tolist() == ["–"]

@@ -14,8 +14,7 @@ from critnb.criticality.tails import fit_tail, scan_xmin
 from critnb.report.figures.known_answers import cluster_numbers, critical_branching, subsampling
 from critnb.report.provenance import Provenance
 from critnb.report.style import render, styled
-from critnb.stages.s00_validate.known_answers import known_answers, sizes
-from critnb.stages.s00_validate.known_answers import table as steps
+from critnb.stages.s00_validate.known_answers import known_answers, sizes, table
 
 PROVENANCE = Provenance(
     run_id="RUN_S00_test", stage_id=Stage.S00, model_id="none", config_hash="0" * 64, code_version="0"
@@ -113,8 +112,8 @@ def test_a_wrong_estimator_is_seen(answers, monkeypatch):
         all_sites = branching.branching_sums(np.concatenate([occupancy, occupancy[..., -1:] * 0], axis=-1)).time_sites
         return branching.BranchingSums(sums.time_pairs, all_sites, sums.depth_pairs, sums.depth_sites)
 
-    monkeypatch.setattr(steps, "branching_sums", from_both_ends)  # counts sites without a successor
-    wrong = steps._table([*steps._toy_raster(), *steps._independent_sites()])
+    monkeypatch.setattr(table, "branching_sums", from_both_ends)  # counts sites without a successor
+    wrong = table._table([*table._toy_raster(), *table._independent_sites()])
     assert not wrong[wrong["estimator"] == "b_time"]["passed"].all()
     assert wrong[wrong["estimator"] == "b_depth"]["passed"].all()
 
@@ -145,7 +144,7 @@ def _bare_values(*_, **__):
 def test_a_wrong_estimator_of_sizes_is_seen(monkeypatch, name, wrong, rows, seen):
     rows = sizes._likelihood_ratio_rows if rows is None else rows
     monkeypatch.setattr(sizes, name, wrong)
-    assert (~steps._table(rows())["passed"]).sum() == seen
+    assert (~table._table(rows())["passed"]).sum() == seen
 
 
 def test_a_wrong_range_of_durations_is_seen(answers, monkeypatch):
@@ -153,7 +152,7 @@ def test_a_wrong_range_of_durations_is_seen(answers, monkeypatch):
         return crackling(dataclasses.replace(sample, duration=sample.duration + 1), weights)
 
     monkeypatch.setattr(sizes, "crackling", from_two_on)
-    (row,) = steps._table([sizes._crackling("", "", answers.runs, longest=12, gamma=1.586437)]).itertuples()
+    (row,) = table._table([sizes._crackling("", "", answers.runs, longest=12, gamma=1.586437)]).itertuples()
     assert not row.passed
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from critnb.canon import Intervention, SliceRole
 from critnb.errors import ModelError, ParamsError
-from critnb.stages.s01_calibrate import work as calibration
-from critnb.stages.s03_rasters import work as rasters
+from critnb.stages.s01_calibrate import work as s01
+from critnb.stages.s03_rasters import work as s03
 
 
 def session(n_layers: int, interventions: list[Intervention]) -> SimpleNamespace:
@@ -25,7 +25,7 @@ def session(n_layers: int, interventions: list[Intervention]) -> SimpleNamespace
 
 def test_one_layer_has_no_depth():
     with pytest.raises(ModelError, match="one layer has no next layer"):
-        calibration.measure(session(1, []))
+        s01.measure(session(1, []))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_one_layer_has_no_depth():
     ],
 )
 def test_an_intervention_that_scales_no_layer_is_refused(monkeypatch, intervention, n_layers, scales):
-    monkeypatch.setattr(rasters.selection, "load", lambda run: {})
+    monkeypatch.setattr(s03, "load_gstar", lambda run: {})
     stage = session(n_layers, [Intervention.MLP_GLOBAL, intervention])
     with pytest.raises(AttributeError if scales else ParamsError, match="forward_passes" if scales else intervention):
-        rasters.measure(stage)
+        s03.measure(stage)

@@ -13,8 +13,8 @@ from critnb.paper.claims import evaluate
 from critnb.paper.replication import replicate
 from critnb.report.provenance import Provenance
 from critnb.runs import RunStore
-from critnb.stages.s07_paper import views as paper_views
-from critnb.stages.s07_paper import work as paper
+from critnb.stages.s07_paper import views
+from critnb.stages.s07_paper.work import Study, study_gates
 
 PROVENANCE = Provenance(
     run_id="RUN_S07_0123456789ab", stage_id=Stage.S07, model_id="a + b", config_hash="0", code_version="0.1.0"
@@ -22,24 +22,21 @@ PROVENANCE = Provenance(
 
 
 @pytest.fixture(scope="module")
-def studies(tmp_path_factory) -> dict[int, paper.Study]:
+def studies(tmp_path_factory) -> dict[int, Study]:
     store = RunStore(tmp_path_factory.mktemp("study") / "runs")
     roles = {role: evidence_of(store, role) for role in ModelRole}
     one = {ModelRole.BASE: roles[ModelRole.BASE]}
-    return {
-        len(some): paper.Study(some, evaluate(list(some.values())), replicate(some, PROVENANCE))
-        for some in (one, roles)
-    }
+    return {len(some): Study(some, evaluate(list(some.values())), replicate(some, PROVENANCE)) for some in (one, roles)}
 
 
 def test_stars_of_g_star_do_not_turn_into_emphasis(studies):
-    text = paper_views.rules(studies[1])
+    text = views.rules(studies[1])
     assert "g\\*" in text
     assert text.replace("\\*", "").count("*") == 0
 
 
 def test_evidence_shows_each_file_that_a_claim_rests_on(studies):
-    shown = paper_views.evidence(studies[2])
+    shown = views.evidence(studies[2])
     assert set(shown["claim"]) == {claim.partition("_")[0] for claim in Claim}
     for claimed in studies[2].claims:
         for role, judged in claimed.by_role.items():
@@ -48,23 +45,23 @@ def test_evidence_shows_each_file_that_a_claim_rests_on(studies):
 
 
 def test_t07_is_shown_or_its_absence_explained(studies):
-    assert "only BASE has run" in paper_views.replication(studies[1]).data
-    shown = paper_views.replication(studies[2]).data
+    assert "only BASE has run" in views.replication(studies[1]).data
+    shown = views.replication(studies[2]).data
     row = studies[2].replication.table.iloc[0]
     assert f"{row['delta_b_tot_at_gstar_base']:.3f} [{row['opt_delta_b_tot_at_gstar_base_ci_low']:.3f}" in shown
 
 
 def test_with_one_role_pairing_is_not_available_and_all_else_passes(studies):
-    rows, paired = paper.study_gates(studies[1])
+    rows, paired = study_gates(studies[1])
     assert rows.passed
     assert paired.verdict is Verdict.NOT_AVAILABLE
     assert "INSTRUCT is missing" in paired.reason
-    assert all(gate.passed for gate in paper.study_gates(studies[2]))
+    assert all(gate.passed for gate in study_gates(studies[2]))
 
 
 def test_a_claim_that_names_no_row_fails_its_gate_by_name(studies):
     first, *others = studies[1].claims
     bare = replace(first, by_role={role: replace(each, rows=()) for role, each in first.by_role.items()})
-    rows, _ = paper.study_gates(replace(studies[1], claims=[bare, *others]))
+    rows, _ = study_gates(replace(studies[1], claims=[bare, *others]))
     assert rows.verdict is Verdict.FAIL
     assert first.id in rows.reason

@@ -7,6 +7,7 @@ avalanches that touch no edge, and all intervals are of the same resampled seque
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,12 +61,12 @@ class Exponents:
     @property
     def reason(self) -> str:
         """What is not available and why, in words; empty where everything is."""
-        return _joined({"gamma": self.crackling.reason, **self._of_relation()})
+        return joined_reasons({"gamma": self.crackling.reason, **self._of_relation()})
 
     @property
     def relation_reason(self) -> str:
         """Why dcc or its interval is not available, in words; empty where both are."""
-        return _joined(self._of_relation())
+        return joined_reasons(self._of_relation())
 
     def _of_relation(self) -> dict[str, str]:
         unsure = np.isnan(self.dcc.interval[0]) and not np.isnan(self.dcc.value)
@@ -79,7 +80,8 @@ class Exponents:
         }
 
 
-def _joined(reasons: dict[str, str]) -> str:
+def joined_reasons(reasons: Mapping[str, str]) -> str:
+    """Return in one line what is not available and why; names whose reason is empty are left out."""
     return "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
 
 

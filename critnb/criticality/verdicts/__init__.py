@@ -1,4 +1,4 @@
-"""Signatures and falsifiers: the rules that judge a condition's statistics.
+"""Signatures of criticality and falsifiers: the rules that judge the statistics of a condition at g*.
 
 A new criterion is an identifier of the registry and one function in ``signatures`` or ``falsifiers``; table T08, the
 notebook of S05 and the paper list whatever is registered.

@@ -10,7 +10,7 @@ from critnb.canon import SliceRole, SpikeDef
 from critnb.report.figures import panels
 from critnb.report.style import INK, Drawing, Ink, canvas, inks, styled
 
-_STATISTICS = {
+TITLES = {
     "b_time": "b_time (along tokens)",
     "b_depth": "b_depth (along layers)",
     "b_tot": "b_tot = b_time + b_depth",
@@ -30,9 +30,9 @@ def branching_curves(t01: pd.DataFrame) -> Drawing:
     with styled():
         figure, body = canvas(0.75 + 1.95 * len(kinds))
         labels = {"xlabel": panels.GAIN_LABEL, "ylabel": "branching (successors/site)"}
-        grid = panels.kind_rows(body, kinds, list(_STATISTICS.values()), **labels)
+        grid = panels.kind_rows(body, kinds, list(TITLES.values()), **labels)
         for axes_row, spike_def in zip(grid, kinds, strict=True):
-            for axes, name in zip(axes_row, _STATISTICS, strict=True):
+            for axes, name in zip(axes_row, TITLES, strict=True):
                 _panel(axes, t01, spike_def, name, looks)
         panels.drop_empty_scales(grid)
         panels.legend_below(body, [*panels.rate_handles(looks), *_handles()], columns=4)

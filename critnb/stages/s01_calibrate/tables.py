@@ -15,14 +15,14 @@ from critnb.stages.shared import token_shares
 _OUT = CANON.OUTPUT
 
 
-def save(stage: StageSession, calibration: Calibration, targets: RateTargets) -> None:
+def save_calibration(stage: StageSession, calibration: Calibration, targets: RateTargets) -> None:
     """Write moments and targets, and put into the record how many units lie below EPS."""
     stage.save_npz(_OUT.CALIBRATION_STATS_NPZ_BASENAME, calibration.arrays())
     stage.save_json(_OUT.RATE_TARGETS_JSON_BASENAME, targets.as_dict())
     stage.summary(clamped_units=int(calibration.clamped.sum()))
 
 
-def load(run: Run) -> tuple[Calibration, RateTargets]:
+def load_calibration(run: Run) -> tuple[Calibration, RateTargets]:
     """Return what S01 wrote."""
     arrays = run.npz(run.result(_OUT.CALIBRATION_STATS_NPZ_BASENAME))
     content = run.json(run.result(_OUT.RATE_TARGETS_JSON_BASENAME))
@@ -34,7 +34,7 @@ def retabulate(stage: StageSession, run: Run) -> None:
 
     Raises IntegrityError for moments that no pass over a model of the record's L and F gives.
     """
-    calibration, stored = load(run)
+    calibration, stored = load_calibration(run)
     model, params = run.record.model or {}, stage.params
     n_layers, n_units = int(model["n_layers"]), int(model["d_ff"])
     if calibration.mu.shape != (n_layers, n_units):
@@ -47,12 +47,12 @@ def retabulate(stage: StageSession, run: Run) -> None:
     # a base rate is a number of values out of all
     base = {name: np.rint(stored.base[name] * n_values) / n_values for name in params.events.spike_defs}
     targets = RateTargets(params.events.tau0, n_units, base, tuple(params.events.target_rates))
-    save(stage, Calibration(calibration.mu, calibration.sigma, tokens), targets)
+    save_calibration(stage, Calibration(calibration.mu, calibration.sigma, tokens), targets)
 
 
 def gates(stage: StageSession) -> list[Gate]:
     """Return the gates of S01: enough expected events, units that vary at all, and a text that the tokenizer knows."""
-    calibration, targets = load(stage.own)
+    calibration, targets = load_calibration(stage.own)
     rarest = targets.rarest(calibration.n_samples * targets.n_units)
     clamped = int(calibration.clamped.sum())
     return [

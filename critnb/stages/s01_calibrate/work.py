@@ -9,7 +9,7 @@ from critnb.canon import SliceRole, Stage
 from critnb.errors import ModelError
 from critnb.events import Calibration, RateTargets, base_rates, calibrate
 from critnb.pipeline.session import StageSession
-from critnb.stages.s01_calibrate.tables import load, save
+from critnb.stages.s01_calibrate.tables import load_calibration, save_calibration
 
 _FEWEST_LAYERS = 2
 
@@ -34,13 +34,13 @@ def measure(stage: StageSession) -> tuple[Calibration, RateTargets]:
     targets = RateTargets(params.events.tau0, stage.model.n_units, base, tuple(params.events.target_rates))
     length = params.windows.seq_len - params.windows.burn_in_tokens
     targets.check_feasible(windows=len(windows.tokens), tokens=length)
-    save(stage, calibration, targets)
+    save_calibration(stage, calibration, targets)
     return calibration, targets
 
 
-def from_upstream(stage: StageSession) -> tuple[Calibration, RateTargets]:
+def upstream_calibration(stage: StageSession) -> tuple[Calibration, RateTargets]:
     """Return what the upstream S01 wrote."""
-    return load(stage.upstream(Stage.S01))
+    return load_calibration(stage.upstream(Stage.S01))
 
 
 def layer_table(calibration: Calibration, targets: RateTargets) -> pd.DataFrame:

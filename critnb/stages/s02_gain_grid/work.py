@@ -15,7 +15,7 @@ from critnb.model.forward import ForwardPasses, Setting
 from critnb.model.windows import Slice
 from critnb.pipeline.progress import Advance
 from critnb.pipeline.session import Arrays, StageSession
-from critnb.stages.s01_calibrate.work import from_upstream
+from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s02_gain_grid.tables import tabulate
 from critnb.stages.shared.conditions import conditions_of, passes_under, raster_of
 
@@ -30,7 +30,7 @@ class Matched:
 
 def match_settings(stage: StageSession, settings: list[Setting], windows: Slice, passes: ForwardPasses) -> Matched:
     """Match rates under each setting on ``windows``; a finished setting survives an interruption as a checkpoint."""
-    calibration, targets = from_upstream(stage)
+    calibration, targets = upstream_calibration(stage)
     first_bounds: FirstBounds = {}
 
     def match(setting: Setting, advance: Advance) -> Arrays:

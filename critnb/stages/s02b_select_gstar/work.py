@@ -53,7 +53,7 @@ def _choose_one(raster: Raster, stage: StageSession, **wanted: Any) -> GstarChoi
     )
 
 
-def load(run: Run) -> dict[tuple[str, float], float]:
+def load_gstar(run: Run) -> dict[tuple[str, float], float]:
     """Return g* by (spike definition, rate) from a run of S02B."""
     content = run.json(run.result(CANON.OUTPUT.GSTAR_JSON_BASENAME))
     return {(c["spike_def_id"], c["target_rate"]): c["gstar"] for c in content["choices"]}

@@ -13,7 +13,7 @@ from critnb.lattice import Raster
 from critnb.pipeline.artifacts import load_raster, save_raster
 from critnb.pipeline.session import StageSession
 from critnb.runs import Run
-from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.shared.conditions import EVENT_KEYS, events_gate, layer_rates, mark
 
 _TAU = CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME
@@ -49,7 +49,7 @@ def retabulate(stage: StageSession, run: Run) -> None:
     others = stored.loc[stored["intervention_id"] != str(Intervention.MLP_GLOBAL), list(thresholds)]
     if len(others):
         thresholds = pd.concat([thresholds, others], ignore_index=True)
-    gstar = selection.load(stage.upstream(Stage.S02B))
+    gstar = load_gstar(stage.upstream(Stage.S02B))
     tabulate(stage, load_raster(run), thresholds, gstar, n_units=int((run.record.model or {})["d_ff"]))
 
 

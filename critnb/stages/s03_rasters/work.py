@@ -15,9 +15,9 @@ from critnb.model.forward import Setting
 from critnb.model.taps import scaled_layers
 from critnb.pipeline.progress import Advance
 from critnb.pipeline.session import Arrays, StageSession
-from critnb.stages.s01_calibrate.work import from_upstream
+from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s02_gain_grid.work import match_settings
-from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.s03_rasters.tables import fitted_before, tabulate
 from critnb.stages.shared.conditions import conditions_of, passes_under, raster_of
 
@@ -28,7 +28,7 @@ def measure(stage: StageSession) -> tuple[Raster, pd.DataFrame, pd.DataFrame]:
     MLP_GLOBAL takes every gain of the grid with the thresholds of S02; every other intervention takes the chosen
     gains, with thresholds matched anew on A_cal. Raises ParamsError for one that scales no layer of the model.
     """
-    gstar = selection.load(stage.upstream(Stage.S02B))
+    gstar = load_gstar(stage.upstream(Stage.S02B))
     params = stage.params
     settings = [Setting(Intervention.MLP_GLOBAL, gain) for gain in params.gain.grid]
     others = [
@@ -60,7 +60,7 @@ def _extract(
     stage: StageSession, settings: list[Setting], thresholds: pd.DataFrame, gstar: Mapping[tuple[str, float], float]
 ) -> Raster:
     windows = stage.slice(SliceRole.A_raster)
-    calibration, targets = from_upstream(stage)
+    calibration, targets = upstream_calibration(stage)
     passes = stage.forward_passes()
     spike_defs = tuple(targets.base)
 

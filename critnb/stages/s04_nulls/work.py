@@ -13,7 +13,7 @@ from critnb.lattice.thresholds import tau_of
 from critnb.model.forward import Setting
 from critnb.pipeline.artifacts import NullSamples
 from critnb.pipeline.session import StageSession
-from critnb.stages.s01_calibrate import work as calibration_step
+from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s04_nulls.tables import NullRasters, keep
 from critnb.stages.shared.conditions import conditions_of, raster_of
 
@@ -26,7 +26,7 @@ def keep_one(stage: StageSession) -> NullRasters:
 def _token_shuffle(stage: StageSession, kept: Raster) -> Raster:
     """Return the rasters of the kept conditions on windows whose interior tokens were shuffled, thresholds unchanged."""
     windows = stage.slice(SliceRole.A_raster)
-    calibration, targets = calibration_step.from_upstream(stage)
+    calibration, targets = upstream_calibration(stage)
     run = stage.upstream(Stage.S03)
     thresholds = run.parquet(run.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     tokens = shuffled_tokens(

@@ -9,7 +9,7 @@ from critnb.canon import Adjacency, SizeDef
 from critnb.criticality.multistep import Multistep
 from critnb.criticality.sizes.analysis import PERMUTED, REAL, SizeAnalysis, TailAnalysis
 from critnb.criticality.sizes.crackling import Crackling
-from critnb.criticality.sizes.exponents import Exponents, ResampledEstimate
+from critnb.criticality.sizes.exponents import Exponents, ResampledEstimate, joined_reasons
 from critnb.report.schema.nulls import TWIN
 
 Row = dict[str, Any]
@@ -27,7 +27,7 @@ def t01_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
         row |= _exponent_columns(found, suffix)
         row |= _multistep_columns(f"time{suffix}", analysis.tokens[null_id])
         row |= _multistep_columns(f"depth{suffix}", analysis.depth[null_id])
-        row[f"opt_reason{suffix}"] = _joined(
+        row[f"opt_reason{suffix}"] = joined_reasons(
             {
                 "exponents": found.reason,
                 "m_time": analysis.tokens[null_id].reason,
@@ -66,10 +66,6 @@ def _multistep_columns(name: str, found: Multistep) -> Row:
         f"opt_r1_{name}": found.r1,
         **_ends(f"opt_r1_{name}", (found.r1_ci_low, found.r1_ci_high)),
     }
-
-
-def _joined(reasons: dict[str, str]) -> str:
-    return "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
 
 
 def t04_columns(analysis: SizeAnalysis) -> Row:

@@ -26,7 +26,7 @@ from critnb.report.provenance import Provenance
 from critnb.report.schema import T01, T04, T05, T06, T08, T09
 from critnb.report.schema.nulls import EXPECTED, marginals_column, null_columns
 from critnb.report.tables import load_table, write_table
-from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.s05_analysis.tables import Gstar, Statistics, metrics, tables
 
 _CONST = CANON.CONST
@@ -64,7 +64,7 @@ def analyse(stage: StageSession) -> AnalysisResult:
     rows = metrics(found)
     content = stage.upstream(Stage.S02B)
     choices = content.json(content.result(CANON.OUTPUT.GSTAR_JSON_BASENAME))["choices"]
-    gstar = {(SpikeDef(name), rate): gain for (name, rate), gain in selection.load(content).items()}
+    gstar = {(SpikeDef(name), rate): gain for (name, rate), gain in load_gstar(content).items()}
     tau = s04.parquet(s04.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     provenance = Provenance.of(stage.run, s03.record.model)
     weights = multinomial_weights(len(raster.seq_id), params.analysis.bootstrap_reps, params.analysis.bootstrap_seed)

@@ -18,7 +18,7 @@ from critnb.report.provenance import Provenance
 from critnb.report.schema import T03
 from critnb.report.tables import load_table, write_table
 from critnb.runs import Run
-from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.shared import token_shares
 
 _BASELINE = CANON.CONST.GAIN_BASELINE
@@ -81,8 +81,8 @@ class Tabulated:
 
 
 def tabulate(stage: StageSession, scores: pd.DataFrame, provenance: Provenance) -> Tabulated:
-    """Write T03 of the scores, one row a gain, question and choice."""
-    gstar = selection.load(stage.upstream(Stage.S02B))
+    """Write T03 of the scores, one row per gain, question and choice."""
+    gstar = load_gstar(stage.upstream(Stage.S02B))
     answers = answers_of(scores)
     statistics = _statistics(stage, answers)
     baseline, left_out = answers[_BASELINE], LeftOut.of(scores)

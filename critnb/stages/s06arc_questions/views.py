@@ -20,12 +20,12 @@ _WORDS = {
 
 
 def gain_table(found: Evaluation) -> pd.DataFrame:
-    """Return one row a gain: what was answered right by letter and by text, and the letters' margin."""
+    """Return one row per gain: what was answered right by letter and by text, and the letters' margin."""
     return _shown(found, _WORDS)
 
 
 def difference_table(found: Evaluation) -> pd.DataFrame:
-    """Return one row a gain other than the baseline: the same, minus that at the baseline."""
+    """Return one row per gain other than the baseline: the same, minus that at the baseline."""
     table = _shown(found, {f"{name}_vs_g1": word for name, word in _WORDS.items()})
     return table[table["gain"] != _BASELINE].reset_index(drop=True)
 

@@ -17,7 +17,7 @@ from critnb.pipeline.session import Arrays, StageSession
 from critnb.report.figures.f07_arc import arc_mcq
 from critnb.report.provenance import Provenance
 from critnb.report.style import Rendered, save_figure
-from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.s06arc_questions.tables import ACCURACY, Tabulated, tabulate
 from critnb.stages.shared import token_shares
 
@@ -59,7 +59,7 @@ class _Asked:
 
 def evaluate(stage: StageSession) -> Evaluation:
     """Score every question that can be answered at g1 and at each distinct g*; writes scores and table T03."""
-    gstar = selection.load(stage.upstream(Stage.S02B))
+    gstar = load_gstar(stage.upstream(Stage.S02B))
     asked = _ask(stage)
     scores, reuse = _scored(stage, asked, sorted({_BASELINE, *gstar.values()}))
     stage.save_parquet(CANON.OUTPUT.ARC_SCORES_PARQUET_BASENAME, scores)

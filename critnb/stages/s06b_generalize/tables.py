@@ -24,7 +24,7 @@ from critnb.report.schema import T01, T02
 from critnb.report.schema.nulls import EXPECTED, null_columns
 from critnb.report.tables import load_table, write_table
 from critnb.runs import Run
-from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.shared import token_shares
 from critnb.stages.shared.activity_columns import Columns, activity_frame, interval_columns
 from critnb.stages.shared.conditions import EVENT_KEYS, events_gate, layer_rates, mark
@@ -102,7 +102,7 @@ def retabulate(stage: StageSession, run: Run) -> None:
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
     tabulate(
         stage, raster, draw_replicates(stage, raster), nll,
-        gstar=selection.load(stage.upstream(Stage.S02B)), thresholds=thresholds, provenance=Provenance.of(stage.run, model),
+        gstar=load_gstar(stage.upstream(Stage.S02B)), thresholds=thresholds, provenance=Provenance.of(stage.run, model),
     )  # fmt: skip
 
 

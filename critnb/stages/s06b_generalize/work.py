@@ -20,8 +20,8 @@ from critnb.model.windows import Slice
 from critnb.pipeline.artifacts import save_raster
 from critnb.pipeline.session import Arrays, StageSession
 from critnb.report.provenance import Provenance
-from critnb.stages.s01_calibrate import work as calibration_step
-from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.s01_calibrate.work import upstream_calibration
+from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.s06b_generalize.tables import carried_outputs, carried_thresholds, save_vocabulary, tabulate
 from critnb.stages.shared.conditions import conditions_of, raster_of
 from critnb.stages.shared.null_replicates import draw_replicates
@@ -43,7 +43,7 @@ def measure(stage: StageSession) -> Generalization:
 
     What the forward passes of an earlier run gave is adopted where only what draws figures differs.
     """
-    gstar = selection.load(stage.upstream(Stage.S02B))
+    gstar = load_gstar(stage.upstream(Stage.S02B))
     s02 = stage.upstream(Stage.S02)
     fitted = s02.parquet(s02.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     windows = stage.slice(SliceRole.B_eval)
@@ -63,8 +63,8 @@ def measure(stage: StageSession) -> Generalization:
 def _carry(
     stage: StageSession, windows: Slice, thresholds: pd.DataFrame, gstar: Gstar
 ) -> tuple[Raster, dict[float, NDArray[np.float64]]]:
-    """Return the raster of every condition at g1 and g*, and each window's NLL [N] by gain: one pass a gain and window."""
-    calibration, targets = calibration_step.from_upstream(stage)
+    """Return the raster of every condition at g1 and g*, and each window's NLL [N] by gain: one pass per gain and window."""
+    calibration, targets = upstream_calibration(stage)
     passes = stage.forward_passes()
     spike_defs = tuple(targets.base)
     settings = [Setting(Intervention.MLP_GLOBAL, gain) for gain in gains_of(gstar.values())]
@@ -100,7 +100,7 @@ def _wanted(condition: Condition, gstar: Gstar) -> bool:
 
 
 def _likelihood_frame(stage: StageSession, windows: Slice, nll: Mapping[float, NDArray[np.float64]]) -> pd.DataFrame:
-    """Return one row a gain and window: the window's id, how many tokens it predicts, their mean NLL in nats."""
+    """Return one row per gain and window: the window's id, how many tokens it predicts, their mean NLL in nats."""
     settings = stage.params.windows
     n_tokens = predicted_tokens(settings.seq_len, settings.burn_in_tokens)
     frames = [

@@ -1,1 +1,1 @@
-"""What several stages do alike."""
+"""What several stages share: conditions and columns, null replicates, shares of unreadable tokens."""

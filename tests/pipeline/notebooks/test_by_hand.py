@@ -20,7 +20,7 @@ from critnb.errors import GateError, IntegrityError
 from critnb.pipeline.by_hand import run as run_module
 from critnb.pipeline.session import StageSession
 from critnb.runs import Run, RunStore
-from critnb.stages.s02b_select_gstar import work as selection
+from critnb.stages.s02b_select_gstar.work import choose, gates
 
 SELECT = Stage.S02B
 MADE = (CANON.RUN_SUBDIR.RESULTS, CANON.RUN_SUBDIR.TABLES, CANON.RUN_SUBDIR.FIGS)
@@ -183,8 +183,8 @@ def begin(inputs: Path, runs: Path, **overrides: object) -> StageSession:
 def test_outside_of_a_kernel_the_notebook_is_kept_without_outputs(whole, inputs, lacking):
     runs = lacking(SELECT)
     stage = begin(inputs, runs)
-    selection.choose(stage)
-    stage.judge(*selection.gates(stage))
+    choose(stage)
+    stage.judge(*gates(stage))
     stage.finish()
     run = only(runs, SELECT)
     assert made(run) == made(only(whole, SELECT))
@@ -194,11 +194,11 @@ def test_outside_of_a_kernel_the_notebook_is_kept_without_outputs(whole, inputs,
 
 def test_a_gate_judged_again_counts_once(inputs, lacking):
     stage = begin(inputs, lacking(SELECT), strict=True)
-    selection.choose(stage)
-    gates = selection.gates(stage)
-    stage.judge(*gates)
-    stage.judge(*gates)
-    assert [gate["name"] for gate in stage.run.record.metrics["gates"]] == [gate.name for gate in gates]
+    choose(stage)
+    found = gates(stage)
+    stage.judge(*found)
+    stage.judge(*found)
+    assert [gate["name"] for gate in stage.run.record.metrics["gates"]] == [gate.name for gate in found]
     with pytest.raises(GateError, match="S02B has gates that did not pass"):
         stage.finish()
 
