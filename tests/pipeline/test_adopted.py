@@ -57,7 +57,7 @@ def test_a_new_figure_takes_no_forward_pass_and_the_same_bytes_come_out(whole, r
 
 # tables name the run that wrote them
 OF_THE_RUN = {
-    f"{CANON.RUN_SUBDIR.TABLES}/table_{name}.{suffix}"
+    f"{CANON.RUN_SUBDIR.TABLES}/{name}.{suffix}"
     for name in (CANON.TABLE.T02_GENERALIZATION, CANON.TABLE.T03_ARC)
     for suffix in ("csv", "parquet")
 }

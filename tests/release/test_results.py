@@ -218,7 +218,7 @@ def test_prose_and_comments_that_are_older_than_the_packs_are_told_and_no_findin
 
     forged(Stage.S03, change)
     assert seen[0].findings == []
-    assert seen[0].said.endswith(f"; prose or comments are others in {run.run_id}")
+    assert seen[0].summary.endswith(f"; prose or comments are others in {run.run_id}")
 
 
 def moments(**changes: object) -> Callable[[Run], None]:
