@@ -8,6 +8,7 @@ import pandas as pd
 
 from critnb.canon import CANON, NullId
 from critnb.criticality.null_sample import NullSample
+from critnb.errors import DataError
 from critnb.lattice import RASTER_NULLS, ConditionTable, Raster, from_arrays
 from critnb.pipeline.session import StageSession
 from critnb.runs import Run
@@ -61,9 +62,11 @@ def save_samples(stage: StageSession, samples: NullSamples) -> None:
 
 
 def load_samples(run: Run) -> NullSamples:
-    """Return what ``save_samples`` wrote in a run of S04."""
+    """Return what ``save_samples`` wrote in a run; raises DataError where it has not drawn a null of the registry."""
     frame = run.parquet(run.result(_OUT.NULL_REPLICATES_PARQUET_BASENAME))
     arrays = run.npz(run.result(_OUT.NULL_SEQUENCE_SUMS_NPZ_BASENAME))
+    if missing := set(map(str, RASTER_NULLS)) - set(frame["null_id"]):
+        raise DataError(f"{run.run_id}: it has no replicates of {', '.join(sorted(missing))}; run its stage again")
     return {
         null_id: NullSample.from_stored(
             frame[frame["null_id"] == str(null_id)],

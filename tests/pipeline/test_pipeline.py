@@ -20,6 +20,8 @@ from made import verify_chain
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Intervention, Stage
 from critnb.contract import STAGES, spec_of
+from critnb.errors import DataError
+from critnb.pipeline import artifacts
 from critnb.review.index import facts_of, render
 from critnb.runs import RunStore
 
@@ -249,3 +251,13 @@ def test_metrics_mark_the_baseline_and_the_chosen_gain(whole):
     assert set(baseline["gain"]) == {1.0}
     assert len(baseline) == 4
     assert metrics[metrics["is_gstar"]].groupby(["spike_def_id", "target_rate", "intervention_id"]).size().eq(1).all()
+
+
+def test_a_run_that_has_not_drawn_a_null_is_named(whole, monkeypatch):
+    run = run_of(whole, Stage.S04)
+    assert list(artifacts.load_samples(run)) == list(artifacts.RASTER_NULLS)
+    monkeypatch.setattr(artifacts, "RASTER_NULLS", {**artifacts.RASTER_NULLS, "NULL_OF_A_LATER_PACK": None})
+    with pytest.raises(
+        DataError, match=f"{run.run_id}: it has no replicates of NULL_OF_A_LATER_PACK; run its stage again"
+    ):
+        artifacts.load_samples(run)
