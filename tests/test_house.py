@@ -87,6 +87,19 @@ def test_what_an_addition_touches_is_what_the_page_says(kind):
     assert {path for path in named if not any(path.startswith(one) for one in listed)} == set()
 
 
+def test_forward_passes_rest_on_nothing_that_draws():
+    """What a run adopts of another may differ in figures and views only because of this."""
+    below = defaultdict(set)
+    for above, lower in arrows():
+        below[above].add(lower)
+    reached, waiting = set(), {"model", "events"}
+    while waiting:
+        reached.add(each := waiting.pop())
+        waiting |= below[each] - reached
+    assert {"lattice", "data"} < reached
+    assert not reached & {"report", "stages", "paper"}
+
+
 DEFINES = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If)
 
 

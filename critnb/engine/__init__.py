@@ -12,30 +12,27 @@ _Shard = TypeVar("_Shard")
 _Result = TypeVar("_Result")
 
 
+class Map(Protocol):
+    """Return ``function`` of every shard, in the shards' order; ``on_done(1)`` is called after each, if given."""
+
+    def __call__(
+        self,
+        function: Callable[[_Shard], _Result],
+        shards: Sequence[_Shard],
+        *,
+        on_done: Callable[[int], object] | None = None,
+        workers: int | None = None,
+    ) -> list[_Result]:
+        """See the class."""
+
+
 class Engine(Protocol):
-    """What a stage asks of an engine; both return ``function`` of every shard, in the shards' order."""
+    """What a stage asks of an engine: to map few large arrays, which threads can share, or many small ones in processes."""
 
-    def map_shards(
-        self,
-        function: Callable[[_Shard], _Result],
-        shards: Sequence[_Shard],
-        *,
-        on_done: Callable[[int], object] | None = None,
-        workers: int | None = None,
-    ) -> list[_Result]:
-        """Work of few large arrays, which threads can share."""
-
-    def map_in_processes(
-        self,
-        function: Callable[[_Shard], _Result],
-        shards: Sequence[_Shard],
-        *,
-        on_done: Callable[[int], object] | None = None,
-        workers: int | None = None,
-    ) -> list[_Result]:
-        """Work of many small arrays; function and shards must be picklable."""
+    map_shards: Map
+    map_in_processes: Map
 
 
 ENGINES: Mapping[str, Engine] = {"local": local}
 
-__all__ = ["ENGINES", "Engine"]
+__all__ = ["ENGINES", "Engine", "Map"]

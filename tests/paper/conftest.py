@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from paper import made_study
 
 from critnb.canon import ModelRole
 from critnb.paper.claims import RoleEvidence
 from critnb.runs import RunStore
-from paper import made_study
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,16 @@ from pipeline.test_pipeline import digests, run_of
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.contract.code import differ_in_drawing_only
 from critnb.pipeline.inputs import ADOPTED_FROM
+from critnb.runs import RunStore
 
 PANELS = "critnb/report/figures/panels.py"
 ADOPTERS = (Stage.S06B, Stage.S06ARC)
+# tables name the run that wrote them
+OF_THE_RUN = {
+    f"{CANON.RUN_SUBDIR.TABLES}/{name}.{suffix}"
+    for name in (CANON.TABLE.T02_GENERALIZATION, CANON.TABLE.T03_ARC)
+    for suffix in ("csv", "parquet")
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +48,7 @@ def redrawn(whole, inputs, tmp_path_factory) -> Path:
 def test_a_new_figure_takes_no_forward_pass_and_the_same_bytes_come_out(whole, redrawn, stage):
     before = run_of(whole, stage)
     (again,) = [run for run in redrawn.glob(f"RUN_{stage}_*") if run.name != before.run_id]
-    record = run_of_folder(redrawn, again.name).record
+    record = RunStore(redrawn).open(again.name).record
     assert record.metrics[ADOPTED_FROM] == before.run_id
     assert record.forward_windows == 0
     assert {**record.metrics, ADOPTED_FROM: None} == {**before.record.metrics, ADOPTED_FROM: None}
@@ -53,20 +60,6 @@ def test_a_new_figure_takes_no_forward_pass_and_the_same_bytes_come_out(whole, r
     results = [path for path in old if path.startswith((CANON.RUN_SUBDIR.RESULTS, f"{CANON.RUN_SUBDIR.TABLES}/"))]
     assert results
     assert {path for path in results if old[path] != new[path]} <= OF_THE_RUN
-
-
-# tables name the run that wrote them
-OF_THE_RUN = {
-    f"{CANON.RUN_SUBDIR.TABLES}/{name}.{suffix}"
-    for name in (CANON.TABLE.T02_GENERALIZATION, CANON.TABLE.T03_ARC)
-    for suffix in ("csv", "parquet")
-}
-
-
-def run_of_folder(runs: Path, run_id: str):
-    from critnb.runs import RunStore
-
-    return RunStore(runs).open(run_id)
 
 
 @pytest.mark.parametrize(
