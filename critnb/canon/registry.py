@@ -158,6 +158,8 @@ class _Const(_Section):
     BOOTSTRAP_REPS: int
     BOOTSTRAP_SEED: int
     NULL_REPLICATES: int
+    NULL_VERDICT_REPLICATES: int
+    MARGIN_TRADES: int
     NULL_SEED: int
     RATE_MATCH_TOL_ABS: float
     RATE_MATCH_TOL_REL: float
