@@ -14,7 +14,7 @@ from critnb.report.style import FAINT, GREY, INK, Drawing, Ink, canvas, inks, st
 _REACH = CANON.CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX
 _STAR: dict[str, Any] = {"linestyle": "none", "color": INK, "marker": "*", "mew": 0, "markersize": 5.5, "zorder": 4}
 _NOTE = (
-    "The raster nulls permute or roll events within a window, so they keep the events of every window and chi exactly; the "
+    "The raster nulls that move events within a window keep the events of every window and chi exactly; the "
     "only null that can change chi is the one that shuffles the tokens before the model reads them."
 )
 _CAPTION = (
