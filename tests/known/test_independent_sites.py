@@ -28,14 +28,17 @@ def test_branching_is_the_density(density):
 def test_delta_is_zero_and_false_positives_are_at_the_level(null_id):
     rasters = bernoulli(0.2, (REPEATS, *SHAPE), seed=72).astype(np.uint16)
     seq_id = np.arange(SHAPE[0], dtype=np.int32)
+    tokens = np.random.default_rng(73).integers(0, 5, (SHAPE[0], SHAPE[2]), dtype=np.int32)
     compared = []
     for repeat, counts in enumerate(rasters):
         value = float(branching_sums(counts).pooled().b_tot)
         key = str(repeat).encode()
-        sums = null_branching(counts, seq_id, null_id, seed=1, condition_key=key, replicates=range(REPLICATES))
+        given = {"tokens": tokens, "seed": 1, "condition_key": key, "replicates": range(REPLICATES)}
+        sums = null_branching(counts, seq_id, null_id, **given)
         compared.append(compare(value, sums.pooled().b_tot))
     delta = np.array([one.delta for one in compared])
     assert delta.mean() == pytest.approx(0, abs=4 * delta.std() / np.sqrt(REPEATS))
     rate = np.mean([one.p_one_sided <= 0.05 for one in compared])
-    # 400 repeats have a standard error of 1.1 %
-    assert rate == pytest.approx(0.05, abs=0.035)
+    # 400 repeats have a standard error of 1.1 %; rates that are estimated vary from draw to draw, so that test may reject less
+    assert rate <= 0.05 + 0.035
+    assert rate >= (0 if RASTER_NULLS[null_id].reads_tokens else 0.05 - 0.035)
