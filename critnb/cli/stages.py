@@ -6,8 +6,10 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from critnb.canon import IS_INSTALLED, Exit
 from critnb.contract import StageSpec, named
@@ -22,6 +24,9 @@ from critnb.pipeline.progress import Display, Event
 from critnb.runs import RunState, RunStore
 from critnb.system.paths import from_here
 from critnb.system.terminal import err, out, plain
+
+if TYPE_CHECKING:
+    from critnb.pipeline.warm_kernels import WarmKernels
 
 
 def run_stages(arguments: argparse.Namespace) -> int:
@@ -50,13 +55,22 @@ def _run_missing(
 ) -> bool:
     """Run what is missing; tells whether one of the ``stages`` asked for was run."""
     ran = False
-    for run in planned:
-        if store.state(run.run_id) is RunState.complete:
-            _say(options, f"{_label(run)}  reused")
-        elif run.spec in stages or not options.no_upstream:
-            _execute(run, store, options)
-            ran = ran or run.spec in stages
+    missing = [run for run in planned if store.state(run.run_id) is not RunState.complete]
+    with _kernels(missing) as warm:
+        for run in planned:
+            if store.state(run.run_id) is RunState.complete:
+                _say(options, f"{_label(run)}  reused")
+            elif run.spec in stages or not options.no_upstream:
+                _execute(run, store, options, warm)
+                ran = ran or run.spec in stages
     return ran
+
+
+def _kernels(missing: Sequence[PlannedRun]) -> AbstractContextManager[WarmKernels | None]:
+    """Return the kernels that serve several runs; a single run has nothing to share a start with."""
+    from critnb.pipeline.warm_kernels import WarmKernels
+
+    return WarmKernels(missing) if len(missing) > 1 and WarmKernels.are_possible() else nullcontext()
 
 
 def _load_params(arguments: argparse.Namespace) -> Loaded:
@@ -75,7 +89,7 @@ def _label(planned: PlannedRun) -> str:
     return f"{planned.spec.id:<6} {planned.who:<8} {planned.run_id}"
 
 
-def _execute(planned: PlannedRun, store: RunStore, options: RunOptions) -> None:
+def _execute(planned: PlannedRun, store: RunStore, options: RunOptions, warm: WarmKernels | None) -> None:
     display = Display()
     label = _label(planned)
     begins = f"{label}  {planned.spec.asks}"
@@ -85,7 +99,7 @@ def _execute(planned: PlannedRun, store: RunStore, options: RunOptions) -> None:
         display.announce(begins)
     started = time.monotonic()
     try:
-        run = execute(planned, store, options, show=_shower(options, display))
+        run = execute(planned, store, options, show=_shower(options, display), warm=warm)
     finally:
         display.close()
     seconds = f"{time.monotonic() - started:.1f} s"

@@ -31,6 +31,10 @@ class Setting:
     intervention: Intervention = Intervention.MLP_GLOBAL
     gain: float = CANON.CONST.GAIN_BASELINE
 
+    def in_effect(self) -> Setting:
+        """Return the setting under which the model does the very same: at the baseline every branch is what it is."""
+        return Setting() if self.gain == CANON.CONST.GAIN_BASELINE else self
+
 
 class ForwardPasses:
     """Runs a model over windows and counts how many windows it ran; ``burn_in`` leading tokens are hidden from readers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -21,6 +21,9 @@ from critnb.pipeline.progress import Event, following
 from critnb.review.index import refresh_index
 from critnb.runs import LOG_PATH, PartialRun, Run, RunState, RunStore, code_facts, environment_facts
 from critnb.runs.manifest import copy_to_root
+
+if TYPE_CHECKING:
+    from critnb.pipeline.warm_kernels import WarmKernels
 
 
 def prepare(planned: PlannedRun, store: RunStore, options: RunOptions, *, place: RunStore | None = None) -> PartialRun:
@@ -68,27 +71,42 @@ def _determinism(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"seeds": seeds, "flags": {"PYTHONHASHSEED": "0"}, "not_deterministic": unsure}
 
 
-def execute(planned: PlannedRun, store: RunStore, options: RunOptions, *, show: Callable[[Event], object]) -> Run:
+def execute(
+    planned: PlannedRun,
+    store: RunStore,
+    options: RunOptions,
+    *,
+    show: Callable[[Event], object],
+    warm: WarmKernels | None = None,
+) -> Run:
     """Run one stage whose upstream runs exist, and ``show`` each event of its log meanwhile; returns the published run.
+
+    Its kernel is one of ``warm``, if given, else a new process.
 
     A stage that fails raises StageFailedError, or the pack's own error that its notebook raised; its partial run is
     kept with the partial notebook. Input that was refused before anything was computed leaves nothing behind. However
     it ends, the page of the runs folder is written anew.
     """
     try:
-        run = _executed(planned, store, options, show)
+        run = _executed(planned, store, options, show, warm)
     finally:
         refresh_index(store)
     copy_to_root(run)
     return run
 
 
-def _executed(planned: PlannedRun, store: RunStore, options: RunOptions, show: Callable[[Event], object]) -> Run:
+def _executed(
+    planned: PlannedRun,
+    store: RunStore,
+    options: RunOptions,
+    show: Callable[[Event], object],
+    warm: WarmKernels | None,
+) -> Run:
     variables = replace(options, data=planned.data).for_kernel()
     with prepare(planned, store, options) as run:
         try:
             with following(run.path / LOG_PATH, show):
-                executed = execute_notebook(planned.spec, run, variables)
+                executed = execute_notebook(planned.spec, run, variables, warm)
             keep_notebook(planned.spec, run, executed)
             check_outputs(planned.spec, run)
             check_code(planned)

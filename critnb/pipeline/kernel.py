@@ -23,6 +23,8 @@ from critnb.system.failures import limit_named, limit_reached
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
 
+    from critnb.pipeline.warm_kernels import WarmKernels
+
 KERNEL = "critnb"
 START_SECONDS = 180
 _STDERR = "kernel.err"
@@ -125,10 +127,13 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def kernel_manager(scratch: Path, extra: Mapping[str, str]) -> tuple[type[AsyncKernelManager], KernelEnd]:
+def kernel_manager(
+    scratch: Path, extra: Mapping[str, str], warm: WarmKernels | None = None
+) -> tuple[type[AsyncKernelManager], KernelEnd]:
     """Return the class of a manager whose kernel has this environment, with ``extra``, and the record of how it ends.
 
-    What the kernel writes to its own stderr goes into a file, so that none of it reaches a user's terminal.
+    The kernel comes from ``warm``, if given, else it is a new process. What it writes to its own stderr goes into a file, so
+    that none of it reaches a user's terminal.
     """
     # not imported above: it costs time that the command line's other words need not wait for
     from jupyter_client.kernelspec import KernelSpec
@@ -148,6 +153,8 @@ def kernel_manager(scratch: Path, extra: Mapping[str, str]) -> tuple[type[AsyncK
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             self.connection_file = str(scratch / "connection.json")
+            if warm is not None:
+                self.provisioner = warm.provisioner(kernel_spec=self.kernel_spec, parent=self)
             with end.stderr.open("wb") as stderr:
                 await super().start_kernel(**{**options, "env": kernel_environment, "stderr": stderr})
 

@@ -6,9 +6,7 @@ import logging
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import nbformat
+from typing import TYPE_CHECKING, Any
 
 from critnb.canon import CANON, CODE_ROOT, PACK_ROOT, Stage
 from critnb.contract import StageSpec
@@ -19,13 +17,22 @@ from critnb.runs import PartialRun
 from critnb.runs.scratch import Scratch
 from critnb.system.failures import too_few_files
 
+if TYPE_CHECKING:
+    import nbformat
+
+    from critnb.pipeline.warm_kernels import WarmKernels
+
 _LINES_SHOWN = 10
 # how papermill calls an error that the kernel could not describe
 _NO_NAME = "CellExecutionError"
 
 
-def execute_notebook(spec: StageSpec, run: PartialRun, variables: Mapping[str, str]) -> nbformat.NotebookNode:
+def execute_notebook(
+    spec: StageSpec, run: PartialRun, variables: Mapping[str, str], warm: WarmKernels | None = None
+) -> nbformat.NotebookNode:
     """Return a stage's notebook, executed in the folder of its run by a kernel with these environment ``variables``.
+
+    The kernel is one of ``warm``, if given.
 
     Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work.
     """
@@ -35,7 +42,7 @@ def execute_notebook(spec: StageSpec, run: PartialRun, variables: Mapping[str, s
         raise KernelNotStartedError(f"{spec.id}: {too_few}")
     with Scratch() as scratch:
         output = scratch / spec.notebook
-        manager, end = kernel_manager(scratch, variables)
+        manager, end = kernel_manager(scratch, variables, warm)
         try:
             _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=end.begin)
         except PapermillExecutionError as error:
@@ -67,6 +74,8 @@ def _papermill(output: Path, folder: Path, **options: Any) -> None:
         cwd=str(folder),
         progress_bar=False,
         start_timeout=START_SECONDS,
+        # its stage has closed its run, and a kernel with torch takes seconds to say goodbye
+        shutdown_kernel="immediate",
         **options,
     )
 
@@ -78,6 +87,9 @@ def _running_cell(notebook: nbformat.NotebookNode) -> str:
 
 
 def _read(path: Path) -> nbformat.NotebookNode:
+    # not imported above: it takes a second and a half, for which planning need not wait
+    import nbformat
+
     return nbformat.read(path, as_version=4)
 
 

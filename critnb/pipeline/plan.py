@@ -72,9 +72,10 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class _InputFiles:
-    """Models and corpora of the params, each found and hashed once."""
+    """Models and corpora of the params and the stages' code, each found and hashed once."""
 
     loaded: Loaded
+    _code: dict[Stage, tuple[Mapping[str, Any], Mapping[str, str]]] = field(default_factory=dict, init=False)
     _models: dict[ModelRole, data.ModelFiles] = field(default_factory=dict, init=False)
     _corpora: dict[DatasetRole, data.Corpus] = field(default_factory=dict, init=False)
 
@@ -88,6 +89,12 @@ class _InputFiles:
             is_text = role is not DatasetRole.ARC_MCQ
             self._corpora[role] = data.corpus(self.loaded, role) if is_text else questions.read(self.loaded).corpus
         return self._corpora[role]
+
+    def code(self, spec: StageSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+        """Return the constants that a stage's code names, and the digests of the files that it rests on."""
+        if spec.id not in self._code:
+            self._code[spec.id] = stage_constants(spec), stage_files(spec)
+        return self._code[spec.id]
 
 
 def plan_runs(
@@ -173,7 +180,7 @@ def _plan_stage(spec: StageSpec, role: ModelRole, upstream: Mapping[str, str], f
     if corpora:
         config["data"] = {name: everything["data"][name] for name in corpora}
         sections["data"] = {name: corpus.identity() for name, corpus in corpora.items()}
-    run = _from_inputs(spec, (role,), files.loaded, config=config, sections=sections, upstream=upstream)
+    run = _from_inputs(spec, (role,), files, config=config, sections=sections, upstream=upstream)
     return replace(run, data={name: _origin(corpus) for name, corpus in corpora.items()})
 
 
@@ -224,25 +231,26 @@ def _plan_joined(
         else:
             upstream |= {upstream_key(need.id, role): found[need.id, role].run_id for role in joined}
     names = {"roles": list(map(str, joined))}
-    return _from_inputs(spec, joined, files.loaded, config=names, sections=names, upstream=upstream)
+    return _from_inputs(spec, joined, files, config=names, sections=names, upstream=upstream)
 
 
 def _from_inputs(
     spec: StageSpec,
     roles: tuple[ModelRole, ...],
-    loaded: Loaded,
+    files: _InputFiles,
     *,
     config: Mapping[str, Any],
     sections: Mapping[str, Any],
     upstream: Mapping[str, str],
 ) -> PlannedRun:
-    params = project(loaded.params.sections(), spec.reads)
+    params = project(files.loaded.params.sections(), spec.reads)
+    constants, sources = files.code(spec)
     inputs = hash_inputs(
         stage=spec.id,
-        sections={"params": params, "constants": stage_constants(spec), **sections},
+        sections={"params": params, "constants": constants, **sections},
         upstream=upstream,
         notebook=notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook),
-        sources=stage_files(spec),
+        sources=sources,
     )
     return PlannedRun(spec, roles, inputs.run_id(), {**params, **config}, inputs)
 

@@ -161,3 +161,16 @@ def test_forward_windows_are_counted(model, tokens):
     calibration = calibrate(passes, tokens)
     targets_of(passes, tokens, calibration)
     assert passes.windows_run == 2 * len(tokens)
+
+
+@pytest.mark.parametrize("intervention", list(Intervention))
+def test_settings_that_count_as_one_are_one_to_the_model(model, tokens, intervention):
+    passes = passes_of(model)
+    calibration = calibrate(passes, tokens)
+    targets = targets_of(passes, tokens, calibration)
+    setting = Setting(intervention, 1.0)
+    thresholds, counts = match_rates(passes, tokens, calibration, targets, setting)
+    plain, plain_counts = match_rates(passes, tokens, calibration, targets, Setting())
+    assert setting.in_effect() == Setting() != Setting(intervention, 0.8).in_effect()
+    np.testing.assert_array_equal(thresholds.tau, plain.tau)
+    np.testing.assert_array_equal(counts, plain_counts)

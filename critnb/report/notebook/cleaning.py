@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-import nbformat
-
 Scrub = Callable[[str], str]
 Node = dict[str, Any]
 
@@ -43,12 +41,16 @@ def clean(notebook: Mapping[str, Any], *, roots: Iterable[str | Path]) -> Node:
     scrub = _scrubber(roots)
     cells = [_cell(cell, place, scrub) for place, cell in enumerate(notebook["cells"])]
     metadata = _metadata(notebook.get("metadata", {}))
+    import nbformat
+
     cleaned: Node = nbformat.from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
     return cleaned
 
 
 def to_ipynb(notebook: Mapping[str, Any]) -> bytes:
     """Return the notebook file's bytes; raises nbformat.ValidationError where it is no notebook."""
+    import nbformat
+
     node = nbformat.from_dict(copy.deepcopy(dict(notebook)))
     nbformat.validate(node)
     text: str = nbformat.writes(node)

@@ -14,7 +14,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
 
 _TEMPLATE = "nbconvert/templates/classic/base.html.j2"
@@ -76,6 +75,8 @@ def to_html(notebook: Mapping[str, Any]) -> bytes:
 
     The title is the notebook's own, or its first heading of the first level.
     """
+    import nbformat
+
     body, _ = _exporter().from_notebook_node(nbformat.from_dict(notebook))
     head = (
         f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'

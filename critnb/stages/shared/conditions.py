@@ -31,8 +31,9 @@ def passes_under(
 ) -> list[Arrays]:
     """Return the arrays that ``compute`` gives under each setting; ``verb`` says what it does in progress bars.
 
-    A finished setting survives an interruption as a checkpoint.
+    A finished setting survives an interruption as a checkpoint. Settings under which the model does the same share one pass.
     """
+    found: dict[Setting, Arrays] = {}
 
     def under(setting: Setting) -> Arrays:
         label = f"{verb} {setting.intervention} gain {setting.gain:g}"
@@ -43,7 +44,10 @@ def passes_under(
 
         return stage.checkpointed(label.replace(" ", "_"), shown)
 
-    return [under(setting) for setting in settings]
+    for setting in (wanted := list(settings)):
+        if setting.in_effect() not in found:
+            found[setting.in_effect()] = under(setting)
+    return [found[setting.in_effect()] for setting in wanted]
 
 
 def conditions_of(

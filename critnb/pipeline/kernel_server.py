@@ -1,0 +1,106 @@
+"""The process that kernels are forked from: it imports what stages need once, and answers one runner over a socket.
+
+A kernel forked from it starts with these modules and with nothing else of the stages before it, since they ran in forks of
+their own. It imports and never computes: threads of a numeric library that were at work would not survive a fork.
+
+Requests and answers are lines of JSON: ``{"fork": {argv, env, cwd, stderr}}`` gives the process id, ``{"poll": pid}`` the exit
+code, negative for a signal, or null while it runs. It ends, and its kernels with it, when the runner closes the socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+
+def serve(channel: socket.socket, modules: Iterable[str]) -> None:
+    """Import ``modules`` and answer requests until the channel is closed."""
+    for name in modules:
+        # a stage that needs it says what is wrong with it
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    gc.freeze()
+    codes: dict[int, int | None] = {}
+    with channel.makefile("rw", encoding="utf-8") as lines:
+        for line in lines:
+            request = json.loads(line)
+            answer: int | None
+            if "fork" in request:
+                codes[answer := _forked(channel, request["fork"])] = None
+            else:
+                answer = codes[request["poll"]] = _code(request["poll"], codes[request["poll"]])
+            lines.write(json.dumps(answer) + "\n")
+            lines.flush()
+    for pid in [pid for pid, code in codes.items() if code is None]:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _code(pid: int, known: int | None) -> int | None:
+    if known is not None:
+        return known
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _forked(channel: socket.socket, wanted: Mapping[str, Any]) -> int:
+    ready, tell = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(tell)
+        # not before the kernel leads a process group of its own, which signals are sent to
+        os.read(ready, 1)
+        os.close(ready)
+        return pid
+    try:
+        os.setsid()
+        os.close(ready)
+        os.close(tell)
+        channel.detach()
+        _become_kernel(**wanted)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _become_kernel(*, argv: list[str], env: Mapping[str, str], cwd: str, stderr: str) -> NoReturn:
+    """Take on the environment, folder and streams that a new process would have had, and run the kernel to its end."""
+    os.environ.clear()
+    os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))
+    time.tzset()
+    tempfile.tempdir = None
+    os.chdir(cwd)
+    for path, flags, stream in ((os.devnull, os.O_RDONLY, 0), (stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 2)):
+        opened = os.open(path, flags, 0o600)
+        os.dup2(opened, stream)
+        os.close(opened)
+    sys.argv = argv
+    from ipykernel import kernelapp
+
+    kernelapp.launch_new_instance()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def main() -> None:
+    """Serve the runner at the other end of the socket that the first argument numbers; the others name modules."""
+    # the runner's folder is no place to import from; a kernel adds its own
+    sys.path = [place for place in sys.path if place not in ("", os.getcwd())]  # noqa: PTH109
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()
