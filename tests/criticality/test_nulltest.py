@@ -150,3 +150,21 @@ def test_null_branching_without_replicates_is_refused():
 def test_joining_nothing_is_refused():
     with pytest.raises(DataError, match="nothing to join"):
         BranchingSums.stack([])
+
+
+def test_layer_order_leaves_b_time_as_it_is_and_says_so_without_noise():
+    counts, seq_id = np.random.default_rng(5).poisson(0.4, (7, 5, 31)).astype(np.uint16), np.arange(7, dtype=np.int32)
+    drawn = null_branching(counts, seq_id, NullId.NULL_RASTER_LAYER_ORDER, replicates=range(30), **STREAM)
+    found = compare(float(branching_sums(counts).pooled().b_time), drawn.pooled().b_time)
+    assert (found.delta, found.null_sd, found.p_one_sided) == (0.0, 0.0, 1.0)
+    assert np.isnan(found.z)
+    assert found.reason == "all null replicates are equal"
+
+
+@pytest.mark.parametrize("tokens", [None, np.zeros((1, 31), dtype=np.int32)])
+def test_a_null_that_cannot_be_drawn_has_no_ratio(tokens):
+    counts = np.random.default_rng(6).poisson(0.4, (1, 5, 31)).astype(np.uint16)
+    null_id = NullId.NULL_RASTER_TOKEN_IDENTITY
+    drawn = null_branching(counts, np.zeros(1, np.int32), null_id, replicates=range(4), tokens=tokens, **STREAM)
+    assert drawn.shape == (4, 1)
+    assert np.isnan(drawn.pooled().b_tot).all()

@@ -242,3 +242,13 @@ def test_branching_that_is_not_available_has_its_reason(x, reason):
     assert row["opt_reason_branching"].startswith(reason)
     lost = row[["b_tot", "delta_b_tot", "opt_delta_b_tot_ci_low", "opt_delta_b_tot_shift_ci_low"]].isna().any()
     assert bool(row["opt_reason_branching"]) == lost == bool(reason)
+
+
+def test_a_null_that_cannot_be_drawn_has_its_reason_and_takes_nothing_from_the_others(raster):
+    known, unknown = (
+        summary_frame(summary(each)) for each in (raster.take([1]), replace(raster.take([1]), tokens=None))
+    )
+    assert unknown["opt_delta_b_tot_tokens"].isna().all()
+    assert "token ids of the windows" in unknown["opt_reason_branching"][0]
+    others = [name for name in known if "tokens" not in name and name != "opt_reason_branching"]
+    pd.testing.assert_frame_equal(unknown[others], known[others], check_exact=True)
