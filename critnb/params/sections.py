@@ -202,6 +202,8 @@ class Gain(_ParamsSection):
 class Nulls(_ParamsSection):
     replicates: Replicates = _CONST.NULL_REPLICATES
     seed: Seed = _CONST.NULL_SEED
+    shuffles: Replicates = _CONST.NULL_SHUFFLES
+    shuffle_windows: Count = _CONST.NULL_SHUFFLE_WINDOWS
 
 
 class Analysis(_ParamsSection):

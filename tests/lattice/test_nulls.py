@@ -232,3 +232,16 @@ def test_token_shuffle_leaves_its_argument_alone():
     special = np.zeros(8, dtype=bool)
     token_shuffle_order(special, seed=1, seq_id=0)
     assert not special.any()
+
+
+def test_further_shuffles_differ_from_one_another_and_leave_the_kept_one_as_it_is():
+    special = np.zeros(64, dtype=bool)
+    special[[5, 9]] = True
+    kept = token_shuffle_order(special, seed=1, seq_id=3)
+    orders = [token_shuffle_order(special, seed=1, seq_id=3, shuffle=number) for number in range(20)]
+    assert len({tuple(order) for order in (kept, *orders)}) == 21
+    for order in orders:
+        assert sorted(order) == list(range(64))
+        assert order[[0, 5, 9, 63]].tolist() == [0, 5, 9, 63]
+    again = token_shuffle_order(special, seed=1, seq_id=3, shuffle=7)
+    np.testing.assert_array_equal(again, orders[7])

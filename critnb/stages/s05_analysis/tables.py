@@ -17,6 +17,7 @@ from critnb.criticality.shuffled_input import ShuffledInput
 from critnb.criticality.sizes.analysis import SizeAnalysis
 from critnb.criticality.sizes.avalanches import Avalanches
 from critnb.criticality.summary import Summary
+from critnb.criticality.token_shuffles import AgainstShuffles
 from critnb.criticality.verdicts import BRANCHING, Case, chi_peak, judged_frame
 from critnb.lattice import RASTER_NULLS, Raster
 from critnb.lattice.conditions import COND_ID
@@ -26,7 +27,7 @@ from critnb.report.schema import T01, T04, T05, T06, T08, T09
 from critnb.report.schema.columns import BRANCHING_REASON
 from critnb.report.schema.nulls import TWIN, marginals_column, null_columns
 from critnb.stages.s05_analysis.size_columns import reasons, t01_columns, t04_columns, t05_columns, t09_rows
-from critnb.stages.shared.activity_columns import activity_frame
+from critnb.stages.shared.activity_columns import activity_frame, interval_columns
 
 Gstar = Mapping[tuple[SpikeDef, float], float]
 OVERLAP, APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
@@ -50,6 +51,7 @@ class Statistics:
     summary: Summary
     sizes: Mapping[int, SizeAnalysis]
     shuffled: ShuffledInput
+    shuffles: AgainstShuffles
     overlap: Overlap
     marginals: Mapping[NullId, npt.NDArray[np.bool_]]
     adjacency: Adjacency
@@ -68,6 +70,10 @@ def metrics(found: Statistics) -> pd.DataFrame:
         opt_b_tot_token_shuffle=found.shuffled.b_tot,
         opt_delta_b_tot_token_shuffle=found.shuffled.excess,
         opt_chi_token_shuffle=found.shuffled.chi,
+        opt_shuffles=found.shuffles.n_shuffles,
+        opt_delta_b_tot_shuffles=found.shuffles.excess,
+        opt_delta_b_tot_vs_shuffles=found.shuffles.difference,
+        **interval_columns("opt_delta_b_tot_vs_shuffles", found.shuffles.interval),
         **{marginals_column(null_id): exact for null_id, exact in found.marginals.items()},
         **{OVERLAP: found.overlap.shared, APART: found.overlap.apart},
     )
