@@ -86,8 +86,8 @@ def _rows(run: Run, *, change: float, power: float) -> list[dict[str, Any]]:
 
 
 def _row(row: pd.Series[Any], *, change: float, power: float) -> dict[str, Any]:
-    numbers = [float(row[f"{_DIFFERENCE}{end}"]) for end in ("", "_ci_low", "_ci_high")]
-    pilot = Pilot(*numbers, windows=int(row["n_sequences"]))
+    value, low, high = (float(row[f"{_DIFFERENCE}{end}"]) for end in ("", "_ci_low", "_ci_high"))
+    pilot = Pilot(value, low, high, int(row["n_sequences"]))
     at_baseline = float(row["g"]) == CANON.CONST.GAIN_BASELINE
     needed = windows_needed(pilot, change=change, power=power)
     known = not (at_baseline or pilot.reason)
@@ -118,5 +118,5 @@ def _say(role: ModelRole, run: Run, rows: list[dict[str, Any]]) -> None:
         if row["reason"]:
             out(f"{head}  not available: {row['reason']}")
             continue
-        measured = interval_words(*(row[name] for name in ("difference", "ci_low", "ci_high")), digits=4)
+        measured = interval_words(row["difference"], row["ci_low"], row["ci_high"], 4)
         out(f"{head}  {measured:<26} {row['standard_error']:>8.4f} {row['detects']:>8.4f} {row['windows_needed']:>8}")
