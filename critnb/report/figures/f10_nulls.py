@@ -55,9 +55,9 @@ _CAPTION = (
     + " ".join(f"{null.noun.capitalize()}: {null.breaks}." for null in RASTER_NULLS.values())
     + " Open markers: the raster that the same model makes of shuffled tokens, its b_tot minus the expectation of its own "
     "permutation null; what it shares with the real excess does not need word order. Bars: 95 % intervals, bootstrap over "
-    "sequences; the shuffled raster is one draw and has none. The last series: the real excess minus the mean of many shuffles whose "
-    "rates were matched again, in the windows that were shuffled; each bootstrap replicate draws one shuffle anew. Zero line: "
-    "nothing beyond the null."
+    "sequences; the shuffled raster is one draw and has none. The last series: the real excess minus the mean of many shuffles "
+    "whose rates were matched again, in the windows that were shuffled; each bootstrap replicate draws one shuffle anew. Zero "
+    "line: nothing beyond the null."
 )
 
 
