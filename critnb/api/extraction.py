@@ -208,12 +208,13 @@ def _matched(u: Activations, calibration: Calibration, request: Request, tau0: f
     base = np.array([np.mean(_scores(u, layer, calibration, kind) > tau0) for layer in range(n_layers)])
     targets = RateTargets(tau0, n_units, {kind: base}, (request.target_rate,))
     targets.check_feasible(windows=n, tokens=tokens)
-    matching = Matching(targets, windows=n, tokens=tokens)
+    matching = Matching((kind,), targets.wanted(windows=n, tokens=tokens), windows=n, tokens=tokens)
     sites = np.repeat(np.arange(n * tokens), n_units)
     for layer in range(n_layers):
         matching.largest[layer][kind].add(_scores(u, layer, calibration, kind).ravel(), sites)
-    thresholds, counts = matching.finish(request.intervention, request.gain)
-    return fitted_layers(thresholds.to_frame()), counts[0, 0]
+    found = matching.finish()
+    thresholds = found.thresholds(targets, request.intervention, request.gain)
+    return fitted_layers(thresholds.to_frame()), found.counts[0, 0]
 
 
 def _thresholded(u: Activations, calibration: Calibration, request: Request, tau: Floats) -> Counts:

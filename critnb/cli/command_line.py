@@ -86,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         commands, "init", _init, "lay out a working folder: the pack's notebooks and params files, to change and run"
     )
     init.add_argument("folder", type=Path, metavar="DIR", help="a folder that is new or empty")
+    _power_options(
+        _add(
+            commands, "power", _power, "say how many windows a change between g1 and g* takes to be detected", runs=True
+        )
+    )
     _add(commands, "index", _index, "write the page of all runs anew", runs=True)
     _add(commands, "params", _params, "print resolved parameters").add_argument("file", metavar="FILE")
     _add(commands, "schema", _schema, "print the parameters' JSON Schema")
@@ -117,6 +122,18 @@ def _stage_options(parser: argparse.ArgumentParser) -> None:
     volume = ("quiet", "verbose")
     _run_options(parser, *(each.name for each in command_line() if each.name not in volume))
     _run_options(parser.add_mutually_exclusive_group(), *volume)
+
+
+def _power_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--params", default="base.yaml", metavar="FILE", help="those of a finished pilot")
+    _run_options(parser, "role")
+    parser.add_argument(
+        "--detect", type=float, default=0.005, metavar="CHANGE", help="of delta_b_tot; 0.005 if not given"
+    )
+    parser.add_argument(
+        "--power", type=float, default=0.8, metavar="SHARE", help="of studies that detect it; 0.8 if not given"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _run_options(parser: argparse._ActionsContainer, *names: str) -> None:
@@ -190,6 +207,12 @@ def _init(arguments: argparse.Namespace) -> int:
     from critnb.cli.init import init
 
     return init(arguments.folder)
+
+
+def _power(arguments: argparse.Namespace) -> int:
+    from critnb.cli.power import power
+
+    return power(arguments)
 
 
 def _index(arguments: argparse.Namespace) -> int:

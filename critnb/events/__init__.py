@@ -13,9 +13,18 @@ from critnb.events.targets import RateTargets
 from critnb.lattice.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from critnb.events.passes import base_rates, calibrate, extract, match_rates
+    from critnb.events.passes import base_rates, calibrate, extract, match_counts, match_rates
 
-__all__ = ["Calibration", "RateTargets", "Thresholds", "base_rates", "calibrate", "extract", "match_rates"]
+__all__ = [
+    "Calibration",
+    "RateTargets",
+    "Thresholds",
+    "base_rates",
+    "calibrate",
+    "extract",
+    "match_counts",
+    "match_rates",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from critnb.canon import SpikeDef
 from critnb.events.calibration import Calibration, Moments
-from critnb.events.rate_matching import Counts, Matching, per_site
+from critnb.events.rate_matching import Counts, Matched, Matching, per_site
 from critnb.events.screening import screen
 from critnb.events.screening_bounds import FirstBounds, add_blocks, add_first_batch
 from critnb.events.targets import RateTargets
@@ -61,9 +61,29 @@ def match_rates(
     values of each layer are kept while the windows stream by. ``first_bounds`` holds what the first batch of a
     neighbouring setting gave, and is left with what this one gives: it saves time and changes no result.
     """
+    wanted = targets.wanted(windows=len(tokens), tokens=tokens.shape[1] - passes.burn_in)
+    spike_defs = tuple(targets.base)
+    found = match_counts(passes, tokens, calibration, spike_defs, wanted, setting, on_batch, first_bounds)
+    return found.thresholds(targets, setting.intervention, setting.gain), found.counts
+
+
+def match_counts(
+    passes: ForwardPasses,
+    tokens: NDArray[np.int64],
+    calibration: Calibration,
+    spike_defs: Sequence[SpikeDef],
+    wanted: NDArray[np.int64],
+    setting: Setting,
+    on_batch: OnBatch = unreported,
+    first_bounds: FirstBounds | None = None,
+) -> Matched:
+    """Return the exact thresholds that let given numbers of events ``wanted`` [D, R, L] of ``tokens`` [N, T] pass, and these.
+
+    As ``match_rates``, for counts that follow from no rate.
+    """
     known = {} if first_bounds is None else first_bounds
     length = tokens.shape[1] - passes.burn_in
-    matching = Matching(targets, windows=len(tokens), tokens=length)
+    matching = Matching(spike_defs, wanted, windows=len(tokens), tokens=length)
 
     def collect(first: int, layer: int, u: Tensor) -> None:
         rows, largest = u.flatten(0, 1), matching.largest[layer]
@@ -73,7 +93,7 @@ def match_rates(
             add_blocks(largest, rows, layer, calibration, first_site=first * length)
 
     passes.run(tokens, setting, collect, on_batch)
-    return matching.finish(setting.intervention, setting.gain)
+    return matching.finish()
 
 
 def extract(

@@ -1,11 +1,14 @@
-"""Exact thresholds at a target rate: the largest values of each layer are kept while they stream by. No torch."""
+"""Exact thresholds for given numbers of events: the largest values of each layer are kept while they stream by. No torch."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from critnb.canon import Intervention
+from critnb.canon import Intervention, SpikeDef
 from critnb.errors import DataError
 from critnb.events.largest_values import LargestValues
 from critnb.events.targets import RateTargets
@@ -14,28 +17,50 @@ from critnb.lattice.thresholds import Thresholds
 Counts = NDArray[np.uint16]
 
 
-class Matching:
-    """Under one setting, the largest values of every layer and spike definition, as many as the highest rate needs.
+@dataclass(frozen=True)
+class Matched:
+    """Thresholds tau that let ``wanted`` events pass, with the ``events`` that do and the ``ties`` at the cut, each [D, R, L].
 
-    Add the scores v of a layer and their sites, n * T + t, to ``largest[layer][spike_def]``; then ``finish``.
+    counts: the events themselves, [D, R, N, L, T]. Where ties straddle a cut, events are fewer than wanted.
     """
 
-    def __init__(self, targets: RateTargets, *, windows: int, tokens: int) -> None:
-        self._targets = targets
+    spike_defs: tuple[SpikeDef, ...]
+    wanted: NDArray[np.int64]
+    tau: NDArray[np.float64]
+    events: NDArray[np.int64]
+    ties: NDArray[np.int64]
+    counts: Counts
+
+    def thresholds(self, targets: RateTargets, intervention: Intervention, gain: float) -> Thresholds:
+        """Return them as the thresholds of the rates that ``wanted`` was taken from."""
+        windows, _, tokens = self.counts.shape[2:]
+        target = np.array([[targets.target(d, rate) for rate in targets.rates] for d in self.spike_defs])
+        n_samples = windows * tokens * targets.n_units
+        return Thresholds(
+            intervention, gain, self.spike_defs, targets.rates, n_samples, self.tau, target, self.wanted, self.events,
+            self.ties,
+        )  # fmt: skip
+
+
+class Matching:
+    """Under one setting, the largest values of every layer and spike definition, as many as the largest count needs.
+
+    ``wanted`` [D, R, L] are events of D spike definitions in R series and L layers: those of R rates
+    (``RateTargets.wanted``), or counts of any other origin, such as those of another raster. Add the scores v of a layer and
+    their sites, n * T + t, to ``largest[layer][spike_def]``; then ``finish``.
+    """
+
+    def __init__(self, spike_defs: Sequence[SpikeDef], wanted: NDArray[np.int64], *, windows: int, tokens: int) -> None:
         self._windows, self._tokens = windows, tokens
-        self._spike_defs = tuple(targets.base)
-        self._n_samples = windows * tokens * targets.n_units
-        self._wanted = np.array(
-            [[targets.events(d, rate, self._n_samples) for rate in targets.rates] for d in self._spike_defs]
-        )
-        capacity = self._wanted.max(axis=1) + 1
+        self._spike_defs, self._wanted = tuple(spike_defs), wanted
+        capacity = wanted.max(axis=1) + 1
         self.largest = [
             {spike_def: LargestValues(int(capacity[i, layer])) for i, spike_def in enumerate(self._spike_defs)}
             for layer in range(capacity.shape[1])
         ]
 
-    def finish(self, intervention: Intervention, gain: float) -> tuple[Thresholds, Counts]:
-        """Return the exact thresholds and the event counts [D, R, N, L, T] of the windows that streamed by."""
+    def finish(self) -> Matched:
+        """Return the exact thresholds and the event counts of the windows that streamed by."""
         wanted, tau = self._wanted, np.empty(self._wanted.shape)
         events, ties = np.empty_like(wanted), np.empty_like(wanted)
         n_layers = wanted.shape[-1]
@@ -46,12 +71,7 @@ class Matching:
             above = largest.sites_above(threshold)
             events[i, r, layer], ties[i, r, layer] = len(above), largest.ties(threshold)
             counts[i, r, :, layer] = per_site(above, self._windows, self._tokens)
-        targets = self._targets
-        target = np.array([[targets.target(d, rate) for rate in targets.rates] for d in self._spike_defs])
-        thresholds = Thresholds(
-            intervention, gain, self._spike_defs, targets.rates, self._n_samples, tau, target, wanted, events, ties
-        )
-        return thresholds, counts
+        return Matched(self._spike_defs, wanted, tau, events, ties, counts)
 
 
 def per_site(sites: NDArray[np.int64], windows: int, length: int) -> Counts:

@@ -55,6 +55,11 @@ class RateTargets:
         """Return how many of ``n_samples`` values each layer's threshold has to let through, [L]."""
         return np.rint(self.target(spike_def, rate) * n_samples).astype(np.int64)
 
+    def wanted(self, *, windows: int, tokens: int) -> NDArray[np.int64]:
+        """Return the events of every spike definition, rate and layer, [D, R, L]."""
+        n_samples = windows * tokens * self.n_units
+        return np.array([[self.events(d, rate, n_samples) for rate in self.rates] for d in self.base])
+
     def rarest(self, n_samples: int) -> Rarest:
         """Return where the fewest events are expected among ``n_samples`` values per layer."""
         expected = [

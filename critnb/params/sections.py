@@ -203,6 +203,8 @@ class Nulls(_ParamsSection):
     replicates: Replicates = _CONST.NULL_REPLICATES
     verdict_replicates: Replicates = _CONST.NULL_VERDICT_REPLICATES
     seed: Seed = _CONST.NULL_SEED
+    shuffles: Replicates = _CONST.NULL_SHUFFLES
+    shuffle_windows: Count = _CONST.NULL_SHUFFLE_WINDOWS
 
 
 class Analysis(_ParamsSection):

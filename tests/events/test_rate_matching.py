@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from critnb.canon import SpikeDef
-from critnb.events import Calibration, RateTargets, match_rates, screening_bounds
+from critnb.events import Calibration, RateTargets, match_counts, match_rates, screening_bounds
 from critnb.events.largest_values import LargestValues
 from critnb.model.forward import Setting
 
@@ -170,3 +170,27 @@ def test_a_top_does_work_in_proportion_to_what_is_added():
         values = rng.random(100)
         top.add(values[values >= top.bound], np.flatnonzero(values >= top.bound))
     assert sum(cuts) < 100_000  # cutting back at every addition would be a million
+
+
+@pytest.mark.parametrize("kind", ["plain", "first token", "rising"])
+def test_given_counts_are_matched_exactly(kind):
+    """As many of the largest scores as asked for, none included; of equal values fewer, and the ties say so."""
+    u = made(kind, torch.float32, windows=9, tokens=16, units=50, seed=4)
+    mu, sigma = u.double().numpy().mean(axis=(0, 1)), u.double().numpy().std(axis=(0, 1))
+    calibration = Calibration(mu[None].astype(np.float32), sigma[None].astype(np.float32), 1)
+    z = (u.double().numpy() - calibration.mu[0].astype(np.float64)) / (calibration.sigma[0].astype(np.float64) + 1e-6)
+    wanted = np.array([[[0], [17]], [[123], [1]]])
+    tokens = np.zeros(u.shape[:2], dtype=np.int64)
+    found = match_counts(passes_over(u, 4), tokens, calibration, (ONE, TWO), wanted, Setting())
+    np.testing.assert_array_equal(found.events, wanted)
+    np.testing.assert_array_equal(found.counts.sum(axis=(2, 4)), wanted)
+    for i, scores in enumerate((z, np.abs(z))):
+        ordered = np.sort(scores, axis=None)[::-1]
+        for r in range(2):
+            largest = scores >= ordered[wanted[i, r, 0] - 1] if wanted[i, r, 0] else scores > np.inf
+            np.testing.assert_array_equal(found.counts[i, r, :, 0], largest.sum(axis=-1))
+    equal = match_counts(
+        passes_over(torch.ones((4, 3, 5)), 2), np.zeros((4, 3), dtype=np.int64),
+        Calibration(np.zeros((1, 5), np.float32), np.ones((1, 5), np.float32), 1), (ONE,), np.array([[[7]]]), Setting(),
+    )  # fmt: skip
+    assert (equal.events.item(), equal.ties.item()) == (0, 60)

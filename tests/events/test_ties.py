@@ -42,10 +42,11 @@ def matched(scores: np.ndarray, rate: float) -> pd.DataFrame:
     """Thresholds of one layer whose scores [windows, tokens, units] are given."""
     windows, tokens, units = scores.shape
     targets = RateTargets(1.0, units, {ONE: np.array([0.1])}, (rate,))
-    matching = Matching(targets, windows=windows, tokens=tokens)
+    wanted = targets.wanted(windows=windows, tokens=tokens)
+    matching = Matching((ONE,), wanted, windows=windows, tokens=tokens)
     sites = np.repeat(np.arange(windows * tokens), units)
     matching.largest[0][ONE].add(scores.ravel(), sites)
-    return matching.finish(Intervention.MLP_GLOBAL, 1.0)[0].to_frame()
+    return matching.finish().thresholds(targets, Intervention.MLP_GLOBAL, 1.0).to_frame()
 
 
 @pytest.fixture

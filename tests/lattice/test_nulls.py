@@ -282,3 +282,14 @@ def test_layer_order_tells_a_row_that_is_none_of_the_window_s(raster):
     assert marginals_exact(raster, null).tolist() == [True, True]
     null.counts[1, 2, 0] = np.roll(null.counts[1, 2, 0], 1)
     assert marginals_exact(raster, null).tolist() == [True, False]
+def test_further_shuffles_differ_from_one_another_and_leave_the_kept_one_as_it_is():
+    special = np.zeros(64, dtype=bool)
+    special[[5, 9]] = True
+    kept = token_shuffle_order(special, seed=1, seq_id=3)
+    orders = [token_shuffle_order(special, seed=1, seq_id=3, shuffle=number) for number in range(20)]
+    assert len({tuple(order) for order in (kept, *orders)}) == 21
+    for order in orders:
+        assert sorted(order) == list(range(64))
+        assert order[[0, 5, 9, 63]].tolist() == [0, 5, 9, 63]
+    again = token_shuffle_order(special, seed=1, seq_id=3, shuffle=7)
+    np.testing.assert_array_equal(again, orders[7])

@@ -13,6 +13,8 @@ from release.chains import ELSEWHERE, executed
 
 from critnb.canon import DatasetRole, Intervention, ModelRole, NullId, SpikeDef, Stage
 from critnb.contract import spec_of
+from critnb.criticality import branching_sums, expected_under_permutation
+from critnb.criticality.token_shuffles import TokenShuffles
 from critnb.events import Calibration, RateTargets
 from critnb.lattice import Condition, ConditionTable, Raster
 from critnb.pipeline import artifacts
@@ -22,7 +24,7 @@ from critnb.runs import Run, RunStore
 from critnb.stages.s01_calibrate.tables import save_calibration
 from critnb.stages.s02b_select_gstar.work import choose, load_gstar
 from critnb.stages.s03_rasters.tables import fitted_before, tabulate
-from critnb.stages.s04_nulls.tables import keep
+from critnb.stages.s04_nulls.tables import at_chosen_gains, keep
 from critnb.stages.s06b_generalize.tables import save_vocabulary
 from critnb.stages.shared.conditions import EVENT_KEYS, layer_rates
 from critnb.verify.notebooks import kept_notebook, page, page_of
@@ -104,6 +106,18 @@ def _shuffled(kept: Raster) -> Raster:
     return replace(kept, counts=np.ascontiguousarray(kept.counts[..., ::-1]), conditions=table)
 
 
+def _nulled(stage: StageSession) -> None:
+    """Shuffled tokens that move every row: as many events in each layer, elsewhere."""
+    keep(stage, _shuffled)
+    real = at_chosen_gains(stage)
+    counts = np.stack([np.roll(real.counts, 3 * number, axis=3) for number in range(1, 4)], axis=1)
+    shuffles = TokenShuffles(
+        real.conditions, real.seq_id, branching_sums(counts), expected_under_permutation(counts),
+        counts.sum(axis=(3, 4), dtype=np.int64), np.zeros(counts.shape[:2], dtype=np.int64),
+    )  # fmt: skip
+    stage.save_parquet("token_shuffles.parquet", shuffles.to_frame())
+
+
 def _carried(stage: StageSession) -> None:
     gstar = load_gstar(stage.upstream(Stage.S02B))
     wanted = [
@@ -143,7 +157,7 @@ MEASURED: Mapping[Stage, Measured] = {
     Stage.S02: _matched,
     Stage.S02B: choose,
     Stage.S03: _extracted,
-    Stage.S04: lambda stage: keep(stage, _shuffled),
+    Stage.S04: _nulled,
     Stage.S06B: _carried,
     Stage.S06ARC: _answered,
 }

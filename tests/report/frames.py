@@ -89,6 +89,8 @@ def t01(
     rows["opt_is_g1"], rows["opt_is_gstar"] = g == 1.0, g == [chosen[key] for key in keys]
     shuffled = (rows["opt_is_g1"] | rows["opt_is_gstar"]).to_numpy()
     rows["opt_delta_b_tot_token_shuffle"] = np.where(shuffled, 0.55 * rows["delta_b_tot"], np.nan)
+    rows["opt_delta_b_tot_vs_shuffles"] = np.where(shuffled, 0.3 * rows["delta_b_tot"], np.nan)
+    with_interval(rows, "opt_delta_b_tot_vs_shuffles", 0.02, rng)
     rows["opt_chi_token_shuffle"] = np.where(shuffled, 0.6 * rows["chi"], np.nan)
     return filled(T01, rows)
 

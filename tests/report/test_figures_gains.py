@@ -143,13 +143,14 @@ def test_f10_draws_the_excess_over_each_null(drawings, t01, kind, column, marked
     axes = all_axes(drawings["F10"])[2 * list(SpikeDef).index(kind) + column]
     rows = t01[(t01["spike_def_id"] == kind) & t01[marked]].sort_values("target_rate")
     excesses = [null_columns(null_id).delta for null_id in RASTER_NULLS]
-    names = (*excesses, "opt_delta_b_tot_token_shuffle")
+    names = (*excesses, "opt_delta_b_tot_token_shuffle", "opt_delta_b_tot_vs_shuffles")
     np.testing.assert_array_equal(_curves(axes), [rows[name] for name in names])
-    *drawn, shuffled = bars(axes)
+    *drawn, shuffled, many = bars(axes)
     for found, name in zip(drawn, excesses, strict=True):
         np.testing.assert_array_equal(found, interval(rows, f"opt_{name.removeprefix('opt_')}"))
     assert excesses[:2] == ["delta_b_tot", "opt_delta_b_tot_shift"]
     assert len(shuffled) == 0
+    np.testing.assert_array_equal(many, interval(rows, "opt_delta_b_tot_vs_shuffles"))
 
 
 def test_f10_places_the_series_at_their_rates(drawings) -> None:
@@ -157,7 +158,7 @@ def test_f10_places_the_series_at_their_rates(drawings) -> None:
     assert axes.get_xscale() == "log"
     x = next(line.get_xdata() for line in axes.lines if line.get_marker() == "s")
     # the second of the series, which stand side by side
-    n_series = len(RASTER_NULLS) + 1
+    n_series = len(RASTER_NULLS) + 2
     np.testing.assert_allclose(x, spread(np.array(frames.RATES), 1, n_series, width=0.08 * n_series))
     assert [label.get_text() for label in all_axes(drawings["F10"])[2].get_xticklabels()] == ["1", "2", "4", "8"]
     assert "10⁻⁵" in all_axes(drawings["F10"])[2].get_xlabel()

@@ -45,6 +45,11 @@ _SERIES = (
         Ink("#D55E00", "^"),
         panels.OPEN,
     ),
+    _Compared(
+        "opt_delta_b_tot_vs_shuffles",
+        "real, minus shuffled tokens at matched rates",
+        Ink("#882255", "X"),
+    ),
 )
 _DIAGONALS = (
     _Compared("opt_delta_b_diag", "real, one token and one layer on: (t+1, l+1)", Ink("#0072B2", ">")),
@@ -62,11 +67,12 @@ _CAPTION = (
     "Upper panels: Δb_tot on A_raster over the target rate, at the model's own gain g1 and at g*, against each null. "
     + " ".join(f"{null.noun.capitalize()}: {null.breaks}." for null in RASTER_NULLS.values())
     + " Open triangles: the raster that the same model makes of shuffled tokens, its b_tot minus the expectation of its own "
-    "permutation null; what it shares with the real excess does not need word order. Lower panels: the excess over the "
+    "permutation null; what it shares with the real excess does not need word order. The last series: the real excess minus the "
+    "mean of many shuffles whose rates were matched again, in the windows that were shuffled. Lower panels: the excess over the "
     "expectation of the permutation null along the two diagonals of the lattice. What a layer adds can reach a later layer of a "
     "later token, never an earlier one: the excess along (t+1, l−1) has other causes, and what is alike in (t+1, l+1) may have "
-    "them too. Bars: 95 % intervals, bootstrap over sequences; the shuffled raster is one draw and has none. Zero line: nothing "
-    "beyond the null."
+    "them too. Bars: 95 % intervals, bootstrap over sequences (of the last series, with a shuffle drawn anew in each replicate); "
+    "the single shuffled raster has none. Zero line: nothing beyond the null."
 )
 
 

@@ -135,6 +135,18 @@ _OPT_TOKEN_SHUFFLE = (
     number("opt_b_tot_token_shuffle", PER_SITE, "b_tot of that raster", Range(0.0, 2.0)),
     number("opt_delta_b_tot_token_shuffle", PER_SITE, "its excess over the expectation of its own permutation null"),
     number("opt_chi_token_shuffle", SIZE, "chi of that raster", NOT_NEGATIVE),
+    number("opt_shuffles", "shuffles", "of the first windows' tokens, at matched rates (g1 and g* only)", NOT_NEGATIVE),
+    number(
+        "opt_delta_b_tot_shuffles",
+        PER_SITE,
+        "mean over these of b_tot minus the expectation of the shuffled raster's own permutation null",
+    ),
+    number(
+        "opt_delta_b_tot_vs_shuffles",
+        PER_SITE,
+        "the same of the real raster in the same windows, minus that mean; interval: windows and one shuffle drawn anew",
+    ),
+    *interval("opt_delta_b_tot_vs_shuffles", PER_SITE),
 )
 _OPT_CHECKS = (
     *marginals_columns(),

@@ -13,6 +13,7 @@ import pandas as pd
 
 from critnb.canon import CANON, Intervention, NullId, Stage
 from critnb.criticality.metrics import condition_metrics
+from critnb.criticality.token_shuffles import TokenShuffles
 from critnb.errors import IntegrityError
 from critnb.gates import Gate
 from critnb.lattice import RASTER_NULLS, Raster, concatenate, marginals_exact, null_of, null_raster
@@ -22,6 +23,8 @@ from critnb.runs import Run
 from critnb.stages.s02_gain_grid.tables import rate_gates
 from critnb.stages.shared.conditions import EVENT_KEYS
 from critnb.stages.shared.null_replicates import draw_replicates
+
+_SHUFFLES = CANON.OUTPUT.TOKEN_SHUFFLES_PARQUET_BASENAME
 
 
 def check_thresholds(stage: StageSession) -> pd.DataFrame:
@@ -81,13 +84,18 @@ class NullRasters:
     metrics: pd.DataFrame
 
 
+def at_chosen_gains(stage: StageSession) -> Raster:
+    """Return the rasters of S03 at g1 and g* under MLP_GLOBAL."""
+    run = stage.upstream(Stage.S03)
+    return load_raster(run).take(_judged(run))
+
+
 def keep(stage: StageSession, shuffled_input: Callable[[Raster], Raster]) -> NullRasters:
     """Write one replicate of each null for every MLP_GLOBAL condition at g1 and g*.
 
     ``shuffled_input`` gives the rasters of these conditions on shuffled tokens, which take a model.
     """
-    run = stage.upstream(Stage.S03)
-    kept = load_raster(run).take(_judged(run))
+    kept = at_chosen_gains(stage)
     seed = stage.params.nulls.seed
     shuffled = {null_id: null_raster(kept, null_id, seed=seed) for null_id in RASTER_NULLS}
     everything = concatenate([*shuffled.values(), shuffled_input(kept)])
@@ -98,19 +106,22 @@ def keep(stage: StageSession, shuffled_input: Callable[[Raster], Raster]) -> Nul
 
 
 def retabulate(stage: StageSession, run: Run) -> None:
-    """Write again what a finished run of S04 holds, its rasters on shuffled tokens alone as they are."""
+    """Write again what a finished run of S04 holds; what it has of shuffled tokens alone is written as it is."""
     stored = load_null_raster(run)
     shuffled = stored.take(stored.conditions.where(null_id=NullId.NULL_TOKEN_SHUFFLE_INPUT))
     check_thresholds(stage)
     replicate(stage)
     keep(stage, lambda _: shuffled)
+    stage.save_parquet(_SHUFFLES, run.parquet(run.result(_SHUFFLES)))
 
 
 def gates(stage: StageSession) -> list[Gate]:
     """Return the gates of S04: rates once more, and that the raster nulls kept what they must keep."""
     thresholds = stage.own.parquet(stage.own.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     real, nulls = load_raster(stage.upstream(Stage.S03)), load_null_raster(stage.own)
-    return [*rate_gates(thresholds), *(_marginals_gate(real, nulls, null_id) for null_id in RASTER_NULLS)]
+    shuffles = TokenShuffles.from_frame(stage.own.parquet(stage.own.result(_SHUFFLES)))
+    kept = (_marginals_gate(real, nulls, null_id) for null_id in RASTER_NULLS)
+    return [*rate_gates(thresholds), *kept, _shuffles_gate(real, shuffles)]
 
 
 def _marginals_gate(real: Raster, nulls: Raster, null_id: NullId) -> Gate:
@@ -123,4 +134,19 @@ def _marginals_gate(real: Raster, nulls: Raster, null_id: NullId) -> Gate:
         passed=exact,
         value="exact" if exact else "not exact",
         condition=null_of(null_id).keeps,
+    )
+
+
+def _shuffles_gate(real: Raster, shuffles: TokenShuffles) -> Gate:
+    """Return the gate that every shuffle has as many events as the real raster has in the same windows, ties apart."""
+    conditions = list(real.conditions)
+    planes = real.take([conditions.index(each) for each in shuffles.conditions]).counts[:, : len(shuffles.seq_id)]
+    wanted = planes.sum(axis=(1, 2, 3), dtype=np.int64)[:, None]  # [C, 1]
+    found = shuffles.events.sum(axis=-1)  # [C, S]
+    off, ties = int(np.abs(wanted - found).max()), int(shuffles.missed.max())
+    return Gate.judge(
+        "rates of shuffled tokens matched again",
+        passed=bool((wanted - found == shuffles.missed).all()),
+        value=f"{off} events off" + (", all of them ties" if 0 < off == ties else ""),
+        condition="each shuffle has the real raster's events of every layer in these windows, ties at the cut apart",
     )

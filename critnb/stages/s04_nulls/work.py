@@ -50,11 +50,22 @@ def _token_shuffle(stage: StageSession, kept: Raster) -> Raster:
 
 
 def shuffled_tokens(
-    tokens: NDArray[np.int64], window_id: NDArray[np.int32], special_ids: list[int], *, seed: int
+    tokens: NDArray[np.int64],
+    window_id: NDArray[np.int32],
+    special_ids: list[int],
+    *,
+    seed: int,
+    shuffle: int | None = None,
 ) -> NDArray[np.int64]:
-    """Return windows [N, T] with their interior tokens permuted; special tokens and both ends stay in place."""
+    """Return windows [N, T] with their interior tokens permuted; special tokens and both ends stay in place.
+
+    ``shuffle`` numbers further draws beside the one that is kept.
+    """
     special = np.isin(tokens, special_ids)
-    orders = [token_shuffle_order(special[row], seed=seed, seq_id=int(window_id[row])) for row in range(len(tokens))]
+    orders = [
+        token_shuffle_order(special[row], seed=seed, seq_id=int(window_id[row]), shuffle=shuffle)
+        for row in range(len(tokens))
+    ]
     return np.take_along_axis(tokens, np.stack(orders), axis=1)
 
 

@@ -18,6 +18,7 @@ from critnb.criticality.shuffled_input import ShuffledInput
 from critnb.criticality.sizes.analysis import SizeAnalysis
 from critnb.criticality.sizes.avalanches import Avalanches
 from critnb.criticality.summary import Summary
+from critnb.criticality.token_shuffles import AgainstShuffles
 from critnb.criticality.verdicts import BRANCHING, Case, chi_peak, judged_frame
 from critnb.lattice import RASTER_NULLS, Raster, why_not_drawn
 from critnb.lattice.conditions import COND_ID
@@ -51,6 +52,7 @@ class Statistics:
     summary: Summary
     sizes: Mapping[int, SizeAnalysis]
     shuffled: ShuffledInput
+    shuffles: AgainstShuffles
     overlap: Overlap
     marginals: Mapping[NullId, npt.NDArray[np.bool_]]
     adjacency: Adjacency
@@ -69,6 +71,10 @@ def metrics(found: Statistics) -> pd.DataFrame:
         opt_b_tot_token_shuffle=found.shuffled.b_tot,
         opt_delta_b_tot_token_shuffle=found.shuffled.excess,
         opt_chi_token_shuffle=found.shuffled.chi,
+        opt_shuffles=found.shuffles.n_shuffles,
+        opt_delta_b_tot_shuffles=found.shuffles.excess,
+        opt_delta_b_tot_vs_shuffles=found.shuffles.difference,
+        **interval_columns("opt_delta_b_tot_vs_shuffles", found.shuffles.interval),
         **{marginals_column(null_id): exact for null_id, exact in found.marginals.items()},
         **{OVERLAP: found.overlap.shared, APART: found.overlap.apart},
     )

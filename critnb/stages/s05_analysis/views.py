@@ -271,7 +271,7 @@ def findings(found: AnalysisResult) -> str:
         f"below it in {below.sum()}. The median excess is {table['delta_b_tot'].median():.3f}.",
         *(_beyond(table, null) for null in SECONDARY),
         f"b_tot reaches one inside the gain grid for {sum(crossing)} of {len(crossing)} combinations of spike definition and "
-        f"rate; g* is identified for {sum(identified)} of them.",
+        f"rate; g* is identified, the only gain of its 95 % confidence set, for {sum(identified)} of them.",
         f"Of {len(signatures)} signatures (six for each spike definition and rate, at g*), {counted[Verdict.PASS]} pass, "
         f"{counted[Verdict.FAIL]} fail, and {counted[Verdict.NOT_AVAILABLE]} are not available, for the reasons in the table. "
         f"{len(falsified)} of {len(judged) - len(signatures)} falsifiers speak against a critical reading"

@@ -18,6 +18,7 @@ from critnb.criticality.sizes.analysis import Settings, SizeAnalysis, SizeShard,
 from critnb.criticality.sizes.sample import Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.summary import summarise
+from critnb.criticality.token_shuffles import TokenShuffles, against_shuffles
 from critnb.gates import Gate
 from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, marginals_exact, null_raster
 from critnb.pipeline.artifacts import load_null_raster, load_raster, load_samples
@@ -96,10 +97,16 @@ def _statistics(
         summary,
         _sizes(stage, raster, nulls[PRIMARY], n_units=n_units),
         shuffled_input(raster, kept),
+        against_shuffles(raster, _shuffles(stage), replicates=analysis.bootstrap_reps, seed=analysis.bootstrap_seed),
         spike_def_overlap(raster),
         {null_id: marginals_exact(raster, null) for null_id, null in nulls.items()},
         analysis.adjacency,
     )
+
+
+def _shuffles(stage: StageSession) -> TokenShuffles:
+    run = stage.upstream(Stage.S04)
+    return TokenShuffles.from_frame(run.parquet(run.result(CANON.OUTPUT.TOKEN_SHUFFLES_PARQUET_BASENAME)))
 
 
 def _sizes(stage: StageSession, raster: Raster, permuted: Raster, *, n_units: int) -> dict[int, SizeAnalysis]:
