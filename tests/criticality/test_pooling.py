@@ -69,15 +69,16 @@ def spread(durations, each):
 
 
 def test_as_few_replicates_are_pooled_as_give_eight_durations_five_avalanches():
-    counts = bernoulli(0.25, (N, LAYERS, TOKENS), seed=5).astype(np.uint16)
-    found = pooled(counts, 200, spread(8, 6))
-    drawn = [sample_of(replicate(counts, i)) for i in range(found.slope_replicates)]
+    counts = bernoulli(0.3, (N, LAYERS, TOKENS), seed=5).astype(np.uint16)
+    found = pooled(counts, 1000, spread(8, 40))
+    drawn = [sample_of(replicate(counts, i)) for i in range(found.relation_replicates)]
     of_all, inner = (
         np.cumsum([np.bincount(each.duration, minlength=TOKENS + 1)[3:11] for each in samples], axis=0)
         for samples in (drawn, [each.uncensored() for each in drawn])
     )
     first = [int((counted >= 5).all(axis=1).argmax()) for counted in (of_all, inner)]
-    assert 1 < max(first) + 1 == found.slope_replicates < 200
+    assert 0 < first[0] < first[1]
+    assert (first[0] + 1, first[1] + 1) == (found.slope_replicates, found.relation_replicates)
     np.testing.assert_array_equal(found.exponents.crackling.n, of_all[first[0]])
     np.testing.assert_array_equal(found.exponents.gamma.n, inner[first[1]])
     assert np.isfinite(found.exponents.crackling.gamma)

@@ -362,14 +362,8 @@ def of_raster(counts, seed=1):
     found = analyse_sizes(shard, settings)
     row = {**summary_frame(summary).iloc[0].to_dict(), **t01_columns(found, ADJ), **survival_columns(found)}
     numbers = {name: value for name, value in row.items() if isinstance(value, float)}
-    own = {
-        "n_layers": layers,
-        "n_tokens": tokens,
-        "peak": peak(1.0, 0.7, 1.3, spans=True),
-        "reasons": reasons(found, ADJ),
-        "other_gstar": 1.0,
-    }
-    return case_of(numbers, gstar=1.0, **own)
+    own = {"peak": peak(1.0, 0.7, 1.3, spans=True), "reasons": reasons(found, ADJ), "other_gstar": 1.0}
+    return case_of(numbers, gstar=1.0, n_layers=layers, n_tokens=tokens, **own)
 
 
 @pytest.mark.parametrize("density", [0.1, 0.3])

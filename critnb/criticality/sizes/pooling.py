@@ -50,13 +50,13 @@ class Survival:
 class PooledNull:
     """The exponents of the primary null on the real raster's supports, of as many replicates as each needs.
 
-    slope_replicates and tail_replicates: what the slopes and the tail exponents rest on, the largest of each; survival: of
-    all replicates that were drawn.
+    slope_replicates: what the slope of all avalanches rests on; relation_replicates: what the exponents of the uncensored
+    ones do, the largest number; survival: of all replicates that were drawn.
     """
 
     exponents: Exponents
     slope_replicates: int
-    tail_replicates: int
+    relation_replicates: int
     survival: Survival
 
 
@@ -113,8 +113,8 @@ def pool_null(
         least *= 2
     return PooledNull(
         found,
-        max(pools["slope"].replicates, pools["inner_slope"].replicates),
-        max(pools["sizes"].replicates, pools["durations"].replicates),
+        pools["slope"].replicates,
+        max(pools[name].replicates for name in ("sizes", "durations", "inner_slope")),
         _survival(sample, drawn, complete=not pools["slope"].done and drawn.shape[1] == replicates > 1),
     )
 

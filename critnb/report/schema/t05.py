@@ -35,10 +35,15 @@ T05 = TableSchema(
         col.number(
             "opt_pooled_slope_perm",
             "replicates",
-            "replicates of the permutation null that its slopes rest on: as few as give what a slope needs",
+            "replicates of the permutation null that this slope rests on: as few as give what a slope needs",
             col.NOT_NEGATIVE,
         ),
-        col.number("opt_pooled_tail_perm", "replicates", "the same of its tail exponents", col.NOT_NEGATIVE),
+        col.number(
+            "opt_pooled_relation_perm",
+            "replicates",
+            "the most that its tau_S, alpha_D and uncensored gamma of T01 rest on",
+            col.NOT_NEGATIVE,
+        ),
         col.number("opt_survival_D", "-", f"share of avalanches of {SURVIVAL_AT} tokens or more", col.SHARE),
         col.number("opt_survival_D_perm", "-", "its mean over replicates of the permutation null", col.SHARE),
         col.number("opt_survival_S", "-", f"share of avalanches of {SURVIVAL_AT} events or more", col.SHARE),

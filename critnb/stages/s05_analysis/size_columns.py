@@ -135,7 +135,7 @@ def survival_columns(analysis: SizeAnalysis) -> Row:
     pooled, survival = analysis.pooled, analysis.pooled.survival
     return {
         f"opt_pooled_slope{TWIN}": float(pooled.slope_replicates),
-        f"opt_pooled_tail{TWIN}": float(pooled.tail_replicates),
+        f"opt_pooled_relation{TWIN}": float(pooled.relation_replicates),
         "opt_survival_D": survival.duration,
         f"opt_survival_D{TWIN}": survival.null_duration,
         "opt_survival_S": survival.size,
