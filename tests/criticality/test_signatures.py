@@ -10,7 +10,7 @@ from critnb.criticality import Lattice, NullSample, multinomial_weights, null_br
 from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import bernoulli, one_condition_raster, persistent_rows
-from critnb.criticality.verdicts import Case, ChiPeak, judge_all, judged_frame
+from critnb.criticality.verdicts import Case, ChiPeak, KnockOutSummary, judge_all, judged_frame
 from critnb.gates import Verdict
 from critnb.lattice import PRIMARY, RASTER_NULLS, SECONDARY, null_raster
 from critnb.report.schema.nulls import null_columns
@@ -80,6 +80,7 @@ OWN = {
     "reasons": {},
     "other_gstar": 1.2,
     "same_events": False,
+    "knock_out": KnockOutSummary(0.2, (0.1, 0.3)),
 }
 
 
@@ -101,9 +102,9 @@ def test_everything_passes_where_every_gate_is_met():
     assert {one.verdict for one in judge_all(case())} == {PASS}
 
 
-def test_six_criteria_are_signatures_and_five_falsifiers():
+def test_only_the_intervention_is_a_signature():
     kinds = [one.criterion.id.kind for one in judge_all(case())]
-    assert kinds == [CriterionKind.SIGNATURE] * 6 + [CriterionKind.FALSIFIER] * 5
+    assert kinds == [CriterionKind.DESCRIPTION] * 6 + [CriterionKind.SIGNATURE] + [CriterionKind.FALSIFIER] * 5
 
 
 C = Criterion
@@ -152,6 +153,10 @@ VERDICTS = [
     (C.S5_MULTISTEP_TOKENS, ends("opt_r1_time_perm", NAN, NAN), MISSING),
     (C.S5_MULTISTEP_TOKENS, {"opt_m_time": NAN, **ends("opt_m_time", NAN, NAN)}, MISSING),
     (C.S5_MULTISTEP_DEPTH, {"opt_m_depth": 0.6, **ends("opt_m_depth", 0.55, 0.65)}, FAIL),
+    (C.S6_KNOCK_OUT, {"knock_out": None}, MISSING),
+    (C.S6_KNOCK_OUT, {"knock_out": KnockOutSummary(NAN, (NAN, NAN), "no event was put out")}, MISSING),
+    (C.S6_KNOCK_OUT, {"knock_out": KnockOutSummary(0.1, (0.0, 0.2))}, FAIL),
+    (C.S6_KNOCK_OUT, {"knock_out": KnockOutSummary(-0.1, (-0.2, -0.05))}, FAIL),
     (C.X1_NULL_EXPLAINS_BRANCHING, ends("opt_delta_b_tot", -0.01, 0.2), FAIL),
     (C.X1_NULL_EXPLAINS_BRANCHING, {"opt_delta_b_tot_shift_p": 0.3}, FAIL),
     (C.X1_NULL_EXPLAINS_BRANCHING, ends("opt_delta_b_tot", NAN, NAN), MISSING),

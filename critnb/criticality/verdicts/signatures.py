@@ -1,7 +1,8 @@
-"""Signatures S1 to S5: each a number, its interval, its null's number, and the clauses that its gate asks for.
+"""Descriptions S1 to S5: each a number, its interval, its null's number, and the clauses that its gate asks for.
 
-A signature passes only where it also differs from its null, in the direction in which a critical process would. What a
-condition does not support is *not available*, with the reason; that is no failure of the condition and no support.
+A description passes only where it also differs from its null, in the direction in which a critical process would; a lattice
+in which nothing spreads can do that too. What a condition does not support is *not available*, with the reason; that is no
+failure of the condition and no support.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ _NO_NULL = "the permutation null has too few avalanches on the same durations an
 @criterion(
     Criterion.S1_BRANCHING,
     statistic="b_tot",
-    gate=f"within {_NEAR_ONE:g} of one, and above {ALL_NULLS} at p < {_CONST.SIGNIFICANCE_LEVEL:g}",
+    gate=f"within {_NEAR_ONE:g} of one, and above {ALL_NULLS} at adjusted p < {_CONST.SIGNIFICANCE_LEVEL:g}",
 )
 def _branching(case: Case) -> Assessment:
     near = j.within("b_tot", case["b_tot"], 1.0, _NEAR_ONE, missing=case.reasons.get(j.BRANCHING, ""))
-    return Assessment(case["b_tot"], case.interval("opt_b_tot"), [near, *j.significant(case)], case["b_tot_perm"])
+    clauses, test = [near, *j.missing_excess(case)], j.exceeds_nulls(case)
+    return Assessment(case["b_tot"], case.interval("opt_b_tot"), clauses, case["b_tot_perm"], test=test)
 
 
 @criterion(

@@ -28,6 +28,11 @@ from critnb.report.schema.nulls import TWIN, marginals_column, null_columns
 from critnb.stages.s05_analysis.size_columns import reasons, t01_columns, t04_columns, t05_columns, t09_rows
 from critnb.stages.shared.activity_columns import activity_frame
 
+# what T08 holds where no control rasters were judged
+_NO_CONTROLS: Mapping[str, Any] = {
+    **dict.fromkeys(("opt_false_alarm", "opt_detection", "opt_control_rasters"), float("nan")),
+    **dict.fromkeys(("opt_false_alarm_on", "opt_detection_on", "opt_control_lattice"), ""),
+}
 Gstar = Mapping[tuple[SpikeDef, float], float]
 OVERLAP, APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
 _GAIN_TARGET = {
@@ -119,7 +124,7 @@ def tables(
     made |= {schema.name: per_condition(each, rows, schema, provenance) for schema, each in of_conditions.items()}
     first = made[T01.name].iloc[0]
     judged = judged_frame(_cases(found, made[T01.name], weights, gstar))
-    judged = judged.assign(model_role=first["model_role"], dataset_role=first["dataset_role"])
+    judged = judged.assign(model_role=first["model_role"], dataset_role=first["dataset_role"], **_NO_CONTROLS)
     return made | {T08.name: finished(judged, T08, provenance)}
 
 
@@ -171,6 +176,10 @@ def _cases(
             reasons=why | {BRANCHING: row[BRANCHING_REASON.name]},
             other_gstar=next((g for (d, r), g in gstar.items() if r == rate and d != spike_def), float("nan")),
             same_events=all(rows[str(spike_def), rate, each][APART] == 0 for each in gains),
+            sites_apart=row[APART],
+            n_sites=raster.counts[0].size,
+            n_layers=raster.counts.shape[2],
+            n_tokens=raster.counts.shape[3],
         )
     return cases
 
