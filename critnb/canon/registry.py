@@ -64,6 +64,7 @@ class _Path(_Section):
     RUN_DIR_PREFIX: str
     PARTIAL_SUFFIX: str
     SIGNATURE_SUFFIX: str
+    CONTROL_RATES_TABLE: str
 
 
 class _RunSubdir(_Section):

@@ -123,7 +123,7 @@ def tables(
     }
     made |= {schema.name: per_condition(each, rows, schema, provenance) for schema, each in of_conditions.items()}
     first = made[T01.name].iloc[0]
-    judged = judged_frame(_cases(found, made[T01.name], weights, gstar))
+    judged = judged_frame(cases(found, made[T01.name], weights, gstar))
     judged = judged.assign(model_role=first["model_role"], dataset_role=first["dataset_role"], **_NO_CONTROLS)
     return made | {T08.name: finished(judged, T08, provenance)}
 
@@ -156,19 +156,20 @@ def _ablation(
     }
 
 
-def _cases(
+def cases(
     found: Statistics, summary: pd.DataFrame, weights: npt.NDArray[np.int64], gstar: Gstar
 ) -> dict[tuple[str, float], Case]:
+    """Return what is judged, by spike definition and rate; ``summary``: ``metrics`` with the gain as g, or T01."""
     raster = found.raster
     records: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     rows = {(row["spike_def_id"], row["target_rate"], row["g"]): row for row in records}
-    cases = {}
+    made = {}
     for (spike_def, rate), gain in gstar.items():
         ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL, spike_def_id=spike_def, target_rate=rate)
         gains = [raster.conditions[i].gain for i in ids]
         row = rows[str(spike_def), rate, gain]
         why = reasons(found.sizes[ids[gains.index(gain)]], found.adjacency)
-        cases[str(spike_def), rate] = Case(
+        made[str(spike_def), rate] = Case(
             row={name: value for name, value in row.items() if isinstance(value, float)},
             excess={null.noun: excess_of(row, null_id) for null_id, null in RASTER_NULLS.items()},
             gstar=gain,
@@ -181,7 +182,7 @@ def _cases(
             n_layers=raster.counts.shape[2],
             n_tokens=raster.counts.shape[3],
         )
-    return cases
+    return made
 
 
 def excess_of(row: Mapping[str, Any], null_id: NullId) -> tuple[float, float]:
