@@ -57,7 +57,8 @@ class LatticeShape:
 
 @dataclass(frozen=True)
 class WorstRates:
-    """A criterion's largest rate over the negative controls and least over the positive ones, and on which; NaN where none."""
+    """A criterion's largest rate over the negative controls and least over the positive ones, and on which; NaN where
+    there is none."""
 
     false_alarm: float
     false_alarm_on: str
@@ -142,18 +143,13 @@ def share_with_interval(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64]) 
 
 
 def worst(rates_: pd.DataFrame, test: str) -> WorstRates:
-    """Return the worst rates of one test; of controls that tie the first."""
-    rows = rates_[(rates_["test"] == test) & rates_["rate"].notna()]
-    negative, positive = rows[~rows["positive"]], rows[rows["positive"]]
-    alarm = (float("nan"), "")
-    if len(negative):
-        at = negative.loc[negative["rate"].idxmax()]
-        alarm = float(at["rate"]), str(at["control_id"])
-    found = (float("nan"), "")
-    if len(positive):
-        at = positive.loc[positive["rate"].idxmin()]
-        found = float(at["rate"]), str(at["control_id"])
-    return WorstRates(*alarm, *found)
+    """Return the worst rates of one test; no control is named where none gives an alarm, or none is missed."""
+    rows = rates_[(rates_["test"] == test) & rates_["rate"].notna()].set_index("control_id")
+    negative, positive = (rows.loc[rows["positive"] == kind, "rate"] for kind in (False, True))
+    alarm, found = float(negative.max()), float(positive.min())
+    return WorstRates(
+        alarm, str(negative.idxmax()) if alarm > 0 else "", found, str(positive.idxmin()) if found < 1 else ""
+    )
 
 
 def off_limits(rates_: pd.DataFrame) -> list[str]:

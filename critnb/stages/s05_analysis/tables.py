@@ -27,12 +27,8 @@ from critnb.report.schema.columns import BRANCHING_REASON
 from critnb.report.schema.nulls import TWIN, marginals_column, null_columns
 from critnb.stages.s05_analysis.size_columns import reasons, t01_columns, t04_columns, t05_columns, t09_rows
 from critnb.stages.shared.activity_columns import activity_frame
+from critnb.stages.shared.controls.columns import t08_columns
 
-# what T08 holds where no control rasters were judged
-_NO_CONTROLS: Mapping[str, Any] = {
-    **dict.fromkeys(("opt_false_alarm", "opt_detection", "opt_control_rasters"), float("nan")),
-    **dict.fromkeys(("opt_false_alarm_on", "opt_detection_on", "opt_control_lattice"), ""),
-}
 Gstar = Mapping[tuple[SpikeDef, float], float]
 OVERLAP, APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
 _GAIN_TARGET = {
@@ -104,12 +100,12 @@ def _mean(values: npt.NDArray[np.integer]) -> float:
 
 def tables(
     found: Statistics, rows: pd.DataFrame, weights: npt.NDArray[np.int64], *,
-    tau: pd.DataFrame, tau0: float, gstar: Gstar, provenance: Provenance,
+    tau: pd.DataFrame, tau0: float, gstar: Gstar, controls: pd.DataFrame, provenance: Provenance,
 ) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Return the stage's tables by name.
 
     rows: ``metrics``; weights [R, N]: the sequence bootstrap; tau: tau_rate_matched.parquet; tau0: the threshold that defines
-    the base rates.
+    the base rates; controls: control_rates.parquet.
     """
     t09 = [{COND_ID: cond_id, **row} for cond_id, analysis in found.sizes.items() for row in t09_rows(analysis)]
     of_conditions = {
@@ -124,7 +120,8 @@ def tables(
     made |= {schema.name: per_condition(each, rows, schema, provenance) for schema, each in of_conditions.items()}
     first = made[T01.name].iloc[0]
     judged = judged_frame(cases(found, made[T01.name], weights, gstar))
-    judged = judged.assign(model_role=first["model_role"], dataset_role=first["dataset_role"], **_NO_CONTROLS)
+    rated = t08_columns(judged["criterion_id"].tolist(), controls)
+    judged = judged.assign(model_role=first["model_role"], dataset_role=first["dataset_role"], **rated)
     return made | {T08.name: finished(judged, T08, provenance)}
 
 

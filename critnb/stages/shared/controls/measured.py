@@ -53,11 +53,6 @@ def retabulate(stage: StageSession, run: Run) -> None:
     _save(stage, rates(counts, shape))
 
 
-def load(run: Run) -> pd.DataFrame:
-    """Return the rates that a run of S00 has written."""
-    return run.parquet(run.result(_OUT.CONTROL_RATES_PARQUET_BASENAME))
-
-
 def _save(stage: StageSession, frame: pd.DataFrame) -> pd.DataFrame:
     stage.save_parquet(_OUT.CONTROL_RATES_PARQUET_BASENAME, frame)
     return frame

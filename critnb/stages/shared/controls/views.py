@@ -8,6 +8,7 @@ from critnb.canon import ControlId, Criterion
 from critnb.criticality.control_rates import NULL
 from critnb.criticality.synthetic import CONTROLS
 from critnb.lattice import RASTER_NULLS
+from critnb.report.words import counted
 
 _NOTHING = "–"
 
@@ -28,6 +29,13 @@ def nulls_table(rates: pd.DataFrame) -> pd.DataFrame:
     return _wide(shown, {str(null_id): null.name for null_id, null in RASTER_NULLS.items()})
 
 
+def caption(rates: pd.DataFrame, said: str) -> str:
+    """Return a caption with the number of rasters and the lattice: layers x tokens x windows."""
+    of_each = rates.loc[rates["rasters"] > 0, "rasters"]
+    n = f"{counted(int(of_each.min()), 'raster')} of each control" if len(of_each) else "no raster was judged"
+    return f"{said}; {n} on {rates['lattice'].iloc[0]} (layers x tokens x windows)"
+
+
 def left_out(rates: pd.DataFrame) -> pd.DataFrame:
     """Return the criteria without rates, and why."""
     none = rates[rates["rate"].isna()].drop_duplicates("test")
@@ -37,7 +45,7 @@ def left_out(rates: pd.DataFrame) -> pd.DataFrame:
 def controls_table() -> pd.DataFrame:
     """Return what each control is, in words."""
     rows = [(_truth(control.positive), control.name, control.words) for control in CONTROLS.values()]
-    return pd.DataFrame(rows, columns=["truth", "control", "what it is"])
+    return pd.DataFrame(rows, columns=["kind", "control", "what it is"])
 
 
 def _wide(shown: pd.DataFrame, heads: dict[str, str]) -> pd.DataFrame:
@@ -52,12 +60,12 @@ def _wide(shown: pd.DataFrame, heads: dict[str, str]) -> pd.DataFrame:
     names = [CONTROLS[ControlId(name)] for name in wide.index]
     table = wide.rename(columns=heads).rename_axis(columns=None).reset_index(drop=True)
     table.insert(0, "control", [control.name for control in names])
-    table.insert(0, "truth", [_truth(control.positive) for control in names])
+    table.insert(0, "kind", [_truth(control.positive) for control in names])
     return table
 
 
 def _truth(positive: bool) -> str:
-    return "propagates" if positive else "nothing propagates"
+    return "positive" if positive else "negative"
 
 
 def _cell(rate: float, not_available: int, rasters: int) -> str:
