@@ -43,6 +43,9 @@ class NullId(_Id):
     NULL_RASTER_WITHIN_LAYER_TIME_PERM = auto()
     NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT = auto()
     NULL_TOKEN_SHUFFLE_INPUT = auto()
+    NULL_RASTER_FIXED_MARGINS = auto()
+    NULL_RASTER_LAYER_ORDER = auto()
+    NULL_RASTER_TOKEN_IDENTITY = auto()
 
 
 class Intervention(_Id):

@@ -161,6 +161,7 @@ class _Const(_Section):
     BOOTSTRAP_REPS: int
     BOOTSTRAP_SEED: int
     NULL_REPLICATES: int
+    NULL_VERDICT_REPLICATES: int
     NULL_SEED: int
     RATE_MATCH_TOL_ABS: float
     RATE_MATCH_TOL_REL: float
@@ -179,6 +180,7 @@ class _Const(_Section):
     REFERENCE_CASCADES: int
     REFERENCE_REPLICATES: int
     REFERENCE_SEED: int
+    SCALING_EQUIVALENCE_MARGIN: float
     SIGNIFICANCE_LEVEL: float
     SIGNATURE_ALIGNMENT_G_DIFF_MAX: float
     BRANCHING_PROXIMITY_MAX: float

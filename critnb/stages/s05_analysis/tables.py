@@ -25,7 +25,14 @@ from critnb.report.provenance import Provenance
 from critnb.report.schema import T01, T04, T05, T06, T08, T09
 from critnb.report.schema.columns import BRANCHING_REASON
 from critnb.report.schema.nulls import TWIN, marginals_column, null_columns
-from critnb.stages.s05_analysis.size_columns import reasons, t01_columns, t04_columns, t05_columns, t09_rows
+from critnb.stages.s05_analysis.size_columns import (
+    reasons,
+    survival_columns,
+    t01_columns,
+    t04_columns,
+    t05_columns,
+    t09_rows,
+)
 from critnb.stages.shared.activity_columns import activity_frame
 from critnb.stages.shared.controls.columns import t08_columns
 
@@ -165,9 +172,11 @@ def cases(
         ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL, spike_def_id=spike_def, target_rate=rate)
         gains = [raster.conditions[i].gain for i in ids]
         row = rows[str(spike_def), rate, gain]
-        why = reasons(found.sizes[ids[gains.index(gain)]], found.adjacency)
+        sizes = found.sizes[ids[gains.index(gain)]]
+        why = reasons(sizes, found.adjacency)
+        judged = row | survival_columns(sizes)
         made[str(spike_def), rate] = Case(
-            row={name: value for name, value in row.items() if isinstance(value, float)},
+            row={name: value for name, value in judged.items() if isinstance(value, float)},
             excess={null.noun: excess_of(row, null_id) for null_id, null in RASTER_NULLS.items()},
             gstar=gain,
             peak=chi_peak(gains, raster.counts[ids].sum(axis=(2, 3), dtype=np.int64), weights),
