@@ -138,6 +138,24 @@ _KINDS = {
 }
 
 
+class ControlId(_Id):
+    """Synthetic lattices of which it is known whether anything propagates: the instrument's own controls."""
+
+    INDEPENDENT_SITES = auto()
+    WINDOW_RATES = auto()
+    HOT_FIRST_TOKENS = auto()
+    TOKEN_BURST = auto()
+    SHARED_AR1_WEAK = auto()
+    SHARED_AR1_STRONG = auto()
+    SHARED_TOKEN_EFFECT = auto()
+    FADING_TOKEN_EFFECT = auto()
+    DEPTH_PERSISTENCE = auto()
+    DRIVEN_SUBCRITICAL = auto()
+    CRITICAL_SLOW_DRIVE = auto()
+    CRITICAL_DRIVE = auto()
+    NEARLY_CRITICAL = auto()
+
+
 class Claim(_Id):
     """What the paper may claim, where its tables support it."""
 

@@ -27,7 +27,11 @@ _CONST = CANON.CONST
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """What all conditions share: lattice, default adjacency, bootstrap weights [R, N], critical cascades, replicates, seeds."""
+    """What all conditions share: lattice, default adjacency, bootstrap weights [R, N], critical cascades, replicates, seeds.
+
+    adjacencies, size_defs: those that exponents are estimated for; the default adjacency and SIZE_EVENTS must be among them.
+    p_replicates: 0 leaves the p-values of the KS fits out.
+    """
 
     lattice: Lattice
     adjacency: Adjacency
@@ -36,6 +40,8 @@ class Settings:
     p_replicates: int = _CONST.TAIL_P_REPLICATES
     reference_replicates: int = _CONST.REFERENCE_REPLICATES
     seed: int = _CONST.BOOTSTRAP_SEED
+    adjacencies: tuple[Adjacency, ...] = tuple(Adjacency)
+    size_defs: tuple[SizeDef, ...] = tuple(SizeDef)
     null_seed: int = _CONST.NULL_SEED
 
 
@@ -93,12 +99,12 @@ def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
     found = {
         (null_id, adjacency): find_avalanches(source, shard.seq_id, adjacency)
         for null_id, source in sources.items()
-        for adjacency in Adjacency
+        for adjacency in settings.adjacencies
     }
     samples = {
         (*which, size_def): AvalancheSample.of(avalanches, shard.seq_id, size_def)
         for which, avalanches in found.items()
-        for size_def in SizeDef
+        for size_def in settings.size_defs
     }
     estimated: dict[tuple[NullId, Adjacency, SizeDef], Exponents] = {}
     for (null_id, adjacency, size_def), sample in samples.items():  # the real raster's come first
@@ -162,7 +168,7 @@ def _tail(
     support = XminScan(fit.xmin, fit.alpha_powerlaw, float("nan"), fit.n_tail, fit.available, fit.reason)
     alpha = estimate_exponent(values, sequence, support, bounds[0], settings.weights)
     p_value = float("nan")
-    if scan.available:
+    if scan.available and settings.p_replicates:
         p_value = ks_p_value(
             Histogram.of(inner), scan, xmax=bounds[1], replicates=settings.p_replicates, seed=settings.seed, key=key
         )

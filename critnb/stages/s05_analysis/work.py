@@ -28,6 +28,7 @@ from critnb.report.schema.nulls import EXPECTED, marginals_column, null_columns
 from critnb.report.tables import load_table, write_table
 from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.s05_analysis.tables import Gstar, Statistics, metrics, tables
+from critnb.stages.shared.controls import stored_rates as control_rates
 
 _CONST = CANON.CONST
 _MONTE_CARLO_ERRORS = 5.0
@@ -68,7 +69,11 @@ def analyse(stage: StageSession) -> AnalysisResult:
     tau = s04.parquet(s04.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     provenance = Provenance.of(stage.run, s03.record.model)
     weights = multinomial_weights(len(raster.seq_id), params.analysis.bootstrap_reps, params.analysis.bootstrap_seed)
-    made = tables(found, rows, weights, tau=tau, tau0=params.events.tau0, gstar=gstar, provenance=provenance)
+    made = tables(
+        found, rows, weights,
+        tau=tau, tau0=params.events.tau0, gstar=gstar, controls=control_rates.load(stage.upstream(Stage.S00)),
+        provenance=provenance,
+    )  # fmt: skip
     stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, rows)
     stage.save_parquet(CANON.OUTPUT.AVALANCHES_PARQUET_BASENAME, found.summary.avalanche_frame())
     stage.conditions(raster.conditions.to_frame())
