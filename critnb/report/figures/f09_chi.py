@@ -14,8 +14,8 @@ from critnb.report.style import FAINT, GREY, INK, Drawing, Ink, canvas, inks, st
 _REACH = CANON.CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX
 _STAR: dict[str, Any] = {"linestyle": "none", "color": INK, "marker": "*", "mew": 0, "markersize": 5.5, "zorder": 4}
 _NOTE = (
-    "The raster nulls permute or roll events within a window, so they keep the events of every window and chi exactly; the "
-    "only null that can change chi is the one that shuffles the tokens before the model reads them."
+    "All raster nulls but that of token identity move events within a window only, so they keep the events of every window "
+    "and chi exactly; what chi is compared with is that of tokens shuffled before the model reads them."
 )
 _CAPTION = (
     "Susceptibility chi over the MLP gain g on A_raster: variance over windows of the events per window, over their mean. "
