@@ -162,6 +162,7 @@ class _Const(_Section):
     BOOTSTRAP_SEED: int
     NULL_REPLICATES: int
     NULL_VERDICT_REPLICATES: int
+    MARGIN_TRADES: int
     NULL_SEED: int
     RATE_MATCH_TOL_ABS: float
     RATE_MATCH_TOL_REL: float

@@ -17,7 +17,7 @@ from critnb.criticality.null_sample import NullSample
 from critnb.criticality.nulltest import compare
 from critnb.criticality.susceptibility import chi, chi_intensive
 from critnb.errors import DataError
-from critnb.lattice import PRIMARY, RASTER_NULLS, Raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, why_not_drawn
 
 Floats = npt.NDArray[np.float64]
 
@@ -90,14 +90,24 @@ def activity(raster: Raster, nulls: Mapping[NullId, NullSample], weights: npt.ND
         for null_id, of_null in resampled_null.items()
     }
     replicates["delta_b_tot"] = resampled.b_tot - resampled_null[PRIMARY].b_tot
-    judged = [of_null["b_tot"] for of_null in excess.values()]
+    why_not = _why_not(raster)
+    judged = [of_null["b_tot"] for null_id, of_null in excess.items() if null_id not in why_not]
     reasons = _reasons(
         metrics,
         sums,
         deltas=np.stack([one.delta for one in judged]),
         lows=np.stack([intervals["b_tot"].low, *(one.interval.low for one in judged)]),
     )
+    reasons = ["; ".join(filter(None, (why, *why_not.values()))) for why in reasons]
     return Activity(metrics, chi_intensive(events), intervals, excess, expected.pooled().b_tot, reasons, replicates)
+
+
+def _why_not(raster: Raster) -> dict[NullId, str]:
+    """Return the nulls that cannot be drawn of a raster, and why."""
+    found = {null_id: why_not_drawn(raster.counts[0], raster.tokens, null_id) for null_id in RASTER_NULLS}
+    return {
+        null_id: f"no comparison with the {RASTER_NULLS[null_id].noun}: {why}" for null_id, why in found.items() if why
+    }
 
 
 def _check(raster: Raster, nulls: Mapping[NullId, NullSample]) -> None:

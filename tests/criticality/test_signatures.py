@@ -346,12 +346,22 @@ def test_the_frame_has_a_row_a_case_and_criterion():
 def of_raster(counts, seed=1):
     """The case of one raster at g* = 1, judged as S05 does, without shuffled tokens and with a peak that is anywhere."""
     n, layers, tokens = counts.shape
-    raster = one_condition_raster(counts)
+    raster = replace(one_condition_raster(counts), tokens=np.zeros((n, tokens), dtype=np.int32))
     lattice, weights = Lattice(layers, tokens, 1), multinomial_weights(n, 200, seed)
     settings = Settings(lattice, ADJ, weights, critical_pool(lattice, cascades=50_000, seed=seed), 1, 100, seed)
     nulls = {
         null_id: NullSample.of(
-            [null_branching(counts, raster.seq_id, null_id, seed=seed, condition_key=b"k", replicates=range(60))]
+            [
+                null_branching(
+                    counts,
+                    raster.seq_id,
+                    null_id,
+                    seed=seed,
+                    condition_key=b"k",
+                    replicates=range(60),
+                    tokens=raster.tokens,
+                )
+            ]
         )
         for null_id in RASTER_NULLS
     }

@@ -18,7 +18,7 @@ from critnb.criticality.sizes.analysis import SizeAnalysis
 from critnb.criticality.sizes.avalanches import Avalanches
 from critnb.criticality.summary import Summary
 from critnb.criticality.verdicts import BRANCHING, Case, chi_peak, judged_frame
-from critnb.lattice import RASTER_NULLS, Raster
+from critnb.lattice import RASTER_NULLS, Raster, why_not_drawn
 from critnb.lattice.conditions import COND_ID
 from critnb.report.assembly import finished, per_condition, t01, t06
 from critnb.report.provenance import Provenance
@@ -168,6 +168,7 @@ def cases(
     records: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     rows = {(row["spike_def_id"], row["target_rate"], row["g"]): row for row in records}
     made = {}
+    drawn = [null_id for null_id in RASTER_NULLS if not why_not_drawn(raster.counts[0], raster.tokens, null_id)]
     for (spike_def, rate), gain in gstar.items():
         ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL, spike_def_id=spike_def, target_rate=rate)
         gains = [raster.conditions[i].gain for i in ids]
@@ -177,7 +178,7 @@ def cases(
         judged = row | survival_columns(sizes)
         made[str(spike_def), rate] = Case(
             row={name: value for name, value in judged.items() if isinstance(value, float)},
-            excess={null.noun: excess_of(row, null_id) for null_id, null in RASTER_NULLS.items()},
+            excess={RASTER_NULLS[null_id].noun: excess_of(row, null_id) for null_id in drawn},
             gstar=gain,
             peak=chi_peak(gains, raster.counts[ids].sum(axis=(2, 3), dtype=np.int64), weights),
             reasons=why | {BRANCHING: row[BRANCHING_REASON.name]},
