@@ -31,7 +31,6 @@ from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, null_raster
 from critnb.stages.s05_analysis.tables import Statistics, cases, metrics
 
 _CONST = CANON.CONST
-_NOTHING = (float("nan"), float("nan"))
 _ADJACENCY = Adjacency.ADJ_4N
 # more events than this at a site are never drawn; S05 takes the units of an MLP
 _UNITS = 100
@@ -61,7 +60,8 @@ def judge_raster(raster: Raster, *, seed: int, replicates: int) -> Outcomes:
     """Judge a raster of one condition, as S05 judges one at g*; ``seed`` and ``replicates`` are those of its nulls.
 
     The tests of its own criteria are the whole family that p-values are adjusted over; more conditions only make it stricter.
-    Of the raster nulls it is said whether b_tot exceeds each at SIGNIFICANCE_LEVEL, unadjusted.
+    Of the raster nulls it is said whether b_tot exceeds each at SIGNIFICANCE_LEVEL, unadjusted; a null that
+    cannot be drawn of it is left out.
     """
     case = case_of(raster, seed=seed, replicates=replicates)
     outcomes = {
@@ -69,12 +69,11 @@ def judge_raster(raster: Raster, *, seed: int, replicates: int) -> Outcomes:
         for judged in judge_all(case)
         if judged.criterion.id not in NOT_OF_A_RASTER
     }
-    return outcomes | {
-        str(null_id): _exceeds(*case.excess.get(null.noun, _NOTHING)) for null_id, null in RASTER_NULLS.items()
-    }
+    drawn = [null for null in RASTER_NULLS.values() if null.noun in case.excess]
+    return outcomes | {str(null.null_id): _exceeds(case.excess[null.noun][1]) for null in drawn}
 
 
-def _exceeds(_: float, p: float) -> Verdict:
+def _exceeds(p: float) -> Verdict:
     if np.isnan(p):  # the null, or b_tot, is not available
         return Verdict.NOT_AVAILABLE
     return Verdict.PASS if p <= _CONST.SIGNIFICANCE_LEVEL else Verdict.FAIL
