@@ -20,6 +20,7 @@ from scipy import stats
 
 from critnb.canon import CANON, ControlId, Criterion, CriterionKind, NullId, pack_path
 from critnb.criticality.synthetic import CONTROLS
+from critnb.criticality.verdicts.needs import NOT_OF_A_RASTER
 from critnb.gates import Verdict
 from critnb.lattice import RASTER_NULLS
 
@@ -32,15 +33,6 @@ _LATTICE = ["layers", "tokens", "windows"]
 COUNTS = ["control_id", "test", *_LATTICE, "seed", "rasters", "passes", "fails", "not_available", "first"]
 NOT_MEASURED = "no raster of this lattice was judged"
 NULL = "null"
-
-# why a criterion can say nothing of a raster alone
-NOT_OF_A_RASTER: Mapping[Criterion, str] = {
-    Criterion.S2_SUSCEPTIBILITY: "asks for a grid of gains and for shuffled tokens",
-    Criterion.S6_KNOCK_OUT: "asks for a model whose events can be put out",
-    Criterion.X2_NO_SUSCEPTIBILITY_PEAK: "asks for a grid of gains",
-    Criterion.X3_WORD_ORDER_IRRELEVANT: "asks for shuffled tokens",
-    Criterion.X5_DEPENDS_ON_SPIKE_DEF: "asks for two spike definitions",
-}
 
 
 @dataclass(frozen=True, order=True)
