@@ -9,7 +9,7 @@ import pytest
 from critnb.canon import ControlId, Criterion
 from critnb.criticality import control_rates
 from critnb.criticality.control_rates import LatticeShape, rates, stored_counts, tally
-from critnb.criticality.synthetic import bernoulli, one_condition_raster
+from critnb.criticality.synthetic import CONTROLS, NETWORKS, bernoulli, one_condition_raster
 from critnb.criticality.verdicts.needs import NOT_OF_A_RASTER
 from critnb.gates import Verdict
 from critnb.lattice import RASTER_NULLS
@@ -31,13 +31,14 @@ def counts(control_id, outcomes, test):
 
 def in_table(shape_filter):
     table = stored_counts()
+    table = table[table["test"] != control_rates.OF_NETWORKS]
     shapes = table[["layers", "tokens", "windows"]].drop_duplicates().to_numpy().tolist()
     return [LatticeShape(*map(int, shape)) for shape in shapes if shape_filter(shape[0] * shape[1] * shape[2])]
 
 
 def judged_again(shape, replicates=None):
     table = control_rates.stored(shape)
-    for control_id in ControlId:
+    for control_id in CONTROLS:
         rows = table[table["control_id"] == control_id]
         found = judge_control(ControlRaster(control_id, shape, 0, seed=int(rows["seed"].iloc[0])))
         yield (
@@ -58,8 +59,9 @@ def test_the_pack_s_table_holds_every_control_with_counts_that_add_up():
     table = stored_counts()
     assert len(table)
     assert (table["passes"] + table["fails"] + table["not_available"] == table["rasters"]).all()
-    for _, here in table.groupby(["layers", "tokens", "windows"]):
-        assert set(here["control_id"]) == set(ControlId)
+    lattices = table[table["test"] != control_rates.OF_NETWORKS]
+    for _, here in lattices.groupby(["layers", "tokens", "windows"]):
+        assert set(here["control_id"]) == set(CONTROLS)
         assert here["rasters"].nunique() == 1
 
 
@@ -115,7 +117,7 @@ def test_t08_has_the_worst_rates_of_each_criterion():
 def test_the_gate_judges_signatures_alone(outcomes, verdict):
     made = counts(ControlId.WINDOW_RATES, [PASS] * 20, S1)
     if outcomes is not None:
-        made = pd.concat([made, counts(ControlId.WINDOW_RATES, outcomes, SIGNATURE)])
+        made = pd.concat([made, counts(ControlId.SHARED_INPUT_NETWORK, outcomes, SIGNATURE)])
     gate = s00._controls_gate(rates(made, SHAPE))
     assert gate.verdict is verdict
     assert bool(gate.reason) is (verdict is not PASS)
@@ -185,3 +187,33 @@ def test_a_rate_is_shown_with_what_is_not_available():
     table = views.criteria_table(rates(made, SHAPE)).set_index("control")
     assert table.loc["window rates"].tolist() == ["negative", "–", "25% (25%)"]
     assert table.loc["critical, h = 0.01"].tolist() == ["positive", "75%", "–"]
+
+
+@pytest.mark.parametrize(
+    ("control_id", "verdict"), [(id_, PASS if one.positive else FAIL) for id_, one in NETWORKS.items()]
+)
+def test_s6_tells_a_connected_network_from_one_of_shared_input(control_id, verdict):
+    from critnb.stages.shared.controls.networks import ControlNetwork, judge_network
+
+    assert judge_network(ControlNetwork(control_id, 0)) == {SIGNATURE: verdict}
+
+
+def test_rates_of_networks_stand_beside_those_of_any_lattice(monkeypatch):
+    networks = pd.concat(
+        [
+            counts(ControlId.SHARED_INPUT_NETWORK, [FAIL] * 39 + [PASS], SIGNATURE).assign(layers=5),
+            counts(ControlId.CONNECTED_NETWORK, [PASS] * 40, SIGNATURE).assign(layers=5),
+        ]
+    )
+    monkeypatch.setattr(control_rates, "stored_counts", lambda: networks)
+    monkeypatch.setattr(measured, "judge_control", lambda _: {X1: PASS})
+    stage = Stage(1)
+    frame = measured.control_rates(stage)
+    columns = t08_columns([SIGNATURE, X1], frame)
+    assert columns["opt_false_alarm"] == [1 / 40, 1.0]
+    assert columns["opt_false_alarm_on"][0] == ControlId.SHARED_INPUT_NETWORK
+    assert columns["opt_control_lattice"] == ["5 x 64 x 16", "8 x 64 x 16"]
+    assert s00._controls_gate(frame).verdict is PASS
+    again = Stage(1)
+    measured.retabulate(again, SimpleNamespace(result=str, parquet=lambda _: stage.saved))
+    pd.testing.assert_frame_equal(again.saved, stage.saved)
