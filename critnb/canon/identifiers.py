@@ -139,7 +139,7 @@ _KINDS = {
 
 
 class ControlId(_Id):
-    """Synthetic lattices of which it is known whether anything propagates: the instrument's own controls."""
+    """Synthetic lattices and toy networks of which it is known whether anything propagates: the instrument's own controls."""
 
     INDEPENDENT_SITES = auto()
     WINDOW_RATES = auto()
@@ -154,6 +154,8 @@ class ControlId(_Id):
     CRITICAL_SLOW_DRIVE = auto()
     CRITICAL_DRIVE = auto()
     NEARLY_CRITICAL = auto()
+    SHARED_INPUT_NETWORK = auto()
+    CONNECTED_NETWORK = auto()
 
 
 class Claim(_Id):
