@@ -1,6 +1,6 @@
 """Nulls that are too sparse for long avalanches: pooled replicates, and how often avalanches live long."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -97,6 +97,8 @@ def test_what_no_replicate_has_is_told_by_survival():
     assert (found.survival.duration, found.survival.size) == tuple(real)
     assert (found.survival.null_duration, found.survival.null_size) == pytest.approx(tuple(np.mean(share, axis=1)))
     assert found.survival.replicates == 99
+    # long ones of few events: every replicate has as many large ones, so the null explains the half of it
+    assert pooled(counts, 99, replace(spread(8, 6), size=spread(8, 6).duration // 3)).survival.p == 1.0
 
 
 def test_one_replicate_is_what_it_was_without_pooling():
