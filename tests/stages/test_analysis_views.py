@@ -60,8 +60,8 @@ def test_verdicts_are_a_row_a_criterion_and_a_column_a_condition():
 
 
 def test_a_small_p_is_said_to_be_small():
-    given = tails([""] * 3).assign(opt_ks_p=[0.0001, np.nan, 0.5])
-    assert views.ks_table(given, conditions())["p"].tolist() == ["< 0.001", "–"]
+    given = tails([""] * 3).assign(opt_ks_p=[0.00001, np.nan, 0.5])
+    assert views.ks_table(given, conditions())["p"].tolist() == ["< 0.0001", "–"]
 
 
 def test_what_both_definitions_share_is_told_a_rate_over_its_gains():
