@@ -64,12 +64,12 @@ from release import worked
 
 out = Path(sys.argv[1])
 worked.PARAMS["analysis"]["tail_replicates"] = 2
-worked.MEASURED = {stage: made for stage, made in worked.MEASURED.items() if stage not in (Stage.S00, Stage.S06ARC)}
+worked.MEASURED = {stage: made for stage, made in worked.MEASURED.items() if stage is not Stage.S06ARC}
 runs = worked.worked_chain(RunStore(out / "runs"))
 found = {}
 runs[Stage.S05] = worked._worked(
     RunStore(out / "runs"), Stage.S05, lambda stage: found.update(result=work.analyse(stage)),
-    [runs[need] for need in (Stage.S02, Stage.S02B, Stage.S03, Stage.S04)],
+    [runs[need] for need in (Stage.S00, Stage.S02, Stage.S02B, Stage.S03, Stage.S04)],
 )
 result = found["result"]
 result.t01.to_parquet(out / "t01.parquet")
