@@ -44,6 +44,9 @@ class NullId(_Id):
     NULL_RASTER_WITHIN_LAYER_TIME_PERM = auto()
     NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT = auto()
     NULL_TOKEN_SHUFFLE_INPUT = auto()
+    NULL_RASTER_FIXED_MARGINS = auto()
+    NULL_RASTER_LAYER_ORDER = auto()
+    NULL_RASTER_TOKEN_IDENTITY = auto()
 
 
 class Intervention(_Id):
@@ -87,14 +90,19 @@ class GCondition(_Id):
 
 
 class CriterionKind(StrEnum):
-    """What a verdict means, by the first letter of its criterion's identifier."""
+    """What a verdict of a criterion says.
 
-    SIGNATURE = "S"
-    FALSIFIER = "X"
+    SIGNATURE: that activity spreads, by intervention; it passes where nothing spreads in at most a few of a hundred rasters.
+    DESCRIPTION: what a raster looks like; one without any spreading can pass. FALSIFIER: speaks against where it fails.
+    """
+
+    SIGNATURE = "signature"
+    DESCRIPTION = "description"
+    FALSIFIER = "falsifier"
 
 
 class Criterion(_Id):
-    """Signatures S, which speak for criticality where they pass, and falsifiers X, which speak against it where they fail."""
+    """Signatures and descriptions S, and falsifiers X, which speak against criticality where they fail."""
 
     S1_BRANCHING = auto()
     S2_SUSCEPTIBILITY = auto()
@@ -102,6 +110,7 @@ class Criterion(_Id):
     S4_SCALING = auto()
     S5_MULTISTEP_TOKENS = auto()
     S5_MULTISTEP_DEPTH = auto()
+    S6_KNOCK_OUT = auto()
     X1_NULL_EXPLAINS_BRANCHING = auto()
     X2_NO_SUSCEPTIBILITY_PEAK = auto()
     X3_WORD_ORDER_IRRELEVANT = auto()
@@ -110,8 +119,42 @@ class Criterion(_Id):
 
     @property
     def kind(self) -> CriterionKind:
-        """Whether it is a signature or a falsifier."""
-        return CriterionKind(self[0])
+        """Whether it is a signature, a description or a falsifier."""
+        return _KINDS[self]
+
+
+_KINDS = {
+    Criterion.S1_BRANCHING: CriterionKind.DESCRIPTION,
+    Criterion.S2_SUSCEPTIBILITY: CriterionKind.DESCRIPTION,
+    Criterion.S3_CRACKLING: CriterionKind.DESCRIPTION,
+    Criterion.S4_SCALING: CriterionKind.DESCRIPTION,
+    Criterion.S5_MULTISTEP_TOKENS: CriterionKind.DESCRIPTION,
+    Criterion.S5_MULTISTEP_DEPTH: CriterionKind.DESCRIPTION,
+    Criterion.S6_KNOCK_OUT: CriterionKind.SIGNATURE,
+    Criterion.X1_NULL_EXPLAINS_BRANCHING: CriterionKind.FALSIFIER,
+    Criterion.X2_NO_SUSCEPTIBILITY_PEAK: CriterionKind.FALSIFIER,
+    Criterion.X3_WORD_ORDER_IRRELEVANT: CriterionKind.FALSIFIER,
+    Criterion.X4_NULL_HAS_SAME_TAIL: CriterionKind.FALSIFIER,
+    Criterion.X5_DEPENDS_ON_SPIKE_DEF: CriterionKind.FALSIFIER,
+}
+
+
+class ControlId(_Id):
+    """Synthetic lattices of which it is known whether anything propagates: the instrument's own controls."""
+
+    INDEPENDENT_SITES = auto()
+    WINDOW_RATES = auto()
+    HOT_FIRST_TOKENS = auto()
+    TOKEN_BURST = auto()
+    SHARED_AR1_WEAK = auto()
+    SHARED_AR1_STRONG = auto()
+    SHARED_TOKEN_EFFECT = auto()
+    FADING_TOKEN_EFFECT = auto()
+    DEPTH_PERSISTENCE = auto()
+    DRIVEN_SUBCRITICAL = auto()
+    CRITICAL_SLOW_DRIVE = auto()
+    CRITICAL_DRIVE = auto()
+    NEARLY_CRITICAL = auto()
 
 
 class Claim(_Id):

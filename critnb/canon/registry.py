@@ -22,6 +22,7 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "SLICE": ids.SliceRole,
     "G_CONDITION": ids.GCondition,
     "CRITERION": ids.Criterion,
+    "CONTROL": ids.ControlId,
     "CLAIM": ids.Claim,
 }
 
@@ -64,6 +65,7 @@ class _Path(_Section):
     RUN_DIR_PREFIX: str
     PARTIAL_SUFFIX: str
     SIGNATURE_SUFFIX: str
+    CONTROL_RATES_TABLE: str
 
 
 class _RunSubdir(_Section):
@@ -84,6 +86,7 @@ class _Output(_Section):
     EVENTS_JSONL_BASENAME: str
     MODEL_CHECKS_PARQUET_BASENAME: str
     KNOWN_ANSWERS_PARQUET_BASENAME: str
+    CONTROL_RATES_PARQUET_BASENAME: str
     TOKEN_SHARES_JSON_BASENAME: str
     CALIBRATION_STATS_NPZ_BASENAME: str
     RATE_TARGETS_JSON_BASENAME: str
@@ -164,6 +167,8 @@ class _Const(_Section):
     BOOTSTRAP_REPS: int
     BOOTSTRAP_SEED: int
     NULL_REPLICATES: int
+    NULL_VERDICT_REPLICATES: int
+    MARGIN_TRADES: int
     NULL_SEED: int
     KNOCK_OUT_WINDOWS: int
     KNOCK_OUT_DIRECTIONS: int
@@ -184,12 +189,18 @@ class _Const(_Section):
     REFERENCE_CASCADES: int
     REFERENCE_REPLICATES: int
     REFERENCE_SEED: int
+    SCALING_EQUIVALENCE_MARGIN: float
     SIGNIFICANCE_LEVEL: float
     SIGNATURE_ALIGNMENT_G_DIFF_MAX: float
     BRANCHING_PROXIMITY_MAX: float
     GSTAR_IDENTIFIED_MIN_SHARE: float
     U_HOOK_MATCH_TOL_ABS: float
     TEXT_LOST_SHARE_MAX: float
+    CONTROL_RASTERS: int
+    CONTROL_REPLICATES: int
+    CONTROL_SEED: int
+    CONTROL_FALSE_ALARM_MAX: float
+    CONTROL_DETECTION_MIN: float
 
 
 class Registry(_Section):

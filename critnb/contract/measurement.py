@@ -25,12 +25,14 @@ MEASUREMENT: tuple[StageSpec, ...] = (
         "Can this model be trusted in this instrument, on this machine?",
         uses_model=True,
         data=(DatasetRole.A,),
-        reads=(*FORWARD, *CALIBRATION_SLICE),
+        reads=(*FORWARD, *RASTER_SLICE, "analysis.control_rasters"),
+        files=(CANON.PATH.CONTROL_RATES_TABLE,),
         outputs=(
             *results(
                 _OUT.MODEL_CHECKS_PARQUET_BASENAME,
                 _OUT.TOKEN_SHARES_JSON_BASENAME,
                 _OUT.KNOWN_ANSWERS_PARQUET_BASENAME,
+                _OUT.CONTROL_RATES_PARQUET_BASENAME,
             ),
             *figures(
                 CANON.FIGURE.K01_CLUSTER_NUMBERS,

@@ -15,9 +15,9 @@ from critnb.criticality.branching import Branching, BranchingSums, branching_sum
 from critnb.criticality.metrics import condition_metrics
 from critnb.criticality.null_sample import NullSample
 from critnb.criticality.nulltest import compare
-from critnb.criticality.susceptibility import chi
+from critnb.criticality.susceptibility import chi, chi_intensive
 from critnb.errors import DataError
-from critnb.lattice import PRIMARY, RASTER_NULLS, Raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, why_not_drawn
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,13 +43,15 @@ class Excess:
 class Activity:
     """Branching and chi of every condition.
 
-    metrics: ``condition_metrics`` of the raster. intervals: of b_time, b_depth, b_tot and chi, each [C]. excess: by raster
-    null and ratio. expected_b_tot [C]: the closed form of b_tot under the permutation. reasons: why a condition lacks b_tot,
-    its excess over a null or an interval of them, empty where it lacks none. resampled: b_tot, delta_b_tot (over the primary
-    null) and chi of every bootstrap replicate, each [R, C], the same sequences for every condition.
+    metrics: ``condition_metrics`` of the raster. chi_intensive [C]. intervals: of b_time, b_depth, b_tot, chi and
+    chi_intensive, each [C]. excess: by raster null and ratio. expected_b_tot [C]: the closed form of b_tot under the
+    permutation. reasons: why a condition lacks b_tot, its excess over a null or an interval of them, empty where it lacks
+    none. resampled: b_tot, delta_b_tot (over the primary null) and chi of every bootstrap replicate, each [R, C], the same
+    sequences for every condition.
     """
 
     metrics: pd.DataFrame
+    chi_intensive: Floats
     intervals: Mapping[str, Interval]
     excess: Mapping[NullId, Mapping[str, Excess]]
     expected_b_tot: Floats
@@ -78,22 +80,34 @@ def activity(raster: Raster, nulls: Mapping[NullId, NullSample], weights: npt.ND
     real, resampled = sums.pooled(), sums.weighted(weights)
     resampled_null = {null_id: nulls[null_id].sequence_means.weighted(weights) for null_id in RASTER_NULLS}
     replicates = {name: getattr(resampled, name) for name in RATIOS}
-    replicates["chi"] = chi(raster.counts.sum(axis=(2, 3), dtype=np.int64), weights)
+    events = raster.counts.sum(axis=(2, 3), dtype=np.int64)
+    replicates["chi"], intensive = chi(events, weights), chi_intensive(events, weights)
     metrics = condition_metrics(raster)
     intervals = {name: percentile_interval(values) for name, values in replicates.items()}
+    intervals["chi_intensive"] = percentile_interval(intensive)
     excess = {
         null_id: {name: _excess(name, real, nulls[null_id].pooled, resampled, of_null) for name in RATIOS}
         for null_id, of_null in resampled_null.items()
     }
     replicates["delta_b_tot"] = resampled.b_tot - resampled_null[PRIMARY].b_tot
-    judged = [of_null["b_tot"] for of_null in excess.values()]
+    why_not = _why_not(raster)
+    judged = [of_null["b_tot"] for null_id, of_null in excess.items() if null_id not in why_not]
     reasons = _reasons(
         metrics,
         sums,
         deltas=np.stack([one.delta for one in judged]),
         lows=np.stack([intervals["b_tot"].low, *(one.interval.low for one in judged)]),
     )
-    return Activity(metrics, intervals, excess, expected.pooled().b_tot, reasons, replicates)
+    reasons = ["; ".join(filter(None, (why, *why_not.values()))) for why in reasons]
+    return Activity(metrics, chi_intensive(events), intervals, excess, expected.pooled().b_tot, reasons, replicates)
+
+
+def _why_not(raster: Raster) -> dict[NullId, str]:
+    """Return the nulls that cannot be drawn of a raster, and why."""
+    found = {null_id: why_not_drawn(raster.counts[0], raster.tokens, null_id) for null_id in RASTER_NULLS}
+    return {
+        null_id: f"no comparison with the {RASTER_NULLS[null_id].noun}: {why}" for null_id, why in found.items() if why
+    }
 
 
 def _check(raster: Raster, nulls: Mapping[NullId, NullSample]) -> None:

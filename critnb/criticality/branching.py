@@ -76,6 +76,11 @@ class BranchingSums:
         return _ratios(self._each(lambda array: np.tensordot(as_float, array.astype(np.float64), axes=(1, -1))))
 
     @classmethod
+    def zeros(cls, shape: tuple[int, ...]) -> Self:
+        """Return sums of a shape (..., N) that count nothing."""
+        return cls(*(np.zeros(shape, dtype=np.int64) for _ in range(4)))
+
+    @classmethod
     def stack(cls, parts: Sequence[BranchingSums]) -> Self:
         """Stack sums of one shape along a new first axis, for example one entry per condition."""
         return cls._join(parts, np.stack)

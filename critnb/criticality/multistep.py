@@ -7,6 +7,7 @@ of many does not. Sequences of different mean activity add a constant c to every
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -79,6 +80,13 @@ def along_depth(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def default_max_lag(positions: int) -> int:
     """Return the largest lag that is fitted by default: all that two pairs of positions support, up to MULTISTEP_MAX_LAG."""
     return max(0, min(CANON.CONST.MULTISTEP_MAX_LAG, positions - 2))
+
+
+def correlation_length(m: float) -> float:
+    """Return -1 / ln m, the distance over which a correlation of m^k falls to 1/e; infinite from m = 1 on, NaN at NaN."""
+    if not m < 1:
+        return float("nan") if math.isnan(m) else math.inf
+    return -1 / math.log(m)
 
 
 def lag_slopes(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from critnb.canon import NullId
 from critnb.criticality.branching import BranchingSums, branching_sums
-from critnb.lattice.nulls import occupancy_blocks
+from critnb.lattice.nulls import occupancy_blocks, why_not_drawn
 from critnb.lattice.raster import Tokens
 
 
@@ -43,14 +43,17 @@ def null_branching(
     """Return the branching sums [R, N] of null replicates of one condition's counts uint16 [N, L, T].
 
     ``replicates`` are the replicates' numbers: range(200) in one call equals range(100) and range(100, 200) stacked.
+    Where the null cannot be drawn of these counts (``why_not_drawn``) all sums are zero, so that no ratio has a value.
     Raises DataError as ``draw_null``.
     """
+    shape = (len(replicates), len(seq_id))
+    if why_not_drawn(counts, tokens, null_id):
+        return BranchingSums.zeros(shape)
     blocks = occupancy_blocks(
         counts, seq_id, null_id, seed=seed, condition_key=condition_key, replicates=replicates, tokens=tokens
     )
     # One plane per "sequence": the blocks run through replicate and sequence in order.
     flat = BranchingSums.concatenate([branching_sums(occupied) for _, occupied in blocks])
-    shape = (len(replicates), len(seq_id))
     return BranchingSums(**{name: array.reshape(shape) for name, array in flat.arrays().items()})
 
 
@@ -61,9 +64,9 @@ def compare(value: float, null_values: npt.NDArray[np.float64]) -> NullCompariso
         return _not_available("the value itself is not defined: no site has a successor")
     if len(nulls) < 2:
         return _not_available(f"{len(nulls)} of {len(null_values)} null replicates have a value, at least 2 are needed")
-    mean, sd = float(nulls.mean()), float(nulls.std(ddof=1))
-    # Replicates that are all equal leave a rounding error of their mean; that is no spread.
-    sd = 0.0 if np.ptp(nulls) == 0 else sd
+    # Replicates that are all equal would leave a rounding error in mean and spread.
+    equal = np.ptp(nulls) == 0
+    mean, sd = (float(nulls[0]), 0.0) if equal else (float(nulls.mean()), float(nulls.std(ddof=1)))
     p = (1 + np.count_nonzero(nulls >= value)) / (len(nulls) + 1)
     z = (value - mean) / sd if sd > 0 else float("nan")
     return NullComparison(value - mean, mean, sd, z, p, None if sd > 0 else "all null replicates are equal")

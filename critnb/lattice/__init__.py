@@ -1,7 +1,7 @@
 """The token x layer lattice: rasters of event counts, the conditions on their first axis, and their nulls.
 
-Everything here is numpy on arrays [C, N, L, T]; random numbers are counter-based, so that every part of every null can
-be made alone. The room knows nothing of models, statistics or files.
+Everything here is numpy on arrays [C, N, L, T], or a loop compiled by numba; random numbers are counter-based, so that
+every part of every null can be made alone. The room knows nothing of models, statistics or files.
 """
 
 from critnb.lattice.conditions import Condition, ConditionTable
@@ -18,6 +18,7 @@ from critnb.lattice.nulls import (
     null_raster,
     occupancy_blocks,
     token_shuffle_order,
+    why_not_drawn,
 )
 from critnb.lattice.raster import Raster, concatenate, from_arrays
 
@@ -39,4 +40,5 @@ __all__ = [
     "null_raster",
     "occupancy_blocks",
     "token_shuffle_order",
+    "why_not_drawn",
 ]

@@ -240,6 +240,7 @@ class PaperFacts:
             "replication_reason": self.replication_reason,
             "same_text": all(_same_text(each) for each in self.roles),
             "signatures": [str(each) for each in Criterion if each.kind is CriterionKind.SIGNATURE],
+            "descriptions": [str(each) for each in Criterion if each.kind is CriterionKind.DESCRIPTION],
             "falsifiers": [str(each) for each in Criterion if each.kind is CriterionKind.FALSIFIER],
             "anchors": {name: short for short, name in _TABLES.items()},
         }

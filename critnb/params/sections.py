@@ -216,6 +216,7 @@ class Analysis(_ParamsSection):
     bootstrap_reps: Replicates = _CONST.BOOTSTRAP_REPS
     bootstrap_seed: Seed = _CONST.BOOTSTRAP_SEED
     tail_replicates: Count = _CONST.TAIL_P_REPLICATES
+    control_rasters: Annotated[StrictInt, Field(ge=0, lt=_MOST)] = _CONST.CONTROL_RASTERS
 
 
 class Report(_ParamsSection):

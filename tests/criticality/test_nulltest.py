@@ -19,9 +19,10 @@ STREAM = {"seed": 1337, "condition_key": b"c"}
 def test_null_branching_is_the_branching_of_the_null_counts(null_id):
     counts = np.random.default_rng(0).poisson(0.4, (5, 3, 70)).astype(np.uint16)
     seq_id = np.array([3, 1, 9, 12, 4], dtype=np.int32)
-    drawn = branching_sums(draw_null(counts, seq_id, null_id, replicates=range(6), **STREAM))
-    sums = null_branching(counts, seq_id, null_id, replicates=range(6), **STREAM)
-    halves = [null_branching(counts, seq_id, null_id, replicates=part, **STREAM) for part in ([0, 1, 2], [3, 4, 5])]
+    given = {"tokens": np.random.default_rng(1).integers(0, 9, (5, 70), dtype=np.int32), **STREAM}
+    drawn = branching_sums(draw_null(counts, seq_id, null_id, replicates=range(6), **given))
+    sums = null_branching(counts, seq_id, null_id, replicates=range(6), **given)
+    halves = [null_branching(counts, seq_id, null_id, replicates=part, **given) for part in ([0, 1, 2], [3, 4, 5])]
     for name, array in sums.arrays().items():
         assert np.array_equal(array, drawn.arrays()[name])
         assert np.array_equal(array, np.concatenate([half.arrays()[name] for half in halves]))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from critnb.criticality import chi, multinomial_weights
+from critnb.criticality.susceptibility import chi_intensive
 from critnb.criticality.verdicts import chi_peak
 
 
@@ -25,6 +26,35 @@ def test_weighted_chi_is_that_of_the_repeated_sequences():
 def test_chi_without_events_is_zero():
     assert chi(np.zeros(5, dtype=np.int64)) == 0
     assert chi(np.zeros(5, dtype=np.int64), np.ones((2, 5), dtype=np.int64)).tolist() == [0, 0]
+
+
+def test_intensive_chi_of_independent_sites_is_minus_one_over_their_number():
+    sites, p, n = 40, 0.2, 200_000
+    y = np.random.default_rng(6).binomial(sites, p, n)
+    mean = sites * p
+    # (p (1 - p) sites / mean - 1) / mean, and the variance of a variance of n values
+    assert chi_intensive(y) == pytest.approx(-1 / sites, abs=4 * np.sqrt(2 / n) / mean)
+
+
+@pytest.mark.parametrize("mean", [20.0, 80.0, 320.0])
+def test_intensive_chi_of_a_shared_factor_is_its_variance_whatever_the_rate(mean):
+    v, n = 0.1, 200_000
+    rng = np.random.default_rng(7)
+    y = rng.poisson(mean * rng.gamma(1 / v, v, n))
+    assert chi_intensive(y) == pytest.approx(v, rel=0.05)
+    assert chi(y) == pytest.approx(1 + v * mean, rel=0.05)  # which grows with it
+
+
+def test_weighted_intensive_chi_is_that_of_the_repeated_sequences():
+    y = np.random.default_rng(1).poisson(7, (3, 12))
+    weights = multinomial_weights(12, 6, seed=1)
+    for resampled, w in zip(chi_intensive(y, weights), weights, strict=True):
+        np.testing.assert_allclose(resampled, chi_intensive(np.repeat(y, w, axis=1)), rtol=1e-6)
+
+
+def test_intensive_chi_without_events_is_not_available():
+    assert np.isnan(chi_intensive(np.zeros(5, dtype=np.int64)))
+    assert np.isnan(chi_intensive(np.zeros(5, dtype=np.int64), np.ones((2, 5), dtype=np.int64))).all()
 
 
 def test_the_peak_is_the_gain_of_the_largest_chi():

@@ -30,6 +30,11 @@ PERM, SHIFT = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM, NullId.NULL_RASTER_WITH
 ONE = Condition(ModelRole.BASE, DatasetRole.A, SpikeDef.SPIKE_ONE_SIDED_POS, 2e-5, 0.7, Intervention.MLP_GLOBAL)
 STREAM = {"seed": 1337, "condition_key": ONE.key()}
 
+# the nulls whose rows are the real ones, with their counts in another order
+OF_ROWS = (PERM, SHIFT, NullId.NULL_RASTER_FIXED_MARGINS)
+# those of which a window is drawn from itself alone
+OF_WINDOWS = [null_id for null_id, null in RASTER_NULLS.items() if not null.reads_tokens]
+
 planes = hnp.arrays(np.uint16, hnp.array_shapes(min_dims=3, max_dims=3, max_side=9), elements=st.integers(0, 3))
 
 
@@ -37,8 +42,15 @@ def ids(n):
     return np.arange(n, dtype=np.int32) * 3 + 1
 
 
+def words_of(counts):
+    """Token ids [N, T] of counts [..., N, L, T]: a few that come often, and some that no other window has."""
+    n, _, length = counts.shape[-3:]
+    place = np.arange(n * length).reshape(n, length)
+    return np.where(place % 7 == 0, place + 10, place % 5).astype(np.int32)
+
+
 @given(planes)
-@pytest.mark.parametrize("null_id", RASTER_NULLS)
+@pytest.mark.parametrize("null_id", OF_ROWS)
 def test_each_row_keeps_its_multiset(null_id, counts):
     drawn = draw_null(counts, ids(len(counts)), null_id, replicates=range(3), **STREAM)
     assert drawn.shape == (3, *counts.shape)
@@ -57,12 +69,13 @@ def test_shift_keeps_the_circular_autocorrelation(counts):
 @settings(max_examples=40)
 @pytest.mark.parametrize("null_id", RASTER_NULLS)
 def test_occupancy_path_equals_the_counts(null_id, counts):
-    drawn = draw_null(counts, ids(len(counts)), null_id, replicates=[0, 5], **STREAM)
-    blocks = occupancy_blocks(counts, ids(len(counts)), null_id, replicates=[0, 5], **STREAM)
+    given = {"tokens": words_of(counts), "replicates": [0, 5], **STREAM}
+    drawn = draw_null(counts, ids(len(counts)), null_id, **given)
+    blocks = occupancy_blocks(counts, ids(len(counts)), null_id, **given)
     assert np.array_equal(np.concatenate([block for _, block in blocks]), (drawn > 0).reshape(-1, *counts.shape[1:]))
 
 
-@pytest.mark.parametrize("null_id", RASTER_NULLS)
+@pytest.mark.parametrize("null_id", OF_WINDOWS)
 def test_a_shard_alone_equals_the_shard_in_the_batch(null_id):
     counts = np.random.default_rng(1).poisson(1.0, (6, 3, 20)).astype(np.uint16)
     seq_id = ids(6)
@@ -74,18 +87,29 @@ def test_a_shard_alone_equals_the_shard_in_the_batch(null_id):
 
 
 @pytest.mark.parametrize("null_id", RASTER_NULLS)
+def test_a_replicate_is_the_same_whatever_the_order_of_windows_and_replicates(null_id):
+    counts = np.random.default_rng(1).poisson(1.0, (6, 3, 20)).astype(np.uint16)
+    tokens, order = words_of(counts), np.array([3, 0, 5, 1, 4, 2])
+    batch = draw_null(counts, ids(6), null_id, replicates=range(8), tokens=tokens, **STREAM)
+    moved = draw_null(counts[order], ids(6)[order], null_id, replicates=[6, 2], tokens=tokens[order], **STREAM)
+    assert np.array_equal(moved, batch[[6, 2]][:, order])
+
+
+@pytest.mark.parametrize("null_id", RASTER_NULLS)
 def test_the_size_of_blocks_changes_nothing(null_id, monkeypatch):
     counts = np.random.default_rng(2).poisson(0.4, (5, 4, 30)).astype(np.uint16)
-    whole = draw_null(counts, ids(5), null_id, replicates=range(4), **STREAM)
+    given = {"tokens": words_of(counts), "replicates": range(4), **STREAM}
+    whole = draw_null(counts, ids(5), null_id, **given)
     monkeypatch.setattr(nulls, "_BLOCK_SITES", 300)
-    assert np.array_equal(draw_null(counts, ids(5), null_id, replicates=range(4), **STREAM), whole)
+    assert np.array_equal(draw_null(counts, ids(5), null_id, **given), whole)
 
 
 @pytest.mark.parametrize("null_id", RASTER_NULLS)
 @pytest.mark.parametrize("other", [{"seed": 1338}, {"condition_key": replace(ONE, gain=0.8).key()}])
 def test_seed_and_condition_change_the_draw(null_id, other):
     counts = np.random.default_rng(3).poisson(1.0, (4, 3, 64)).astype(np.uint16)
-    drawn = [draw_null(counts, ids(4), null_id, replicates=[0], **stream) for stream in (STREAM, STREAM | other)]
+    given = {"tokens": words_of(counts), "replicates": [0]}
+    drawn = [draw_null(counts, ids(4), null_id, **given, **stream) for stream in (STREAM, STREAM | other)]
     assert not np.array_equal(*drawn)
 
 
@@ -113,7 +137,7 @@ def test_shift_rolls_whole_rows():
     assert any(np.array_equal(row, np.roll(counts[0, 0], offset)) for offset in range(1, 7))
 
 
-@pytest.mark.parametrize("null_id", RASTER_NULLS)
+@pytest.mark.parametrize("null_id", OF_ROWS)
 def test_rows_of_one_token_stay(null_id):
     counts = np.array([[[3], [0]]], dtype=np.uint16)
     assert np.array_equal(draw_null(counts, ids(1), null_id, replicates=[0], **STREAM)[0], counts)
@@ -122,14 +146,15 @@ def test_rows_of_one_token_stay(null_id):
 @pytest.fixture
 def raster():
     counts = np.random.default_rng(4).poisson(0.7, (2, 3, 4, 16)).astype(np.uint16)
-    return Raster(counts, ConditionTable([ONE, replace(ONE, gain=1.0)]), ids(3))
+    return Raster(counts, ConditionTable([ONE, replace(ONE, gain=1.0)]), ids(3), words_of(counts))
 
 
 @pytest.mark.parametrize("null_id", RASTER_NULLS)
 def test_null_raster_is_a_replicate_of_each_condition(raster, null_id):
     null = null_raster(raster, null_id, seed=1337, replicate=5)
     assert [c.null_id for c in null.conditions] == [null_id] * 2
-    one = draw_null(raster.counts[0], raster.seq_id, null_id, replicates=[5], **STREAM)[0]
+    given = {"tokens": raster.tokens, "replicates": [5], **STREAM}
+    one = draw_null(raster.counts[0], raster.seq_id, null_id, **given)[0]
     assert np.array_equal(null.counts[0], one)
     assert marginals_exact(raster, null).tolist() == [True, True]
 
@@ -188,7 +213,7 @@ def of_tokens(monkeypatch):
     """A null that is read off the token ids alone: it puts as many events at a site as the token's id says."""
     null = RasterNull(
         NullId.NULL_TOKEN_SHUFFLE_INPUT, short="ids", name="ids", noun="ids", rastered="ids", breaks="", keeps="",
-        kept=lambda real, null: real.shape == null.shape, reads_tokens=True,
+        kept=lambda real, null: real.counts.shape == null.shape, reads_tokens=True,
         draw=lambda source: lambda sequence, keys: np.repeat(
             source.tokens[sequence, None].astype(np.uint16), source.counts.shape[1], axis=1
         ),
@@ -208,7 +233,7 @@ def test_a_null_that_reads_tokens_gets_those_of_its_windows(raster, of_tokens):
 
 def test_a_null_that_reads_tokens_is_refused_where_there_are_none(raster, of_tokens):
     with pytest.raises(DataError, match="NULL_TOKEN_SHUFFLE_INPUT is drawn from the token ids"):
-        null_raster(raster, of_tokens, seed=1)
+        null_raster(replace(raster, tokens=None), of_tokens, seed=1)
 
 
 @given(hnp.arrays(np.bool_, st.integers(0, 40)), st.integers(0, 1000))

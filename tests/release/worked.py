@@ -55,9 +55,9 @@ def conditions(dataset: DatasetRole = DatasetRole.A) -> list[Condition]:
 def drawn(table: Sequence[Condition], seed: int) -> Raster:
     rng = np.random.default_rng(seed)
     counts = rng.binomial(UNITS, [each.target_rate for each in table], (WINDOWS, LAYERS, TOKENS, len(table)))
-    return Raster(
-        np.moveaxis(counts, 3, 0).astype(np.uint16), ConditionTable(table), np.arange(WINDOWS, dtype=np.int32)
-    )
+    tokens = rng.integers(0, 9, (WINDOWS, TOKENS), dtype=np.int32)
+    seq_id = np.arange(WINDOWS, dtype=np.int32)
+    return Raster(np.moveaxis(counts, 3, 0).astype(np.uint16), ConditionTable(table), seq_id, tokens)
 
 
 def _validated(stage: StageSession) -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from critnb.canon import SpikeDef
-from critnb.stages.s05_analysis import views
+from critnb.stages.s05_analysis import verdict_views, views
 
 
 def conditions() -> pd.DataFrame:
@@ -46,14 +46,17 @@ def test_reasons_stand_in_a_table_only_where_one_is_given(reasons, columns):
 def test_verdicts_are_a_row_a_criterion_and_a_column_a_condition():
     rows = [
         {"criterion_id": criterion, "spike_def_id": str(spike_def), "target_rate": rate, "verdict": f"{rate:g}"}
-        for criterion in ("X1_NULL_EXPLAINS_BRANCHING", "S1_BRANCHING")
+        for criterion in ("X1_NULL_EXPLAINS_BRANCHING", "S2_SUSCEPTIBILITY", "S1_BRANCHING")
         for spike_def in SpikeDef
         for rate in (1e-5, 2e-5)
     ]
-    matrix = views.verdict_matrix(pd.DataFrame(rows)).set_index("criterion")
-    assert list(matrix.columns) == ["one-sided, 1e-05", "one-sided, 2e-05", "two-sided, 1e-05", "two-sided, 2e-05"]
-    assert matrix.loc["S1_BRANCHING"].tolist() == ["1e-05", "2e-05"] * 2
-    assert matrix.index[0] == "S1_BRANCHING"
+    falsifiers, descriptions = verdict_views.verdict_matrices(pd.DataFrame(rows)).values()
+    heads = ["one-sided, 1e-05", "one-sided, 2e-05", "two-sided, 1e-05", "two-sided, 2e-05"]
+    assert list(descriptions.columns) == ["criterion", *heads]
+    assert verdict_views.condition_heads(pd.DataFrame(rows)) == heads
+    assert descriptions["criterion"].tolist() == ["S1_BRANCHING", "S2_SUSCEPTIBILITY"]
+    assert descriptions.iloc[0].tolist() == ["S1_BRANCHING", *["1e-05", "2e-05"] * 2]
+    assert falsifiers["criterion"].tolist() == ["X1_NULL_EXPLAINS_BRANCHING"]
 
 
 def test_a_small_p_is_said_to_be_small():

@@ -28,13 +28,22 @@ FIRST = ["cond_id", "model_role", "dataset_role", "spike_def_id", "target_rate",
 
 def at_gain(x, gain):
     one = one_condition_raster(x.astype(np.uint16))
-    return replace(one, conditions=type(one.conditions)([replace(one.conditions[0], gain=gain)]))
+    tokens = np.zeros((len(x), x.shape[-1]), dtype=np.int32)
+    return replace(one, conditions=type(one.conditions)([replace(one.conditions[0], gain=gain)]), tokens=tokens)
 
 
 def samples(raster, replicates=60):
     return {
         null_id: NullSample.of(
-            null_branching(counts, raster.seq_id, null_id, seed=1, condition_key=c.key(), replicates=range(replicates))
+            null_branching(
+                counts,
+                raster.seq_id,
+                null_id,
+                seed=1,
+                condition_key=c.key(),
+                replicates=range(replicates),
+                tokens=raster.tokens,
+            )
             for counts, c in zip(raster.counts, raster.conditions, strict=True)
         )
         for null_id in RASTER_NULLS
@@ -100,7 +109,7 @@ WITH_INTERVAL = {
 def test_columns_of_t01_are_there(rows):
     intervals = {f"{name}_ci_{end}" for name in WITH_INTERVAL for end in ("low", "high")}
     wanted = {*FIRST, *REQUIRED, *(f"opt_{name}" for name in OPTIONAL | intervals)}
-    # what a further null would add is held in test_third_null
+    # what a further null would add is held in test_added_null
     further = {column.name for column in secondary_columns()} - wanted
     assert set(rows.columns) == wanted | further
     assert not any("perm" in name or "shift" in name for name in further)

@@ -13,6 +13,7 @@ from critnb.canon import CANON, Adjacency, NullId, SizeDef
 from critnb.criticality.multistep import Multistep, along_depth, along_tokens, multistep
 from critnb.criticality.sizes.avalanches import find_avalanches
 from critnb.criticality.sizes.exponents import Exponents, Ints, ResampledEstimate, estimate_exponent, exponents
+from critnb.criticality.sizes.pooling import NullSource, PooledNull, pool_null
 from critnb.criticality.sizes.profiles import Profiles, profiles
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.sizes.scaling import CriticalReference, reference
@@ -20,13 +21,17 @@ from critnb.criticality.tails import Histogram, TailFit, XminScan, fit_tail, ks_
 from critnb.lattice import PRIMARY
 
 Counts = npt.NDArray[np.uint16]
-REAL, PERMUTED = NullId.NULL_NONE, PRIMARY
+REAL, PERMUTED, MARGINS = NullId.NULL_NONE, PRIMARY, NullId.NULL_RASTER_FIXED_MARGINS
 _CONST = CANON.CONST
 
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """What all conditions share: lattice, default adjacency, bootstrap weights [R, N], critical cascades, replicates, seeds."""
+    """What all conditions share: lattice, default adjacency, bootstrap weights [R, N], critical cascades, replicates, seeds.
+
+    adjacencies, size_defs: those that exponents are estimated for; the default adjacency and SIZE_EVENTS must be among them.
+    p_replicates: 0 leaves the p-values of the KS fits out.
+    """
 
     lattice: Lattice
     adjacency: Adjacency
@@ -35,6 +40,9 @@ class Settings:
     p_replicates: int = _CONST.TAIL_P_REPLICATES
     reference_replicates: int = _CONST.REFERENCE_REPLICATES
     seed: int = _CONST.BOOTSTRAP_SEED
+    adjacencies: tuple[Adjacency, ...] = tuple(Adjacency)
+    size_defs: tuple[SizeDef, ...] = tuple(SizeDef)
+    null_seed: int = _CONST.NULL_SEED
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +60,13 @@ class TailAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class SizeAnalysis:
-    """One condition: ``exponents`` by (null, adjacency, size definition), the regressions ``tokens`` and ``depth`` by null."""
+    """One condition: ``exponents`` by (null, adjacency, size definition), the regressions ``tokens`` and ``depth`` by null.
+
+    Those of the null are of one replicate; pooled: the primary null's of as many as they need, under the default adjacency.
+    """
 
     exponents: Mapping[tuple[NullId, Adjacency, SizeDef], Exponents]
+    pooled: PooledNull
     sizes: TailAnalysis
     durations: TailAnalysis
     tokens: Mapping[NullId, Multistep]
@@ -66,15 +78,18 @@ class SizeAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class SizeShard:
-    """One condition: its counts and those of one replicate of its primary null, uint16 [N, L, T]; its windows [N].
+    """One condition: its counts and those of replicate 0 of its primary null, uint16 [N, L, T]; its windows [N].
 
-    ``key`` names the condition in the random streams of the p-values.
+    ``key`` names the condition in the random streams of nulls and p-values. margins: one replicate of the null of fixed
+    margins, None where there is none. replicates: how many of the primary null may be pooled.
     """
 
     counts: Counts
     permuted: Counts
     seq_id: npt.NDArray[np.int32]
     key: bytes
+    margins: Counts | None = None
+    replicates: int = 1
 
 
 def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
@@ -84,12 +99,12 @@ def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
     found = {
         (null_id, adjacency): find_avalanches(source, shard.seq_id, adjacency)
         for null_id, source in sources.items()
-        for adjacency in Adjacency
+        for adjacency in settings.adjacencies
     }
     samples = {
         (*which, size_def): AvalancheSample.of(avalanches, shard.seq_id, size_def)
         for which, avalanches in found.items()
-        for size_def in SizeDef
+        for size_def in settings.size_defs
     }
     estimated: dict[tuple[NullId, Adjacency, SizeDef], Exponents] = {}
     for (null_id, adjacency, size_def), sample in samples.items():  # the real raster's come first
@@ -101,17 +116,29 @@ def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
             like=None if null_id is REAL else estimated[REAL, adjacency, size_def],
         )
     main = (REAL, settings.adjacency, SizeDef.SIZE_EVENTS)
+    regressed = sources if shard.margins is None else sources | {MARGINS: shard.margins}
     sizes, durations = _tails(samples[main], estimated[main], settings, shard.key)
     return SizeAnalysis(
         exponents=estimated,
+        pooled=_pooled(shard, settings, estimated[main], samples[main], samples[PERMUTED, *main[1:]]),
         sizes=sizes,
         durations=durations,
-        tokens={null_id: _multistep(along_tokens(source), settings) for null_id, source in sources.items()},
-        depth={null_id: _multistep(along_depth(source), settings) for null_id, source in sources.items()},
+        tokens={null_id: _multistep(along_tokens(source), settings) for null_id, source in regressed.items()},
+        depth={null_id: _multistep(along_depth(source), settings) for null_id, source in regressed.items()},
         reference=_reference(estimated[main], settings),
         collapse=profiles(counts, shard.seq_id, settings.adjacency),
         occupancy=float((counts > 0).mean()) if counts.size else float("nan"),
     )
+
+
+def _pooled(
+    shard: SizeShard, settings: Settings, real: Exponents, sample: AvalancheSample, first: AvalancheSample
+) -> PooledNull:
+    source = NullSource(shard.counts, shard.seq_id, shard.key, settings.null_seed, settings.adjacency)
+    return pool_null(
+        source, first, real, sample,
+        weights=settings.weights, lattice=settings.lattice, size_def=SizeDef.SIZE_EVENTS, replicates=shard.replicates,
+    )  # fmt: skip
 
 
 def _tails(
@@ -141,7 +168,7 @@ def _tail(
     support = XminScan(fit.xmin, fit.alpha_powerlaw, float("nan"), fit.n_tail, fit.available, fit.reason)
     alpha = estimate_exponent(values, sequence, support, bounds[0], settings.weights)
     p_value = float("nan")
-    if scan.available:
+    if scan.available and settings.p_replicates:
         p_value = ks_p_value(
             Histogram.of(inner), scan, xmax=bounds[1], replicates=settings.p_replicates, seed=settings.seed, key=key
         )

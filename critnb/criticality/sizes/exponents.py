@@ -80,6 +80,16 @@ class Exponents:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The avalanches that each exponent is taken of: tau_S, alpha_D, the slope of all, and that of the uncensored ones."""
+
+    sizes: AvalancheSample
+    durations: AvalancheSample
+    slope: AvalancheSample
+    inner_slope: AvalancheSample
+
+
 def joined_reasons(reasons: Mapping[str, str]) -> str:
     """Return in one line what is not available and why; names whose reason is empty are left out."""
     return "; ".join(f"{name}: {why}" for name, why in reasons.items() if why)
@@ -100,20 +110,28 @@ def exponents(
     xmin of its own moves the exponent by more than the width of its interval. A small sample raises nothing: what it
     does not support is not available, with a reason.
     """
-    inner = sample.uncensored()
+    return estimated(Samples(sample, sample, sample, sample), weights, lattice=lattice, size_def=size_def, like=like)
+
+
+def estimated(
+    samples: Samples, weights: npt.NDArray[np.int64], *, lattice: Lattice, size_def: SizeDef, like: Exponents | None
+) -> Exponents:
+    """Estimate each exponent of its own sample, else as ``exponents`` does."""
+    inner, by_duration = samples.sizes.uncensored(), samples.durations.uncensored()
     size_max, duration_max = lattice.largest_size(size_def, inside=True), lattice.longest_duration(inside=True)
     size_scan = _support(inner.size, size_max, like.size_scan if like else None)
-    duration_scan = _support(inner.duration, duration_max, like.duration_scan if like else None)
+    duration_scan = _support(by_duration.duration, duration_max, like.duration_scan if like else None)
     tau = estimate_exponent(inner.size, inner.sequence, size_scan, size_max, weights)
-    alpha = estimate_exponent(inner.duration, inner.sequence, duration_scan, duration_max, weights)
-    of_all = crackling(sample, weights, among=like.crackling.durations if like else None)
-    gamma = crackling(inner, weights, among=like.gamma.durations if like else None)
+    alpha = estimate_exponent(by_duration.duration, by_duration.sequence, duration_scan, duration_max, weights)
+    of_all = crackling(samples.slope, weights, among=like.crackling.durations if like else None)
+    gamma = crackling(samples.inner_slope.uncensored(), weights, among=like.gamma.durations if like else None)
     predicted = ResampledEstimate(
         float(predicted_gamma(np.float64(tau.value), np.float64(alpha.value))),
         predicted_gamma(tau.replicates, alpha.replicates),
     )
     dcc = ResampledEstimate(abs(gamma.gamma - predicted.value), np.abs(gamma.slopes - predicted.replicates))
-    return Exponents(len(sample), len(inner), size_scan, duration_scan, tau, alpha, of_all, gamma, predicted, dcc)
+    n = len(samples.sizes), len(inner)
+    return Exponents(*n, size_scan, duration_scan, tau, alpha, of_all, gamma, predicted, dcc)
 
 
 def predicted_gamma(tau_S: Floats | np.float64, alpha_D: Floats | np.float64) -> Floats:

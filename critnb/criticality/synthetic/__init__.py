@@ -1,9 +1,10 @@
-"""Inputs whose statistics are known in advance: rasters, processes, samples, and cascades on the lattice.
+"""Inputs whose statistics are known in advance: rasters, processes, samples, cascades on the lattice, and controls.
 
 Each docstring states what is known; the numbers are in ``critnb.criticality.closed_forms``.
 """
 
 from critnb.criticality.synthetic.cascades import lattice_cascades
+from critnb.criticality.synthetic.controls import CONTROLS, Control, control_of
 from critnb.criticality.synthetic.processes import (
     Runs,
     directed_percolation,
@@ -27,8 +28,11 @@ from critnb.criticality.synthetic.samples import (
 )
 
 __all__ = [
+    "CONTROLS",
+    "Control",
     "Runs",
     "bernoulli",
+    "control_of",
     "directed_percolation",
     "discrete_exponential",
     "discrete_power_law",

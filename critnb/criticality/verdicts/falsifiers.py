@@ -16,13 +16,13 @@ _CONST = CANON.CONST
 @criterion(
     Criterion.X1_NULL_EXPLAINS_BRANCHING,
     statistic="delta_b_tot",
-    gate=f"interval above zero, and p < {_CONST.SIGNIFICANCE_LEVEL:g} under {ALL_NULLS}",
+    gate=f"interval above zero, and adjusted p < {_CONST.SIGNIFICANCE_LEVEL:g} under {ALL_NULLS}",
 )
 def _null_explains_branching(case: Case) -> Assessment:
     ci = case.interval("opt_delta_b_tot")
     missing = case.reasons.get(j.BRANCHING) or "there is no interval"
-    clauses = [j.above("delta_b_tot", ci, (0.0, 0.0), missing), *j.significant(case)]
-    return Assessment(case["delta_b_tot"], ci, clauses, 0.0)
+    clauses = [j.above("delta_b_tot", ci, (0.0, 0.0), missing), *j.missing_excess(case)]
+    return Assessment(case["delta_b_tot"], ci, clauses, 0.0, test=j.exceeds_nulls(case))
 
 
 @criterion(
@@ -78,6 +78,8 @@ def _apart(case: Case, ci: Ends, null_ci: Ends) -> Clause:
 def _depends_on_spike_def(case: Case) -> Assessment:
     difference = abs(case.gstar - case.other_gstar)
     clause = j.within("g*", case.gstar, case.other_gstar, _CONST.SIGNATURE_ALIGNMENT_G_DIFF_MAX)
+    if not np.isnan(case.sites_apart):
+        clause = Clause(clause.met, f"{clause.words}; {case.sites_apart:.0f} of {case.n_sites} sites differ at g*")
     if np.isnan(difference):
         clause = Clause(None, "only one spike definition was run")
     elif case.peak.one_gain:

@@ -9,6 +9,7 @@ import numpy as np
 
 from critnb.canon import CANON
 from critnb.criticality.verdicts.chi_peak import ChiPeak
+from critnb.criticality.verdicts.family import NullTest
 from critnb.gates import Verdict
 
 _CONST = CANON.CONST
@@ -23,13 +24,27 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
+class KnockOutSummary:
+    """Branching by intervention at g*: sigma_depth pooled over layers, minus that of as many random units, and its interval.
+
+    Events that vanish in the next layer minus those that appear, per event put out. NaN where not available, and then
+    ``reason`` says why.
+    """
+
+    sigma_depth: float
+    ci: Ends
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Case:
     """Everything that is judged for one spike definition and rate.
 
-    row: the statistics of table T01 at g*; excess: that of b_tot over each raster null with its one-sided p, by the null's
-    noun; reasons: by the name of a statistic, why it is not available; other_gstar: g*
-    of the other spike definition at the same rate, NaN where there is none; same_events: whether both definitions give the
-    same raster at every gain of the grid.
+    row: the statistics of table T01 at g*, and of T05 where a criterion needs them; excess: that of b_tot over each raster
+    null with its one-sided p, by the null's noun; reasons: by the name of a statistic, why it is not available; other_gstar:
+    g* of the other spike definition at the same rate, NaN where there is none; same_events: whether both definitions give the
+    same raster at every gain of the grid; sites_apart: how many of the n_sites sites differ between them at g*; n_layers
+    and n_tokens: the lattice; knock_out: at g*, None where none were run.
     """
 
     row: Mapping[str, float]
@@ -39,6 +54,11 @@ class Case:
     reasons: Mapping[str, str]
     other_gstar: float
     same_events: bool = False
+    sites_apart: float = float("nan")
+    n_sites: int = 0
+    n_layers: int = 0
+    n_tokens: int = 0
+    knock_out: KnockOutSummary | None = None
 
     def __getitem__(self, name: str) -> float:
         return float(self.row.get(name, float("nan")))
@@ -112,14 +132,21 @@ def _beside(name: str, ci: Ends, other: Ends, missing: str, *, side: str, met: b
     return Clause(met, f"{name} {interval_words(ci)} is {'' if met else 'not '}{side} {interval_words(other)}")
 
 
-def significant(case: Case) -> list[Clause]:
-    """Return the clauses that b_tot exceeds each raster null at SIGNIFICANCE_LEVEL."""
-    return [
-        Clause(None, case.reasons.get(BRANCHING) or f"no comparison with the {noun}")
-        if np.isnan([delta, p]).any()
-        else Clause(p < _CONST.SIGNIFICANCE_LEVEL, f"excess over the {noun} {delta:.3f} (p {p:.3f})")
-        for noun, (delta, p) in case.excess.items()
-    ]
+def missing_excess(case: Case) -> list[Clause]:
+    """Return the unknown clause that a raster null has no comparison with b_tot; nothing where all have."""
+    without = [noun for noun, found in case.excess.items() if np.isnan(found).any()]
+    return [Clause(None, case.reasons.get(BRANCHING) or f"no comparison with the {noun}") for noun in without[:1]]
+
+
+def exceeds_nulls(case: Case) -> NullTest | None:
+    """Return the test that b_tot exceeds every raster null; None where it has no comparison with one.
+
+    It does where it exceeds each, so the largest p decides (an intersection-union test: Berger 1982, Technometrics 24, 295).
+    """
+    if not case.excess or missing_excess(case):
+        return None
+    noun, (delta, p) = max(case.excess.items(), key=lambda each: (each[1][1], -each[1][0]))
+    return NullTest("b_tot over every raster null", p, f"excess over the {noun} {delta:.3f}")
 
 
 def interval_words(ci: Ends) -> str:

@@ -52,7 +52,7 @@ def with_interval(
 
 def with_null_twin(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
     """Return a statistic's column, its interval's, and the same of the permutation null, named ``..._perm``."""
-    of_null = f"{name.removeprefix('opt_')} of one replicate of the permutation null, on the same support and durations"
+    of_null = f"{name.removeprefix('opt_')} of the permutation null, on the same support and durations"
     return (*with_interval(name, unit, meaning), *with_interval(f"{name}_perm", unit, of_null))
 
 

@@ -12,6 +12,8 @@ from critnb.report.schema.model import Column, Range
 
 # what the columns of the primary null's statistics end in
 TWIN = f"_{null_of(PRIMARY).short}"
+# and those of the null of fixed margins
+MARGINS_TWIN = "_margins"
 EXPECTED = f"opt_b_tot{TWIN}_expected"
 
 

@@ -19,10 +19,11 @@ from critnb.report.schema.columns import (
     interval,
     number,
     text,
+    with_interval,
     with_null_twin,
 )
 from critnb.report.schema.model import Range, TableSchema
-from critnb.report.schema.nulls import marginals_columns, secondary_columns
+from critnb.report.schema.nulls import MARGINS_TWIN, marginals_columns, secondary_columns
 
 _RATES = (
     number("tau0_baseline", "standard deviations", "threshold that defines the base rates"),
@@ -67,6 +68,9 @@ _OPT_BRANCHING = (
     *interval("opt_delta_b_depth", PER_SITE),
     *interval("opt_delta_b_tot", PER_SITE),
     *interval("opt_chi", SIZE),
+    *with_interval(
+        "opt_chi_intensive", "1/event", "(chi - 1) / mean events per sequence, which does not grow with the lattice"
+    ),
     number("opt_b_time_perm_sd", PER_SITE, "standard deviation of b_time over the null's replicates", NOT_NEGATIVE),
     number("opt_b_depth_perm_sd", PER_SITE, "standard deviation of b_depth over the null's replicates", NOT_NEGATIVE),
     number("opt_b_tot_perm_sd", PER_SITE, "standard deviation of b_tot over the null's replicates", NOT_NEGATIVE),
@@ -96,6 +100,10 @@ _OPT_EXPONENTS = (
     *with_null_twin("opt_m_depth", "-", "multistep-regression branching parameter along depth"),
     *with_null_twin("opt_r1_time", "-", "regression slope of a token's activity on that of the token before"),
     *with_null_twin("opt_r1_depth", "-", "regression slope of a layer's activity on that of the layer before"),
+    *with_interval("opt_xi_time", "tokens", "correlation length along tokens: -1 / ln m_time", NOT_NEGATIVE),
+    *with_interval("opt_xi_depth", "layers", "correlation length along depth: -1 / ln m_depth", NOT_NEGATIVE),
+    *with_interval(f"opt_r1_time{MARGINS_TWIN}", "-", "r1_time of one replicate of the null of fixed margins"),
+    *with_interval(f"opt_r1_depth{MARGINS_TWIN}", "-", "r1_depth of that replicate"),
     *with_null_twin(
         "opt_tau_S", "-", "tail exponent of uncensored avalanches' sizes on the KS support (interval given xmin)"
     ),
@@ -111,7 +119,7 @@ _OPT_EXPONENTS = (
     number("opt_gamma_ref", "-", "median crackling slope of those samples"),
     number("opt_tau_S_ref", "-", "median size exponent of those samples"),
     number("opt_alpha_D_ref", "-", "median duration exponent of those samples"),
-    number("opt_crackling_gamma_perm", "-", "crackling_gamma of one replicate of the permutation null"),
+    number("opt_crackling_gamma_perm", "-", "crackling_gamma of pooled replicates of the permutation null"),
     *interval("opt_crackling_gamma_perm", "-"),
     text("opt_reason", "which of these numbers are not available and why, else empty"),
     text("opt_reason_perm", "the same of the permutation null's"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from critnb.canon import CANON
+from critnb.criticality.sizes.pooling import SURVIVAL_AT
 from critnb.report.schema import columns as col
 from critnb.report.schema.model import TableSchema
 
@@ -24,13 +25,36 @@ T05 = TableSchema(
         col.number(
             "opt_crackling_gamma_perm",
             "-",
-            "the slope of one replicate of the permutation null, among the same durations",
+            "the slope of pooled replicates of the permutation null, among the same durations",
         ),
         *col.interval("opt_crackling_gamma_perm", "-"),
         col.number("opt_r2_perm", "-", "r2 of that line", col.SHARE),
         col.text("opt_reason_perm", "why the null's is not there or does not pass, else empty"),
         col.number("opt_gamma_collapse", "-", "slope that collapses the mean avalanche profiles best"),
         col.text("opt_reason_collapse", "why it is not available, else empty"),
+        col.number(
+            "opt_pooled_slope_perm",
+            "replicates",
+            "replicates of the permutation null that this slope rests on: as few as give what a slope needs",
+            col.NOT_NEGATIVE,
+        ),
+        col.number(
+            "opt_pooled_relation_perm",
+            "replicates",
+            "the most that its tau_S, alpha_D and uncensored gamma of T01 rest on",
+            col.NOT_NEGATIVE,
+        ),
+        col.number("opt_survival_D", "-", f"share of avalanches of {SURVIVAL_AT} tokens or more", col.SHARE),
+        col.number("opt_survival_D_perm", "-", "its mean over replicates of the permutation null", col.SHARE),
+        col.number("opt_survival_S", "-", f"share of avalanches of {SURVIVAL_AT} events or more", col.SHARE),
+        col.number("opt_survival_S_perm", "-", "its mean over those replicates", col.SHARE),
+        col.number("opt_survival_replicates", "replicates", "how many those are", col.NOT_NEGATIVE),
+        col.number(
+            "opt_survival_p",
+            "-",
+            "one-sided p of both shares, the larger; NaN unless all replicates together are too sparse for a slope",
+            col.SHARE,
+        ),
     ),
     appendix=True,
 )

@@ -6,13 +6,15 @@ from functools import cache
 
 import pandas as pd
 
-from critnb.canon import CANON
+from critnb.canon import CANON, CriterionKind
+from critnb.criticality.control_rates import off_limits
 from critnb.errors import IntegrityError
 from critnb.gates import Gate
 from critnb.pipeline.session import StageSession
 from critnb.runs import Run
 from critnb.stages.s00_validate.known_answers import KnownAnswers, known_answers
 from critnb.stages.shared import token_shares
+from critnb.stages.shared.controls import measured, stored_rates
 
 IDENTITY = "identity"
 READING = "u read at the projection"
@@ -48,19 +50,20 @@ def save_answers(stage: StageSession, answers: KnownAnswers) -> None:
 
 
 def retabulate(stage: StageSession, run: Run) -> None:
-    """Write again the verdicts of the stored deviations, and the known answers, which take no model.
+    """Write again the verdicts of the stored deviations, the known answers, and the rates of the controls' counts.
 
     Raises IntegrityError where a check or a layer is missing.
     """
-    measured = run.parquet(run.result(_OUT.MODEL_CHECKS_PARQUET_BASENAME))
+    deviations = run.parquet(run.result(_OUT.MODEL_CHECKS_PARQUET_BASENAME))
     layers = range(int((run.record.model or {})["n_layers"]))
     wanted = [(name, n) for name in _CONDITIONS for n in ([_NO_LAYER] if name in _OF_THE_MODEL else layers)]
-    if list(zip(measured["check"], measured["layer"], strict=True)) != wanted:
+    if list(zip(deviations["check"], deviations["layer"], strict=True)) != wanted:
         raise IntegrityError(
             f"{_OUT.MODEL_CHECKS_PARQUET_BASENAME} does not hold every check of {len(layers)} layers once"
         )
-    save_checks(stage, measured)
+    save_checks(stage, deviations)
     save_answers(stage, _answers())
+    measured.retabulate(stage, run)
 
 
 @cache
@@ -70,7 +73,7 @@ def _answers() -> KnownAnswers:
 
 
 def gates(stage: StageSession) -> list[Gate]:
-    """Return the gates of S00: one per check of the model, what the tokenizer loses, and the known answers."""
+    """Return the gates of S00: one per check of the model, what the tokenizer loses, the known answers, and the controls."""
     checks, answers = (
         stage.own.parquet(stage.own.result(name))
         for name in (_OUT.MODEL_CHECKS_PARQUET_BASENAME, _OUT.KNOWN_ANSWERS_PARQUET_BASENAME)
@@ -79,6 +82,7 @@ def gates(stage: StageSession) -> list[Gate]:
         *(_check_gate(name, checks[checks["check"] == name]) for name in _CONDITIONS),
         *token_shares.gates(token_shares.load(stage.own)),
         _answers_gate(answers),
+        _controls_gate(stored_rates.load(stage.own)),
     ]
 
 
@@ -103,4 +107,19 @@ def _answers_gate(table: pd.DataFrame) -> Gate:
         value=f"{len(table) - len(wrong)} of {len(table)}",
         condition="every estimator is within its tolerance",
         reason=f"wrong: {', '.join(wrong)}" if wrong else "",
+    )
+
+
+def _controls_gate(rates: pd.DataFrame) -> Gate:
+    """Return the gate that what is called a signature does not pass where nothing propagates, and does where it does."""
+    found = rates[(rates["kind"] == str(CriterionKind.SIGNATURE)) & rates["rate"].notna()]
+    off = off_limits(rates)
+    missing = rates.loc[rates["kind"] == str(CriterionKind.SIGNATURE), "reason"]
+    return Gate.judge(
+        "controls",
+        passed=not off if len(found) else None,
+        value=f"{len(found) - len(off)} of {len(found)} rates" if len(found) else None,
+        condition=f"signatures pass on at most {_CONST.CONTROL_FALSE_ALARM_MAX:.0%} of the rasters of every negative control and "
+        f"on at least {_CONST.CONTROL_DETECTION_MIN:.0%} of every positive one, within the rate's 95 % interval",
+        reason="; ".join(off) if off or len(found) else "; ".join(dict.fromkeys(missing)),
     )

@@ -70,7 +70,7 @@ def _extract(
 
     found = passes_under(stage, "extract", settings, len(windows.tokens), take)
     conditions = conditions_of(settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates)
-    raster = raster_of([each["counts"] for each in found], conditions, windows.window_id)
+    raster = raster_of([each["counts"] for each in found], conditions, windows.window_id, windows.tokens)
     return raster.take([i for i, c in enumerate(conditions) if _wanted(c, gstar)])
 
 

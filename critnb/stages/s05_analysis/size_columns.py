@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from critnb.canon import Adjacency, SizeDef
-from critnb.criticality.multistep import Multistep
-from critnb.criticality.sizes.analysis import PERMUTED, REAL, SizeAnalysis, TailAnalysis
+from critnb.criticality.multistep import Multistep, correlation_length
+from critnb.criticality.sizes.analysis import MARGINS, PERMUTED, REAL, SizeAnalysis, TailAnalysis
 from critnb.criticality.sizes.crackling import Crackling
 from critnb.criticality.sizes.exponents import Exponents, ResampledEstimate, joined_reasons
-from critnb.report.schema.nulls import TWIN
+from critnb.report.schema.nulls import MARGINS_TWIN, TWIN
 
 Row = dict[str, Any]
+NAN = float("nan")
 _IN_T04_ALWAYS = (
     *("xmin", "n_tail", "alpha_powerlaw", "lambda_exponential", "lognorm_mu", "lognorm_sigma"),
     *("ll_powerlaw", "ll_exponential", "ll_lognormal", "llr_powerlaw_vs_lognormal", "llr_powerlaw_vs_exponential"),
@@ -22,8 +23,8 @@ _IN_T04_ALWAYS = (
 def t01_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
     """Return the exponents of T01: default adjacency, sizes as events, those of the primary null beside the real ones."""
     row: Row = {}
-    for null_id, suffix in ((REAL, ""), (PERMUTED, TWIN)):
-        found = analysis.exponents[null_id, adjacency, SizeDef.SIZE_EVENTS]
+    real = analysis.exponents[REAL, adjacency, SizeDef.SIZE_EVENTS]
+    for null_id, suffix, found in ((REAL, "", real), (PERMUTED, TWIN, analysis.pooled.exponents)):
         row |= _exponent_columns(found, suffix)
         row |= _multistep_columns(f"time{suffix}", analysis.tokens[null_id])
         row |= _multistep_columns(f"depth{suffix}", analysis.depth[null_id])
@@ -37,6 +38,10 @@ def t01_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
         )
     reference = analysis.reference
     return row | {
+        **_correlation_lengths("time", analysis.tokens[REAL]),
+        **_correlation_lengths("depth", analysis.depth[REAL]),
+        **_slope_columns(f"time{MARGINS_TWIN}", analysis.tokens.get(MARGINS)),
+        **_slope_columns(f"depth{MARGINS_TWIN}", analysis.depth.get(MARGINS)),
         "opt_dcc_ref": reference.dcc,
         **_ends("opt_dcc_ref", (reference.dcc_low, reference.dcc_high)),
         "opt_gamma_ref": reference.gamma,
@@ -60,12 +65,19 @@ def _exponent_columns(found: Exponents, suffix: str) -> Row:
 
 
 def _multistep_columns(name: str, found: Multistep) -> Row:
-    return {
-        f"opt_m_{name}": found.m,
-        **_ends(f"opt_m_{name}", (found.m_ci_low, found.m_ci_high)),
-        f"opt_r1_{name}": found.r1,
-        **_ends(f"opt_r1_{name}", (found.r1_ci_low, found.r1_ci_high)),
-    }
+    ends = _ends(f"opt_m_{name}", (found.m_ci_low, found.m_ci_high))
+    return {f"opt_m_{name}": found.m, **ends, **_slope_columns(name, found)}
+
+
+def _slope_columns(name: str, found: Multistep | None) -> Row:
+    """``found``: None where the null was not drawn."""
+    value, *ends = (NAN, NAN, NAN) if found is None else (found.r1, found.r1_ci_low, found.r1_ci_high)
+    return {f"opt_r1_{name}": value, **_ends(f"opt_r1_{name}", (ends[0], ends[1]))}
+
+
+def _correlation_lengths(name: str, found: Multistep) -> Row:
+    value, *ends = (correlation_length(m) for m in (found.m, found.m_ci_low, found.m_ci_high))
+    return {f"opt_xi_{name}": value, **_ends(f"opt_xi_{name}", (ends[0], ends[1]))}
 
 
 def t04_columns(analysis: SizeAnalysis) -> Row:
@@ -96,9 +108,8 @@ def _tail_columns(tail: TailAnalysis) -> Row:
 
 def t05_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
     """Return the crackling diagnostics of T05."""
-    real, permuted = (
-        analysis.exponents[null_id, adjacency, SizeDef.SIZE_EVENTS].crackling for null_id in (REAL, PERMUTED)
-    )
+    real = analysis.exponents[REAL, adjacency, SizeDef.SIZE_EVENTS].crackling
+    permuted = analysis.pooled.exponents.crackling
     return {
         "crackling_gamma": real.gamma,
         **_ends("crackling", (real.ci_low, real.ci_high)),
@@ -115,6 +126,22 @@ def t05_columns(analysis: SizeAnalysis, adjacency: Adjacency) -> Row:
         f"opt_reason{TWIN}": _why_not(permuted),
         "opt_gamma_collapse": analysis.collapse.gamma_collapse,
         "opt_reason_collapse": analysis.collapse.reason,
+        **survival_columns(analysis),
+    }
+
+
+def survival_columns(analysis: SizeAnalysis) -> Row:
+    """Return how many replicates of the primary null were pooled, and what lives long or grows large beside all of them."""
+    pooled, survival = analysis.pooled, analysis.pooled.survival
+    return {
+        f"opt_pooled_slope{TWIN}": float(pooled.slope_replicates),
+        f"opt_pooled_relation{TWIN}": float(pooled.relation_replicates),
+        "opt_survival_D": survival.duration,
+        f"opt_survival_D{TWIN}": survival.null_duration,
+        "opt_survival_S": survival.size,
+        f"opt_survival_S{TWIN}": survival.null_size,
+        "opt_survival_replicates": float(survival.replicates),
+        "opt_survival_p": survival.p,
     }
 
 

@@ -18,15 +18,23 @@ from critnb.criticality.sizes.analysis import SizeAnalysis
 from critnb.criticality.sizes.avalanches import Avalanches
 from critnb.criticality.summary import Summary
 from critnb.criticality.verdicts import BRANCHING, Case, chi_peak, judged_frame
-from critnb.lattice import RASTER_NULLS, Raster
+from critnb.lattice import RASTER_NULLS, Raster, why_not_drawn
 from critnb.lattice.conditions import COND_ID
 from critnb.report.assembly import finished, per_condition, t01, t06
 from critnb.report.provenance import Provenance
 from critnb.report.schema import T01, T04, T05, T06, T08, T09
 from critnb.report.schema.columns import BRANCHING_REASON
 from critnb.report.schema.nulls import TWIN, marginals_column, null_columns
-from critnb.stages.s05_analysis.size_columns import reasons, t01_columns, t04_columns, t05_columns, t09_rows
+from critnb.stages.s05_analysis.size_columns import (
+    reasons,
+    survival_columns,
+    t01_columns,
+    t04_columns,
+    t05_columns,
+    t09_rows,
+)
 from critnb.stages.shared.activity_columns import activity_frame
+from critnb.stages.shared.controls.columns import t08_columns
 
 Gstar = Mapping[tuple[SpikeDef, float], float]
 OVERLAP, APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
@@ -99,12 +107,12 @@ def _mean(values: npt.NDArray[np.integer]) -> float:
 
 def tables(
     found: Statistics, rows: pd.DataFrame, weights: npt.NDArray[np.int64], *,
-    tau: pd.DataFrame, tau0: float, gstar: Gstar, provenance: Provenance,
+    tau: pd.DataFrame, tau0: float, gstar: Gstar, controls: pd.DataFrame, provenance: Provenance,
 ) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Return the stage's tables by name.
 
     rows: ``metrics``; weights [R, N]: the sequence bootstrap; tau: tau_rate_matched.parquet; tau0: the threshold that defines
-    the base rates.
+    the base rates; controls: control_rates.parquet.
     """
     t09 = [{COND_ID: cond_id, **row} for cond_id, analysis in found.sizes.items() for row in t09_rows(analysis)]
     of_conditions = {
@@ -118,8 +126,9 @@ def tables(
     }
     made |= {schema.name: per_condition(each, rows, schema, provenance) for schema, each in of_conditions.items()}
     first = made[T01.name].iloc[0]
-    judged = judged_frame(_cases(found, made[T01.name], weights, gstar))
-    judged = judged.assign(model_role=first["model_role"], dataset_role=first["dataset_role"])
+    judged = judged_frame(cases(found, made[T01.name], weights, gstar))
+    rated = t08_columns(judged["criterion_id"].tolist(), controls)
+    judged = judged.assign(model_role=first["model_role"], dataset_role=first["dataset_role"], **rated)
     return made | {T08.name: finished(judged, T08, provenance)}
 
 
@@ -151,28 +160,36 @@ def _ablation(
     }
 
 
-def _cases(
+def cases(
     found: Statistics, summary: pd.DataFrame, weights: npt.NDArray[np.int64], gstar: Gstar
 ) -> dict[tuple[str, float], Case]:
+    """Return what is judged, by spike definition and rate; ``summary``: ``metrics`` with the gain as g, or T01."""
     raster = found.raster
     records: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     rows = {(row["spike_def_id"], row["target_rate"], row["g"]): row for row in records}
-    cases = {}
+    made = {}
+    drawn = [null_id for null_id in RASTER_NULLS if not why_not_drawn(raster.counts[0], raster.tokens, null_id)]
     for (spike_def, rate), gain in gstar.items():
         ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL, spike_def_id=spike_def, target_rate=rate)
         gains = [raster.conditions[i].gain for i in ids]
         row = rows[str(spike_def), rate, gain]
-        why = reasons(found.sizes[ids[gains.index(gain)]], found.adjacency)
-        cases[str(spike_def), rate] = Case(
-            row={name: value for name, value in row.items() if isinstance(value, float)},
-            excess={null.noun: excess_of(row, null_id) for null_id, null in RASTER_NULLS.items()},
+        sizes = found.sizes[ids[gains.index(gain)]]
+        why = reasons(sizes, found.adjacency)
+        judged = row | survival_columns(sizes)
+        made[str(spike_def), rate] = Case(
+            row={name: value for name, value in judged.items() if isinstance(value, float)},
+            excess={RASTER_NULLS[null_id].noun: excess_of(row, null_id) for null_id in drawn},
             gstar=gain,
             peak=chi_peak(gains, raster.counts[ids].sum(axis=(2, 3), dtype=np.int64), weights),
             reasons=why | {BRANCHING: row[BRANCHING_REASON.name]},
             other_gstar=next((g for (d, r), g in gstar.items() if r == rate and d != spike_def), float("nan")),
             same_events=all(rows[str(spike_def), rate, each][APART] == 0 for each in gains),
+            sites_apart=row[APART],
+            n_sites=raster.counts[0].size,
+            n_layers=raster.counts.shape[2],
+            n_tokens=raster.counts.shape[3],
         )
-    return cases
+    return made
 
 
 def excess_of(row: Mapping[str, Any], null_id: NullId) -> tuple[float, float]:

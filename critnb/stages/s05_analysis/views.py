@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from critnb.canon import CANON, Criterion, GCondition
-from critnb.gates import Verdict
+from critnb.canon import CANON, GCondition
 from critnb.lattice import PRIMARY, SECONDARY, RasterNull
 from critnb.report.schema.nulls import null_columns
 from critnb.report.words import interval_words, p_words, spike_words, with_interval
 from critnb.stages.s05_analysis.tables import APART, OVERLAP
+from critnb.stages.s05_analysis.verdict_views import verdicts_in_words
 from critnb.stages.s05_analysis.work import AnalysisResult
 from critnb.stages.shared.activity_columns import excess_shown, is_above
 
@@ -196,38 +195,6 @@ def ablation_table(ablations: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def verdict_matrix(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per criterion and one column per spike definition and rate, each cell a verdict."""
-    heads = [f"{words}, {rate:g}" for words, rate in zip(spike_words(judged), judged["target_rate"], strict=True)]
-    matrix = judged.assign(head=heads).pivot(index="criterion_id", columns="head", values="verdict")
-    ordered = matrix.reindex(index=[str(one) for one in Criterion], columns=list(dict.fromkeys(heads)))
-    return ordered.rename_axis(columns=None).reset_index().rename(columns={"criterion_id": "criterion"})
-
-
-def judgement_tables(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return a table per spike definition and rate, by its caption: verdict, number, its null's, gate, what decided."""
-    null = judged.rename(columns={"opt_null_ci_low": "null_ci_low", "opt_null_ci_high": "null_ci_high"})
-    value = judged.rename(columns={"ci_low": "value_ci_low", "ci_high": "value_ci_high"})
-    rows = pd.DataFrame(
-        {
-            "caption": [
-                f"{words} events, target rate {rate:g}, g* = {g:g}"
-                for words, rate, g in zip(spike_words(judged), judged["target_rate"], judged["g"], strict=True)
-            ],
-            "verdict": judged["verdict"],
-            "criterion": judged["criterion_id"],
-            "value": with_interval(value, "value", "value"),
-            "null": with_interval(null, "null_value", "null"),
-            "asked": judged["statistic"] + ": " + judged["gate"],
-            "what decided": judged["reason"],
-        }
-    )
-    ordered = rows.iloc[
-        np.argsort([list(Criterion).index(Criterion(name)) for name in rows["criterion"]], kind="stable")
-    ]
-    return {str(name): group.drop(columns="caption") for name, group in ordered.groupby("caption", sort=True)}
-
-
 def overlap_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per rate: how far both spike definitions see the same events, from the smallest to the largest over gains."""
     rows = []
@@ -261,9 +228,6 @@ def findings(found: AnalysisResult) -> str:
     below = table["opt_delta_b_tot_ci_high"] < 0
     crossing = [choice["crosses_one"] for choice in found.choices]
     identified = [choice["identified"] for choice in found.choices]
-    signatures = judged[judged["criterion_id"].str.startswith("S")]
-    counted = {verdict: int((signatures["verdict"] == str(verdict)).sum()) for verdict in Verdict}
-    falsified = judged[judged["criterion_id"].str.startswith("X") & (judged["verdict"] == str(Verdict.FAIL))]
     lines = [
         f"T01 has {n} conditions; b_tot runs from {low:.3f} to {high:.3f} at occupancies of {low_p:.1%} to {high_p:.1%}.",
         f"Against the permutation null, b_tot is above what the same counts give without their order in "
@@ -272,10 +236,7 @@ def findings(found: AnalysisResult) -> str:
         *(_beyond(table, null) for null in SECONDARY),
         f"b_tot reaches one inside the gain grid for {sum(crossing)} of {len(crossing)} combinations of spike definition and "
         f"rate; g* is identified for {sum(identified)} of them.",
-        f"Of {len(signatures)} signatures (six for each spike definition and rate, at g*), {counted[Verdict.PASS]} pass, "
-        f"{counted[Verdict.FAIL]} fail, and {counted[Verdict.NOT_AVAILABLE]} are not available, for the reasons in the table. "
-        f"{len(falsified)} of {len(judged) - len(signatures)} falsifiers speak against a critical reading"
-        + (f": {', '.join(sorted(set(falsified['criterion_id'])))}." if len(falsified) else "."),
+        *verdicts_in_words(judged),
     ]
     caution = (
         "A b_tot near one is no sign of criticality: it rises with occupancy, also without any structure. A tail that fits a "

@@ -14,12 +14,12 @@ from critnb.canon import CANON, Intervention, NullId, SpikeDef, Stage
 from critnb.criticality.bootstrap import multinomial_weights
 from critnb.criticality.overlap import spike_def_overlap
 from critnb.criticality.shuffled_input import shuffled_input
-from critnb.criticality.sizes.analysis import Settings, SizeAnalysis, SizeShard, analyse_sizes
+from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeAnalysis, SizeShard, analyse_sizes
 from critnb.criticality.sizes.sample import Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.summary import summarise
 from critnb.gates import Gate
-from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, marginals_exact, null_raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, Condition, Raster, marginals_exact, null_raster
 from critnb.pipeline.artifacts import load_null_raster, load_raster, load_samples
 from critnb.pipeline.session import StageSession
 from critnb.report.provenance import Provenance
@@ -28,6 +28,7 @@ from critnb.report.schema.nulls import EXPECTED, marginals_column, null_columns
 from critnb.report.tables import load_table, write_table
 from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.s05_analysis.tables import Gstar, Statistics, metrics, tables
+from critnb.stages.shared.controls import stored_rates as control_rates
 
 _CONST = CANON.CONST
 _MONTE_CARLO_ERRORS = 5.0
@@ -58,17 +59,21 @@ def analyse(stage: StageSession) -> AnalysisResult:
     """Compute the statistics of every condition on A_raster and write metrics, avalanches and all tables of the stage."""
     s03, s04 = stage.upstream(Stage.S03), stage.upstream(Stage.S04)
     raster, params = load_raster(s03), stage.params
-    nulls = {null_id: null_raster(raster, null_id, seed=params.nulls.seed) for null_id in RASTER_NULLS}
-    n_units = int((s03.record.model or {})["d_ff"])
-    found = _statistics(stage, raster, nulls, load_null_raster(s04), n_units=n_units)
-    rows = metrics(found)
     content = stage.upstream(Stage.S02B)
     choices = content.json(content.result(CANON.OUTPUT.GSTAR_JSON_BASENAME))["choices"]
     gstar = {(SpikeDef(name), rate): gain for (name, rate), gain in load_gstar(content).items()}
+    nulls = {null_id: null_raster(raster, null_id, seed=params.nulls.seed) for null_id in RASTER_NULLS}
+    n_units = int((s03.record.model or {})["d_ff"])
+    found = _statistics(stage, raster, nulls, load_null_raster(s04), gstar, n_units=n_units)
+    rows = metrics(found)
     tau = s04.parquet(s04.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     provenance = Provenance.of(stage.run, s03.record.model)
     weights = multinomial_weights(len(raster.seq_id), params.analysis.bootstrap_reps, params.analysis.bootstrap_seed)
-    made = tables(found, rows, weights, tau=tau, tau0=params.events.tau0, gstar=gstar, provenance=provenance)
+    made = tables(
+        found, rows, weights,
+        tau=tau, tau0=params.events.tau0, gstar=gstar, controls=control_rates.load(stage.upstream(Stage.S00)),
+        provenance=provenance,
+    )  # fmt: skip
     stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, rows)
     stage.save_parquet(CANON.OUTPUT.AVALANCHES_PARQUET_BASENAME, found.summary.avalanche_frame())
     stage.conditions(raster.conditions.to_frame())
@@ -82,7 +87,7 @@ def analyse(stage: StageSession) -> AnalysisResult:
 
 
 def _statistics(
-    stage: StageSession, raster: Raster, nulls: Mapping[NullId, Raster], kept: Raster, *, n_units: int
+    stage: StageSession, raster: Raster, nulls: Mapping[NullId, Raster], kept: Raster, gstar: Gstar, *, n_units: int
 ) -> Statistics:
     """``nulls``: one replicate of every condition by raster null; ``kept``: the null rasters that S04 kept."""
     analysis = stage.params.analysis
@@ -94,7 +99,7 @@ def _statistics(
     return Statistics(
         raster,
         summary,
-        _sizes(stage, raster, nulls[PRIMARY], n_units=n_units),
+        _sizes(stage, raster, nulls, gstar, n_units=n_units),
         shuffled_input(raster, kept),
         spike_def_overlap(raster),
         {null_id: marginals_exact(raster, null) for null_id, null in nulls.items()},
@@ -102,9 +107,11 @@ def _statistics(
     )
 
 
-def _sizes(stage: StageSession, raster: Raster, permuted: Raster, *, n_units: int) -> dict[int, SizeAnalysis]:
+def _sizes(
+    stage: StageSession, raster: Raster, nulls: Mapping[NullId, Raster], gstar: Gstar, *, n_units: int
+) -> dict[int, SizeAnalysis]:
     """Analyse the avalanches of every condition of the gain grid, side by side in processes."""
-    analysis = stage.params.analysis
+    analysis, null_params = stage.params.analysis, stage.params.nulls
     _, n_sequences, n_layers, n_tokens = raster.counts.shape
     lattice = Lattice(n_layers, n_tokens, n_units)
     with stage.step("critical reference"):
@@ -112,15 +119,27 @@ def _sizes(stage: StageSession, raster: Raster, permuted: Raster, *, n_units: in
     settings = Settings(
         lattice, analysis.adjacency,
         multinomial_weights(n_sequences, analysis.bootstrap_reps, analysis.bootstrap_seed), critical,
-        p_replicates=analysis.tail_replicates, seed=analysis.bootstrap_seed,
+        p_replicates=analysis.tail_replicates, seed=analysis.bootstrap_seed, null_seed=null_params.seed,
     )  # fmt: skip
     cond_ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL)
-    shards = [
-        SizeShard(raster.counts[i], permuted.counts[i], raster.seq_id, raster.conditions[i].key()) for i in cond_ids
-    ]
+    shards = [_shard(raster, nulls, i, replicates=_pooled(raster.conditions[i], gstar)) for i in cond_ids]
     with stage.step("sizes"), stage.progress("sizes", len(shards), "condition") as advance:
         analysed = stage.engine.map_in_processes(partial(analyse_sizes, settings=settings), shards, on_done=advance)
     return dict(zip(cond_ids, analysed, strict=True))
+
+
+def _shard(raster: Raster, nulls: Mapping[NullId, Raster], cond_id: int, *, replicates: int) -> SizeShard:
+    margins = nulls.get(MARGINS)
+    return SizeShard(
+        raster.counts[cond_id], nulls[PRIMARY].counts[cond_id], raster.seq_id, raster.conditions[cond_id].key(),
+        None if margins is None else margins.counts[cond_id], replicates,
+    )  # fmt: skip
+
+
+def _pooled(condition: Condition, gstar: Gstar) -> int:
+    """Return how many replicates may be pooled: as many as verdicts have where verdicts look, else one."""
+    looked_at = condition.gain in (_CONST.GAIN_BASELINE, gstar[condition.spike_def_id, condition.target_rate])
+    return _CONST.NULL_VERDICT_REPLICATES if looked_at else 1
 
 
 def gates(stage: StageSession) -> list[Gate]:

@@ -85,7 +85,7 @@ def _carry(
     conditions = conditions_of(
         settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates, dataset_role=DatasetRole.B
     )
-    raster = raster_of(counts, conditions, windows.window_id)
+    raster = raster_of(counts, conditions, windows.window_id, windows.tokens)
     return raster.take([i for i, condition in enumerate(conditions) if _wanted(condition, gstar)]), nll
 
 

@@ -24,6 +24,7 @@ def activity_frame(found: Activity) -> pd.DataFrame:
     """Return one row per condition: its fields, the branching ratios and chi with intervals, and what the nulls give."""
     metrics = found.metrics
     columns: Columns = {name: metrics[name].to_numpy() for name in (*RATIOS, "chi", "n_sequences")}
+    columns["opt_chi_intensive"] = found.chi_intensive
     for name, interval in found.intervals.items():
         columns |= interval_columns(f"opt_{name}", interval)
     columns |= _primary(found)

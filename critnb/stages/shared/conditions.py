@@ -64,10 +64,16 @@ def conditions_of(
     )
 
 
-def raster_of(counts: Sequence[NDArray[np.uint16]], conditions: ConditionTable, seq_id: NDArray[np.int32]) -> Raster:
-    """Return the raster of counts [D, R, N, L, T] of each setting."""
+def raster_of(
+    counts: Sequence[NDArray[np.uint16]],
+    conditions: ConditionTable,
+    seq_id: NDArray[np.int32],
+    tokens: NDArray[np.int64] | None = None,
+) -> Raster:
+    """Return the raster of counts [D, R, N, L, T] of each setting; of windows' ``tokens`` [N, burn-in + T] the last T are its."""
     planes = np.concatenate([setting.reshape(-1, *setting.shape[2:]) for setting in counts])
-    return Raster(planes, conditions, seq_id)
+    of_sites = None if tokens is None else tokens[:, tokens.shape[1] - planes.shape[-1] :].astype(np.int32)
+    return Raster(planes, conditions, seq_id, of_sites)
 
 
 def layer_rates(raster: Raster, n_units: int, *, suffix: str) -> pd.DataFrame:

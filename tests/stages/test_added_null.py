@@ -1,4 +1,4 @@
-"""A third raster null in a copy of the pack: its id in two files and one entry of the registry, and all else follows.
+"""One more raster null in a copy of the pack: its id in two files and one entry of the registry, and all else follows.
 
 The null reverses every row over the tokens. Both packs do the same work on the same made chain, each in its own process.
 """
@@ -28,16 +28,16 @@ ENTRY = f"""        RasterNull(
             rastered="reversed within layers",
             breaks="every row read backwards; it breaks the arrow of time",
             keeps="every row of the null is the real row, backwards",
-            kept=lambda real, null: np.array_equal(real[..., ::-1], null),
+            kept=lambda real, null: np.array_equal(real.counts[..., ::-1], null),
             draw=lambda source: lambda sequence, keys: source.counts[sequence][..., ::-1],
         ),
 """
-LAST = '            asks="depth only",\n        ),\n'
-# file, where in it, and what is put there instead: all that a third null takes
-INPUT = "NULL_TOKEN_SHUFFLE_INPUT"
+LAST = "            why_not=token_nulls.why_not,\n        ),\n"
+# file, where in it, and what is put there instead: all that another null takes
+BEFORE = "NULL_RASTER_TOKEN_IDENTITY"
 CHANGES = (
-    ("critnb/canon/identifiers.py", f"    {INPUT} = auto()\n", f"    {INPUT} = auto()\n    {NULL} = auto()\n"),
-    ("spec/00_CANONICAL.yaml", f"{INPUT}]", f"{INPUT}, {NULL}]"),
+    ("critnb/canon/identifiers.py", f"    {BEFORE} = auto()\n", f"    {BEFORE} = auto()\n    {NULL} = auto()\n"),
+    ("spec/00_CANONICAL.yaml", f"{BEFORE}]", f"{BEFORE}, {NULL}]"),
     ("critnb/lattice/nulls.py", LAST, LAST + ENTRY),
 )
 COLUMNS = [
@@ -127,10 +127,10 @@ def worked_in(pack: Path, out: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[Path, Path]:
-    """What the pack leaves as it is, and what it leaves with the third null."""
+    """What the pack leaves as it is, and what it leaves with the added null."""
     root = tmp_path_factory.mktemp("nulls")
-    as_it_is, with_third = pack_with((), root / "two"), pack_with(CHANGES, root / "three")
-    return worked_in(as_it_is, root / "of_two"), worked_in(with_third, root / "of_three")
+    as_it_is, with_one_more = pack_with((), root / "before"), pack_with(CHANGES, root / "after")
+    return worked_in(as_it_is, root / "of_before"), worked_in(with_one_more, root / "of_after")
 
 
 def table(folder: Path, name: str) -> pd.DataFrame:
@@ -166,13 +166,13 @@ def test_the_columns_hold_the_excess_over_the_null(made, said):
 
 
 def test_the_null_is_drawn_checked_judged_and_shown(said):
-    assert said["replicates"][2] == NULL
+    assert said["replicates"][-1] == NULL
     assert f"marginals kept, {NULL}" in said["gates"]
     assert "Against the reversal, " in said["findings"]
-    assert said["heads"].index("Δ reversal") == said["heads"].index("Δ shift") + 2
+    assert said["heads"].index("Δ reversal") == said["heads"].index("Δ tokens") + 2
     assert "b_tot_reversal" in said["estimates"]
     assert "real, against its reversal null" in said["f10"]
-    assert [title for title in said["f04"] if title][2] == "against the reversal null"
+    assert [title for title in said["f04"] if title][5] == "against the reversal null"
 
 
 def test_the_null_has_its_curve_in_f10(made, said):

@@ -1,0 +1,64 @@
+"""The null that keeps both margins of a window: how many tokens each layer is active at, and how many layers each token.
+
+Occupancies with given margins have no direct draw; a chain of trades reaches them. A trade takes two layers and deals the
+tokens at which exactly one of them is active out anew (Strona et al. 2014, Nature Communications 5, 4114); a global trade
+pairs all layers at random and trades within each pair (Carstens, Berger and Strona 2018, arXiv 1609.05137). Either is a draw
+from the uniform law conditioned on all that it leaves alone, so the chain is symmetric and its law uniform.
+
+MARGIN_TRADES global trades lead from the real window to a hub, and as many lead from there to each replicate. Real window
+and replicates are then alike draws from the hub where the null holds, so that p-values are exact however well the chain
+mixes (Besag and Clifford 1989, Biometrika 76, 633); mixing decides how far the mean over replicates may lie from the law's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from critnb.canon import CANON
+from critnb.lattice.randomness import Words, words
+from critnb.lattice.raster import Counts, Occupancy
+from critnb.lattice.row_nulls import rows_kept
+from critnb.lattice.source import DrawCounts, DrawOccupancy, Source, occupied_first, site_words
+
+# the word of a window's stream that is the key of its hub: no replicate has this number
+_HUB = 1 << 63
+_WORD_BITS = 64
+
+
+def fixed_margins(source: Source) -> DrawCounts:
+    """Draw an occupancy with the window's margins, and lay the counts of each row on its new sites in random order."""
+    occupancy, in_order = fixed_margins_occupancy(source), occupied_first(source.counts)
+    return lambda sequence, keys: _laid(in_order[sequence], occupancy(sequence, keys), words(keys, 1))
+
+
+def fixed_margins_occupancy(source: Source) -> DrawOccupancy:
+    """Draw occupancies with the margins of the window: MARGIN_TRADES global trades from its hub."""
+    from critnb.lattice import kernels
+
+    trades, tokens = CANON.CONST.MARGIN_TRADES, source.counts.shape[-1]
+    hubs = packed(source.counts > 0)
+    for rows, key in zip(hubs, words(source.keys, _HUB), strict=True):
+        kernels.trade_all(rows, trades, key)
+    return lambda sequence, keys: kernels.traded(hubs, sequence, words(keys[:, 0, 0], 0), trades, tokens)
+
+
+def margins_kept(real: Source, null: Counts) -> bool:
+    """Say whether every row of the null holds the counts of the real row, and every token as many active layers."""
+    return rows_kept(real, null) and np.array_equal((real.counts > 0).sum(axis=1), (null > 0).sum(axis=1))
+
+
+def packed(occupied: Occupancy) -> npt.NDArray[np.uint64]:
+    """Return rows [..., T] as words [..., W], bit j of word w for site 64 w + j; the padding is empty."""
+    padded = np.zeros((*occupied.shape[:-1], -(-occupied.shape[-1] // _WORD_BITS) * _WORD_BITS), dtype=np.bool_)
+    padded[..., : occupied.shape[-1]] = occupied
+    return np.packbits(padded, axis=-1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+def _laid(in_order: Counts, occupied: Occupancy, keys: Words) -> Counts:
+    """Lay the counts of each row, those above zero first, on its occupied sites in ascending order of their words."""
+    drawn = site_words(keys, *in_order.shape[1:])
+    order = np.lexsort((drawn, ~occupied), axis=-1)
+    laid = np.empty_like(in_order)
+    np.put_along_axis(laid, order, in_order, axis=-1)
+    return laid
