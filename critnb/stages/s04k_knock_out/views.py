@@ -8,8 +8,7 @@ import pandas as pd
 
 from critnb.canon import CANON, GCondition, Intervention, Stage
 from critnb.pipeline.session import StageSession
-from critnb.report.figures.f15_knockouts import knockouts
-from critnb.report.figures.f16_stability import stability
+from critnb.report.figures import knockouts, stability
 from critnb.report.style import Rendered, save_figure
 from critnb.report.words import counted, interval_words, p_words, spike_words
 from critnb.stages.s04k_knock_out.tables import KnockOutResult
