@@ -89,9 +89,7 @@ def test_no_control_is_named_where_all_is_well_or_nothing_is_known():
     assert (unknown.false_alarm_on, unknown.detection_on) == ("", "")
 
 
-@pytest.mark.parametrize(
-    ("alarms", "of", "off"), [ALARMS]
-)
+@pytest.mark.parametrize(("alarms", "of", "off"), [ALARMS])
 def test_a_signature_may_pass_on_a_negative_control_in_one_raster_of_twenty(alarms, of, off):
     made = counts(ControlId.SHARED_TOKEN_EFFECT, [PASS] * alarms + [FAIL] * (of - alarms), SIGNATURE)
     assert bool(rates.off_limits(rates.rates(made, SHAPE))) is off
