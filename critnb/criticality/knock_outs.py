@@ -84,15 +84,11 @@ class KnockOutSums:
     def zeros(cls, shape: Sequence[int]) -> Self:
         """Return sums (..., N, L-1) of nothing, to be filled."""
         every = (*shape[:-2], len(Variant), *shape[-2:])
-        return cls(
-            **{
-                field.name: np.zeros(
-                    tuple(shape) if field.name in _SHARED else every,
-                    dtype=np.float64 if field.name.startswith("expected") else np.int64,
-                )
-                for field in fields(cls)
-            }
-        )
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        for name in (field.name for field in fields(cls)):
+            dtype = np.float64 if name.startswith("expected") else np.int64
+            arrays[name] = np.zeros(tuple(shape) if name in _SHARED else every, dtype=dtype)
+        return cls(**arrays)
 
     @classmethod
     def concatenate(cls, parts: Sequence[KnockOutSums]) -> Self:
@@ -178,7 +174,6 @@ def summarise_knock_outs(
     beside = {variant: fewer - sums.fewer(variant) for variant in (Variant.RANDOM_UNITS, Variant.RANDOM_PLACES)}
     above = {variant: sums.fewer_above(Variant.EVENTS) - sums.fewer_above(variant) for variant in beside}
     over_units = beside[Variant.RANDOM_UNITS]
-    shares = [getattr(sums, name)[Variant.EVENTS] for name in ("lost_next", "new_next")]
     per_out, per_next = _Pooled(out, weights, _NOTHING_OUT), _Pooled(sums.events_next, weights, _NOTHING_NEXT)
     ids = np.arange(len(out)) if window_ids is None else window_ids
     return KnockOutSummary(
@@ -187,7 +182,8 @@ def summarise_knock_outs(
         per_out(above[Variant.RANDOM_UNITS]),
         per_out(above[Variant.RANDOM_PLACES]),
         _causal_share(sums, weights),
-        *(per_next(share) for share in shares),
+        per_next(sums.lost_next[Variant.EVENTS]),
+        per_next(sums.new_next[Variant.EVENTS]),
         by_layer=tuple(
             _Pooled(out[:, [layer]], weights, _NOTHING_OUT)(over_units[:, [layer]]) for layer in range(out.shape[1])
         ),

@@ -49,7 +49,7 @@ class Toy:
         n_tokens = self.windows * self.tokens
         churn = _normal(seed, b"churn", (self.layers, self.units, self.units)).astype(np.float32)
         causal = _Causal(self, torch.from_numpy(self._embedding(seed)), torch.from_numpy(churn))
-        taps = tuple(LayerTaps(b, b.projection, b.projection, b.attention) for b in causal.model.layers)
+        taps = tuple(LayerTaps(b, b.projection, b.projection, b.attention) for b in causal.model.blocks)
         model = LanguageModel(
             causal.requires_grad_(False).eval(),
             None,
@@ -125,7 +125,7 @@ class _Block(nn.Module):
         self.projection.weight.data[own[3]] = torch.eye(n)
         self._input, self._other, self._gate, self._writes = own
         self._reads = slice(own[3].start - n, own[3].start) if layer else None
-        self.register_buffer("_churn", churn)
+        self._churn = nn.Buffer(churn)
         self._churns = toy.churn
 
     def forward(self, hidden_states: Tensor) -> Tensor:
@@ -136,18 +136,20 @@ class _Block(nn.Module):
                 u = torch.where(below @ self._churn > 0, u, hidden_states[..., self._other])
             driven = (below > THRESHOLD) & (hidden_states[..., self._gate] > 0)
             u = torch.where(driven, u.clamp(min=_DRIVEN), u)
-        return hidden_states + self.attention(torch.zeros_like(hidden_states)) + self.projection(u)
+        out: Tensor = hidden_states + self.attention(torch.zeros_like(hidden_states)) + self.projection(u)
+        return out
 
 
 class _Body(nn.Module):
     def __init__(self, toy: Toy, embedding: Tensor, churn: Tensor) -> None:
         super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(embedding)
-        self.layers = nn.ModuleList(_Block(toy, layer, churn[layer]) for layer in range(toy.layers))
+        self.embedding = nn.Embedding(embedding.shape[0], embedding.shape[1], _weight=embedding)
+        self.blocks = [_Block(toy, layer, churn[layer]) for layer in range(toy.layers)]
+        self.layers = nn.ModuleList(self.blocks)
 
     def forward(self, input_ids: Tensor, use_cache: bool = False) -> Any:  # noqa: ARG002
         hidden = self.embedding(input_ids)
-        for block in self.layers:
+        for block in self.blocks:
             hidden = block(hidden)
         return SimpleNamespace(last_hidden_state=hidden)
 
@@ -160,7 +162,7 @@ class _Causal(nn.Module):
         self.model = _Body(toy, embedding, churn)
 
     @property
-    def base_model(self) -> nn.Module:
+    def base_model(self) -> _Body:
         return self.model
 
     def get_input_embeddings(self) -> nn.Module:
