@@ -9,15 +9,16 @@ import pandas as pd
 
 from critnb.canon import GCondition, SliceRole, SpikeDef
 from critnb.report.figures import panels
-from critnb.report.style import INK, Drawing, Ink, canvas, inks, styled
+from critnb.report.style import GREY, INK, Drawing, Ink, canvas, inks, styled
 
 _LOOK = Ink(INK, "o")
+_LATER = Ink(GREY, "o")
 _CAPTION = (
     "Upper panel: the largest Lyapunov exponent along depth over the MLP gain g: how fast a small random disturbance of the "
     "residual stream grows from layer to layer, relative to the stream, in nats per layer, mean over layers, directions and "
-    "windows. Below zero it fades; at zero lies the edge of stability. It knows nothing of events. Middle: b_tot of the raster at "
-    "the same gains, dotted at one. Lower: σ_depth by knock-outs, at g1 and g*. Bars: 95 % intervals, bootstrap over windows. "
-    "Ring: g*."
+    "windows; dashed: without the first layer, which adds to bare embeddings. Below zero it fades; at zero lies the edge of "
+    "stability. It knows nothing of events. Middle: b_tot of the raster at the same gains, dotted at one. Lower: σ_depth by "
+    "knock-outs, at g1 and g*. Bars: 95 % intervals, bootstrap over windows. Ring: g*."
 )
 
 
@@ -62,6 +63,9 @@ def _exponent(axes: Any, exponents: pd.DataFrame, gains: Any) -> None:
     axes.axhline(0.0, color=INK, linewidth=0.8)
     gain, value, low, high = (panels.column(exponents, name) for name in ("g", *_with_ends("lyapunov")))
     panels.curve(axes, gain, value, low, high, _LOOK)
+    value, low, high = (panels.column(exponents, name) for name in _with_ends("beyond_first"))
+    if np.isfinite(value).any():
+        panels.curve(axes, gain, value, low, high, _LATER, linestyle="--")
     panels.gain_axis(axes, gains)
 
 

@@ -172,17 +172,22 @@ def _growth_frame(growth: NDArray[np.float64], seq_id: NDArray[np.int32]) -> pd.
 def exponents(stability: pd.DataFrame, weights: NDArray[np.int64]) -> pd.DataFrame:
     """Return a row per gain: the Lyapunov exponent along depth in nats per layer with its interval, its reason, and checks.
 
-    ``spread`` and ``step_deviation`` are those of ``StabilitySummary``.
+    ``beyond_first``, ``spread`` and ``step_deviation`` are those of ``StabilitySummary``.
     """
     rows = []
     for gain, of_gain in stability.groupby("gain", sort=True):
         n_windows, n_layers = of_gain["seq_id"].nunique(), of_gain["layer"].nunique()
         narrow, wide = (of_gain.loc[of_gain["is_wide"] == which, "log_growth"].to_numpy() for which in (False, True))
         found = summarise_stability(narrow.reshape(n_windows, -1, n_layers), wide.reshape(n_windows, n_layers), weights)
-        each = found.exponent
-        rows.append((gain, each.value, each.low, each.high, found.spread, found.step_deviation, each.reason))
-    numbers = ["g", "lyapunov", "lyapunov_ci_low", "lyapunov_ci_high", "spread", "step_deviation"]
+        of_all, later = found.exponent, found.beyond_first
+        values = (of_all.value, of_all.low, of_all.high, later.value, later.low, later.high)
+        rows.append((gain, *values, found.spread, found.step_deviation, of_all.reason))
+    numbers = ["g", *_named("lyapunov"), *_named("beyond_first"), "spread", "step_deviation"]
     return pd.DataFrame(rows, columns=[*numbers, "lyapunov_reason"]).astype(dict.fromkeys(numbers, np.float64))
+
+
+def _named(name: str) -> tuple[str, str, str]:
+    return name, f"{name}_ci_low", f"{name}_ci_high"
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +213,7 @@ def tabulate(stage: StageSession, counted: Counted, provenance: Provenance) -> K
     }
     growth = exponents(counted.stability, weights)
     rows = _rows(raster, summaries, weights, load_gstar(stage.upstream(Stage.S02B)), counted.reason)
-    of_gain = growth.drop(columns=["spread", "step_deviation"])
+    of_gain = growth[["g", *_named("lyapunov"), "lyapunov_reason"]]
     rows = rows.merge(of_gain, on="g", how="left", validate="many_to_one")
     rows["lyapunov_reason"] = rows["lyapunov_reason"].fillna(counted.reason)
     t10 = finished(rows, T10, provenance)

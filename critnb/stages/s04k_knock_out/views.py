@@ -47,6 +47,7 @@ def exponent_table(exponents: pd.DataFrame) -> pd.DataFrame:
         {
             "gain": exponents["g"],
             "exponent": _interval(exponents, "lyapunov", digits=4),
+            "without the first layer": _interval(exponents, "beyond_first", digits=4),
             "spread over directions": exponents["spread"],
             "difference with a wider step": exponents["step_deviation"],
             "not available": exponents["lyapunov_reason"],
