@@ -92,11 +92,9 @@ class _Work:
     def _changes(self, kept: KeptPass, layer: int, token: int, units: NDArray[np.int64]) -> tuple[Counts, Counts]:
         lost, new = (np.zeros((len(self.base), self.shape[0]), dtype=np.int64) for _ in range(2))
 
-        def replace(u: Tensor) -> Tensor:
+        def replace(u: Tensor) -> None:
             at = torch.from_numpy(units).to(u.device)
-            changed = u.clone()
-            changed[0, token, at] = torch.from_numpy(self.calibration.mu[layer][units]).to(u.device, u.dtype)
-            return changed
+            u[0, token, at] = torch.from_numpy(self.calibration.mu[layer][units]).to(u.device, u.dtype)
 
         def read(above: int, u: Tensor) -> None:
             before, after = self.base[above], self._events(above, u)
