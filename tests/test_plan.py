@@ -75,6 +75,7 @@ def changed(folder: Path, **overrides) -> set[str]:
         ("windows__n_raster", 32, FROM_S03),
         ("gain__interventions", ["MLP_GLOBAL"], FROM_S03),
         ("nulls__replicates", 10, FROM_S04 | {"S06B"}),
+        ("nulls__verdict_replicates", 10, FROM_S04),
         ("nulls__seed", 1, FROM_S04 | {"S04K", "S06B"}),
         ("knock_outs__windows", 2, FROM_S04 - {"S04"} | {"S04K"}),
         ("knock_outs__directions", 1, FROM_S04 - {"S04"} | {"S04K"}),

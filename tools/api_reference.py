@@ -17,6 +17,7 @@ _CHAPTERS: dict[str, tuple[str, ...]] = {
     "Estimators": ("branching", "avalanches", "tail", "crackling", "exponents", "multistep"),
     "Interventions": ("knock_out", "stability"),
     "Nulls": ("null_replicate", "null_test"),
+    "Controls": ("control", "controls"),
     "Runs": ("open_run", "list_runs", "compare_runs"),
     "Stages": ("begin",),
 }

@@ -89,14 +89,16 @@ def test_no_control_is_named_where_all_is_well_or_nothing_is_known():
     assert (unknown.false_alarm_on, unknown.detection_on) == ("", "")
 
 
-@pytest.mark.parametrize(("alarms", "of", "off"), [ALARMS])
+@pytest.mark.parametrize(
+    ("alarms", "of", "off"), [(10, 200, False), (16, 200, False), (17, 200, True), (3, 20, False), (4, 20, True)]
+)
 def test_a_signature_may_pass_on_a_negative_control_in_one_raster_of_twenty(alarms, of, off):
     made = counts(ControlId.SHARED_TOKEN_EFFECT, [PASS] * alarms + [FAIL] * (of - alarms), SIGNATURE)
     assert bool(rates.off_limits(rates.rates(made, SHAPE))) is off
 
 
 @pytest.mark.parametrize(
-    ("found", "of", "off"), [(160, 200, False), (148, 200, False), (147, 200, True), (12, 20, True)]
+    ("found", "of", "off"), [(160, 200, False), (149, 200, False), (148, 200, True), (12, 20, False), (11, 20, True)]
 )
 def test_a_signature_must_pass_on_a_positive_control_in_four_of_five(found, of, off):
     made = counts(ControlId.CRITICAL_DRIVE, [PASS] * found + [NONE] * (of - found), SIGNATURE)
