@@ -25,7 +25,7 @@ from critnb.report.tables import load_table
 from critnb.runs import RunStore
 from critnb.stages.s04k_knock_out import tables, views
 from critnb.stages.s05_analysis.tables import knock_outs
-from critnb.verify.replay import _StandIn
+from critnb.verify.replay import _StandIn, replay, works
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +204,11 @@ def test_where_gstar_is_one_both_rows_are_one_condition(stage, monkeypatch):
     assert [condition.gain for condition in raster.conditions] == [1.0] * 4
     t10 = tabulated(stage, counted(raster, GRID)).t10.drop(columns="g_condition")
     pd.testing.assert_frame_equal(t10.iloc[::2].reset_index(drop=True), t10.iloc[1::2].reset_index(drop=True))
+
+
+def test_its_replay_writes_the_same_bytes_and_judges_the_same_gates(runs):
+    run = runs[Stage.S04K]
+    again = replay(run, works()[Stage.S04K])
+    assert {path for path in again.files if T10.name in path} == {path for path in run.artifacts if T10.name in path}
+    assert all((run.path / path).read_bytes() == data for path, data in again.files.items())
+    assert again.metrics == run.record.metrics
