@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr, stdtrit
 
 from critnb.criticality.bootstrap import Floats, percentile_interval
 from critnb.errors import DataError
@@ -122,7 +123,7 @@ _SHARED = frozenset({"events_next", "pairs_before", "expected_before"})
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of sums over windows with its 95 % percentile interval; NaN where not available, and ``reason`` says why."""
+    """A ratio of sums over windows with its 95 % interval (expanded percentiles); NaN where not available, for a ``reason``."""
 
     value: float
     low: float = float("nan")
@@ -207,6 +208,18 @@ def sign_flip_p(differences: npt.NDArray[Any], window_ids: npt.NDArray[np.intege
     return float(1 + np.count_nonzero(flipped >= differences.sum())) / (_FLIPS + 1)
 
 
+def expanded_level(n: int, level: float = 0.95) -> float:
+    """Return the level at which percentiles of resampled means of n values have the coverage ``level``.
+
+    The percentile interval is short for few windows, as if n stood for n - 1 and the normal for Student's distribution; with
+    16 windows it holds the truth in 92 %. The expanded one takes percentiles further out (Hesterberg 2015, The American
+    Statistician 69, 371).
+    """
+    if n < 2:
+        return level
+    return float(1 - 2 * ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + level) / 2)))
+
+
 _NOTHING_OUT = "no event was put out: none of the layers below has one"
 _NOTHING_NEXT = "the layers above have no event that could be lost"
 _ONE_WINDOW = "one window: no interval"
@@ -232,14 +245,14 @@ class _Pooled:
         divisor = self.weights @ denominator
         replicates = np.full(len(divisor), np.nan)
         np.divide(self.weights @ numerator, divisor, out=replicates, where=divisor != 0)
-        interval = percentile_interval(replicates)
+        interval = percentile_interval(replicates, expanded_level(len(denominator)))
         low, high = float(interval.low), float(interval.high)
         return Ratio(value, low, high, _UNSURE if np.isnan(low) else "")
 
 
 def _causal_share(sums: KnockOutSums, weights: npt.NDArray[np.int64]) -> Ratio:
     before = sums.excess_before.sum(axis=1)
-    resampled = percentile_interval(weights @ before)
+    resampled = percentile_interval(weights @ before, expanded_level(len(before)))
     if before.sum() <= 0 or (len(before) > 1 and not resampled.low > 0):
         return Ratio(float("nan"), reason=_NO_EXCESS)
     gone = sums.excess(Variant.RANDOM_UNITS) - sums.excess(Variant.EVENTS)

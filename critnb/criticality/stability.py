@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.criticality.bootstrap import percentile_interval
-from critnb.criticality.knock_outs import Ratio
+from critnb.criticality.knock_outs import Ratio, expanded_level
 from critnb.errors import DataError
 
 Floats = npt.NDArray[np.float64]
@@ -64,5 +64,5 @@ def _mean(values: Floats, weights: npt.NDArray[np.int64]) -> Ratio:
     mean = float(values.mean())
     if len(values) < 2:
         return Ratio(mean, reason=_ONE_WINDOW)
-    interval = percentile_interval(weights @ values / len(values))
+    interval = percentile_interval(weights @ values / len(values), expanded_level(len(values)))
     return Ratio(mean, float(interval.low), float(interval.high))

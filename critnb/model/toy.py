@@ -40,9 +40,9 @@ class Toy:
     shared: float = 0.0
     churn: bool = False
     windows: int = 48
-    tokens: int = 32
-    layers: int = 5
-    units: int = 16
+    tokens: int = 24
+    layers: int = 4
+    units: int = 12
 
     def network(self, seed: int) -> tuple[LanguageModel, NDArray[np.int64]]:
         """Return the network as a language model, and its tokens [N, T]; no token occurs twice."""
@@ -113,16 +113,15 @@ def _normal(seed: int, name: bytes, shape: tuple[int, ...]) -> NDArray[np.float6
 
 
 class _Block(nn.Module):
-    """h + attention(h) + projection(u), attention adding nothing; the projection writes u to the layer's own messages."""
+    """h + attention(h) + projection(u), attention adding nothing; the projection writes u to the layer's own place for messages."""
 
     def __init__(self, toy: Toy, layer: int, churn: Tensor) -> None:
         super().__init__()
-        n, parts = toy.units, _PARTS * toy.layers
+        n = toy.units
         self.attention = nn.Identity()
-        self.projection = nn.Linear(n, parts * n, bias=False)
-        self.projection.weight.data = torch.zeros(parts * n, n)
+        self.projection = nn.Linear(n, n, bias=False)
+        self.projection.weight.data = torch.eye(n)
         own = [slice((part * toy.layers + layer) * n, (part * toy.layers + layer + 1) * n) for part in range(_PARTS)]
-        self.projection.weight.data[own[3]] = torch.eye(n)
         self._input, self._other, self._gate, self._writes = own
         self._reads = slice(own[3].start - n, own[3].start) if layer else None
         self._churn = nn.Buffer(churn)
@@ -136,7 +135,8 @@ class _Block(nn.Module):
                 u = torch.where(below @ self._churn > 0, u, hidden_states[..., self._other])
             driven = (below > THRESHOLD) & (hidden_states[..., self._gate] > 0)
             u = torch.where(driven, u.clamp(min=_DRIVEN), u)
-        out: Tensor = hidden_states + self.attention(torch.zeros_like(hidden_states)) + self.projection(u)
+        out = hidden_states + self.attention(hidden_states.new_zeros(()))
+        out[..., self._writes] += self.projection(u)
         return out
 
 
