@@ -24,7 +24,7 @@ FROM_S01 = ALL - {"S00"}
 FROM_S02 = FROM_S01 - {"S01"}
 FROM_S02B = FROM_S02 - {"S02"}
 FROM_S03 = FROM_S02B - {"S02B", "S06B", "S06ARC"}
-FROM_S04 = FROM_S03 - {"S03"}
+FROM_S04 = FROM_S03 - {"S03", "S04K"}
 PARAMS = {
     "models": {"BASE": {"source": "file", "path": "model"}, "INSTRUCT": {"source": "file", "path": "model"}},
     "data": {"A": {"source": "file", "path": "corpus.txt"}},
@@ -76,8 +76,10 @@ def changed(folder: Path, **overrides) -> set[str]:
         ("gain__interventions", ["MLP_GLOBAL"], FROM_S03),
         ("nulls__replicates", 10, FROM_S04 | {"S06B"}),
         ("nulls__verdict_replicates", 10, FROM_S04),
-        ("nulls__seed", 1, FROM_S04 | {"S06B"}),
+        ("nulls__seed", 1, FROM_S04 | {"S04K", "S06B"}),
         ("analysis__control_rasters", 3, {"S00", "S05", "S07", "S08"}),
+        ("knock_outs__windows", 2, FROM_S04 - {"S04"} | {"S04K"}),
+        ("knock_outs__directions", 1, FROM_S04 - {"S04"} | {"S04K"}),
         ("analysis__adjacency", "ADJ_8N", {"S05", "S07", "S08"}),
         ("compute__device", "cpu", set()),
         ("windows__n_eval_b", 1, {"S06B", "S07", "S08"}),

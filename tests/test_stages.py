@@ -36,7 +36,7 @@ def test_constants_are_named_in_the_form_that_the_hash_looks_for():
 
 def test_eps_is_a_constant_of_the_stages_that_compute_z():
     with_eps = {spec.id for spec in STAGES if "EPS" in stage_constants(spec)}
-    assert with_eps == {Stage.S01, Stage.S02, Stage.S03, Stage.S04, Stage.S06B}
+    assert with_eps == {Stage.S01, Stage.S02, Stage.S03, Stage.S04, Stage.S04K, Stage.S06B}
     assert "CHI_EPS" in stage_constants(spec_of(Stage.S05))
 
 
@@ -48,7 +48,8 @@ def test_eps_is_a_constant_of_the_stages_that_compute_z():
         ("phase2_gain_grid", ["S02"]),
         ("S02B", ["S02B"]),
         ("s05", ["S05"]),
-        ("all", ["S00", "S01", "S02", "S02B", "S03", "S04", "S05", "S06B", "S06ARC", "S07", "S08"]),
+        ("phase4", ["S04", "S04K"]),
+        ("all", ["S00", "S01", "S02", "S02B", "S03", "S04", "S04K", "S05", "S06B", "S06ARC", "S07", "S08"]),
     ],
 )
 def test_a_word_names_its_stages_in_order(word, ids):
@@ -69,7 +70,8 @@ def test_an_unknown_word_is_one_line_that_says_what_there_is(word):
         ("phase1", ["S01"]),
         ("S02B", ["S01", "S02", "S02B"]),
         ("phase3", ["S01", "S02", "S02B", "S03"]),
-        ("phase5", ["S00", "S01", "S02", "S02B", "S03", "S04", "S05"]),
+        ("phase5", ["S00", "S01", "S02", "S02B", "S03", "S04", "S04K", "S05"]),
+        ("S04K", ["S01", "S02", "S02B", "S03", "S04K"]),
         ("S06B", ["S01", "S02", "S02B", "S06B"]),
         ("S06ARC", ["S01", "S02", "S02B", "S06ARC"]),
     ],
@@ -86,7 +88,8 @@ def test_the_table_agrees_with_the_contract():
         "S02B": ["S02"],
         "S03": ["S01", "S02", "S02B"],
         "S04": ["S01", "S02", "S03"],
-        "S05": ["S00", "S02", "S02B", "S03", "S04"],
+        "S04K": ["S01", "S02B", "S03"],
+        "S05": ["S00", "S02", "S02B", "S03", "S04", "S04K"],
         "S06B": ["S01", "S02", "S02B"],
         "S06ARC": ["S02B"],
         "S07": ["S05", "S06B", "S06ARC"],

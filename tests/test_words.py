@@ -189,13 +189,13 @@ def test_a_page_without_its_markers_is_named():
 
 def test_keys_of_params_are_told_with_values_default_and_readers():
     rows = params_markdown().splitlines()
-    assert "| `windows.seq_len` | whole number ≥ 2 and < 2^31 | `256` | S00, S01, S02, S03, S04, S06B |" in rows
-    assert "| `events.tau0` | number > 0 | `2.5` | S01, S02, S03, S04, S05, S06B |" in rows
+    assert "| `windows.seq_len` | whole number ≥ 2 and < 2^31 | `256` | S00, S01, S02, S03, S04, S04K, S06B |" in rows
+    assert "| `events.tau0` | number > 0 | `2.5` | S01, S02, S03, S04, S04K, S05, S06B |" in rows
     assert '| `analysis.adjacency` | `ADJ_4N`, `ADJ_8N` | `"ADJ_4N"` | S05 |' in rows
     assert '| `compute.device` | text | `"auto"` | no stage |' in rows
-    forward = "S00, S01, S02, S03, S04, S06B, S06ARC"
+    forward = "S00, S01, S02, S03, S04, S04K, S06B, S06ARC"
     assert f"| `models.BASE`, `models.INSTRUCT` | `file` | `path`: text, required | {forward} |" in rows
-    assert "| `data.A` | `embedded` | none | S00, S01, S02, S03, S04 |" in rows
+    assert "| `data.A` | `embedded` | none | S00, S01, S02, S03, S04, S04K |" in rows
     assert "| `data.B` | `embedded` | none | S06B |" in rows
     assert "| `data.ARC_MCQ` | `embedded` | `limit`: whole number ≥ 1 and < 2^31 or null (`null`) | S06ARC |" in rows
 

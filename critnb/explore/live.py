@@ -20,8 +20,10 @@ from critnb.explore.chain import Chain
 from critnb.explore.inputs import Places, model_files, shown_piece
 from critnb.explore.window import Window
 from critnb.lattice import Condition
+from critnb.params import Params
 
 if TYPE_CHECKING:
+    from critnb.events.site_knock_out import SiteKnockOut
     from critnb.model.forward import ForwardPasses
     from critnb.model.language_model import LanguageModel
 
@@ -109,22 +111,45 @@ class LiveModel:
         Raises DataError as ``ids``, and NonFiniteError where the model gives activations that are not finite.
         """
         from critnb.events import extract
-        from critnb.lattice.thresholds import tau_of
         from critnb.model.forward import Setting
 
         tokens = self._checked(ids)[None]
-        matched_under, near = nearest_matched(self._tau, condition, gain)
-        spike_defs, rates = [condition.spike_def_id], [condition.target_rate]
-        tau = tau_of(self._tau, matched_under, near, spike_defs, rates)
+        near, tau = self._thresholds(condition, gain)
         setting = Setting(condition.intervention_id, gain)
         seen: list[_Expected] = []
         passes = self._passes()
-        counts = extract(passes, tokens, self._calibration, tau, spike_defs, setting, on_logits=_keep(seen))
+        counts = extract(
+            passes, tokens, self._calibration, tau, [condition.spike_def_id], setting, on_logits=_keep(seen)
+        )
         if gain != CANON.CONST.GAIN_BASELINE:
             passes.run(tokens, Setting(), lambda *_: None, on_logits=_keep(seen))
         pieces = [self._piece(int(token)) for token in ids][passes.burn_in :]
         window = Window.of(counts[0, 0, 0], adjacency=self.chain.adjacency, tokens=pieces)
         return self._answered(window, gain, near, at_gain=seen[0], at_one=seen[-1])
+
+    def knock_out(
+        self, ids: npt.NDArray[np.int64], condition: Condition, gain: float, *, layer: int, token: int
+    ) -> SiteKnockOut:
+        """Put out the events at a site of token ids [T], under the thresholds that ``answer`` uses; ``token`` as in its window.
+
+        Raises DataError for the last layer and for a site without an event, and ModelError where the blocks of the model
+        cannot be run again from a kept stream.
+        """
+        from critnb.events.site_knock_out import knock_out_site
+        from critnb.model.forward import Setting
+
+        _, tau = self._thresholds(condition, gain)
+        return knock_out_site(
+            self._passes(), self._checked(ids), self._calibration, tau[0, 0], condition.spike_def_id,
+            Setting(condition.intervention_id, gain), layer=layer, token=token, seed=Params().nulls.seed,
+        )  # fmt: skip
+
+    def _thresholds(self, condition: Condition, gain: float) -> tuple[float, Floats]:
+        """Return the matched gain whose thresholds are used, and them [1, 1, L]."""
+        from critnb.lattice.thresholds import tau_of
+
+        matched_under, near = nearest_matched(self._tau, condition, gain)
+        return near, tau_of(self._tau, matched_under, near, [condition.spike_def_id], [condition.target_rate])
 
     def _answered(
         self, window: Window, gain: float, near: float, *, at_gain: _Expected, at_one: _Expected

@@ -15,6 +15,7 @@ from critnb.errors import CritnbError, DependencyError
 from critnb.explore import pictures
 from critnb.explore.inputs import Places
 from critnb.explore.live import LiveAnswer, LiveModel
+from critnb.explore.live_knock_out import KnockOutView
 from critnb.explore.raster import NOTHING, RasterWidget
 from critnb.explore.state import ExplorerState
 from critnb.explore.twin import Twin
@@ -67,9 +68,11 @@ class LivePanel:
         self._window.on_click(lambda _: self.ask_window())
         self._gain.observe(lambda _: self._again() if self._loaded else None, "value")
         self.raster.observe(lambda _: self._describe(), "picked")
+        self.knock_out = KnockOutView(self._knocked_out, self._twin.renew)
+        self.raster.observe(lambda change: self.knock_out.choose(change["new"]), "site")
         state.observe(self._follow)
         controls = w.HBox([self._run, self._window, self._gain], layout=w.Layout(width="100%"))
-        self.box = w.VBox([self._text, controls, self._said, self.raster, self._facts, self._next])
+        self.box = w.VBox([self._text, controls, self._said, self.raster, self._facts, self.knock_out.box, self._next])
         self.box.add_class("critnb-live")
 
     @property
@@ -104,7 +107,8 @@ class LivePanel:
             return f'<p style="color:#666">{_STILL} {_NOT_USED if self._wanted is None else self._said.value}</p>'
         data = pictures.png(pictures.raster_picture(self._answer.window, self._title(self._answer)))
         image = pictures.image(data, "live raster")
-        return f"<p>{self._said.value}</p>{image}<p>{self._facts.value}</p>{self._next.value}"
+        facts = f"<p>{self._facts.value}</p>{self.knock_out.still()}"
+        return f"<p>{self._said.value}</p>{image}{facts}{self._next.value}"
 
     def _ask(self, wanted: Callable[[LiveModel], Any]) -> None:
         self._wanted = wanted
@@ -144,6 +148,7 @@ class LivePanel:
     def _show(self, answer: LiveAnswer) -> None:
         condition = self.state.selection.condition
         self._answer = answer
+        self.knock_out.use(answer.window)
         self.raster.layout.display = None
         self.raster.show(answer.window, self._title(answer))
         self._describe()
@@ -158,6 +163,13 @@ class LivePanel:
         )
         self._next.value = next_tokens_html(answer)
 
+    def _knocked_out(self, token: int, layer: int) -> Any:
+        """Put out the events of a site of the last answer; raises what ``LiveModel.knock_out`` raises."""
+        if self._wanted is None or self._answer is None:
+            raise DependencyError("run a text first")
+        model, condition = self._model(), self.state.selection.condition
+        return model.knock_out(self._wanted(model), condition, self._answer.gain, layer=layer, token=token)
+
     def _title(self, answer: LiveAnswer) -> str:
         return f"live, g = {answer.gain:g}"
 
@@ -169,6 +181,7 @@ class LivePanel:
 
     def _refuse(self, error: CritnbError) -> None:
         self._answer = None
+        self.knock_out.use(None)
         self.raster.layout.display = "none"
         self._facts.value = self._next.value = ""
         self._said.value = f'<span style="color:#a63d00">{html.escape(str(error))}</span>'

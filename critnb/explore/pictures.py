@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -71,44 +72,56 @@ def image(data: bytes, words: str) -> str:
 
 def raster_picture(window: Window, title: str, *, picked: int | None = None) -> Figure:
     """Draw a window: avalanches in their colours, layer 0 below, the tokens' text (or positions) along the axis."""
-    n_layers, n_tokens = window.counts.shape
+    figure, axes = _lattice(window.counts.shape, window.tokens, f"{title}: {window.words()}")
+    layer, token = np.nonzero(window.counts)
+    label = window.labels[layer, token]
+    edges = np.where(label == picked, INK, "none") if picked is not None else "none"
+    _squares(axes, layer, token, np.array(window.colours())[label] if len(label) else [], edges)
+    return figure
+
+
+def kinds_picture(kinds: npt.NDArray[np.int64], colours: Sequence[str], tokens: Sequence[str] | None) -> Figure:
+    """Draw sites [L, T] in the colours of what they are after a knock-out; those below zero are empty."""
+    figure, axes = _lattice(kinds.shape, tokens, "after the knock-out")
+    layer, token = np.nonzero(kinds >= 0)
+    _squares(axes, layer, token, np.array(colours)[kinds[layer, token]], "none")
+    return figure
+
+
+def _lattice(shape: tuple[int, ...], tokens: Sequence[str] | None, title: str) -> tuple[Figure, Any]:
+    """Return a figure with empty axes of a lattice [L, T], as wide and as high as its sites ask for."""
+    n_layers, n_tokens = shape
     width = float(np.clip(_CELL_WIDTH * n_tokens + 0.7, _LEAST_WIDTH, _MOST_WIDTH))
-    labelled = window.tokens is not None and n_tokens <= _MOST_LABELS
-    below = 0.25 + (0.055 * max(map(len, window.tokens)) + 0.15 if labelled and window.tokens else 0.25)
+    shown = tokens if tokens and n_tokens <= _MOST_LABELS else None
+    below = 0.25 + (0.055 * max(map(len, shown)) + 0.15 if shown else 0.25)
     body = max(0.7, _CELL_HEIGHT * n_layers)
     height = body + below + 0.3
     with styled():
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes((0.5 / width, below / height, 1 - 0.6 / width, body / height))
-        _sites(axes, window, picked)
+        axes.set_facecolor(_BACKGROUND)
+        axes.grid(visible=False)
         axes.set(xlim=(-0.5, n_tokens - 0.5), ylim=(-0.5, n_layers - 0.5), ylabel="layer")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=min(8, n_layers)))
-        axes.set_title(f"{title}: {window.words()}", fontsize=7.5)
-        if labelled and window.tokens:
+        axes.set_title(title, fontsize=7.5)
+        if shown:
             # a dollar would begin a formula
-            words = [token.replace("$", r"\$") for token in window.tokens]
+            words = [token.replace("$", r"\$") for token in shown]
             axes.set_xticks(range(n_tokens), words, rotation=90, fontsize=_LABEL_SIZE)
             axes.tick_params(axis="x", length=0, pad=2)
         else:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_xlabel("token position (index in the window)")
-    return figure
+    return figure, axes
 
 
-def _sites(axes: Any, window: Window, picked: int | None) -> None:
-    axes.set_facecolor(_BACKGROUND)
-    axes.grid(visible=False)
-    if not len(window.avalanches):
+def _squares(axes: Any, layer: Any, token: Any, colours: Any, edges: Any) -> None:
+    if not len(layer):
         return
-    layer, token = np.nonzero(window.counts)
-    label = window.labels[layer, token]
     half = np.array([0.47, 0.46])
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
     squares = np.stack([token, layer], axis=-1)[:, None, :] + corners
-    edges = np.where(label == picked, INK, "none") if picked is not None else "none"
-    axes.add_collection(
-        PolyCollection(list(squares), facecolors=np.array(window.colours())[label], edgecolors=edges, linewidths=0.9)
-    )
+    axes.add_collection(PolyCollection(list(squares), facecolors=colours, edgecolors=edges, linewidths=0.9))
 
 
 def branching_picture(curves: BranchingCurves, selection: Selection) -> Figure:

@@ -76,14 +76,25 @@ function draw(model, root, tip) {
     });
     path.addEventListener("pointermove", (event) => place(tip, root, event));
     path.addEventListener("pointerleave", () => { tip.hidden = true; light(svg, null); });
-    path.addEventListener("click", (event) => { event.stopPropagation(); pick(model, avalanche); });
+    path.addEventListener("click", (event) => {
+      event.stopPropagation();
+      model.set("site", siteAt(sites, scene, event));
+      pick(model, avalanche);
+    });
     sites.append(path);
   });
   svg.append(sites);
-  svg.addEventListener("click", () => pick(model, -1));
+  svg.addEventListener("click", () => { model.set("site", []); pick(model, -1); });
   axis(svg, scene, shape);
   root.append(svg);
   mark(model, root);
+}
+
+// the cell [token, layer] under the pointer
+function siteAt(sites, scene, event) {
+  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(sites.getScreenCTM().inverse());
+  const inside = (value, n) => Math.max(0, Math.min(n - 1, Math.floor(value)));
+  return [inside(at.x, scene.length), scene.layers - 1 - inside(at.y, scene.layers)];
 }
 
 function pick(model, avalanche) {

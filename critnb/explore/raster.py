@@ -24,7 +24,8 @@ NOTHING = -1
 class RasterWidget(anywidget.AnyWidget):
     """The live picture of one window; ``picked`` is the clicked avalanche, NOTHING for none.
 
-    ``twin`` names the still picture that is hidden while this widget is alive in a page.
+    ``site`` is the clicked site, [token, layer], empty for none. ``twin`` names the still picture that is hidden while this
+    widget is alive in a page.
     """
 
     _esm = _HERE / "raster.js"
@@ -33,6 +34,7 @@ class RasterWidget(anywidget.AnyWidget):
         sync=True
     )
     picked = traitlets.Int(NOTHING).tag(sync=True)
+    site = traitlets.List(traitlets.Int(), default_value=[]).tag(sync=True)
     twin = traitlets.Unicode("").tag(sync=True)
 
     def show(self, window: Window, title: str, *, picked: int | None = None, wide: bool = False) -> None:
@@ -40,6 +42,7 @@ class RasterWidget(anywidget.AnyWidget):
         with self.hold_sync():
             self.scene = scene(window, title) | {"wide": wide or window.tokens is not None}
             self.picked = NOTHING if picked is None else picked
+            self.site = []
 
 
 def scene(window: Window, title: str) -> dict[str, Any]:

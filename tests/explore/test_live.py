@@ -11,7 +11,7 @@ import pytest
 from explore import chains
 
 from critnb.canon import Adjacency, Intervention, SpikeDef
-from critnb.errors import ModelError
+from critnb.errors import DataError, ModelError
 from critnb.explore import Explorer, live_panel, twin
 from critnb.explore.live import LiveAnswer, NextToken, nearest_matched
 from critnb.explore.window import Window
@@ -158,3 +158,59 @@ def test_what_cannot_be_asked_says_why(asked):
     asked.panel.ask_window()
     assert "tokens are not available: models.BASE.path" in asked.panel._said.value
     assert asked.answers == []
+
+
+def knocked(out=2, *, layers=3, tokens=5) -> SimpleNamespace:
+    lost, new = (np.zeros((layers, tokens), dtype=np.int64) for _ in range(2))
+    lost[1, 1], new[2, 4] = 3, 1
+    return SimpleNamespace(out=out, lost=lost, new=new, control_lost=1, control_new=2)
+
+
+@pytest.fixture
+def knocking(asked, monkeypatch):
+    """The panel after an answer, whose model knows what knocking out does; ``sites`` are those that it was asked for."""
+    sites = []
+
+    def knock_out(_self, ids, _condition, gain, *, layer, token):
+        sites.append((tuple(ids), gain, layer, token))
+        if layer == 2:
+            raise DataError("layer 2 is the last")
+        return knocked()
+
+    monkeypatch.setattr(Stand, "knock_out", knock_out, raising=False)
+    asked.panel.ask("one two three")
+    return SimpleNamespace(panel=asked.panel, view=asked.panel.knock_out, sites=sites, explorer=asked.explorer)
+
+
+def test_a_clicked_event_is_put_out_once_the_button_is_pressed(knocking):
+    assert knocking.view.button.disabled
+    knocking.panel.raster.site = [0, 0]
+    assert (knocking.view.button.disabled, knocking.sites) == (False, [])
+    knocking.view.button.click()
+    assert knocking.sites == [((3, 3, 5), knocking.panel.answer.gain, 0, 0)]
+    said = knocking.view.said.value
+    assert "2 events put out at token 0, layer 0: 3 lost and 1 new in the layers above" in said
+    assert "as many random units at that site: 1 lost and 2 new" in said
+    # the sites of the answer's diagonal, and what became of them
+    names = [each["words"] for each in knocking.view.raster.scene["avalanches"]]
+    drawn = {(token, layer): names[kind] for token, layer, kind in knocking.view.raster.scene["sites"]}
+    assert drawn == {(0, 0): "put out", (1, 1): "vanishes", (2, 2): "stays", (4, 2): "appears"}
+    assert "events after a knock-out" in knocking.panel.still()
+
+
+def test_what_cannot_be_put_out_says_why_and_leaves_no_picture(knocking):
+    knocking.panel.raster.site = [0, 0]
+    knocking.view.button.click()
+    knocking.panel.raster.site = [2, 2]
+    knocking.view.button.click()
+    assert "layer 2 is the last" in knocking.view.said.value
+    assert knocking.view.raster.layout.display == "none"
+    assert "events after a knock-out" not in knocking.panel.still()
+
+
+def test_another_answer_forgets_the_knock_out(knocking):
+    knocking.panel.raster.site = [0, 0]
+    knocking.view.button.click()
+    knocking.panel._gain.value = 0.9
+    assert (knocking.view.button.disabled, knocking.view.raster.layout.display) == (True, "none")
+    assert "Click an event" in knocking.view.said.value

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import yaml
+from knocked_out import counted
 from made import MODEL, begun
 from release.chains import ELSEWHERE, executed
 
 from critnb.canon import DatasetRole, Intervention, ModelRole, NullId, SpikeDef, Stage
-from critnb.contract import spec_of
+from critnb.contract import spec_of, upstream_closure
 from critnb.criticality import branching_sums, expected_under_permutation
 from critnb.criticality.token_shuffles import TokenShuffles
 from critnb.events import Calibration, RateTargets
@@ -25,6 +26,7 @@ from critnb.stages.s01_calibrate.tables import save_calibration
 from critnb.stages.s02b_select_gstar.work import choose, load_gstar
 from critnb.stages.s03_rasters.tables import fitted_before, tabulate
 from critnb.stages.s04_nulls.tables import at_chosen_gains, keep
+from critnb.stages.s04k_knock_out.tables import chosen_raster, save_counted
 from critnb.stages.s06b_generalize.tables import save_vocabulary
 from critnb.stages.shared.conditions import EVENT_KEYS, layer_rates
 from critnb.stages.shared.controls.measured import control_rates
@@ -38,6 +40,7 @@ PARAMS = {
     "events": {"tau0": 1.5, "target_rates": list(RATES)},
     "gain": {"grid": list(GRID), "interventions": ["MLP_GLOBAL"]},
     "nulls": {"replicates": 5, "verdict_replicates": 9},
+    "knock_outs": {"windows": 4, "directions": 2},
     "analysis": {"bootstrap_reps": 20, "control_rasters": 0},
 }
 TARGETS = RateTargets(
@@ -160,15 +163,20 @@ MEASURED: Mapping[Stage, Measured] = {
     Stage.S02B: choose,
     Stage.S03: _extracted,
     Stage.S04: _nulled,
+    Stage.S04K: lambda stage: save_counted(stage, counted(chosen_raster(stage), GRID)),
     Stage.S06B: _carried,
     Stage.S06ARC: _answered,
 }
 
 
-def worked_chain(store: RunStore) -> dict[Stage, Run]:
-    """Every stage but S05 and S07, which take their time: measured as ``MEASURED`` says, all else the stage's own work."""
+def worked_chain(store: RunStore, until: Stage | None = None) -> dict[Stage, Run]:
+    """Every stage but S05 and S07, which take their time: measured as ``MEASURED`` says, all else the stage's own work.
+
+    ``until`` a stage: those that it rests on, and itself.
+    """
     runs: dict[Stage, Run] = {}
-    for stage, measured in MEASURED.items():
+    wanted = {spec.id for spec in upstream_closure((spec_of(until),))} if until else set(MEASURED)
+    for stage, measured in ((stage, measured) for stage, measured in MEASURED.items() if stage in wanted):
         runs[stage] = _worked(store, stage, measured, [runs[need] for need in spec_of(stage).needs])
     return runs
 

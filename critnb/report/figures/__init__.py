@@ -1,4 +1,4 @@
-"""Figures F01 to F06 and F08 to F14, each drawn from artifacts alone: frames, rasters, gstar.json in, a ``Drawing`` out."""
+"""Figures F01 to F06 and F08 to F16, each drawn from artifacts alone: frames, rasters, gstar.json in, a ``Drawing`` out."""
 
 from critnb.report.figures.f01_raster import pick_example, raster_example
 from critnb.report.figures.f02_rates import rate_match
@@ -13,6 +13,8 @@ from critnb.report.figures.f11_ablations import ablations
 from critnb.report.figures.f12_thresholds import threshold_sweep
 from critnb.report.figures.f13_profiles import ShownProfiles, avalanche_profiles
 from critnb.report.figures.f14_tails import ShownTails, tail_distributions
+from critnb.report.figures.f15_knockouts import knockouts
+from critnb.report.figures.f16_stability import stability
 
 __all__ = [
     "ShownProfiles",
@@ -23,12 +25,14 @@ __all__ = [
     "chi_curves",
     "generalization",
     "gstar_selection",
+    "knockouts",
     "null_compare",
     "null_delta",
     "pick_example",
     "raster_example",
     "rate_match",
     "spikedef_robust",
+    "stability",
     "tail_distributions",
     "threshold_sweep",
 ]

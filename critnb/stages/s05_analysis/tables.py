@@ -19,7 +19,7 @@ from critnb.criticality.sizes.analysis import SizeAnalysis
 from critnb.criticality.sizes.avalanches import Avalanches
 from critnb.criticality.summary import Summary
 from critnb.criticality.token_shuffles import AgainstShuffles
-from critnb.criticality.verdicts import BRANCHING, Case, chi_peak, judged_frame
+from critnb.criticality.verdicts import BRANCHING, Case, KnockOutSummary, chi_peak, judged_frame
 from critnb.lattice import RASTER_NULLS, Raster, why_not_drawn
 from critnb.lattice.conditions import COND_ID
 from critnb.report.assembly import finished, per_condition, t01, t06
@@ -126,12 +126,12 @@ def _mean(values: npt.NDArray[np.integer]) -> float:
 
 def tables(
     found: Statistics, rows: pd.DataFrame, weights: npt.NDArray[np.int64], *,
-    tau: pd.DataFrame, tau0: float, gstar: Gstar, controls: pd.DataFrame, provenance: Provenance,
+    tau: pd.DataFrame, tau0: float, gstar: Gstar, controls: pd.DataFrame, t10: pd.DataFrame, provenance: Provenance,
 ) -> dict[str, pd.DataFrame]:  # fmt: skip
     """Return the stage's tables by name.
 
     rows: ``metrics``; weights [R, N]: the sequence bootstrap; tau: tau_rate_matched.parquet; tau0: the threshold that defines
-    the base rates; controls: control_rates.parquet.
+    the base rates; controls: control_rates.parquet; t10: that of S04K.
     """
     t09 = [{COND_ID: cond_id, **row} for cond_id, analysis in found.sizes.items() for row in t09_rows(analysis)]
     of_conditions = {
@@ -145,7 +145,7 @@ def tables(
     }
     made |= {schema.name: per_condition(each, rows, schema, provenance) for schema, each in of_conditions.items()}
     first = made[T01.name].iloc[0]
-    judged = judged_frame(cases(found, made[T01.name], weights, gstar))
+    judged = judged_frame(cases(found, made[T01.name], weights, gstar, knock_outs(t10)))
     rated = t08_columns(judged["criterion_id"].tolist(), controls)
     judged = judged.assign(model_role=first["model_role"], dataset_role=first["dataset_role"], **rated)
     return made | {T08.name: finished(judged, T08, provenance)}
@@ -179,10 +179,24 @@ def _ablation(
     }
 
 
+def knock_outs(t10: pd.DataFrame) -> dict[tuple[str, float], KnockOutSummary]:
+    """Return branching by intervention at g*, by spike definition and rate."""
+    chosen = t10[t10["g_condition"] == str(GCondition.gstar)]
+    columns = ("spike_def_id", "target_rate", "sigma_depth", "sigma_depth_ci_low", "sigma_depth_ci_high", "reason")
+    rows = zip(*(chosen[name] for name in columns), strict=True)
+    return {
+        (spike_def, rate): KnockOutSummary(value, (low, high), why) for spike_def, rate, value, low, high, why in rows
+    }
+
+
 def cases(
-    found: Statistics, summary: pd.DataFrame, weights: npt.NDArray[np.int64], gstar: Gstar
-) -> dict[tuple[str, float], Case]:
-    """Return what is judged, by spike definition and rate; ``summary``: ``metrics`` with the gain as g, or T01."""
+    found: Statistics, summary: pd.DataFrame, weights: npt.NDArray[np.int64], gstar: Gstar,
+    knocked_out: Mapping[tuple[str, float], KnockOutSummary] | None = None,
+) -> dict[tuple[str, float], Case]:  # fmt: skip
+    """Return what is judged, by spike definition and rate; ``summary``: ``metrics`` with the gain as g, or T01.
+
+    knocked_out: as ``knock_outs`` gives it; rasters without a model have none.
+    """
     raster = found.raster
     records: list[dict[str, Any]] = summary.to_dict("records")  # type: ignore[assignment]
     rows = {(row["spike_def_id"], row["target_rate"], row["g"]): row for row in records}
@@ -207,6 +221,7 @@ def cases(
             n_sites=raster.counts[0].size,
             n_layers=raster.counts.shape[2],
             n_tokens=raster.counts.shape[3],
+            knock_out=(knocked_out or {}).get((str(spike_def), rate)),
         )
     return made
 

@@ -24,7 +24,7 @@ from critnb.lattice import PRIMARY, RASTER_NULLS, Condition, Raster, marginals_e
 from critnb.pipeline.artifacts import load_null_raster, load_raster, load_samples
 from critnb.pipeline.session import StageSession
 from critnb.report.provenance import Provenance
-from critnb.report.schema import T01, T04, T05, T06, T08, T09
+from critnb.report.schema import T01, T04, T05, T06, T08, T09, T10
 from critnb.report.schema.nulls import EXPECTED, marginals_column, null_columns
 from critnb.report.tables import load_table, write_table
 from critnb.stages.s02b_select_gstar.work import load_gstar
@@ -73,6 +73,7 @@ def analyse(stage: StageSession) -> AnalysisResult:
     made = tables(
         found, rows, weights,
         tau=tau, tau0=params.events.tau0, gstar=gstar, controls=control_rates.load(stage.upstream(Stage.S00)),
+        t10=load_table(stage.upstream(Stage.S04K), T10.name),
         provenance=provenance,
     )  # fmt: skip
     stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, rows)
