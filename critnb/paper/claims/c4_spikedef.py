@@ -53,7 +53,7 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
         _Rate.SAME_EVENTS if rate in same else _at_rate(group, known=bool(identified.get(rate, False)))
         for rate, group in asked.groupby("target_rate")
     ]
-    shared = t01.frame.get(_OVERLAP, pd.Series(dtype="float64"))
+    shared, apart = (t01.frame.get(name, pd.Series(dtype="float64")) for name in (_OVERLAP, _APART))
     numbers = {
         "rates": len(rates),
         "agree": rates.count(_Rate.AGREES),
@@ -63,6 +63,8 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
         "definitions": asked["spike_def_id"].nunique(),
         "overlap_low": plain(shared.min()),
         "overlap_high": plain(shared.max()),
+        "apart_low": plain(apart.min()),
+        "apart_high": plain(apart.max()),
     }
     nothing = numbers["same"] == len(rates)
     reason = _reason(numbers, [SPIKE_NAMES[SpikeDef(name)] for name in asked["spike_def_id"].unique()])
@@ -92,7 +94,15 @@ def _reason(numbers: Mapping[str, Number | None], measured: list[str]) -> str:
         )
     if same:
         parts.append(f"at {same} both definitions give the same events, so there is nothing to compare")
+    if numbers["apart_high"]:
+        parts.append(
+            f"their events differ at {_ends(numbers['apart_low'], numbers['apart_high'])} sites of a condition"
+        )
     return "; ".join(parts)
+
+
+def _ends(low: Number | None, high: Number | None) -> str:
+    return " to ".join(dict.fromkeys(f"{value:.0f}" for value in (low or 0, high or 0)))
 
 
 def _at_rate(rows: pd.DataFrame, *, known: bool) -> _Rate:
