@@ -6,7 +6,7 @@ import pandas as pd
 
 from critnb.canon import ControlId, Criterion
 from critnb.criticality.control_rates import NULL, OF_NETWORKS
-from critnb.criticality.synthetic import CONTROLS, NETWORKS, described
+from critnb.criticality.synthetic import described
 from critnb.lattice import RASTER_NULLS
 from critnb.report.words import counted
 
@@ -45,9 +45,8 @@ def left_out(rates: pd.DataFrame) -> pd.DataFrame:
 
 def controls_table() -> pd.DataFrame:
     """Return what each control is, in words."""
-    rows = [
-        (_truth(control.positive), control.name, control.words) for control in (*CONTROLS.values(), *NETWORKS.values())
-    ]
+    every = [described(control_id) for control_id in ControlId]
+    rows = [(_truth(control.positive), control.name, control.words) for control in every]
     return pd.DataFrame(rows, columns=["kind", "control", "what it is"])
 
 
