@@ -19,8 +19,13 @@ def criteria_table(rates: pd.DataFrame) -> pd.DataFrame:
     Criteria that a raster alone cannot be asked for are left out.
     """
     shown = rates[(rates["kind"] != NULL) & rates["rate"].notna()]
-    heads = {str(criterion): str(criterion).replace("_", " ", 1) for criterion in Criterion}
-    return _wide(shown, heads)
+    return _wide(shown, {str(criterion): _head(str(criterion)) for criterion in Criterion})
+
+
+def _head(criterion: str) -> str:
+    """Return a criterion's id in words that a narrow column can break."""
+    number, _, name = criterion.partition("_")
+    return f"{number} {name.replace('_', ' ').lower()}"
 
 
 def nulls_table(rates: pd.DataFrame) -> pd.DataFrame:
