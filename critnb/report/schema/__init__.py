@@ -4,6 +4,7 @@
 """
 
 from critnb.report.schema.conform import conform
+from critnb.report.schema.every import SCHEMAS
 from critnb.report.schema.model import Column, DType, Range, TableSchema
 from critnb.report.schema.t01 import T01
 from critnb.report.schema.t02 import T02
@@ -15,8 +16,6 @@ from critnb.report.schema.t07 import T07
 from critnb.report.schema.t08 import T08
 from critnb.report.schema.t09 import T09
 from critnb.report.schema.t10 import T10
-
-SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in (T01, T02, T03, T04, T05, T06, T07, T08, T09, T10)}
 
 __all__ = [
     "SCHEMAS",

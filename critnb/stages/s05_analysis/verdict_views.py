@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from critnb.canon import Criterion, CriterionKind
+from critnb.criticality.synthetic import described
 from critnb.gates import Verdict
 from critnb.report.words import counted, p_words, spike_words, with_interval
 
@@ -78,11 +80,18 @@ def _judgements(judged: pd.DataFrame) -> pd.DataFrame:
         "null": with_interval(null, "null_value", "null"),
         "p": judged["opt_p"].map(p_words),
         "p, Holm": judged["opt_p_holm"].map(p_words),
-        **{name: judged[column].map("{:.0%}".format, na_action="ignore") for name, column in _RATES.items()},
+        **{name: [*map(_rate, judged[column], judged[f"{column}_on"])] for name, column in _RATES.items()},
         "asked": judged["statistic"] + ": " + judged["gate"],
         "what decided": judged["reason"],
     }
     return pd.DataFrame(columns)
+
+
+def _rate(rate: float, control: str) -> str:
+    """Return a rate on the worst control with that control's name; a dash where there is none."""
+    if math.isnan(rate):
+        return "–"
+    return f"{rate:.0%}" + (f" ({described(control).name})" if control else "")
 
 
 def _without_empty(shown: pd.DataFrame) -> pd.DataFrame:

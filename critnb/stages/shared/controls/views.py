@@ -6,7 +6,7 @@ import pandas as pd
 
 from critnb.canon import ControlId, Criterion
 from critnb.criticality.control_rates import NULL, OF_NETWORKS
-from critnb.criticality.synthetic import CONTROLS, NETWORKS, described
+from critnb.criticality.synthetic import described
 from critnb.lattice import RASTER_NULLS
 from critnb.report.words import counted
 
@@ -19,8 +19,13 @@ def criteria_table(rates: pd.DataFrame) -> pd.DataFrame:
     Criteria that a raster alone cannot be asked for are left out.
     """
     shown = rates[(rates["kind"] != NULL) & rates["rate"].notna()]
-    heads = {str(criterion): str(criterion).replace("_", " ", 1) for criterion in Criterion}
-    return _wide(shown, heads)
+    return _wide(shown, {str(criterion): _head(str(criterion)) for criterion in Criterion})
+
+
+def _head(criterion: str) -> str:
+    """Return a criterion's id in words that a narrow column can break."""
+    number, _, name = criterion.partition("_")
+    return f"{number} {name.replace('_', ' ').lower()}"
 
 
 def nulls_table(rates: pd.DataFrame) -> pd.DataFrame:
@@ -45,9 +50,8 @@ def left_out(rates: pd.DataFrame) -> pd.DataFrame:
 
 def controls_table() -> pd.DataFrame:
     """Return what each control is, in words."""
-    rows = [
-        (_truth(control.positive), control.name, control.words) for control in (*CONTROLS.values(), *NETWORKS.values())
-    ]
+    every = [described(control_id) for control_id in ControlId]
+    rows = [(_truth(control.positive), control.name, control.words) for control in every]
     return pd.DataFrame(rows, columns=["kind", "control", "what it is"])
 
 
