@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.canon import CANON, Adjacency, ControlId, NullId, SizeDef
-from critnb.criticality.bootstrap import multinomial_weights
+from critnb.criticality.bootstrap import Interval, multinomial_weights
 from critnb.criticality.branching import BranchingSums
 from critnb.criticality.control_rates import LatticeShape, Outcomes
 from critnb.criticality.null_sample import NullSample
@@ -24,6 +24,7 @@ from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeShard, anal
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.summary import summarise
+from critnb.criticality.token_shuffles import AgainstShuffles
 from critnb.criticality.synthetic import CONTROLS, one_condition_raster
 from critnb.criticality.verdicts import Case, judge_all
 from critnb.criticality.verdicts.needs import NOT_OF_A_RASTER
@@ -99,7 +100,7 @@ def case_of(raster: Raster, *, seed: int, replicates: int) -> Case:
     margins = null_raster(raster, MARGINS, seed=seed).counts[0]
     shard = SizeShard(raster.counts[0], permuted.counts[0], raster.seq_id, condition.key(), margins, replicates)
     found = Statistics(
-        raster, summary, {0: analyse_sizes(shard, settings)}, _nothing_shuffled(), spike_def_overlap(raster),
+        raster, summary, {0: analyse_sizes(shard, settings)}, *_nothing_shuffled(), spike_def_overlap(raster),
         dict.fromkeys(RASTER_NULLS, np.ones(1, dtype=np.bool_)), _ADJACENCY,
     )  # fmt: skip
     gstar = {(condition.spike_def_id, condition.target_rate): condition.gain}
@@ -114,9 +115,10 @@ def _sums(raster: Raster, null_id: NullId, seed: int, replicates: int) -> Branch
     )  # fmt: skip
 
 
-def _nothing_shuffled() -> ShuffledInput:
+def _nothing_shuffled() -> tuple[ShuffledInput, AgainstShuffles]:
     nothing = np.full(1, np.nan)
-    return ShuffledInput(nothing, nothing, nothing, nothing)
+    no_interval = Interval(nothing, nothing, np.zeros(1, dtype=np.int64))
+    return ShuffledInput(nothing, nothing, nothing, nothing), AgainstShuffles(nothing, nothing, nothing, no_interval)
 
 
 @lru_cache(maxsize=4)
