@@ -13,12 +13,11 @@ import numpy.typing as npt
 from critnb.canon import CANON
 from critnb.criticality.bootstrap import multinomial_weights, percentile_interval
 from critnb.criticality.branching import BranchingSums
+from critnb.criticality.gain_set import TIE, confidence_set
 from critnb.errors import DataError
 
 Floats = npt.NDArray[np.float64]
 
-# Far above the rounding error of b_tot and of a difference of gains, far below any difference that means something.
-_TIE = 1e-12
 _NONE = -1
 
 
@@ -29,7 +28,9 @@ class GstarChoice:
     b_tot, chosen_share: one value per gain, in the order of ``gains``; chosen_share is the share of the sequence-
     bootstrap replicates that choose the gain. crosses_one: b_tot reaches one inside the grid; crossing: the gain where
     it does, by linear interpolation, the one nearest the baseline if several; its interval is over the replicates that
-    cross, whose share is crossing_share. identified: the chosen gain's share is GSTAR_IDENTIFIED_MIN_SHARE or more.
+    cross, whose share is crossing_share. confidence_set: the gains whose distance of b_tot from one cannot be told from the
+    smallest at 95 % (``confidence_set`` of ``gain_set``); g* is always one. identified: a comparison left g* alone in it;
+    identified_reason: why not, empty where it is.
     """
 
     gains: tuple[float, ...]
@@ -43,7 +44,9 @@ class GstarChoice:
     crossing_ci_high: float
     crossing_share: float
     chosen_share: tuple[float, ...]
+    confidence_set: tuple[float, ...]
     identified: bool
+    identified_reason: str
     replicates: int
     seed: int
 
@@ -77,6 +80,7 @@ def select_gstar(
     crossing = float(_crossing(b_tot[None], grid, baseline)[0])
     crossings = _crossing(resampled, grid, baseline)
     interval = percentile_interval(crossings, min_kept=CANON.CONST.GSTAR_IDENTIFIED_MIN_SHARE)
+    plausible = confidence_set(sums, weights)
     return GstarChoice(
         gains=tuple(grid.tolist()),
         b_tot=tuple(b_tot.tolist()),
@@ -89,7 +93,9 @@ def select_gstar(
         crossing_ci_high=float(interval.high),
         crossing_share=float(np.mean(~np.isnan(crossings))),
         chosen_share=tuple(share.tolist()),
-        identified=bool(share[chosen] >= CANON.CONST.GSTAR_IDENTIFIED_MIN_SHARE),
+        confidence_set=tuple(grid[plausible.members].tolist()),
+        identified=not plausible.reason,
+        identified_reason=plausible.reason,
         replicates=replicates,
         seed=seed,
     )
@@ -99,7 +105,7 @@ def _choose(b_tot: Floats, gains: Floats, baseline: float) -> npt.NDArray[np.int
     """Return the index of the chosen gain [...] for b_tot [..., G], _NONE where all are NaN."""
     distance = np.where(np.isnan(b_tot), np.inf, np.abs(b_tot - 1))
     nearest = distance.min(axis=-1, keepdims=True)
-    tied = distance <= nearest + _TIE
+    tied = distance <= nearest + TIE
     preference = _ranks(gains, baseline)
     picked = np.where(tied, preference, len(gains)).argmin(axis=-1)
     return np.where(np.isfinite(nearest[..., 0]), picked, _NONE)
@@ -107,7 +113,7 @@ def _choose(b_tot: Floats, gains: Floats, baseline: float) -> npt.NDArray[np.int
 
 def _ranks(gains: Floats, baseline: float) -> npt.NDArray[np.intp]:
     """Rank the gains by distance to the baseline, then by size; rounded, since 1.1 - 1 and 1 - 0.9 differ as floats."""
-    order = np.lexsort((gains, np.round(np.abs(gains - baseline) / _TIE)))
+    order = np.lexsort((gains, np.round(np.abs(gains - baseline) / TIE)))
     ranks = np.empty(len(gains), dtype=np.intp)
     ranks[order] = np.arange(len(gains))
     return ranks
@@ -123,7 +129,7 @@ def _crossing(b_tot: Floats, gains: Floats, baseline: float) -> Floats:
     left, right = excess[:, :-1], excess[:, 1:]
     inside = np.full(left.shape, np.nan)
     np.divide(left, left - right, out=inside, where=left * right < 0)
-    hits = np.where(np.abs(excess) <= _TIE, g, np.nan)
+    hits = np.where(np.abs(excess) <= TIE, g, np.nan)
     candidates = np.concatenate([hits, g[:-1] + inside * np.diff(g)], axis=1)
     distance = np.where(np.isnan(candidates), np.inf, np.abs(candidates - baseline))
     nearest: Floats = np.take_along_axis(candidates, distance.argmin(axis=1)[:, None], axis=1)[:, 0]

@@ -82,15 +82,20 @@ def test_edge():
 def test_without_noise_every_replicate_agrees():
     choice = choose([0.6, 0.8, 0.9, 1.05, 1.4])
     assert choice.chosen_share == (0, 0, 0, 1, 0)
-    assert choice.identified
+    assert choice.confidence_set == tuple(GAINS)  # nothing says how far b_tot could vary
+    assert not choice.identified
     assert choice.crossing_share == 1
     assert choice.crossing_ci_low == pytest.approx(choice.crossing)
     assert choice.crossing_ci_high == pytest.approx(choice.crossing)
 
 
 def test_the_bootstrap_tells_a_flat_curve_from_a_steep_one():
-    flat, steep = (choose(1 + slope * (np.array(GAINS) - 1.0), noise=0.3) for slope in (0.05, 3.0))
+    flat, steep = (choose(1 + slope * (np.array(GAINS) - 1.0), noise=0.1) for slope in (0.05, 3.0))
     assert steep.identified
+    assert steep.confidence_set == (1.0,)
+    assert steep.identified_reason == ""
+    assert len(flat.confidence_set) > 1
+    assert flat.gstar in flat.confidence_set
     assert not flat.identified
     assert flat.crossing_ci_high - flat.crossing_ci_low > steep.crossing_ci_high - steep.crossing_ci_low
     assert sum(flat.chosen_share) == pytest.approx(1)

@@ -85,7 +85,18 @@ def test_f05_draws_the_choice(drawings, study) -> None:
     assert drawn_curves(curve)[0].tolist() == first["b_tot"]
     assert [patch.get_height() for patch in bars.patches] == first["chosen_share"]
     assert [first["gstar"]] * 2 in [list(line.get_xdata()) for line in curve.lines]
-    assert curve.get_title(loc="left") == f"{rate_label(first['target_rate'])}\ng* = {first['gstar']:g}"
+    title = [rate_label(first["target_rate"]), f"g* = {first['gstar']:g}"]
+    assert curve.get_title(loc="left") == "\n".join(title + ([] if first["identified"] else ["not identified"]))
+
+
+def test_f05_marks_the_gains_that_are_ruled_out(study) -> None:
+    """By open markers, at every gain outside the confidence set."""
+    gains = study.choices[0]["gains"]
+    sets = [dict(choice, confidence_set=[gains[1], choice["gstar"]]) for choice in study.choices]
+    curve = all_axes(gstar_selection(sets))[0]
+    open_marks = [line for line in curve.lines if line.get_markerfacecolor() == "white"]
+    drawn = {x for line in open_marks for x in line.get_xdata()}
+    assert drawn == set(gains) - {gains[1], sets[0]["gstar"]}
 
 
 def test_f05_says_what_is_not_sure(study) -> None:

@@ -21,7 +21,8 @@ _STATEMENT = "g* and the nulls' verdict agree between the two definitions of an 
 _RULE = (
     "At every target rate falsifier X5 (g* of the two definitions further apart than allowed) has not falsified, and falsifier "
     "X1 (the nulls explain branching) has one and the same verdict under both definitions; all verdicts are those of T08. Where "
-    "g* is not identified under both definitions, its distance says nothing and X5 counts as not available. A rate at which both "
+    "g* is not identified under both definitions (one of the two confidence sets of gains holds more than g*), its distance could "
+    "be chance and X5 counts as not available. A rate at which both "
     f"definitions give the same raster at every gain (T01, {_APART}) is no comparison and is left out. All other rates must hold "
     "(an intersection-union rule): one that fails decides, else one that is not available. Where no rate is left, or one "
     "definition alone was measured, the claim is not available. Nothing else is compared between the definitions."

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from critnb.canon import CANON, SliceRole, SpikeDef
+from critnb.canon import SliceRole, SpikeDef
 from critnb.report.figures import panels
 from critnb.report.figures.panels import Floats
 from critnb.report.style import FAINT, GREY, INK, Drawing, Ink, Scope, canvas, inks, styled
@@ -15,8 +15,8 @@ from critnb.report.style import FAINT, GREY, INK, Drawing, Ink, Scope, canvas, i
 _ALARM = "#B00020"
 _CRITERION = (
     "Criterion: g* = argmin over the grid of |b_tot(g) − 1| on A_cal; ties go to the gain closest to 1, then to the smaller. "
-    "No loss and no accuracy enters. Not identified: the chosen gain wins in under "
-    f"{CANON.CONST.GSTAR_IDENTIFIED_MIN_SHARE:.0%} of the sequence-bootstrap replicates."
+    "No loss and no accuracy enters. Filled markers: gains of the 95 % confidence set, whose distance of b_tot from one cannot be "
+    "told from the smallest; open: ruled out. Not identified: the set holds more than g*."
 )
 _CAPTION = (
     "Choice of g* per spike definition and target rate. Upper panels: pooled b_tot over the MLP gain on A_cal, the line "
@@ -31,7 +31,7 @@ def gstar_selection(choices: Sequence[Mapping[str, Any]]) -> Drawing:
     kinds = panels.in_order(kind for kind, _ in found)
     looks = inks(rate for _, rate in found)
     with styled():
-        figure, body = canvas(0.55 + 2.3 * len(kinds), notes=[_CRITERION])
+        figure, body = canvas(0.55 + 2.5 * len(kinds), notes=[_CRITERION])
         heights = [3.0, 1.0] * len(kinds)
         grid = body.subplots(
             2 * len(kinds), len(looks), sharex=True, sharey="row", squeeze=False, height_ratios=heights
@@ -65,8 +65,11 @@ def _curve(axes: Any, entry: Mapping[str, Any], gains: Floats, ink: Ink) -> None
         axes.axvspan(low, high, color=FAINT, alpha=0.6, linewidth=0)
     axes.axhline(1.0, color=INK, linewidth=0.8, linestyle=":")
     axes.axvline(entry["gstar"], color=ink.color, linewidth=0.8, linestyle=(0, (4, 2)))
-    axes.plot(gains, _floats(entry["b_tot"]), color=ink.color, marker=ink.marker, markeredgewidth=0)
-    panels.ring(axes, gains, _floats(entry["b_tot"]), gains == entry["gstar"])
+    b_tot, ruled_out = _floats(entry["b_tot"]), ~np.isin(gains, entry["confidence_set"])
+    axes.plot(gains, b_tot, color=ink.color, marker=ink.marker, markeredgewidth=0)
+    points = {"color": ink.color, "marker": ink.marker, "linestyle": "none"}
+    axes.plot(gains[ruled_out], b_tot[ruled_out], **points, **panels.OPEN)
+    panels.ring(axes, gains, b_tot, gains == entry["gstar"])
 
 
 def _title(rate: float, entry: Mapping[str, Any] | None) -> str:
@@ -79,7 +82,6 @@ def _title(rate: float, entry: Mapping[str, Any] | None) -> str:
 
 def _bars(axes: Any, gains: Floats, share: Floats, width: float, gstar: float, ink: Ink) -> None:
     axes.bar(gains, share, width, color=[ink.color if gain == gstar else GREY for gain in gains], linewidth=0)
-    axes.axhline(CANON.CONST.GSTAR_IDENTIFIED_MIN_SHARE, color=INK, linewidth=0.6, linestyle=":")
     axes.set_ylim(0, 1.05)
     axes.set_yticks([0, 0.5, 1])
 

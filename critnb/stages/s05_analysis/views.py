@@ -235,7 +235,7 @@ def findings(found: AnalysisResult) -> str:
         f"below it in {below.sum()}. The median excess is {table['delta_b_tot'].median():.3f}.",
         *(_beyond(table, null) for null in SECONDARY),
         f"b_tot reaches one inside the gain grid for {sum(crossing)} of {len(crossing)} combinations of spike definition and "
-        f"rate; g* is identified for {sum(identified)} of them.",
+        f"rate; g* is identified, the only gain of its 95 % confidence set, for {sum(identified)} of them.",
         *verdicts_in_words(judged),
     ]
     caution = (
