@@ -20,6 +20,7 @@ class Stage(_Id):
     S02B = auto()
     S03 = auto()
     S04 = auto()
+    S04K = auto()
     S05 = auto()
     S06B = auto()
     S06ARC = auto()

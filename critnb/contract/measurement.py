@@ -11,6 +11,7 @@ from critnb.contract.row import (
     StageSpec,
     figures,
     results,
+    tables,
 )
 
 _CMD = CANON.CLI.CMD
@@ -99,5 +100,29 @@ MEASUREMENT: tuple[StageSpec, ...] = (
         data=(DatasetRole.A,),
         reads=(*FORWARD, *RASTER_SLICE, *EVENTS, "gain.grid", "nulls.replicates", "nulls.seed"),
         outputs=results(_OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.NULL_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME),
+    ),
+    StageSpec(
+        Stage.S04K,
+        _CMD.PHASE4_KNOCK_OUT,
+        "Does an event in one layer cause events in the layers above?",
+        needs=(Stage.S01, Stage.S02B, Stage.S03),
+        uses_model=True,
+        data=(DatasetRole.A,),
+        reads=(
+            *FORWARD,
+            *RASTER_SLICE,
+            *EVENTS,
+            "gain.grid",
+            "knock_outs",
+            "nulls.seed",
+            "analysis.bootstrap_reps",
+            "analysis.bootstrap_seed",
+            "report",
+        ),
+        outputs=(
+            *results(_OUT.KNOCKOUTS_PARQUET_BASENAME, _OUT.STABILITY_PARQUET_BASENAME),
+            *tables(CANON.TABLE.T10_KNOCKOUTS, folder=_DIR.TABLES_APPENDIX),
+            *figures(CANON.FIGURE.F15_KNOCKOUTS, CANON.FIGURE.F16_STABILITY, folder=_DIR.FIGS_APPENDIX),
+        ),
     ),
 )

@@ -23,9 +23,10 @@ Bounds = Mapping[SpikeDef, float]
 
 @dataclass(frozen=True)
 class EventCandidates:
-    """Values that may be events: the flat index of their site (b * T + t in a batch), and z."""
+    """Values that may be events: the flat index of their site (b * T + t in a batch), their unit, and z; by site, then unit."""
 
     site: NDArray[np.intp]
+    unit: NDArray[np.intp]
     z: NDArray[np.float64]
 
     def score(self, spike_def: SpikeDef) -> NDArray[np.float64]:
@@ -44,7 +45,7 @@ def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> E
     else:
         index, values = _outside(u, upper, lower)
     site, unit = np.divmod(index, u.shape[-1])
-    return EventCandidates(site, calibration.z(layer, unit, values))
+    return EventCandidates(site, unit, calibration.z(layer, unit, values))
 
 
 _Found = tuple[NDArray[np.intp], NDArray[np.float64]]

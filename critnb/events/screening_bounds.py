@@ -91,7 +91,7 @@ def _sampled_bounds(largest: LargestByDef, rows: Tensor, layer: int, calibration
     places = sampled_places(n_values)
     values = rows.reshape(-1)[torch.from_numpy(places).to(rows.device)].float().cpu().numpy().astype(np.float64)
     site, unit = np.divmod(places, rows.shape[1])
-    sample = EventCandidates(site, calibration.z(layer, unit, values))
+    sample = EventCandidates(site, unit, calibration.z(layer, unit, values))
     bounds = {}
     for spike_def, kept in largest.items():
         expected = kept.capacity / n_values * len(places)

@@ -65,7 +65,7 @@ class ForwardPasses:
             on_units(first, layer, u[:, self.burn_in :])
 
         with gain_applied(self.model.taps, setting.intervention, setting.gain), reading_units(self.model.taps, read):
-            for first, batch in self._batches(tokens):
+            for first, batch in self.batches(tokens):
                 self._forward(first, batch, setting, on_logits)
                 self.windows_run += len(batch)
                 on_batch(len(batch))
@@ -74,20 +74,22 @@ class ForwardPasses:
         if on_logits is None:
             hidden = self.model.body(input_ids=batch, use_cache=False).last_hidden_state
             if not finite(hidden):
-                self._name_the_layer(batch, setting)
+                self.name_the_layer(batch, setting)
             return
         logits = self.model.causal(input_ids=batch, use_cache=False).logits
         # the largest logit of a token stands for its hidden state: NaN and infinity get into it, and no mask of [B, T, V] is made
         if not finite(logits.amax(dim=-1)):
-            self._name_the_layer(batch, setting)
+            self.name_the_layer(batch, setting)
         on_logits(first, batch, logits)
 
-    def _batches(self, tokens: NDArray[np.int64]) -> Iterator[tuple[int, Tensor]]:
+    def batches(self, tokens: NDArray[np.int64]) -> Iterator[tuple[int, Tensor]]:
+        """Yield the row of each batch's first window and its token ids [B, T] on the model's device."""
         size = max(1, self._batch_tokens // tokens.shape[1])
         for first in range(0, len(tokens), size):
             yield first, self.model.ids(tokens[first : first + size])
 
-    def _name_the_layer(self, batch: Tensor, setting: Setting) -> None:
+    def name_the_layer(self, batch: Tensor, setting: Setting) -> None:
+        """Raise NonFiniteError for token ids [B, T] that are known to give values that are not finite, under an applied gain."""
         bad: list[int] = []
         # a NaN or infinity anywhere reaches the last hidden state, so only a batch known to be bad is read again
         with reading_units(self.model.taps, lambda layer, u: None if finite(u) else bad.append(layer)):

@@ -204,6 +204,13 @@ class Nulls(_ParamsSection):
     seed: Seed = _CONST.NULL_SEED
 
 
+class KnockOuts(_ParamsSection):
+    """How much is knocked out: the first ``windows`` windows of A_raster (all of them where there are fewer)."""
+
+    windows: Count = _CONST.KNOCK_OUT_WINDOWS
+    directions: Count = _CONST.KNOCK_OUT_DIRECTIONS
+
+
 class Analysis(_ParamsSection):
     adjacency: Adjacency = Adjacency.ADJ_4N
     bootstrap_reps: Replicates = _CONST.BOOTSTRAP_REPS
@@ -231,6 +238,7 @@ class Params(_ParamsSection):
     events: Events = Events()
     gain: Gain = Gain()
     nulls: Nulls = Nulls()
+    knock_outs: KnockOuts = KnockOuts()
     analysis: Analysis = Analysis()
     report: Report = Report()
     release: Release = Release()

@@ -67,6 +67,7 @@ def works() -> Mapping[Stage, StageWork]:
     from critnb.stages.s02b_select_gstar import work as s02b
     from critnb.stages.s03_rasters import tables as s03
     from critnb.stages.s04_nulls import tables as s04
+    from critnb.stages.s04k_knock_out import tables as s04k
     from critnb.stages.s05_analysis import work as s05
     from critnb.stages.s06arc_questions import tables as s06arc
     from critnb.stages.s06b_generalize import tables as s06b
@@ -79,6 +80,7 @@ def works() -> Mapping[Stage, StageWork]:
         Stage.S02B: StageWork(lambda stage, _: s02b.choose(stage), s02b.gates),
         Stage.S03: StageWork(s03.retabulate, s03.gates),
         Stage.S04: StageWork(s04.retabulate, s04.gates),
+        Stage.S04K: StageWork(s04k.retabulate, s04k.gates),
         Stage.S05: StageWork(lambda stage, _: s05.analyse(stage), s05.gates),
         Stage.S06B: StageWork(s06b.retabulate, s06b.gates),
         Stage.S06ARC: StageWork(s06arc.retabulate, s06arc.gates),
@@ -89,7 +91,8 @@ def works() -> Mapping[Stage, StageWork]:
 # what takes a model, or is shown and not concluded from
 NOT_REPLAYED = (
     f"forward passes (deviations of {Stage.S00}, mu, sigma and base rates of {Stage.S01}, rasters of {Stage.S02}, "
-    f"{Stage.S03} and {Stage.S06B}, scores of {Stage.S06ARC}, shuffled tokens of {Stage.S04}), figures, tables in notebooks"
+    f"{Stage.S03} and {Stage.S06B}, scores of {Stage.S06ARC}, shuffled tokens of {Stage.S04}, "
+    f"counts and growths of {Stage.S04K}), figures, tables in notebooks"
 )
 
 

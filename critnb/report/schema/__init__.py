@@ -14,8 +14,9 @@ from critnb.report.schema.t06 import T06
 from critnb.report.schema.t07 import T07
 from critnb.report.schema.t08 import T08
 from critnb.report.schema.t09 import T09
+from critnb.report.schema.t10 import T10
 
-SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in (T01, T02, T03, T04, T05, T06, T07, T08, T09)}
+SCHEMAS: dict[str, TableSchema] = {schema.name: schema for schema in (T01, T02, T03, T04, T05, T06, T07, T08, T09, T10)}
 
 __all__ = [
     "SCHEMAS",
@@ -28,6 +29,7 @@ __all__ = [
     "T07",
     "T08",
     "T09",
+    "T10",
     "Column",
     "DType",
     "Range",
