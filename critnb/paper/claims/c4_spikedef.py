@@ -54,7 +54,7 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
         _Rate.SAME_EVENTS if rate in same else _at_rate(group, known=bool(identified.get(rate, False)))
         for rate, group in asked.groupby("target_rate")
     ]
-    shared = t01.frame.get(_OVERLAP, pd.Series(dtype="float64"))
+    shared, apart = (t01.frame.get(name, pd.Series(dtype="float64")) for name in (_OVERLAP, _APART))
     numbers = {
         "rates": len(rates),
         "agree": rates.count(_Rate.AGREES),
@@ -64,6 +64,8 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
         "definitions": asked["spike_def_id"].nunique(),
         "overlap_low": plain(shared.min()),
         "overlap_high": plain(shared.max()),
+        "apart_low": plain(apart.min()),
+        "apart_high": plain(apart.max()),
     }
     nothing = numbers["same"] == len(rates)
     reason = _reason(numbers, [SPIKE_NAMES[SpikeDef(name)] for name in asked["spike_def_id"].unique()])
@@ -93,7 +95,15 @@ def _reason(numbers: Mapping[str, Number | None], measured: list[str]) -> str:
         )
     if same:
         parts.append(f"at {same} both definitions give the same events, so there is nothing to compare")
+    if numbers["apart_high"] is not None:
+        parts.append(
+            f"over gains and rates {_range(numbers['apart_low'], numbers['apart_high'])} sites differ between them"
+        )
     return "; ".join(parts)
+
+
+def _range(low: Number | None, high: Number | None) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _at_rate(rows: pd.DataFrame, *, known: bool) -> _Rate:
