@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from critnb.api.activity import branching, multistep, null_replicate, null_test
     from critnb.api.arrays import event_counts, population_activity
     from critnb.api.cascades import avalanches, crackling, exponents
+    from critnb.api.controls import control, controls
     from critnb.api.extraction import extract_activations
     from critnb.api.folders import compare_runs, list_runs, open_run
     from critnb.api.model import load_model
@@ -36,6 +37,8 @@ _HOMES = {
     "tail": "critnb.api.tail",
     "null_replicate": "critnb.api.activity",
     "null_test": "critnb.api.activity",
+    "control": "critnb.api.controls",
+    "controls": "critnb.api.controls",
     "open_run": "critnb.api.folders",
     "list_runs": "critnb.api.folders",
     "compare_runs": "critnb.api.folders",
@@ -48,6 +51,8 @@ __all__ = [
     "branching",
     "calibrate",
     "compare_runs",
+    "control",
+    "controls",
     "crackling",
     "event_counts",
     "exponents",

@@ -43,7 +43,11 @@ def test_an_empty_file_has_the_defaults_of_the_contract(tmp_path):
     assert params.events.target_rates == [1e-5, 2e-5, 4e-5, 8e-5]
     assert (params.events.tau0, params.events.spike_defs) == (2.5, list(SpikeDef))
     assert params.gain.grid == [0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3]
-    assert (params.nulls.replicates, params.analysis.bootstrap_reps) == (200, 500)
+    assert (params.nulls.replicates, params.nulls.verdict_replicates, params.analysis.bootstrap_reps) == (
+        200,
+        1999,
+        500,
+    )
     assert params.analysis.adjacency is Adjacency.ADJ_4N
     assert list(params.models) == list(ModelRole)
 

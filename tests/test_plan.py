@@ -75,6 +75,7 @@ def changed(folder: Path, **overrides) -> set[str]:
         ("windows__n_raster", 32, FROM_S03),
         ("gain__interventions", ["MLP_GLOBAL"], FROM_S03),
         ("nulls__replicates", 10, FROM_S04 | {"S06B"}),
+        ("nulls__verdict_replicates", 10, FROM_S04),
         ("nulls__seed", 1, FROM_S04 | {"S06B"}),
         ("analysis__adjacency", "ADJ_8N", {"S05", "S07", "S08"}),
         ("compute__device", "cpu", set()),

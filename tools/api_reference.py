@@ -16,6 +16,7 @@ _CHAPTERS: dict[str, tuple[str, ...]] = {
     "Arrays of one's own": ("event_counts", "population_activity"),
     "Estimators": ("branching", "avalanches", "tail", "crackling", "exponents", "multistep"),
     "Nulls": ("null_replicate", "null_test"),
+    "Controls": ("control", "controls"),
     "Runs": ("open_run", "list_runs", "compare_runs"),
     "Stages": ("begin",),
 }

@@ -98,7 +98,15 @@ MEASUREMENT: tuple[StageSpec, ...] = (
         needs=(Stage.S01, Stage.S02, Stage.S03),
         uses_model=True,
         data=(DatasetRole.A,),
-        reads=(*FORWARD, *RASTER_SLICE, *EVENTS, "gain.grid", "nulls.replicates", "nulls.seed"),
+        reads=(
+            *FORWARD,
+            *RASTER_SLICE,
+            *EVENTS,
+            "gain.grid",
+            "nulls.replicates",
+            "nulls.verdict_replicates",
+            "nulls.seed",
+        ),
         outputs=results(_OUT.TAU_RATE_MATCHED_PARQUET_BASENAME, _OUT.NULL_NPZ_BASENAME, _OUT.METRICS_PARQUET_BASENAME),
     ),
     StageSpec(

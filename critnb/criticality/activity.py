@@ -86,7 +86,7 @@ def activity(raster: Raster, nulls: Mapping[NullId, NullSample], weights: npt.ND
     intervals = {name: percentile_interval(values) for name, values in replicates.items()}
     intervals["chi_intensive"] = percentile_interval(intensive)
     excess = {
-        null_id: {name: _excess(name, real, nulls[null_id].pooled, resampled, of_null) for name in RATIOS}
+        null_id: {name: _excess(name, real, nulls[null_id], resampled, of_null) for name in RATIOS}
         for null_id, of_null in resampled_null.items()
     }
     replicates["delta_b_tot"] = resampled.b_tot - resampled_null[PRIMARY].b_tot
@@ -118,9 +118,9 @@ def _check(raster: Raster, nulls: Mapping[NullId, NullSample]) -> None:
             raise DataError(f"summary: the sample of {null_id} is not of this raster's conditions and windows")
 
 
-def _excess(name: str, real: Branching, null: Branching, resampled: Branching, resampled_null: Branching) -> Excess:
-    """Compare one ratio [C] with its replicates under a null [C, R]; its resamples with those of the null, both [B, C]."""
-    pairs = zip(getattr(real, name), getattr(null, name), strict=True)
+def _excess(name: str, real: Branching, null: NullSample, resampled: Branching, resampled_null: Branching) -> Excess:
+    """Compare one ratio [C] with its replicates under a null; its resamples with those of the null, both [B, C]."""
+    pairs = zip(getattr(real, name), null.ratios(name), strict=True)
     compared = [compare(float(value), replicates) for value, replicates in pairs]
     numbers = ("delta", "null_mean", "null_sd", "z", "p_one_sided")
     return Excess(

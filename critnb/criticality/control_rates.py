@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from critnb.canon import CANON, ControlId, Criterion, CriterionKind, pack_path
+from critnb.canon import CANON, ControlId, Criterion, CriterionKind, NullId, pack_path
 from critnb.criticality.synthetic import CONTROLS
 from critnb.gates import Verdict
 from critnb.lattice import RASTER_NULLS
@@ -124,7 +124,9 @@ def _kind(test: str) -> str:
 
 
 def _missing(test: str) -> str:
-    return NOT_OF_A_RASTER.get(Criterion(test), NOT_MEASURED) if test in set(Criterion) else NOT_MEASURED
+    if test in set(Criterion):
+        return NOT_OF_A_RASTER.get(Criterion(test), NOT_MEASURED)
+    return "the lattices hold no tokens" if RASTER_NULLS[NullId(test)].reads_tokens else NOT_MEASURED
 
 
 def share_with_interval(hits: npt.NDArray[np.int64], of: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,47 +14,87 @@ from critnb.criticality.branching import Branching, BranchingSums
 from critnb.errors import DataError
 from critnb.lattice.conditions import COND_ID
 
-_REPLICATE = "replicate"
+_REPLICATE, _REPLICATES = "replicate", "replicates"
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class NullSample:
-    """One null of all conditions: the pooled ratios of every replicate [C, R] and the mean sums per sequence [C, N]."""
+class ConditionSample:
+    """One null of one condition: the pooled ratios of every replicate [R] and the mean sums per sequence [N]."""
 
     pooled: Branching
     sequence_means: BranchingSums
 
     @classmethod
+    def of(cls, sums: BranchingSums) -> Self:
+        """Reduce the sums [R, N] that ``null_branching`` returns."""
+        return cls(sums.pooled(), sums.mean(axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class NullSample:
+    """One null of all conditions: the pooled ratios of every replicate [C, R] and the mean sums per sequence [C, N].
+
+    replicates [C]: how many each condition has, R the most; ratios beyond them are NaN.
+    """
+
+    pooled: Branching
+    sequence_means: BranchingSums
+    replicates: npt.NDArray[np.int64]
+
+    @classmethod
     def of(cls, conditions: Iterable[BranchingSums]) -> Self:
         """Reduce the sums [R, N] of one condition after the other, as ``null_branching`` returns them."""
-        pooled, means = zip(*((sums.pooled(), sums.mean(axis=0)) for sums in conditions), strict=True)
-        ratios = Branching(np.stack([p.b_time for p in pooled]), np.stack([p.b_depth for p in pooled]))
-        return cls(ratios, BranchingSums.stack(means))
+        return cls.join([ConditionSample.of(sums) for sums in conditions])
+
+    @classmethod
+    def join(cls, conditions: Sequence[ConditionSample]) -> Self:
+        """Return the sample of all conditions; they may have different numbers of replicates."""
+        replicates = np.array([len(each.pooled.b_time) for each in conditions], dtype=np.int64)
+        ratios = (_padded([getattr(each.pooled, name) for each in conditions]) for name in ("b_time", "b_depth"))
+        return cls(Branching(*ratios), BranchingSums.stack([each.sequence_means for each in conditions]), replicates)
+
+    def ratios(self, name: str) -> list[Floats]:
+        """Return b_time, b_depth or b_tot of every replicate, one array [R] per condition."""
+        return [row[:n] for row, n in zip(getattr(self.pooled, name), self.replicates, strict=True)]
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per (cond_id, replicate) with b_time, b_depth and b_tot."""
-        n_conditions, n_replicates = self.pooled.b_time.shape
         return pd.DataFrame(
             {
-                COND_ID: np.repeat(np.arange(n_conditions, dtype=np.int32), n_replicates),
-                _REPLICATE: np.tile(np.arange(n_replicates, dtype=np.int32), n_conditions),
-                "b_time": self.pooled.b_time.ravel(),
-                "b_depth": self.pooled.b_depth.ravel(),
-                "b_tot": self.pooled.b_tot.ravel(),
+                COND_ID: np.repeat(np.arange(len(self.replicates), dtype=np.int32), self.replicates),
+                _REPLICATE: np.concatenate([np.arange(n, dtype=np.int32) for n in self.replicates]),
+                **{name: np.concatenate(self.ratios(name)) for name in ("b_time", "b_depth", "b_tot")},
             }
         )
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the mean sums per sequence and the numbers of replicates, as they are stored beside ``to_frame``."""
+        return {**self.sequence_means.arrays(), _REPLICATES: self.replicates}
+
     @classmethod
-    def from_stored(cls, frame: pd.DataFrame, sequence_means: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """Return the sample whose ``to_frame`` and ``sequence_means.arrays()`` these are.
+    def from_stored(cls, frame: pd.DataFrame, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Return the sample whose ``to_frame`` and ``arrays`` these are.
 
         Raises:
             DataError: the frame does not hold every replicate of every condition in order.
         """
-        means = BranchingSums(**sequence_means)
-        shape = (means.shape[0], len(frame) // max(1, means.shape[0]))
-        counted = np.indices(shape).reshape(2, -1).T
+        means = BranchingSums(**{name: array for name, array in arrays.items() if name != _REPLICATES})
+        n_conditions = means.shape[0]
+        replicates = np.asarray(arrays.get(_REPLICATES, np.zeros(n_conditions)), dtype=np.int64)
+        counted = [(cond_id, r) for cond_id, n in enumerate(replicates) for r in range(n)]
         if not len(frame) or not np.array_equal(frame[[COND_ID, _REPLICATE]].to_numpy(), counted):
-            raise DataError(f"null replicates: {len(frame)} rows do not count the replicates of {shape[0]} conditions")
-        ratios = (frame[name].to_numpy(dtype=np.float64).reshape(shape) for name in ("b_time", "b_depth"))
-        return cls(Branching(*ratios), means)
+            raise DataError(
+                f"null replicates: {len(frame)} rows do not count the replicates of {n_conditions} conditions"
+            )
+        ends = np.cumsum(replicates)[:-1]
+        ratios = (_padded(np.split(frame[name].to_numpy(dtype=np.float64), ends)) for name in ("b_time", "b_depth"))
+        return cls(Branching(*ratios), means, replicates)
+
+
+def _padded(rows: Sequence[Floats]) -> Floats:
+    """Return rows of different lengths as one array, NaN behind the shorter ones."""
+    padded = np.full((len(rows), max(map(len, rows))), np.nan)
+    for row, values in zip(padded, rows, strict=True):
+        row[: len(values)] = values
+    return padded

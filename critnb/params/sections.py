@@ -201,6 +201,7 @@ class Gain(_ParamsSection):
 
 class Nulls(_ParamsSection):
     replicates: Replicates = _CONST.NULL_REPLICATES
+    verdict_replicates: Replicates = _CONST.NULL_VERDICT_REPLICATES
     seed: Seed = _CONST.NULL_SEED
 
 

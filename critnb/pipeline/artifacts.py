@@ -50,13 +50,11 @@ def _load(run: Run, arrays: str, conditions: str) -> Raster:
 
 
 def save_samples(stage: StageSession, samples: NullSamples) -> None:
-    """Write the branching of every null replicate, and its mean sums per sequence."""
+    """Write the branching of every null replicate, and beside it the mean sums per sequence."""
     frames = [sample.to_frame().assign(null_id=str(null_id)) for null_id, sample in samples.items()]
     stage.save_parquet(_OUT.NULL_REPLICATES_PARQUET_BASENAME, pd.concat(frames, ignore_index=True))
     means = {
-        f"{null_id}.{name}": array
-        for null_id, sample in samples.items()
-        for name, array in sample.sequence_means.arrays().items()
+        f"{null_id}.{name}": array for null_id, sample in samples.items() for name, array in sample.arrays().items()
     }
     stage.save_npz(_OUT.NULL_SEQUENCE_SUMS_NPZ_BASENAME, means)
 

@@ -9,7 +9,8 @@ import pandas as pd
 from critnb.canon import SpikeDef
 
 _NOTHING = "–"
-_SMALLEST_P = 0.001
+# below the first a p-value has a digit more, so that the floor of 1999 replicates is told from that of 999
+_SMALL_P, _SMALLEST_P = 0.001, 0.0001
 _SPELLED = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 SPIKE_NAMES = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 
@@ -44,8 +45,10 @@ def interval_words(value: float, low: float, high: float, digits: int) -> str:
 
 
 def p_words(p: float) -> str:
-    """Return a p-value to three decimals."""
-    return _NOTHING if math.isnan(p) else f"{p:.3f}" if p >= _SMALLEST_P else f"< {_SMALLEST_P:g}"
+    """Return a p-value to three decimals, one below 0.001 to four."""
+    if math.isnan(p):
+        return _NOTHING
+    return f"< {_SMALLEST_P:.4f}" if p < _SMALLEST_P else f"{p:.{3 if p >= _SMALL_P else 4}f}"
 
 
 def spike_words(frame: pd.DataFrame) -> list[str]:

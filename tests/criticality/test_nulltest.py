@@ -109,30 +109,37 @@ def test_the_seam_costs_the_shift_one_pair_in_each_row():
 def sample():
     counts = np.random.default_rng(0).poisson(0.4, (3, 5, 3, 20)).astype(np.uint16)
     seq_id = np.arange(5, dtype=np.int32)
-    return NullSample.of(null_branching(c, seq_id, PERM, replicates=range(7), **STREAM) for c in counts)
+    return NullSample.of(
+        null_branching(c, seq_id, PERM, replicates=range(n), **STREAM) for c, n in zip(counts, (7, 3, 9), strict=True)
+    )
 
 
 def test_sample_keeps_replicates_and_sequence_means(sample):
-    assert sample.pooled.b_tot.shape == (3, 7)
+    assert sample.replicates.tolist() == [7, 3, 9]
+    assert np.isnan(sample.pooled.b_tot).sum(axis=1).tolist() == [2, 6, 0]
+    assert sample.to_frame().groupby("cond_id").size().tolist() == [7, 3, 9]
+    assert not sample.to_frame().isna().any(axis=None)
     assert sample.sequence_means.shape == (3, 5)
     # a permutation leaves the depth's denominator alone, so there the mean ratio is the ratio of means
-    np.testing.assert_allclose(sample.pooled.b_depth.mean(axis=1), sample.sequence_means.pooled().b_depth, rtol=1e-13)
+    means = [each.mean() for each in sample.ratios("b_depth")]
+    np.testing.assert_allclose(means, sample.sequence_means.pooled().b_depth, rtol=1e-13)
 
 
 def test_sample_round_trip_through_files(sample):
     frame_file, npz_file = io.BytesIO(), io.BytesIO()
     sample.to_frame().to_parquet(frame_file)
-    np.savez(npz_file, **sample.sequence_means.arrays())
+    np.savez(npz_file, **sample.arrays())
     npz_file.seek(0)
     stored = NullSample.from_stored(pd.read_parquet(frame_file), np.load(npz_file))
-    assert np.array_equal(stored.pooled.b_tot, sample.pooled.b_tot)
+    assert np.array_equal(stored.pooled.b_tot, sample.pooled.b_tot, equal_nan=True)
+    assert np.array_equal(stored.replicates, sample.replicates)
     assert np.array_equal(stored.sequence_means.time_pairs, sample.sequence_means.time_pairs)
 
 
 @pytest.mark.parametrize("change", [lambda f: f.iloc[:-1], lambda f: f.iloc[::-1], lambda f: f.iloc[:0]])
 def test_a_sample_with_rows_missing_or_moved_is_an_error(sample, change):
     with pytest.raises(DataError, match="do not count the replicates"):
-        NullSample.from_stored(change(sample.to_frame()), sample.sequence_means.arrays())
+        NullSample.from_stored(change(sample.to_frame()), sample.arrays())
 
 
 def test_null_branching_without_replicates_is_refused():

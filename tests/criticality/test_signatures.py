@@ -246,10 +246,13 @@ def test_the_reason_of_a_failure_is_what_failed():
     assert judged(C.S3_CRACKLING, **ends("crackling", 1.8, 1.8)).reason == "the interval has width zero"
 
 
-def test_activity_along_tokens_is_said_to_be_a_margin_of_the_null_that_keeps_it():
+def test_that_the_margins_hold_activity_along_tokens_is_said_where_it_decides():
     same = {"opt_r1_time_margins": 0.8, **ends("opt_r1_time_margins", 0.75, 0.85)}
-    assert "is a margin" in judged(C.S5_MULTISTEP_TOKENS, **same).reason
-    assert "is a margin" not in judged(C.S5_MULTISTEP_DEPTH, **ends("opt_r1_depth_margins", 0.7, 0.8)).reason
+    assert "keeps how many layers are active" in judged(C.S5_MULTISTEP_TOKENS, **same).reason
+    assert (
+        "keeps how many layers are active"
+        not in judged(C.S5_MULTISTEP_DEPTH, **ends("opt_r1_depth_margins", 0.7, 0.8)).reason
+    )
 
 
 def test_a_null_without_long_avalanches_is_told_in_numbers():
@@ -367,7 +370,7 @@ def of_raster(counts, seed=1):
     }
     permuted = null_raster(raster, PRIMARY, seed=seed)
     summary = summarise(raster, nulls, permuted=permuted, adjacency=ADJ, replicates=200, seed=seed)
-    margins = null_raster(raster, MARGINS if MARGINS in RASTER_NULLS else PRIMARY, seed=seed)
+    margins = null_raster(raster, MARGINS, seed=seed)
     shard = SizeShard(counts, permuted.counts[0], raster.seq_id, b"k", margins.counts[0], replicates=200)
     found = analyse_sizes(shard, settings)
     row = {**summary_frame(summary).iloc[0].to_dict(), **t01_columns(found, ADJ), **survival_columns(found)}

@@ -34,7 +34,7 @@ PARAMS = {
     "windows": {"seq_len": TOKENS, "n_calibration": WINDOWS, "n_raster": WINDOWS, "n_eval_b": WINDOWS},
     "events": {"tau0": 1.5, "target_rates": list(RATES)},
     "gain": {"grid": list(GRID), "interventions": ["MLP_GLOBAL"]},
-    "nulls": {"replicates": 5},
+    "nulls": {"replicates": 5, "verdict_replicates": 9},
     "analysis": {"bootstrap_reps": 20},
 }
 TARGETS = RateTargets(

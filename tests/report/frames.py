@@ -81,6 +81,8 @@ def t01(
         with_interval(rows, names.delta, 0.01, rng)
     rows["chi"] = dense * (2 + 1.5 * np.exp(-(((g - 1.05) / 0.15) ** 2))) + rng.normal(0, 0.1, len(rows))
     with_interval(rows, "chi", 0.35 * dense, rng, prefix="opt_")
+    rows["opt_chi_intensive"] = (rows["chi"] - 1) / (40 * dense)
+    with_interval(rows, "opt_chi_intensive", 0.01, rng)
     chosen = gstar(kinds, rates)
     keys = zip(rows["spike_def_id"], rows["target_rate"], strict=True)
     rows["opt_is_g1"], rows["opt_is_gstar"] = g == 1.0, g == [chosen[key] for key in keys]

@@ -182,7 +182,8 @@ def test_the_findings_count_from_the_table():
 
 
 @pytest.mark.parametrize(
-    ("p", "words_of"), [(0.0049751, "0.005"), (1e-4, "< 0.001"), (float("nan"), "–"), (1.0, "1.000")]
+    ("p", "words_of"),
+    [(0.0049751, "0.005"), (1 / 2000, "0.0005"), (9e-5, "< 0.0001"), (float("nan"), "–"), (1.0, "1.000")],
 )
 def test_p_values_in_words(p, words_of):
     assert p_words(p) == words_of

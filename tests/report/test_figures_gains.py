@@ -100,6 +100,14 @@ def test_f09_draws_chi_with_its_intervals_and_marks_the_largest(drawings, t01, k
     assert ringed(axes) == [rows.loc[rows["opt_is_gstar"], "chi"].item()]
 
 
+@pytest.mark.parametrize("kind", SpikeDef)
+def test_f09_draws_the_intensive_form_below(drawings, t01, kind) -> None:
+    rows = rows_of(t01, kind, frames.RATES[0])
+    axes = all_axes(drawings["F09"])[(2 + list(SpikeDef).index(kind)) * N_RATES]
+    np.testing.assert_array_equal(drawn_curves(axes), [rows["opt_chi_intensive"]])
+    np.testing.assert_array_equal(bars(axes), [interval(rows, "opt_chi_intensive")])
+
+
 def test_f09_shades_the_gains_near_gstar(drawings) -> None:
     axes = all_axes(drawings["F09"])[0]
     gstar = frames.gstar()[ONE, frames.RATES[0]]
@@ -241,7 +249,7 @@ def test_an_empty_table_of_ablations_says_so() -> None:
 def test_points_without_a_value_are_crosses(drawings, t01) -> None:
     lost = (t01["g"] == 0.8) & (t01["spike_def_id"] == TWO)
     drawing: Drawing = chi_curves(t01.assign(chi=t01["chi"].mask(lost)))
-    assert [crosses(axes) for axes in all_axes(drawing)] == [0] * N_RATES + [1] * N_RATES
+    assert [crosses(axes) for axes in all_axes(drawing)] == [0] * N_RATES + [1] * N_RATES + [0] * 2 * N_RATES
     assert "not available" in legend_words(drawing)
     assert "not available" not in legend_words(drawings["F09"])
 

@@ -104,7 +104,7 @@ def pool_null(
     least = _PER_POINT
     while True:
         pools = _pools(real, least)
-        drawn = _fill(pools, source, first, replicates)
+        drawn = _fill(pools, source, first, replicates)[:, : max(pool.replicates for pool in pools.values())]
         samples = Samples(**{name: pool.pooled() for name, pool in pools.items()})
         found = estimated(samples, weights, lattice=lattice, size_def=size_def, like=real)
         # a slope may still lack its interval, where the windows that its avalanches lie in are few
@@ -115,7 +115,7 @@ def pool_null(
         found,
         pools["slope"].replicates,
         max(pools[name].replicates for name in ("sizes", "durations", "inner_slope")),
-        _survival(sample, drawn, complete=not pools["slope"].done and drawn.shape[1] == replicates > 1),
+        _survival(sample, drawn, complete=not pools["slope"].done and replicates > 1),
     )
 
 

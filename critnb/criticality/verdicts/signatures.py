@@ -163,5 +163,5 @@ def _correlated(case: Case, axis: str, short: str, noun: str) -> Clause:
     clause = j.above("r_1", case.interval(slope), null_ci, f"the {noun} has no slope r_1 to compare with")
     about = f"{clause.words} of the {noun}" if clause.met is not None else clause.words
     if axis == "time" and short == "margins" and clause.met is False:
-        about += ", of which activity summed over layers is a margin"
+        about += ", which keeps how many layers are active at each token"
     return Clause(clause.met, about)

@@ -77,6 +77,7 @@ T02 = TableSchema(
         *interval("opt_b_tot", PER_SITE),
         *interval("opt_delta_b_tot", PER_SITE),
         *interval("opt_chi", SIZE),
+        *with_interval("opt_chi_intensive", "1/event", "(chi - 1) / mean events per sequence"),
         *interval("opt_nll_mean", _NATS),
         *interval("opt_ppl", "-"),
         *_NULLS,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from critnb.canon import CANON
-from critnb.criticality.sizes.pooling import SURVIVAL_AT
 from critnb.report.schema import columns as col
 from critnb.report.schema.model import TableSchema
 
@@ -44,9 +43,14 @@ T05 = TableSchema(
             "the most that its tau_S, alpha_D and uncensored gamma of T01 rest on",
             col.NOT_NEGATIVE,
         ),
-        col.number("opt_survival_D", "-", f"share of avalanches of {SURVIVAL_AT} tokens or more", col.SHARE),
+        col.number(
+            "opt_survival_D",
+            "-",
+            "share of avalanches with D >= CRACKLING_D_RANGE[0] + CRACKLING_MIN_POINTS - 1",
+            col.SHARE,
+        ),
         col.number("opt_survival_D_perm", "-", "its mean over replicates of the permutation null", col.SHARE),
-        col.number("opt_survival_S", "-", f"share of avalanches of {SURVIVAL_AT} events or more", col.SHARE),
+        col.number("opt_survival_S", "-", "share of avalanches with S of at least that number", col.SHARE),
         col.number("opt_survival_S_perm", "-", "its mean over those replicates", col.SHARE),
         col.number("opt_survival_replicates", "replicates", "how many those are", col.NOT_NEGATIVE),
         col.number(

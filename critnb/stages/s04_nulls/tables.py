@@ -55,8 +55,22 @@ def _recount(table: pd.DataFrame, raster: Raster, column: str) -> int:
 
 
 def replicate(stage: StageSession) -> NullSamples:
-    """Draw R replicates of each raster null for every condition of S03, and write the branching that they give."""
-    return draw_replicates(stage, load_raster(stage.upstream(Stage.S03)))
+    """Draw replicates of each raster null for every condition of S03, and write the branching that they give.
+
+    Conditions that verdicts are about, MLP_GLOBAL at g1 and g*, get ``nulls.verdict_replicates``, all others ``nulls.replicates``.
+    """
+    run, nulls = stage.upstream(Stage.S03), stage.params.nulls
+    raster, judged = load_raster(run), set(_judged(run))
+    numbers = [nulls.verdict_replicates if i in judged else nulls.replicates for i in range(len(raster.conditions))]
+    return draw_replicates(stage, raster, numbers)
+
+
+def _judged(run: Run) -> list[int]:
+    """Return the cond_ids of MLP_GLOBAL at g1 and g* of a run of S03."""
+    marked = run.parquet(run.result(CANON.OUTPUT.METRICS_PARQUET_BASENAME))
+    is_global = marked["intervention_id"] == str(Intervention.MLP_GLOBAL)
+    wanted: list[int] = marked.loc[is_global & (marked["is_g1"] | marked["is_gstar"]), "cond_id"].tolist()
+    return wanted
 
 
 @dataclass(frozen=True)
@@ -73,10 +87,7 @@ def keep(stage: StageSession, shuffled_input: Callable[[Raster], Raster]) -> Nul
     ``shuffled_input`` gives the rasters of these conditions on shuffled tokens, which take a model.
     """
     run = stage.upstream(Stage.S03)
-    marked = run.parquet(run.result(CANON.OUTPUT.METRICS_PARQUET_BASENAME))
-    is_global = marked["intervention_id"] == str(Intervention.MLP_GLOBAL)
-    wanted = marked.loc[is_global & (marked["is_g1"] | marked["is_gstar"]), "cond_id"]
-    kept = load_raster(run).take(wanted.tolist())
+    kept = load_raster(run).take(_judged(run))
     seed = stage.params.nulls.seed
     shuffled = {null_id: null_raster(kept, null_id, seed=seed) for null_id in RASTER_NULLS}
     everything = concatenate([*shuffled.values(), shuffled_input(kept)])

@@ -78,7 +78,7 @@ def comparison_table(stage: StageSession, samples: NullSamples) -> pd.DataFrame:
     run = stage.upstream(Stage.S03)
     real = run.parquet(run.result(CANON.OUTPUT.METRICS_PARQUET_BASENAME))
     columns = {
-        f"{statistic} ({null_of(null_id).name})": getattr(sample.pooled.b_tot, method)(axis=1)
+        f"{statistic} ({null_of(null_id).name})": getattr(pd.DataFrame(sample.pooled.b_tot), method)(axis=1)
         for null_id, sample in samples.items()
         for statistic, method in (("b_tot", "mean"), ("sd", "std"))
     }

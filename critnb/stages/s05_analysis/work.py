@@ -122,7 +122,12 @@ def _sizes(
         p_replicates=analysis.tail_replicates, seed=analysis.bootstrap_seed, null_seed=null_params.seed,
     )  # fmt: skip
     cond_ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL)
-    shards = [_shard(raster, nulls, i, replicates=_pooled(raster.conditions[i], gstar)) for i in cond_ids]
+    shards = [
+        _shard(
+            raster, nulls, i, replicates=_replicates_pooled(raster.conditions[i], gstar, null_params.verdict_replicates)
+        )
+        for i in cond_ids
+    ]
     with stage.step("sizes"), stage.progress("sizes", len(shards), "condition") as advance:
         analysed = stage.engine.map_in_processes(partial(analyse_sizes, settings=settings), shards, on_done=advance)
     return dict(zip(cond_ids, analysed, strict=True))
@@ -136,19 +141,29 @@ def _shard(raster: Raster, nulls: Mapping[NullId, Raster], cond_id: int, *, repl
     )  # fmt: skip
 
 
-def _pooled(condition: Condition, gstar: Gstar) -> int:
-    """Return how many replicates may be pooled: as many as verdicts have where verdicts look, else one."""
-    looked_at = condition.gain in (_CONST.GAIN_BASELINE, gstar[condition.spike_def_id, condition.target_rate])
-    return _CONST.NULL_VERDICT_REPLICATES if looked_at else 1
+def _replicates_pooled(condition: Condition, gstar: Gstar, of_verdicts: int) -> int:
+    """Return how many replicates may be pooled: where verdicts look, at g1 and g*, as many as those have, elsewhere one."""
+    judged = condition.gain in (_CONST.GAIN_BASELINE, gstar[condition.spike_def_id, condition.target_rate])
+    return of_verdicts if judged else 1
+
+
+def _replicates(stage: StageSession, table: pd.DataFrame) -> pd.Series[int]:
+    """Return how many replicates of the primary null stand behind each row of T01."""
+    s03 = stage.upstream(Stage.S03)
+    conditions = s03.parquet(s03.result(CANON.OUTPUT.CONDITIONS_PARQUET_BASENAME))
+    drawn = conditions.assign(replicates=load_samples(stage.upstream(Stage.S04))[PRIMARY].replicates)
+    of_grid = drawn[drawn["intervention_id"] == str(Intervention.MLP_GLOBAL)].rename(columns={"gain": "g"})
+    return table.merge(of_grid, on=["spike_def_id", "target_rate", "g"], how="left", validate="one_to_one")[
+        "replicates"
+    ]
 
 
 def gates(stage: StageSession) -> list[Gate]:
     """Return the gates of S05: held marginals, the Monte Carlo null against its closed form, and avalanches to analyse."""
     table = load_table(stage.own, T01.name)
-    replicates = load_samples(stage.upstream(Stage.S04))[PRIMARY].pooled.b_tot.shape[1]
     kept = table[[marginals_column(null_id) for null_id in RASTER_NULLS]].all(axis=1)
     names = null_columns(PRIMARY)
-    errors = (table[names.mean] - table[EXPECTED]).abs() / (table[names.sd] / np.sqrt(replicates))
+    errors = (table[names.mean] - table[EXPECTED]).abs() / (table[names.sd] / np.sqrt(_replicates(stage, table)))
     return [
         Gate.judge(
             "nulls keep their marginals",

@@ -100,8 +100,9 @@ def retabulate(stage: StageSession, run: Run) -> None:
     save_raster(stage, raster)
     thresholds = carried_thresholds(stage, raster, n_units=int(model["d_ff"]))
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
+    samples = draw_replicates(stage, raster, [stage.params.nulls.replicates] * len(raster.conditions))
     tabulate(
-        stage, raster, draw_replicates(stage, raster), nll,
+        stage, raster, samples, nll,
         gstar=load_gstar(stage.upstream(Stage.S02B)), thresholds=thresholds, provenance=Provenance.of(stage.run, model),
     )  # fmt: skip
 

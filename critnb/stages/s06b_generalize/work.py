@@ -55,7 +55,7 @@ def measure(stage: StageSession) -> Generalization:
     stage.save_parquet(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME, likelihoods)
     save_vocabulary(stage, stage.model.causal.config.vocab_size)
     provenance = Provenance.of(stage.run, stage.run.record.model)
-    samples = draw_replicates(stage, raster)
+    samples = draw_replicates(stage, raster, [stage.params.nulls.replicates] * len(raster.conditions))
     t02 = tabulate(stage, raster, samples, nll, gstar=gstar, thresholds=thresholds, provenance=provenance)
     return Generalization(t02, thresholds, likelihoods, raster, provenance)
 

@@ -20,7 +20,7 @@ from critnb.criticality.null_sample import NullSample
 from critnb.criticality.nulltest import null_branching
 from critnb.criticality.overlap import spike_def_overlap
 from critnb.criticality.shuffled_input import ShuffledInput
-from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
+from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.summary import summarise
@@ -60,7 +60,8 @@ def judge_raster(raster: Raster, *, seed: int, replicates: int) -> Outcomes:
     """Judge a raster of one condition, as S05 judges one at g*; ``seed`` and ``replicates`` are those of its nulls.
 
     The tests of its own criteria are the whole family that p-values are adjusted over; more conditions only make it stricter.
-    Of the raster nulls it is said whether b_tot exceeds each at SIGNIFICANCE_LEVEL, unadjusted.
+    Of the raster nulls it is said whether b_tot exceeds each at SIGNIFICANCE_LEVEL, unadjusted; a null that
+    cannot be drawn of it is left out.
     """
     case = case_of(raster, seed=seed, replicates=replicates)
     outcomes = {
@@ -68,11 +69,12 @@ def judge_raster(raster: Raster, *, seed: int, replicates: int) -> Outcomes:
         for judged in judge_all(case)
         if judged.criterion.id not in NOT_OF_A_RASTER
     }
-    return outcomes | {str(null_id): _exceeds(case.excess[null.noun][1]) for null_id, null in RASTER_NULLS.items()}
+    drawn = [null for null in RASTER_NULLS.values() if null.noun in case.excess]
+    return outcomes | {str(null.null_id): _exceeds(case.excess[null.noun][1]) for null in drawn}
 
 
 def _exceeds(p: float) -> Verdict:
-    if np.isnan(p):
+    if np.isnan(p):  # the null, or b_tot, is not available
         return Verdict.NOT_AVAILABLE
     return Verdict.PASS if p <= _CONST.SIGNIFICANCE_LEVEL else Verdict.FAIL
 
@@ -85,14 +87,16 @@ def case_of(raster: Raster, *, seed: int, replicates: int) -> Case:
     permuted = null_raster(raster, PRIMARY, seed=seed)
     settings = Settings(
         Lattice(layers, tokens, _UNITS), _ADJACENCY, weights, _pool(layers, tokens),
-        p_replicates=0, seed=_CONST.BOOTSTRAP_SEED, adjacencies=(_ADJACENCY,), size_defs=(SizeDef.SIZE_EVENTS,),
+        p_replicates=0, seed=_CONST.BOOTSTRAP_SEED, null_seed=seed,
+        adjacencies=(_ADJACENCY,), size_defs=(SizeDef.SIZE_EVENTS,),
     )  # fmt: skip
     (condition,) = raster.conditions
     summary = summarise(
         raster, nulls, permuted=permuted, adjacency=_ADJACENCY, replicates=_CONST.BOOTSTRAP_REPS,
         seed=_CONST.BOOTSTRAP_SEED,
     )  # fmt: skip
-    shard = SizeShard(raster.counts[0], permuted.counts[0], raster.seq_id, condition.key())
+    margins = null_raster(raster, MARGINS, seed=seed).counts[0]
+    shard = SizeShard(raster.counts[0], permuted.counts[0], raster.seq_id, condition.key(), margins, replicates)
     found = Statistics(
         raster, summary, {0: analyse_sizes(shard, settings)}, _nothing_shuffled(), spike_def_overlap(raster),
         dict.fromkeys(RASTER_NULLS, np.ones(1, dtype=np.bool_)), _ADJACENCY,
