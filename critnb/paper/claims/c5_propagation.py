@@ -38,8 +38,8 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
     }
     rows = (*t08.rows(found, "g", "value", "ci_low", "ci_high", "verdict", "reason"), *t10.rows(t10.frame, *_SHOWN))
     why = list(dict.fromkeys(found.loc[found["verdict"] == Verdict.NOT_AVAILABLE, "reason"]))
-    missing = numbers["unknown"] or found.empty
-    return RoleVerdict.of(_reason(numbers, why), rows, numbers, failing=numbers["fail"] or 0, missing=missing)
+    failing, missing = (bool(numbers[name]) for name in ("fail", "unknown"))
+    return RoleVerdict.of(_reason(numbers, why), rows, numbers, failing=failing, missing=missing or found.empty)
 
 
 _VERDICTS = {"hold": Verdict.PASS, "fail": Verdict.FAIL, "unknown": Verdict.NOT_AVAILABLE}
