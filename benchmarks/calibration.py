@@ -1,4 +1,4 @@
-"""How often the instrument is right: false positives of null tests and verdicts, coverage of the intervals.
+"""How often the instrument is right: false positives of null tests, coverage of the intervals.
 
     python benchmarks/calibration.py
 
@@ -15,15 +15,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from critnb.canon import CANON, Adjacency, Criterion, SizeDef
+from critnb.canon import SizeDef
 from critnb.criticality import branching_sums, compare, multinomial_weights, null_branching, percentile_interval
 from critnb.criticality import closed_forms as known
 from critnb.criticality.multistep import multistep
-from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.crackling import crackling
 from critnb.criticality.sizes.exponents import estimate_exponent, exponents
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
-from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import (
     bernoulli,
     discrete_power_law,
@@ -33,34 +31,12 @@ from critnb.criticality.synthetic import (
     subsample,
 )
 from critnb.criticality.tails import XminScan
-from critnb.criticality.verdicts import Case, chi_peak, judge_all
-from critnb.gates import Verdict
-from critnb.lattice import PRIMARY, RASTER_NULLS, draw_null
-from critnb.stages.s05_analysis.size_columns import reasons, t01_columns
+from critnb.lattice import RASTER_NULLS
 
 LEVEL, NOMINAL = 0.05, 0.95
 SHAPE = (16, 8, 64)  # sequences, layers, tokens
 REPEATS, REPLICATES, RESAMPLES = 1000, 199, 500
 DENSITY, AUTOCORRELATION = 0.2, 0.3
-NOISE_REPEATS, NOISE_REPLICATES, NOISE_REFERENCES = 80, 99, 50
-# shape, density, autocorrelation
-NOISE = (
-    ((48, 8, 128), 0.1, 0.0),
-    ((48, 8, 128), 0.2, 0.0),
-    ((48, 8, 128), 0.3, 0.0),
-    ((48, 8, 128), 0.5, 0.0),
-    ((48, 24, 128), 0.45, 0.0),
-    ((48, 8, 128), 0.2, 0.3),
-)
-JUDGED = {
-    Criterion.S1_BRANCHING: "S1",
-    Criterion.S3_CRACKLING: "S3",
-    Criterion.S4_SCALING: "S4",
-    Criterion.S5_MULTISTEP_TOKENS: "S5 tokens",
-    Criterion.S5_MULTISTEP_DEPTH: "S5 depth",
-    Criterion.X1_NULL_EXPLAINS_BRANCHING: "X1",
-    Criterion.X4_NULL_HAS_SAME_TAIL: "X4",
-}
 
 
 def main() -> None:
@@ -70,7 +46,6 @@ def main() -> None:
     multistep_coverage()
     exponent_coverage()
     crackling_coverage()
-    noise_verdicts()
 
 
 def rate(hits: list[bool]) -> str:
@@ -222,59 +197,6 @@ def crackling_coverage() -> None:
         name = f"{n} critical runs in {windows} windows"
         print(f"{name:48}{rate(list((low <= truth) & (truth <= high))):>14}{gamma.mean():9.4f}")
     print()
-
-
-def noise_verdicts() -> None:
-    print(f"verdicts: share that pass in %, {NOISE_REPEATS} rasters of 48 windows, each against its own nulls;")
-    print("n/a: not available in any of them; (k): not available in k %, which count as not passed")
-    print(f"{'':36}" + "".join(f"{name:>17}" for name in JUDGED.values()))
-    for shape, density, autocorrelation in NOISE:
-        _, layers, tokens = shape
-        lattice = Lattice(layers, tokens, 512)
-        settings = Settings(
-            lattice, Adjacency.ADJ_4N, multinomial_weights(shape[0], RESAMPLES, seed=1337),
-            critical_pool(lattice, cascades=CANON.CONST.REFERENCE_CASCADES, seed=CANON.CONST.REFERENCE_SEED),
-            p_replicates=0, reference_replicates=NOISE_REFERENCES,
-        )  # fmt: skip
-        verdicts: dict[Criterion, list[Verdict]] = {criterion: [] for criterion in JUDGED}
-        for seed in range(NOISE_REPEATS):
-            sites = bernoulli(density, shape, seed)
-            if autocorrelation:
-                sites = persistent_rows(density, autocorrelation, shape, seed)
-            for judged in judge_all(noise_case(sites.astype(np.uint16), settings, seed)):
-                if judged.criterion.id in verdicts:
-                    verdicts[judged.criterion.id].append(judged.verdict)
-        kind = f"persistent r = {autocorrelation:g}" if autocorrelation else "independent"
-        name = f"{kind}, {layers} x {tokens}, p = {density:g}"
-        print(f"{name:36}" + "".join(f"{passed(found):>17}" for found in verdicts.values()), flush=True)
-    print("persistent rows differ from the permutation null along tokens; nothing else is to be found in them")
-
-
-def passed(verdicts: list[Verdict]) -> str:
-    missing = np.mean([verdict is Verdict.NOT_AVAILABLE for verdict in verdicts])
-    if missing == 1:
-        return "n/a"
-    return rate([verdict is Verdict.PASS for verdict in verdicts]) + (f" ({100 * missing:.0f})" if missing else "")
-
-
-def noise_case(counts: np.ndarray, settings: Settings, seed: int) -> Case:
-    """A condition as S05 judges it; without a gain grid and shuffled tokens, so S2, X2, X3 and X5 say nothing."""
-    seq_id, key = np.arange(len(counts), dtype=np.int32), str(seed).encode()
-    permuted = draw_null(counts, seq_id, PRIMARY, seed=1, condition_key=key, replicates=[0])[0]
-    analysis = analyse_sizes(SizeShard(counts, permuted, seq_id, key), settings)
-    sums, row = branching_sums(counts), t01_columns(analysis, settings.adjacency)
-    row["b_tot"] = float(sums.pooled().b_tot)
-    excess = {}
-    for null_id, null in RASTER_NULLS.items():
-        sample = null_branching(counts, seq_id, null_id, seed=1, condition_key=key, replicates=range(NOISE_REPLICATES))
-        compared = compare(row["b_tot"], sample.pooled().b_tot)
-        excess[null.noun] = (compared.delta, compared.p_one_sided)
-        if null_id == PRIMARY:
-            row |= {"delta_b_tot": compared.delta, "b_tot_perm": compared.null_mean}
-            interval = percentile_interval(sums.weighted(settings.weights).b_tot - compared.null_mean)
-            row |= {"opt_delta_b_tot_ci_low": float(interval.low), "opt_delta_b_tot_ci_high": float(interval.high)}
-    peak = chi_peak([1.0, 2.0], np.stack([counts.sum(axis=(1, 2))] * 2), settings.weights)
-    return Case(row, excess, 1.0, peak, reasons(analysis, settings.adjacency), float("nan"))
 
 
 if __name__ == "__main__":

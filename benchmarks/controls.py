@@ -3,9 +3,10 @@
     PYTHONPATH=. python benchmarks/controls.py [--rasters 200] [--lattices 8x64x16 8x128x96 24x256x96 30x128x96] [--workers N]
         [--controls ID ...] [--dry-run]
 
-Judges rasters in processes, and writes benchmarks/controls.txt and, for S00, the pack's table of counts. An interrupted run goes
-on where it was: outcomes are kept in benchmarks/.controls.jsonl with a digest of the code that judged them, and those of other
-code are judged again. --dry-run judges one raster of each control on each lattice, says how long one takes, and writes nothing.
+Judges rasters, and toy networks for the signature S6, in processes, and writes benchmarks/controls.txt and, for S00, the
+pack's table of counts. An interrupted run goes on where it was: outcomes are kept in benchmarks/.controls.jsonl with a digest
+of the code that judged them, and those of other code are judged again. --dry-run judges one raster of each control on each
+lattice, says how long one takes, and writes nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import platform
 import sys
 import time
 from collections import defaultdict
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
@@ -29,15 +31,18 @@ from joblib import Parallel, delayed
 from critnb.canon import CANON, PACK_ROOT, ControlId, Stage
 from critnb.contract import spec_of
 from critnb.contract.code import stage_sources
-from critnb.criticality.control_rates import COUNTS, LatticeShape, rates, stored_counts, table_path, tally
+from critnb.criticality.control_rates import COUNTS, OF_NETWORKS, LatticeShape, rates, stored_counts, table_path, tally
+from critnb.criticality.synthetic import CONTROLS, NETWORKS
 from critnb.gates import Verdict
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
 from critnb.stages.shared.controls import views
 from critnb.stages.shared.controls.judged import ControlRaster, judge_control
+from critnb.stages.shared.controls.networks import ControlNetwork, judge_network
 
 KEPT = PACK_ROOT / "benchmarks" / ".controls.jsonl"
 TEXT = PACK_ROOT / "benchmarks" / "controls.txt"
+Which = ControlRaster | ControlNetwork
 LATTICES = ("8x64x16", "8x128x96", "24x256x96", "30x128x96")
 
 
@@ -47,27 +52,18 @@ def lattice(words: str) -> LatticeShape:
 
 
 def code_digest() -> str:
-    """Say which code judges: all that S00 rests on but its own tables, and the table that this benchmark writes."""
+    """Say which code judges: all that S00 rests on."""
     return sha256_hex(canonical_json(stage_sources(spec_of(Stage.S00))))
 
 
-def timed(which: ControlRaster) -> tuple[ControlRaster, dict[str, str], float]:
+def timed(which: Which) -> tuple[Which, dict[str, str], float]:
     start = time.process_time()
-    outcomes = judge_control(which)
+    outcomes = judge_control(which) if isinstance(which, ControlRaster) else judge_network(which)
     return which, {name: str(verdict) for name, verdict in outcomes.items()}, time.process_time() - start
 
 
-def key_of(which: ControlRaster) -> list[object]:
-    shape = which.shape
-    return [
-        str(which.control_id),
-        shape.layers,
-        shape.tokens,
-        shape.windows,
-        which.number,
-        which.seed,
-        which.replicates,
-    ]
+def key_of(which: Which) -> list[object]:
+    return [str(which.control_id), *astuple(which.shape), which.number, which.seed, getattr(which, "replicates", 0)]
 
 
 def kept(digest: str) -> dict[str, tuple[dict[str, str], float]]:
@@ -75,7 +71,7 @@ def kept(digest: str) -> dict[str, tuple[dict[str, str], float]]:
     return {json.dumps(line["key"]): (line["outcomes"], line["seconds"]) for line in lines if line["code"] == digest}
 
 
-def judged(wanted: list[ControlRaster], workers: int) -> dict[ControlRaster, tuple[dict[str, str], float]]:
+def judged(wanted: list[Which], workers: int) -> dict[Which, tuple[dict[str, str], float]]:
     digest = code_digest()
     before = kept(digest)
     missing = [which for which in wanted if json.dumps(key_of(which)) not in before]
@@ -94,7 +90,7 @@ def judged(wanted: list[ControlRaster], workers: int) -> dict[ControlRaster, tup
     return {which: after[json.dumps(key_of(which))] for which in wanted}
 
 
-def counts_of(found: dict[ControlRaster, tuple[dict[str, str], float]]) -> pd.DataFrame:
+def counts_of(found: dict[Which, tuple[dict[str, str], float]]) -> pd.DataFrame:
     by_lattice: dict[LatticeShape, dict[ControlId, list[dict[str, Verdict]]]] = defaultdict(lambda: defaultdict(list))
     for which, (outcomes, _) in found.items():
         verdicts = {name: Verdict(verdict) for name, verdict in outcomes.items()}
@@ -107,7 +103,7 @@ def shown(frame: pd.DataFrame) -> str:
     return frame.drop(columns="kind").to_string(index=False)
 
 
-def report(counts: pd.DataFrame, found: dict[ControlRaster, tuple[dict[str, str], float]]) -> str:
+def report(counts: pd.DataFrame, found: dict[Which, tuple[dict[str, str], float]]) -> str:
     const = CANON.CONST
     parts = [
         f"Controls, judged as S05 judges a raster at g*: {const.CONTROL_REPLICATES} replicates of each null, "
@@ -115,11 +111,12 @@ def report(counts: pd.DataFrame, found: dict[ControlRaster, tuple[dict[str, str]
         f"{platform.machine()}, one thread a raster; Python {platform.python_version()}, numpy {np.__version__}.\n"
         "Percent of the rasters that pass; in brackets percent for which the criterion is not available.\n",
     ]
-    for shape in dict.fromkeys(which.shape for which in found):
+    networks = counts[counts["test"] == OF_NETWORKS]
+    for shape in dict.fromkeys(which.shape for which in found if isinstance(which, ControlRaster)):
         here = counts[
             counts[["layers", "tokens", "windows"]].eq([shape.layers, shape.tokens, shape.windows]).all(axis=1)
         ]
-        made = rates(here, shape)
+        made = rates(pd.concat([here, networks]), shape)
         seconds = np.mean([seconds for which, (_, seconds) in found.items() if which.shape == shape])
         parts += [
             views.caption(made, f"== {shape}: criteria") + f", {seconds:.2f} s of processor a raster",
@@ -135,17 +132,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rasters", type=int, default=200)
     parser.add_argument("--lattices", type=lattice, nargs="+", default=[lattice(words) for words in LATTICES])
-    parser.add_argument("--controls", type=ControlId, nargs="+", default=list(ControlId))
+    parser.add_argument("--controls", type=ControlId, nargs="+", default=list(CONTROLS))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--dry-run", action="store_true")
     args = parser.parse_args()
     n = 1 if args.dry_run else args.rasters
-    wanted = [
+    wanted: list[Which] = [
         ControlRaster(control_id, shape, number)
         for shape in args.lattices
         for control_id in args.controls
         for number in range(n)
     ]
+    wanted += [ControlNetwork(control_id, number) for control_id in NETWORKS for number in range(n)]
     found = {which: (outcomes, seconds) for which, outcomes, seconds in map(timed, wanted)} if args.dry_run else None
     found = judged(wanted, args.workers) if found is None else found
     counts = counts_of(found)

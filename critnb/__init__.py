@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from critnb.api.extraction import extract_activations
     from critnb.api.folders import compare_runs, list_runs, open_run
     from critnb.api.model import load_model
+    from critnb.api.perturbations import knock_out, stability
     from critnb.api.tail import tail
     from critnb.api.texts import calibrate, extract
     from critnb.events.calibration import Calibration
@@ -26,6 +27,8 @@ _HOMES = {
     "calibrate": "critnb.api.texts",
     "extract": "critnb.api.texts",
     "extract_activations": "critnb.api.extraction",
+    "knock_out": "critnb.api.perturbations",
+    "stability": "critnb.api.perturbations",
     "Calibration": "critnb.events.calibration",
     "event_counts": "critnb.api.arrays",
     "population_activity": "critnb.api.arrays",
@@ -58,6 +61,7 @@ __all__ = [
     "exponents",
     "extract",
     "extract_activations",
+    "knock_out",
     "list_runs",
     "load_model",
     "multistep",
@@ -65,6 +69,7 @@ __all__ = [
     "null_test",
     "open_run",
     "population_activity",
+    "stability",
     "tail",
 ]
 

@@ -72,11 +72,12 @@ def changed(folder: Path, **overrides) -> set[str]:
         ("gain__grid", [0.9, 1.0], FROM_S02),
         ("analysis__bootstrap_reps", 50, FROM_S02B),
         ("analysis__bootstrap_seed", 1, FROM_S02B),
-        ("windows__n_raster", 32, FROM_S03),
+        ("windows__n_raster", 32, FROM_S03 | {"S00"}),
         ("gain__interventions", ["MLP_GLOBAL"], FROM_S03),
         ("nulls__replicates", 10, FROM_S04 | {"S06B"}),
         ("nulls__verdict_replicates", 10, FROM_S04),
         ("nulls__seed", 1, FROM_S04 | {"S06B"}),
+        ("analysis__control_rasters", 3, {"S00", "S05", "S07", "S08"}),
         ("analysis__adjacency", "ADJ_8N", {"S05", "S07", "S08"}),
         ("compute__device", "cpu", set()),
         ("windows__n_eval_b", 1, {"S06B", "S07", "S08"}),
@@ -93,7 +94,7 @@ def test_a_parameter_changes_the_stages_that_read_it_and_those_below(folder, key
     ("constant", "value", "stages"),
     [
         ("EPS", 1e-7, FROM_S01),
-        ("CHI_EPS", 1e-9, ALL - {"S00", "S01"}),
+        ("CHI_EPS", 1e-9, ALL - {"S01"}),
         ("BOOTSTRAP_CI_WIDTH_MAX", 0.4, {"S00", "S05", "S07", "S08"}),
     ],
 )
@@ -152,7 +153,7 @@ def test_a_joined_run_rests_on_the_runs_that_each_role_has_by_itself(folder):
 
 def test_a_role_that_was_not_asked_for_is_joined_once_all_of_it_has_run(folder, tmp_path):
     other = ids(folder, ModelRole.INSTRUCT)
-    everything = [stage for stage in other if stage not in ("S00", "S07", "S08")]
+    everything = [stage for stage in other if stage not in ("S07", "S08")]
     lay(tmp_path, other, *everything[:-1])
     words = {"runs": tmp_path, "join_complete": True}
     assert (Stage.S07, "BASE") in planned(folder, ModelRole.BASE, **words)
@@ -175,7 +176,7 @@ def test_a_file_of_the_pack_that_a_stage_reads_is_part_of_its_run(folder, monkey
     before = ids(folder)
     monkeypatch.setattr(code, "pack_digests", lambda names, **_: dict.fromkeys(names, "0" * 64))
     after = ids(folder)
-    assert {stage for stage in before if before[stage] != after[stage]} == {Stage.S07, Stage.S08}
+    assert {stage for stage in before if before[stage] != after[stage]} == {Stage.S00, Stage.S05, Stage.S07, Stage.S08}
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

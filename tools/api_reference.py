@@ -15,6 +15,7 @@ _CHAPTERS: dict[str, tuple[str, ...]] = {
     "Models and events": ("load_model", "calibrate", "extract", "extract_activations", "Calibration"),
     "Arrays of one's own": ("event_counts", "population_activity"),
     "Estimators": ("branching", "avalanches", "tail", "crackling", "exponents", "multistep"),
+    "Interventions": ("knock_out", "stability"),
     "Nulls": ("null_replicate", "null_test"),
     "Controls": ("control", "controls"),
     "Runs": ("open_run", "list_runs", "compare_runs"),
@@ -33,6 +34,8 @@ _RESULTS = (
     ("critnb.api.cascades", "CracklingEstimates"),
     ("critnb.api.cascades", "ExponentEstimates"),
     ("critnb.api.activity", "MultistepEstimates"),
+    ("critnb.api.perturbations", "KnockOutEstimates"),
+    ("critnb.api.perturbations", "StabilityEstimates"),
     ("critnb.api.opened_run", "OpenedRun"),
     ("critnb.api.folders", "RunComparison"),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from critnb.api.arguments import identifier, whole
+from critnb.api.arguments import whole
 from critnb.api.arrays import EventCounts, event_counts
 from critnb.canon import CANON, ControlId
 from critnb.criticality.synthetic import CONTROLS
+from critnb.errors import ParamsError
 
 _CONST = CANON.CONST
 
@@ -30,12 +31,15 @@ def control(
         DataError: fewer than two tokens.
         ParamsError: no such control, or a number that is no whole one.
     """
-    id_ = identifier(ControlId, name, "control")
+    if name not in CONTROLS:
+        raise ParamsError(f"control: {name!r} is none of {', '.join(CONTROLS)}")
     for argument, value in (("sequences", sequences), ("layers", layers), ("tokens", tokens)):
         whole(value, f"control: {argument}")
     whole(number, "control: number", least=0)
     whole(seed, "control: seed", least=None)
-    return event_counts(CONTROLS[id_].draw(sequences, layers=layers, tokens=tokens, seed=seed, number=number))
+    return event_counts(
+        CONTROLS[ControlId(name)].draw(sequences, layers=layers, tokens=tokens, seed=seed, number=number)
+    )
 
 
 def controls() -> pd.DataFrame:

@@ -70,7 +70,7 @@ def calibrate(
         DataError: the text is no text and no token ids, or has no whole window; token ids outside the model's vocabulary.
         ParamsError: windows longer than the model's context; a seq_len below 2, or one beside token ids.
     """
-    windows = _TextWindows.of(model, text, seq_len=seq_len, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
+    windows = TextWindows.of(model, text, seq_len=seq_len, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
     return windows.as_reference(None, tuple(SpikeDef), tau0)
 
 
@@ -111,14 +111,8 @@ def extract(
         intervention=intervention,
         gain=gain,
     )
-    here = _TextWindows.of(model, text, seq_len=seq_len, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
-    # base rates are needed only where a rate is to be matched
-    matched = () if request.target_rate is None else (request.spike_def,)
-    known = reference if isinstance(reference, Reference) else here.as_reference(reference, matched)
-    if known.calibration.mu.shape != (model.n_layers, model.n_units):
-        raise DataError(
-            f"reference: mu is {known.calibration.mu.shape}, the model has {model.n_layers} x {model.n_units} units"
-        )
+    here = TextWindows.of(model, text, seq_len=seq_len, batch_tokens=batch_tokens, burn_in_tokens=burn_in_tokens)
+    known = here.known_for(request, reference)
     layers, counts = here.measured(known, request)
     return extraction(
         counts,
@@ -133,7 +127,7 @@ def extract(
 
 
 @dataclass(frozen=True, eq=False)
-class _TextWindows:
+class TextWindows:
     """Windows [N, T] of a text, with the model and the settings of their forward passes."""
 
     model: LanguageModel
@@ -147,7 +141,7 @@ class _TextWindows:
     @classmethod
     def of(
         cls, model: LanguageModel, text: Text, *, seq_len: int | None, batch_tokens: int, burn_in_tokens: int
-    ) -> _TextWindows:
+    ) -> TextWindows:
         """Return the windows of a text; raises as ``extract``."""
         return cls(model, _windows(model, text, seq_len, burn_in_tokens), batch_tokens, burn_in_tokens)
 
@@ -157,10 +151,22 @@ class _TextWindows:
         """Return the windows as a reference, with base rates of some spike definitions; without a calibration it is measured."""
         from critnb.events.passes import base_rates, calibrate
 
-        passes = self._passes(self.burn_in_tokens)
+        passes = self.passes(self.burn_in_tokens)
         known = calibrate(passes, self.tokens) if calibration is None else calibration
         base = base_rates(passes, self.tokens, known, spike_defs, tau0) if spike_defs else {}
         return Reference(known, base, self.tokens, tau0, self.burn_in_tokens)
+
+    def known_for(self, request: Request, reference: Reference | Calibration | None) -> Reference:
+        """Return the reference that a request is measured against: the one given, or these windows."""
+        # base rates are needed only where a rate is to be matched
+        matched = () if request.target_rate is None else (request.spike_def,)
+        known = reference if isinstance(reference, Reference) else self.as_reference(reference, matched)
+        shape = self.model.n_layers, self.model.n_units
+        if known.calibration.mu.shape != shape:
+            raise DataError(
+                f"reference: mu is {known.calibration.mu.shape}, the model has {shape[0]} x {shape[1]} units"
+            )
+        return known
 
     def measured(self, known: Reference, request: Request) -> tuple[pd.DataFrame, npt.NDArray[np.uint16]]:
         """Return the table of layers and the events [N, L, T]; thresholds are matched on the reference's windows."""
@@ -170,12 +176,13 @@ class _TextWindows:
         from critnb.events.passes import match_rates
 
         targets = known.targets(request.spike_def, request.target_rate)
-        passes = self._passes(known.burn_in_tokens)
-        thresholds, counts = match_rates(passes, known.tokens, known.calibration, targets, _setting(request))
+        passes = self.passes(known.burn_in_tokens)
+        thresholds, counts = match_rates(passes, known.tokens, known.calibration, targets, setting_of(request))
         layers = fitted_layers(thresholds.to_frame())
         return layers, counts[0, 0] if known.tokens is self.tokens else self._events(known, request, layers)
 
-    def _passes(self, burn_in_tokens: int) -> ForwardPasses:
+    def passes(self, burn_in_tokens: int) -> ForwardPasses:
+        """Return the forward passes of the model, with so many leading tokens hidden."""
         from critnb.model.forward import ForwardPasses
 
         return ForwardPasses(self.model, batch_tokens=self.batch_tokens, burn_in=burn_in_tokens)
@@ -183,13 +190,14 @@ class _TextWindows:
     def _events(self, known: Reference, request: Request, layers: pd.DataFrame) -> npt.NDArray[np.uint16]:
         from critnb.events.passes import extract
 
-        tau, passes = layers["tau"].to_numpy(dtype=np.float64)[None, None], self._passes(self.burn_in_tokens)
-        found = extract(passes, self.tokens, known.calibration, tau, (request.spike_def,), _setting(request))
+        tau, passes = layers["tau"].to_numpy(dtype=np.float64)[None, None], self.passes(self.burn_in_tokens)
+        found = extract(passes, self.tokens, known.calibration, tau, (request.spike_def,), setting_of(request))
         events: npt.NDArray[np.uint16] = found[0, 0]
         return events
 
 
-def _setting(request: Request) -> Setting:
+def setting_of(request: Request) -> Setting:
+    """Return the setting that a request asks for."""
     from critnb.model.forward import Setting
 
     return Setting(request.intervention, request.gain)

@@ -140,7 +140,7 @@ _KINDS = {
 
 
 class ControlId(_Id):
-    """Synthetic lattices of which it is known whether anything propagates: the instrument's own controls."""
+    """Synthetic lattices and toy networks of which it is known whether anything propagates: the instrument's own controls."""
 
     INDEPENDENT_SITES = auto()
     WINDOW_RATES = auto()
@@ -155,6 +155,8 @@ class ControlId(_Id):
     CRITICAL_SLOW_DRIVE = auto()
     CRITICAL_DRIVE = auto()
     NEARLY_CRITICAL = auto()
+    SHARED_INPUT_NETWORK = auto()
+    CONNECTED_NETWORK = auto()
 
 
 class Claim(_Id):

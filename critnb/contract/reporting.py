@@ -18,7 +18,7 @@ REPORTING: tuple[StageSpec, ...] = (
         _CMD.PHASE5_ANALYZE_AND_EXPORT,
         "What do the cascades look like, and which of it do the nulls not explain?",
         needs=(Stage.S00, Stage.S02, Stage.S02B, Stage.S03, Stage.S04, Stage.S04K),
-        reads=("analysis", "report", "events.tau0", "nulls.seed"),
+        reads=("analysis", "report", "events.tau0", "nulls.seed", "nulls.verdict_replicates"),
         outputs=(
             *results(_OUT.METRICS_PARQUET_BASENAME, _OUT.AVALANCHES_PARQUET_BASENAME),
             *tables(_TABLE.T01_SUMMARY),

@@ -9,7 +9,6 @@ from critnb.criticality.branching import (
     Branching,
     BranchingSums,
     branching_sums,
-    diagonal_branching,
     empty_sequences,
     expected_under_permutation,
 )
@@ -53,7 +52,6 @@ __all__ = [
     "compare",
     "condition_metrics",
     "crackling",
-    "diagonal_branching",
     "empty_sequences",
     "expected_under_permutation",
     "exponents",

@@ -108,10 +108,10 @@ def branching_sums(occupancy: npt.NDArray[Any]) -> BranchingSums:
     b_time = b_depth = p in expectation.
     """
     occupied = occupancy > 0
-    packed = _pack(occupied)
+    packed = pack(occupied)
     per_layer = np.bitwise_count(packed).sum(axis=-1, dtype=np.int64)
     return BranchingSums(
-        time_pairs=_count(packed & _shift_down(packed)),
+        time_pairs=_count(packed & next_token(packed)),
         time_sites=per_layer.sum(axis=-1) - occupied[..., -1].sum(axis=-1, dtype=np.int64),
         depth_pairs=_count(packed[..., :-1, :] & packed[..., 1:, :]),
         depth_sites=per_layer[..., :-1].sum(axis=-1),
@@ -135,28 +135,14 @@ def expected_under_permutation(occupancy: npt.NDArray[Any]) -> BranchingSums:
     )
 
 
-def diagonal_branching(occupancy: npt.NDArray[Any]) -> Floats:
-    """Return the pooled share [...] of sites whose diagonal successor (t+1, l+1) is occupied too; from [..., N, L, T].
-
-    Eligible are the occupied sites with t < T-1 and l < L-1. Added to b_tot it gives the 8-neighbour branching ratio:
-    the expected number of occupied ones among (t+1, l), (t, l+1) and (t+1, l+1). The other diagonal, (t+1, l-1), is no
-    successor: nothing flows from a layer to an earlier one.
-    """
-    occupied = occupancy > 0
-    packed = _pack(occupied)
-    pairs = _count(packed[..., :-1, :] & _shift_down(packed)[..., 1:, :]).sum(axis=-1)
-    sites = np.count_nonzero(occupied[..., :-1, :-1], axis=(-3, -2, -1))
-    return _divide(pairs, sites)
-
-
 def empty_sequences(occupancy: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return how many sequences [...] of an array [..., N, L, T] hold no event at all."""
     empty: npt.NDArray[np.int64] = (~(occupancy > 0).any(axis=(-2, -1))).sum(axis=-1, dtype=np.int64)
     return empty
 
 
-def _pack(occupied: npt.NDArray[np.bool_]) -> _Words:
-    """Pack the last axis into words, bit j of word w for site 64 w + j; the padding is empty."""
+def pack(occupied: npt.NDArray[np.bool_]) -> _Words:
+    """Return the last axis packed into words, bit j of word w for site 64 w + j; the padding is empty."""
     bits = np.packbits(occupied, axis=-1, bitorder="little")
     missing = -bits.shape[-1] % (_WORD_BITS // 8)
     if missing:
@@ -164,8 +150,8 @@ def _pack(occupied: npt.NDArray[np.bool_]) -> _Words:
     return np.ascontiguousarray(bits).view("<u8").astype(np.uint64, copy=False)
 
 
-def _shift_down(packed: _Words) -> _Words:
-    """Move every site one place towards t = 0, across word borders."""
+def next_token(packed: _Words) -> _Words:
+    """Return packed rows with every site one place closer to t = 0, across word borders: the next token's at each token."""
     shifted = packed >> np.uint64(1)
     shifted[..., :-1] |= packed[..., 1:] << np.uint64(_WORD_BITS - 1)
     return shifted
@@ -177,10 +163,11 @@ def _count(packed: _Words) -> npt.NDArray[np.int64]:
 
 
 def _ratios(sums: BranchingSums) -> Branching:
-    return Branching(_divide(sums.time_pairs, sums.time_sites), _divide(sums.depth_pairs, sums.depth_sites))
+    return Branching(divided(sums.time_pairs, sums.time_sites), divided(sums.depth_pairs, sums.depth_sites))
 
 
-def _divide(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
+def divided(numerator: npt.NDArray[Any], denominator: npt.NDArray[Any]) -> Floats:
+    """Return the quotient, NaN where the denominator is zero."""
     quotient = np.full(np.shape(denominator), np.nan)
     np.divide(numerator, denominator, out=quotient, where=np.asarray(denominator) > 0)
     return quotient

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ import pandas as pd
 from scipy import stats
 
 from critnb.canon import CANON, ControlId, Criterion, CriterionKind, NullId, pack_path
-from critnb.criticality.synthetic import CONTROLS
+from critnb.criticality.synthetic import CONTROLS, NETWORKS, described
+from critnb.criticality.verdicts.needs import NOT_OF_A_RASTER
 from critnb.gates import Verdict
 from critnb.lattice import RASTER_NULLS
 
@@ -32,15 +33,8 @@ _LATTICE = ["layers", "tokens", "windows"]
 COUNTS = ["control_id", "test", *_LATTICE, "seed", "rasters", "passes", "fails", "not_available", "first"]
 NOT_MEASURED = "no raster of this lattice was judged"
 NULL = "null"
-
-# why a criterion can say nothing of a raster alone
-NOT_OF_A_RASTER: Mapping[Criterion, str] = {
-    Criterion.S2_SUSCEPTIBILITY: "asks for a grid of gains and for shuffled tokens",
-    Criterion.S6_KNOCK_OUT: "asks for a model whose events can be put out",
-    Criterion.X2_NO_SUSCEPTIBILITY_PEAK: "asks for a grid of gains",
-    Criterion.X3_WORD_ORDER_IRRELEVANT: "asks for shuffled tokens",
-    Criterion.X5_DEPENDS_ON_SPIKE_DEF: "asks for two spike definitions",
-}
+# what networks are judged by, and lattices cannot be
+OF_NETWORKS = str(Criterion.S6_KNOCK_OUT)
 
 
 @dataclass(frozen=True, order=True)
@@ -84,18 +78,20 @@ def rates(counts: pd.DataFrame, shape: LatticeShape) -> pd.DataFrame:
     counts: COUNTS. positive: whether the control is; kind: that of the criterion, or NULL for a raster null. A test that counts
     lack has no rasters, and its reason says why.
     """
-    keys = pd.MultiIndex.from_product([map(str, ControlId), tests()], names=["control_id", "test"])
+    pairs = [(str(id_), test) for id_ in CONTROLS for test in tests()] + [(str(id_), OF_NETWORKS) for id_ in NETWORKS]
+    keys = pd.MultiIndex.from_tuples(pairs, names=["control_id", "test"])
     found = counts.set_index(["control_id", "test"]).reindex(keys).reset_index()
     whole = ["rasters", "passes", "fails", "not_available"]
     found[whole] = found[whole].fillna(0).astype("int64")
+    found[_LATTICE] = found[_LATTICE].fillna(dict(zip(_LATTICE, astuple(shape), strict=True))).astype("int64")
     rate, low, high = share_with_interval(found["passes"].to_numpy(), found["rasters"].to_numpy())
     reasons = [_missing(str(test)) if none else "" for test, none in zip(found["test"], rate != rate, strict=True)]
     columns: dict[str, Any] = {
         "control_id": found["control_id"],
-        "positive": [CONTROLS[ControlId(name)].positive for name in found["control_id"]],
+        "positive": [described(name).positive for name in found["control_id"]],
         "test": found["test"],
         "kind": [_kind(test) for test in found["test"]],
-        "lattice": str(shape),
+        "lattice": [str(LatticeShape(*sides)) for sides in found[_LATTICE].to_numpy().tolist()],
         **{name: found[name] for name in whole},
         "rate": rate,
         "rate_ci_low": low,
@@ -108,9 +104,9 @@ def rates(counts: pd.DataFrame, shape: LatticeShape) -> pd.DataFrame:
 
 
 def counts_of(rates_: pd.DataFrame, shape: LatticeShape) -> pd.DataFrame:
-    """Return COUNTS of what ``rates`` has made, the rows without rasters left out."""
-    some = rates_[rates_["rasters"] > 0]
-    lattice = dict(zip(_LATTICE, (shape.layers, shape.tokens, shape.windows), strict=True))
+    """Return COUNTS of what ``rates`` has made of a lattice, the rows without rasters, and of networks, left out."""
+    some = rates_[(rates_["rasters"] > 0) & (rates_["test"] != OF_NETWORKS)]
+    lattice = dict(zip(_LATTICE, astuple(shape), strict=True))
     return some.assign(**lattice)[COUNTS].reset_index(drop=True)
 
 
@@ -180,4 +176,10 @@ def stored(shape: LatticeShape) -> pd.DataFrame:
     """Return COUNTS of one lattice from the pack's table, with no rows where it has none."""
     found = stored_counts()
     here = (found["layers"] == shape.layers) & (found["tokens"] == shape.tokens) & (found["windows"] == shape.windows)
-    return found[here].reset_index(drop=True)
+    return found[here & (found["test"] != OF_NETWORKS)].reset_index(drop=True)
+
+
+def stored_networks() -> pd.DataFrame:
+    """Return COUNTS of the toy networks from the pack's table; they have a lattice of their own, whatever the run's."""
+    found = stored_counts()
+    return found[found["test"] == OF_NETWORKS].reset_index(drop=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from critnb.canon import Adjacency, NullId
-from critnb.criticality.activity import Activity, Floats, activity
+from critnb.criticality.activity import Activity, activity
 from critnb.criticality.bootstrap import multinomial_weights
-from critnb.criticality.branching import diagonal_branching
+from critnb.criticality.diagonals import Diagonal, Step, diagonal_steps
 from critnb.criticality.null_sample import NullSample
 from critnb.criticality.sizes.avalanches import Avalanches, find_avalanches
 from critnb.errors import DataError
@@ -22,12 +21,12 @@ from critnb.lattice import PRIMARY, Raster
 class Summary:
     """Everything that stands in one row of T01 but exponents; each part has an entry per condition.
 
-    diagonal [C]: ``diagonal_branching``, which b_tot lacks. permuted: the avalanches of one replicate of the primary null,
+    diagonals: the branching ratios along them, which b_tot lacks. permuted: the avalanches of one replicate of the primary null,
     which holds the same number of events put down at random.
     """
 
     activity: Activity
-    diagonal: Floats
+    diagonals: Mapping[Diagonal, Step]
     avalanches: Sequence[Avalanches]
     permuted: Sequence[Avalanches]
 
@@ -56,8 +55,9 @@ def summarise(
     """
     if list(permuted.conditions) != [condition.with_null(PRIMARY) for condition in raster.conditions]:
         raise DataError(f"summary: the permuted raster must hold {PRIMARY} of the raster's conditions in their order")
+    weights = multinomial_weights(len(raster.seq_id), replicates, seed)
     return Summary(
-        activity(raster, nulls, multinomial_weights(len(raster.seq_id), replicates, seed)),
-        np.array([diagonal_branching(counts) for counts in raster.counts]),
+        activity(raster, nulls, weights),
+        diagonal_steps(raster.counts, weights),
         *([find_avalanches(counts, each.seq_id, adjacency) for counts in each.counts] for each in (raster, permuted)),
     )

@@ -21,8 +21,8 @@ def distinct_choices(row: Places, taken: Places, keys: Words, *, bound: int) -> 
     closed[row, taken] = True
     k = np.bincount(row, minlength=len(keys))
     k = np.minimum(k, bound - k)
-    slot = np.concatenate([np.arange(each) for each in k]) if len(k) else np.zeros(0, dtype=np.int64)
     at = np.repeat(np.arange(len(keys)), k)
+    slot = np.arange(len(at)) - (np.cumsum(k) - k)[at]
     chosen = np.full(len(at), -1, dtype=np.int64)
     turn = 0
     while len(pending := np.flatnonzero(chosen < 0)):

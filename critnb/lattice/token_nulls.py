@@ -127,8 +127,8 @@ def _lists(tokens: Tokens, seq_id: npt.NDArray[np.int32]) -> _Lists:
     others = np.where(alone, place.size - length, others)
     back = np.empty_like(place)
     back[place] = np.arange(place.size)
-    columns = ((each[back]).reshape(n, length) for each in (starts, own_places, n_own, others))
-    return _Lists(*columns, place=np.concatenate([place, by_window]))
+    first, own, n_own, others = (each[back].reshape(n, length) for each in (starts, own_places, n_own, others))
+    return _Lists(first, own, n_own, others, np.concatenate([place, by_window]))
 
 
 def _runs(keys: _Places) -> tuple[_Places, _Places]:

@@ -40,16 +40,16 @@ class Toy:
     shared: float = 0.0
     churn: bool = False
     windows: int = 48
-    tokens: int = 32
-    layers: int = 5
-    units: int = 16
+    tokens: int = 24
+    layers: int = 4
+    units: int = 12
 
     def network(self, seed: int) -> tuple[LanguageModel, NDArray[np.int64]]:
         """Return the network as a language model, and its tokens [N, T]; no token occurs twice."""
         n_tokens = self.windows * self.tokens
         churn = _normal(seed, b"churn", (self.layers, self.units, self.units)).astype(np.float32)
         causal = _Causal(self, torch.from_numpy(self._embedding(seed)), torch.from_numpy(churn))
-        taps = tuple(LayerTaps(b, b.projection, b.projection, b.attention) for b in causal.model.layers)
+        taps = tuple(LayerTaps(b, b.projection, b.projection, b.attention) for b in causal.model.blocks)
         model = LanguageModel(
             causal.requires_grad_(False).eval(),
             None,
@@ -113,19 +113,18 @@ def _normal(seed: int, name: bytes, shape: tuple[int, ...]) -> NDArray[np.float6
 
 
 class _Block(nn.Module):
-    """h + attention(h) + projection(u), attention adding nothing; the projection writes u to the layer's own messages."""
+    """h + attention(h) + projection(u), attention adding nothing; the projection writes u to the layer's own place for messages."""
 
     def __init__(self, toy: Toy, layer: int, churn: Tensor) -> None:
         super().__init__()
-        n, parts = toy.units, _PARTS * toy.layers
+        n = toy.units
         self.attention = nn.Identity()
-        self.projection = nn.Linear(n, parts * n, bias=False)
-        self.projection.weight.data = torch.zeros(parts * n, n)
+        self.projection = nn.Linear(n, n, bias=False)
+        self.projection.weight.data = torch.eye(n)
         own = [slice((part * toy.layers + layer) * n, (part * toy.layers + layer + 1) * n) for part in range(_PARTS)]
-        self.projection.weight.data[own[3]] = torch.eye(n)
         self._input, self._other, self._gate, self._writes = own
         self._reads = slice(own[3].start - n, own[3].start) if layer else None
-        self.register_buffer("_churn", churn)
+        self._churn = nn.Buffer(churn)
         self._churns = toy.churn
 
     def forward(self, hidden_states: Tensor) -> Tensor:
@@ -136,18 +135,21 @@ class _Block(nn.Module):
                 u = torch.where(below @ self._churn > 0, u, hidden_states[..., self._other])
             driven = (below > THRESHOLD) & (hidden_states[..., self._gate] > 0)
             u = torch.where(driven, u.clamp(min=_DRIVEN), u)
-        return hidden_states + self.attention(torch.zeros_like(hidden_states)) + self.projection(u)
+        out = hidden_states + self.attention(hidden_states.new_zeros(()))
+        out[..., self._writes] += self.projection(u)
+        return out
 
 
 class _Body(nn.Module):
     def __init__(self, toy: Toy, embedding: Tensor, churn: Tensor) -> None:
         super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(embedding)
-        self.layers = nn.ModuleList(_Block(toy, layer, churn[layer]) for layer in range(toy.layers))
+        self.embedding = nn.Embedding(embedding.shape[0], embedding.shape[1], _weight=embedding)
+        self.blocks = [_Block(toy, layer, churn[layer]) for layer in range(toy.layers)]
+        self.layers = nn.ModuleList(self.blocks)
 
     def forward(self, input_ids: Tensor, use_cache: bool = False) -> Any:  # noqa: ARG002
         hidden = self.embedding(input_ids)
-        for block in self.layers:
+        for block in self.blocks:
             hidden = block(hidden)
         return SimpleNamespace(last_hidden_state=hidden)
 
@@ -160,7 +162,7 @@ class _Causal(nn.Module):
         self.model = _Body(toy, embedding, churn)
 
     @property
-    def base_model(self) -> nn.Module:
+    def base_model(self) -> _Body:
         return self.model
 
     def get_input_embeddings(self) -> nn.Module:

@@ -11,7 +11,7 @@ from critnb.errors import DataError, ParamsError
 
 def test_every_control_is_listed_and_drawn():
     listed = critnb.controls()
-    assert listed["name"].tolist() == [str(id_) for id_ in ControlId]
+    assert listed["name"].tolist() == [str(id_) for id_ in CONTROLS]
     assert set(listed["kind"]) == {"negative", "positive"}
     for name in listed["name"]:
         assert critnb.control(name, sequences=3, layers=4, tokens=10).shape == (3, 4, 10)

@@ -8,7 +8,6 @@ from critnb.canon import NullId
 from critnb.criticality import (
     BranchingSums,
     branching_sums,
-    diagonal_branching,
     empty_sequences,
     expected_under_permutation,
     null_branching,
@@ -139,15 +138,6 @@ def test_closed_form_equals_the_monte_carlo_mean():
         values = drawn.arrays()[name]
         error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
         assert np.all(np.abs(values.mean(axis=0) - expected) <= 4 * error + 1e-12), name
-
-
-@given(lattices)
-def test_diagonal_equals_the_plain_loop(x):
-    successors = [
-        x[tuple(np.add(at, (0, 1, 1)))] for at in np.argwhere(x) if np.all(at[1:] < np.array(x.shape[1:]) - 1)
-    ]
-    share = np.mean(successors) if successors else np.nan
-    np.testing.assert_allclose(diagonal_branching(x), share, rtol=1e-14)
 
 
 def test_empty_sequences_are_counted():

@@ -8,6 +8,7 @@ from scipy import stats
 from critnb.canon import CANON, ControlId, Criterion, NullId
 from critnb.criticality import control_rates as rates
 from critnb.criticality.control_rates import LatticeShape
+from critnb.criticality.synthetic import CONTROLS, NETWORKS
 from critnb.gates import Verdict
 from critnb.lattice import RASTER_NULLS
 
@@ -47,7 +48,7 @@ def test_a_raster_without_a_verdict_does_not_pass():
 
 def test_every_control_has_a_row_of_every_criterion_and_null():
     frame = rates.rates(counts(ControlId.WINDOW_RATES, [PASS]), SHAPE)
-    assert len(frame) == len(ControlId) * (len(Criterion) + len(RASTER_NULLS))
+    assert len(frame) == len(CONTROLS) * (len(Criterion) + len(RASTER_NULLS)) + len(NETWORKS)
     missing = row(frame, ControlId.CRITICAL_DRIVE, SIGNATURE)
     assert np.isnan(missing["rate"])
     assert "model" in missing["reason"]
@@ -93,7 +94,7 @@ def test_no_control_is_named_where_all_is_well_or_nothing_is_known():
     ("alarms", "of", "off"), [(10, 200, False), (16, 200, False), (17, 200, True), (3, 20, False), (4, 20, True)]
 )
 def test_a_signature_may_pass_on_a_negative_control_in_one_raster_of_twenty(alarms, of, off):
-    made = counts(ControlId.SHARED_TOKEN_EFFECT, [PASS] * alarms + [FAIL] * (of - alarms), SIGNATURE)
+    made = counts(ControlId.SHARED_INPUT_NETWORK, [PASS] * alarms + [FAIL] * (of - alarms), SIGNATURE)
     assert bool(rates.off_limits(rates.rates(made, SHAPE))) is off
 
 
@@ -101,7 +102,7 @@ def test_a_signature_may_pass_on_a_negative_control_in_one_raster_of_twenty(alar
     ("found", "of", "off"), [(160, 200, False), (149, 200, False), (148, 200, True), (12, 20, False), (11, 20, True)]
 )
 def test_a_signature_must_pass_on_a_positive_control_in_four_of_five(found, of, off):
-    made = counts(ControlId.CRITICAL_DRIVE, [PASS] * found + [NONE] * (of - found), SIGNATURE)
+    made = counts(ControlId.CONNECTED_NETWORK, [PASS] * found + [NONE] * (of - found), SIGNATURE)
     assert bool(rates.off_limits(rates.rates(made, SHAPE))) is off
 
 

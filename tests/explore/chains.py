@@ -37,7 +37,8 @@ def real_raster() -> Raster:
     rng = np.random.default_rng(3)
     density = np.array([0.2 + 100 * each.target_rate for each in table])
     counts = rng.poisson(density[:, None, None, None], (len(table), *SHAPE)).astype(np.uint16)
-    return Raster(counts, ConditionTable(table), np.arange(10, 10 + SHAPE[0], dtype=np.int32))
+    tokens = rng.integers(0, 9, (SHAPE[0], SHAPE[2]), dtype=np.int32)
+    return Raster(counts, ConditionTable(table), np.arange(10, 10 + SHAPE[0], dtype=np.int32), tokens)
 
 
 def marked(raster: Raster) -> pd.DataFrame:

@@ -257,3 +257,28 @@ def test_token_shuffle_leaves_its_argument_alone():
     special = np.zeros(8, dtype=bool)
     token_shuffle_order(special, seed=1, seq_id=0)
     assert not special.any()
+
+
+LAYERS = NullId.NULL_RASTER_LAYER_ORDER
+
+
+@given(planes)
+def test_layer_order_moves_whole_rows(counts):
+    drawn = draw_null(counts, ids(len(counts)), LAYERS, replicates=range(3), **STREAM)
+    for window, real in zip(drawn.reshape(-1, *counts.shape[1:]), np.tile(counts, (3, 1, 1)), strict=True):
+        assert sorted(map(tuple, window)) == sorted(map(tuple, real))
+
+
+def test_layer_orders_are_uniform():
+    counts = np.arange(1, 5, dtype=np.uint16).reshape(1, 4, 1)
+    drawn = draw_null(counts, ids(1), LAYERS, replicates=range(24_000), **STREAM).reshape(-1, 4)
+    found = np.unique(drawn, axis=0, return_counts=True)[1]
+    assert len(found) == 24
+    assert stats.chisquare(found).pvalue > 1e-3
+
+
+def test_layer_order_tells_a_row_that_is_none_of_the_window_s(raster):
+    null = null_raster(raster, LAYERS, seed=1)
+    assert marginals_exact(raster, null).tolist() == [True, True]
+    null.counts[1, 2, 0] = np.roll(null.counts[1, 2, 0], 1)
+    assert marginals_exact(raster, null).tolist() == [True, False]

@@ -32,6 +32,7 @@ def run(tmp_path):
             "windows": {"seq_len": 32, "n_calibration": 12, "n_raster": 8},
             "events": {"tau0": 1.5, "target_rates": [0.02]},
             "gain": {"grid": [0.8, 1.0], "interventions": ["MLP_GLOBAL", "ATTN_GLOBAL"]},
+            "analysis": {"control_rasters": 0},
         }
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
         options = ("--params", str(tmp_path / "params.yaml"), "--runs-dir", str(tmp_path / "runs"), "-q")

@@ -394,18 +394,16 @@ def test_c4_a_rate_with_the_same_events_is_left_out_and_the_others_decide(base):
     assert found.verdict is SUPPORTED
     assert found.reason == (
         "g* and the nulls' verdict agree at 3 of 4 rates; at 1 both definitions give the same events, "
-        "so there is nothing to compare; over gains and rates 0 to 1300 sites differ between them"
+        "so there is nothing to compare; their events differ at 0 to 1300 sites of a condition"
     )
 
 
 def test_c4_tells_how_many_sites_differ(base):
     assert judged(base, Claim.C4_ROBUST_TO_SPIKE_DEF).reason.endswith(
-        "over gains and rates 700 to 1300 sites differ between them"
+        "their events differ at 700 to 1300 sites of a condition"
     )
     alike = with_table(base, TABLE.T01_SUMMARY, lambda f: f.assign(opt_spike_def_sites_apart=3.0))
-    assert judged(alike, Claim.C4_ROBUST_TO_SPIKE_DEF).reason.endswith(
-        "over gains and rates 3 sites differ between them"
-    )
+    assert judged(alike, Claim.C4_ROBUST_TO_SPIKE_DEF).reason.endswith("their events differ at 3 sites of a condition")
 
 
 def _s6(value, n=1):

@@ -52,7 +52,7 @@ def inputs(tmp_path_factory) -> Path:
         "events": {"tau0": 1.5, "target_rates": [0.01, 0.02]},
         "gain": {"grid": [0.8, 1.0, 1.2], "interventions": ["MLP_GLOBAL", "ATTN_GLOBAL"]},
         "nulls": {"replicates": 40, "verdict_replicates": 99},
-        "analysis": {"bootstrap_reps": 50},
+        "analysis": {"bootstrap_reps": 50, "control_rasters": 1},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder

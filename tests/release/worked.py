@@ -25,6 +25,7 @@ from critnb.stages.s03_rasters.tables import fitted_before, tabulate
 from critnb.stages.s04_nulls.tables import keep
 from critnb.stages.s06b_generalize.tables import save_vocabulary
 from critnb.stages.shared.conditions import EVENT_KEYS, layer_rates
+from critnb.stages.shared.controls.measured import control_rates
 from critnb.verify.notebooks import kept_notebook, page, page_of
 from critnb.verify.replay import works
 
@@ -35,7 +36,7 @@ PARAMS = {
     "events": {"tau0": 1.5, "target_rates": list(RATES)},
     "gain": {"grid": list(GRID), "interventions": ["MLP_GLOBAL"]},
     "nulls": {"replicates": 5, "verdict_replicates": 9},
-    "analysis": {"bootstrap_reps": 20},
+    "analysis": {"bootstrap_reps": 20, "control_rasters": 0},
 }
 TARGETS = RateTargets(
     1.5, UNITS, {each: np.array([24.0, 48.0]) / (WINDOWS * TOKENS * UNITS) for each in SpikeDef}, RATES
@@ -67,6 +68,7 @@ def _validated(stage: StageSession) -> None:
     frame["layer"] = frame["layer"].astype("int32")
     frame["passed"] = frame["deviation"] <= frame["tolerance"]
     stage.save_parquet("model_checks.parquet", frame)
+    control_rates(stage)
     _read(stage, "A")
 
 

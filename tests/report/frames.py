@@ -79,6 +79,9 @@ def t01(
         names = null_columns(null.null_id)
         rows[names.delta], rows[names.p] = 0.4 * rows["delta_b_tot"], 1 / 201
         with_interval(rows, names.delta, 0.01, rng)
+    for name, share in (("diag", 0.5), ("anti", 0.3)):
+        rows[f"opt_b_{name}"], rows[f"opt_delta_b_{name}"] = 0.1 * dense, share * rows["delta_b_tot"]
+        with_interval(rows, f"opt_delta_b_{name}", 0.01, rng)
     rows["chi"] = dense * (2 + 1.5 * np.exp(-(((g - 1.05) / 0.15) ** 2))) + rng.normal(0, 0.1, len(rows))
     with_interval(rows, "chi", 0.35 * dense, rng, prefix="opt_")
     rows["opt_chi_intensive"] = (rows["chi"] - 1) / (40 * dense)

@@ -10,7 +10,7 @@ from report.drawn import all_axes, draw, drawn_curves, titled, words_in
 from critnb.canon import Adjacency, NullId, SpikeDef
 from critnb.criticality import EMPTY_SITE, find_avalanches, label_sites
 from critnb.errors import DataError
-from critnb.lattice import RASTER_NULLS, SECONDARY, Raster, null_raster
+from critnb.lattice import SECONDARY, Raster, null_raster
 from critnb.report.figures import (
     branching_curves,
     gstar_selection,
@@ -66,12 +66,12 @@ def test_f03_rings_gstar(drawings, study) -> None:
     np.testing.assert_array_equal(ringed, table.sort_values("target_rate")["b_tot"])
 
 
-@pytest.mark.parametrize(("place", "name"), [(0, "delta_b_tot"), (len(RASTER_NULLS) + 1, "opt_delta_b_tot_shift")])
+@pytest.mark.parametrize(
+    ("place", "name"), [(0, "delta_b_tot"), (3, "opt_delta_b_tot_shift"), (4, "opt_delta_b_tot_margins")]
+)
 def test_f04_draws_the_columns_beside_zero(drawings, study, place, name) -> None:
     axes = all_axes(drawings["F04"])[place]
-    np.testing.assert_array_equal(
-        drawn_curves(axes), column(study.t01, list(SpikeDef)[place // len(RASTER_NULLS)], name)
-    )
+    np.testing.assert_array_equal(drawn_curves(axes), column(study.t01, list(SpikeDef)[place % len(SpikeDef)], name))
     assert [0.0, 0.0] in [list(line.get_ydata()) for line in axes.lines]
 
 
@@ -243,7 +243,7 @@ def test_a_table_without_optional_columns_is_drawn(study) -> None:
     required = study.t01[[name for name in study.t01.columns if not name.startswith("opt_")]]
     draw(branching_curves(required))
     panels = all_axes(null_delta(required))
-    assert ["not available" in words_in(panel) for panel in panels] == [False, *([True] * len(SECONDARY))] * 2
+    assert ["not available" in words_in(panel) for panel in panels] == [False, False, *([True, True] * len(SECONDARY))]
 
 
 def test_rates_without_values_say_so(study) -> None:

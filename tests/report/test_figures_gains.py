@@ -130,6 +130,21 @@ def test_f09_says_what_the_raster_nulls_keep(drawings) -> None:
     assert "chi exactly" in " ".join(note.split())
 
 
+def _curves(axes) -> list[np.ndarray]:
+    """The y-data of F10's series, whatever their line style."""
+    return [line.get_ydata() for line in axes.lines if line.get_linestyle() != "None" and line.get_marker() != "None"]
+
+
+@pytest.mark.parametrize("kind", SpikeDef)
+@pytest.mark.parametrize(("column", "marked"), [(0, "opt_is_g1"), (1, "opt_is_gstar")])
+def test_f10_draws_the_diagonals_below(drawings, t01, kind, column, marked) -> None:
+    axes = all_axes(drawings["F10"])[2 * len(SpikeDef) + 2 * list(SpikeDef).index(kind) + column]
+    rows = t01[(t01["spike_def_id"] == kind) & t01[marked]].sort_values("target_rate")
+    names = ("opt_delta_b_diag", "opt_delta_b_anti")
+    np.testing.assert_array_equal(_curves(axes), [rows[name] for name in names])
+    np.testing.assert_array_equal(bars(axes), [interval(rows, name) for name in names])
+
+
 @pytest.mark.parametrize("kind", SpikeDef)
 @pytest.mark.parametrize(("column", "marked"), [(0, "opt_is_g1"), (1, "opt_is_gstar")])
 def test_f10_draws_the_excess_over_each_null(drawings, t01, kind, column, marked) -> None:
@@ -137,7 +152,7 @@ def test_f10_draws_the_excess_over_each_null(drawings, t01, kind, column, marked
     rows = t01[(t01["spike_def_id"] == kind) & t01[marked]].sort_values("target_rate")
     excesses = [null_columns(null_id).delta for null_id in RASTER_NULLS]
     names = (*excesses, "opt_delta_b_tot_token_shuffle")
-    np.testing.assert_array_equal(drawn_curves(axes), [rows[name] for name in names])
+    np.testing.assert_array_equal(_curves(axes), [rows[name] for name in names])
     *drawn, shuffled = bars(axes)
     for found, name in zip(drawn, excesses, strict=True):
         np.testing.assert_array_equal(found, interval(rows, f"opt_{name.removeprefix('opt_')}"))
@@ -149,8 +164,9 @@ def test_f10_places_the_series_at_their_rates(drawings) -> None:
     axes = all_axes(drawings["F10"])[0]
     assert axes.get_xscale() == "log"
     x = next(line.get_xdata() for line in axes.lines if line.get_marker() == "s")
-    # the second of the series, which share the width of a rate
-    np.testing.assert_allclose(x, spread(np.array(frames.RATES), 1, len(RASTER_NULLS) + 1, width=0.16))
+    # the second of the series, which stand side by side
+    n_series = len(RASTER_NULLS) + 1
+    np.testing.assert_allclose(x, spread(np.array(frames.RATES), 1, n_series, width=0.08 * n_series))
     assert [label.get_text() for label in all_axes(drawings["F10"])[2].get_xticklabels()] == ["1", "2", "4", "8"]
     assert "10⁻⁵" in all_axes(drawings["F10"])[2].get_xlabel()
 
@@ -163,7 +179,7 @@ def test_f10_says_that_a_shift_leaves_depth_alone(drawings) -> None:
 
 def test_f10_without_shuffled_tokens_marks_them_as_not_available(t01) -> None:
     drawing = null_compare(t01.assign(opt_delta_b_tot_token_shuffle=np.nan))
-    assert [crosses(axes) for axes in all_axes(drawing)] == [N_RATES] * 4
+    assert [crosses(axes) for axes in all_axes(drawing)] == [N_RATES] * 4 + [0] * 4
     assert "not available" in legend_words(drawing)
 
 

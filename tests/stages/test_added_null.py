@@ -84,7 +84,7 @@ said = {
     "heads": list(views.at_chosen_gains(result.t01)),
     "f10": [text.get_text() for part in f10.subfigs for legend in part.legends for text in legend.get_texts()],
     "curves": [list(map(float, line.get_ydata())) for part in f10.subfigs for each in part.axes for line in each.lines],
-    "f04": [each.get_title(loc="left") for part in figures.null_delta(result.t01).figure.subfigs for each in part.axes],
+    "f04": [each.get_ylabel() for part in figures.null_delta(result.t01).figure.subfigs for each in part.axes],
     "estimates": critnb.branching(raster.counts[0], null_replicates=3, bootstrap_reps=5).to_frame()["name"].tolist(),
     "b_tot": [b_tot(counts[..., ::-1] > 0) for counts in raster.counts],
     "spikes": [[str(c.spike_def_id), c.target_rate, c.gain] for c in raster.conditions],
@@ -172,7 +172,7 @@ def test_the_null_is_drawn_checked_judged_and_shown(said):
     assert said["heads"].index("Δ reversal") == said["heads"].index("Δ tokens") + 2
     assert "b_tot_reversal" in said["estimates"]
     assert "real, against its reversal null" in said["f10"]
-    assert [title for title in said["f04"] if title][5] == "against the reversal null"
+    assert [label for label in said["f04"] if label][5] == "Δb_tot against\nreversal"
 
 
 def test_the_null_has_its_curve_in_f10(made, said):

@@ -10,7 +10,6 @@ from critnb.criticality import (
     branching_sums,
     chi,
     condition_metrics,
-    diagonal_branching,
     find_avalanches,
     multinomial_weights,
     null_branching,
@@ -99,20 +98,13 @@ OPTIONAL = {
     *("delta_b_tot_z", "delta_b_tot_p", "b_tot_perm_expected"),
     *("b_tot_shift", "delta_b_tot_shift", "delta_b_tot_shift_z", "delta_b_tot_shift_p"),
     *("b_tot_adj8n", "occupancy", "n_empty_sequences", "n_avalanches_perm", "avalanche_size_mean_perm"),
+    *("b_diag", "b_anti", "delta_b_diag", "delta_b_anti"),
     *("reason_branching", "chi_intensive"),
+    *("b_diag", "b_anti", "delta_b_diag", "delta_b_anti"),
 }
 WITH_INTERVAL = {
-    *(
-        "b_time",
-        "b_depth",
-        "b_tot",
-        "delta_b_time",
-        "delta_b_depth",
-        "delta_b_tot",
-        "chi",
-        "chi_intensive",
-        "delta_b_tot_shift",
-    ),
+    *("b_time", "b_depth", "b_tot", "delta_b_time", "delta_b_depth", "delta_b_tot", "chi", "delta_b_tot_shift"),
+    *("b_diag", "b_anti", "delta_b_diag", "delta_b_anti", "chi_intensive"),
 }
 
 
@@ -186,9 +178,8 @@ def test_an_empty_condition_is_a_row_of_nan(rows):
 
 
 def test_eight_neighbour_branching_adds_the_diagonal(raster, rows):
-    diagonal = [float(diagonal_branching(counts)) for counts in raster.counts]
-    np.testing.assert_allclose(rows.opt_b_tot_adj8n, rows.b_tot + diagonal)
-    assert diagonal[0] == pytest.approx(0.3, abs=0.05)
+    np.testing.assert_allclose(rows.opt_b_tot_adj8n, rows.b_tot + rows.opt_b_diag)
+    assert rows.opt_b_diag[0] == pytest.approx(0.3, abs=0.05)
 
 
 @pytest.mark.parametrize("adjacency", Adjacency)

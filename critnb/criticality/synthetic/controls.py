@@ -164,6 +164,53 @@ CONTROLS: Mapping[ControlId, Control] = {
 }
 
 
+@dataclass(frozen=True)
+class NetworkControl:
+    """A toy network for the criterion that asks for a model: an event of a layer causes one above with probability ``gain``.
+
+    shared: the part of the variance of a unit's input that all layers share. Values below decide which input a unit reads, so
+    that anything put out makes events vanish and appear above, as in a trained model.
+    """
+
+    id: ControlId
+    name: str
+    words: str
+    gain: float
+    shared: float
+
+    @property
+    def positive(self) -> bool:
+        """Whether activity is handed on."""
+        return self.gain > 0
+
+
+NETWORKS: Mapping[ControlId, NetworkControl] = {
+    network.id: network
+    for network in (
+        NetworkControl(
+            ControlId.SHARED_INPUT_NETWORK,
+            "shared-input network",
+            "a toy network whose layers share eight tenths of their input, and hand nothing on",
+            gain=0.0,
+            shared=0.8,
+        ),
+        NetworkControl(
+            ControlId.CONNECTED_NETWORK,
+            "connected network",
+            "a toy network in which an event causes one in the layer above with probability 0.3",
+            gain=0.3,
+            shared=0.0,
+        ),
+    )
+}
+
+
+def described(control_id: str) -> Control | NetworkControl:
+    """Return a lattice or a network by its id."""
+    id_ = ControlId(control_id)
+    return NETWORKS[id_] if id_ in NETWORKS else CONTROLS[id_]
+
+
 def control_of(control_id: str) -> Control:
     """Return a control by its id; raises DataError naming those there are."""
     if control_id not in CONTROLS:

@@ -95,15 +95,15 @@ def _reason(numbers: Mapping[str, Number | None], measured: list[str]) -> str:
         )
     if same:
         parts.append(f"at {same} both definitions give the same events, so there is nothing to compare")
-    if numbers["apart_high"] is not None:
+    if numbers["apart_high"]:
         parts.append(
-            f"over gains and rates {_range(numbers['apart_low'], numbers['apart_high'])} sites differ between them"
+            f"their events differ at {_ends(numbers['apart_low'], numbers['apart_high'])} sites of a condition"
         )
     return "; ".join(parts)
 
 
-def _range(low: Number | None, high: Number | None) -> str:
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+def _ends(low: Number | None, high: Number | None) -> str:
+    return " to ".join(dict.fromkeys(f"{value:.0f}" for value in (low or 0, high or 0)))
 
 
 def _at_rate(rows: pd.DataFrame, *, known: bool) -> _Rate:

@@ -12,32 +12,30 @@ from critnb.report.figures import panels
 from critnb.report.schema.nulls import null_columns
 from critnb.report.style import INK, Drawing, Ink, canvas, inks, styled
 
-_NULLS = {null_columns(null_id).delta: f"against the {null.adjective} null" for null_id, null in RASTER_NULLS.items()}
-# what the note says in its own words of the two nulls that are always there
-_SAID = ("perm", "shift")
-_NOTE = (
-    "The shift rolls each row whole, so it keeps b_time up to the seam: in the "
-    f"{'right' if len(_NULLS) == len(_SAID) else 'second'} column Δb is the part along depth. The permutation breaks both."
-    + "".join(f" {null.name.capitalize()}: {null.breaks}." for null in RASTER_NULLS.values() if null.short not in _SAID)
-)
+_NULLS = {null_columns(null_id).delta: null for null_id, null in RASTER_NULLS.items()}
+_NOTE = " ".join(f"{null.name.capitalize()}: {null.breaks}." for null in RASTER_NULLS.values())
 _CAPTION = (
-    "Δb_tot = b_tot minus the mean of b_tot over the replicates of a raster null of the same condition, on A_raster. "
-    "Bars: 95 % intervals, bootstrap over sequences with the null resampled alike. Zero line: nothing beyond the null. "
-    "Ring: g*. " + _NOTE
+    "Δb_tot = b_tot minus the mean of b_tot over the replicates of a raster null of the same condition, on A_raster; a row "
+    "of panels per null, each on a scale of its own. Bars: 95 % intervals, bootstrap over sequences with the null resampled "
+    "alike. Zero line: nothing beyond the null. Ring: g*. " + _NOTE
 )
 
 
 def null_delta(t01: pd.DataFrame) -> Drawing:
-    """Return F04 of a T01 frame: a row of panels per spike definition, a column per null, a colour per target rate."""
+    """Return F04 of a T01 frame: a row of panels per null, a column per spike definition, a colour per target rate."""
     looks = inks(t01["target_rate"])
     kinds = panels.spike_defs(t01)
     with styled():
-        figure, body = canvas(0.7 + 1.95 * len(kinds), notes=[_NOTE])
-        labels = {"xlabel": panels.GAIN_LABEL, "ylabel": "Δb_tot (successors/site)"}
-        grid = panels.kind_rows(body, kinds, list(_NULLS.values()), sharey="row", **labels)
-        for axes_row, spike_def in zip(grid, kinds, strict=True):
-            for axes, name in zip(axes_row, _NULLS, strict=True):
+        figure, body = canvas(0.7 + 1.25 * len(_NULLS), notes=[_NOTE])
+        grid = body.subplots(len(_NULLS), len(kinds), sharex=True, sharey="row", squeeze=False)
+        for axes_row, (name, null) in zip(grid, _NULLS.items(), strict=True):
+            axes_row[0].set_ylabel(f"Δb_tot against\n{null.name}")
+            for axes, spike_def in zip(axes_row, kinds, strict=True):
                 _panel(axes, t01, spike_def, name, looks)
+        for axes, spike_def in zip(grid[0], kinds, strict=True):
+            axes.set_title(panels.SPIKE_WORDS[spike_def])
+        for axes in grid[-1]:
+            axes.set_xlabel(panels.GAIN_LABEL)
         panels.drop_empty_scales(grid)
         handles = [*panels.rate_handles(looks), panels.ring_handle("g*")]
         panels.legend_below(body, handles, columns=min(len(handles), 5))

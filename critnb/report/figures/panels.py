@@ -24,6 +24,7 @@ SPIKE_WORDS = {
     SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided events (z > τ)",
     SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided events (|z| > τ)",
 }
+SHORT_SPIKE_WORDS = {kind: words.partition(" (")[0] for kind, words in SPIKE_WORDS.items()}
 # No rate has these looks, so that a curve of a spike definition is not taken for that of a rate.
 SPIKE_INKS = {
     SpikeDef.SPIKE_ONE_SIDED_POS: Ink("#000000", ">"),

@@ -79,6 +79,14 @@ _OPT_BRANCHING = (
     number("opt_b_tot_perm_expected", PER_SITE, "b_tot_perm by the closed form of the permutation null"),
     *secondary_columns(),
     number("opt_b_tot_adj8n", PER_SITE, "branching with the diagonal successor (t+1, l+1) included", Range(0.0, 3.0)),
+    *with_interval(
+        "opt_b_diag", PER_SITE, "active sites one token and one layer on, (t+1, l+1), per eligible active site"
+    ),
+    *with_interval(
+        "opt_b_anti", PER_SITE, "active sites (t+1, l-1), which no site can reach, per eligible active site"
+    ),
+    *with_interval("opt_delta_b_diag", PER_SITE, "opt_b_diag minus its exact expectation under the permutation null"),
+    *with_interval("opt_delta_b_anti", PER_SITE, "opt_b_anti minus its exact expectation under the permutation null"),
     BRANCHING_REASON,
 )
 _OPT_OVERLAP = (

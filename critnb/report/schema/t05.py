@@ -46,7 +46,7 @@ T05 = TableSchema(
         col.number(
             "opt_survival_D",
             "-",
-            "share of avalanches with D >= CRACKLING_D_RANGE[0] + CRACKLING_MIN_POINTS - 1",
+            "share of avalanches with D >= the least that the longest duration of a slope can be",
             col.SHARE,
         ),
         col.number("opt_survival_D_perm", "-", "its mean over replicates of the permutation null", col.SHARE),

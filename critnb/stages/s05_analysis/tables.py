@@ -12,6 +12,7 @@ import pandas as pd
 
 from critnb.canon import CANON, Adjacency, GCondition, Intervention, NullId, SpikeDef
 from critnb.criticality.activity import Activity
+from critnb.criticality.diagonals import Diagonal, Step
 from critnb.criticality.overlap import Overlap
 from critnb.criticality.shuffled_input import ShuffledInput
 from critnb.criticality.sizes.analysis import SizeAnalysis
@@ -33,7 +34,7 @@ from critnb.stages.s05_analysis.size_columns import (
     t05_columns,
     t09_rows,
 )
-from critnb.stages.shared.activity_columns import activity_frame
+from critnb.stages.shared.activity_columns import activity_frame, interval_columns
 from critnb.stages.shared.controls.columns import t08_columns
 
 Gstar = Mapping[tuple[SpikeDef, float], float]
@@ -85,10 +86,22 @@ def summary_frame(summary: Summary) -> pd.DataFrame:
     """Return one row per condition: branching and chi beside their nulls, and what its avalanches are like."""
     rows, permuted = activity_frame(summary.activity), _avalanches(summary.permuted)
     return rows.assign(
-        opt_b_tot_adj8n=rows["b_tot"] + summary.diagonal,
+        opt_b_tot_adj8n=rows["b_tot"] + summary.diagonals[Diagonal.UP].ratio,
+        **_diagonals(summary.diagonals),
         **_avalanches(summary.avalanches),
         **{f"opt_{name}{TWIN}": permuted[name] for name in ("n_avalanches", "avalanche_size_mean")},
     )
+
+
+def _diagonals(found: Mapping[Diagonal, Step]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for diagonal, step in found.items():
+        for stem, values, interval in (
+            (f"opt_b_{diagonal.value}", step.ratio, step.interval),
+            (f"opt_delta_b_{diagonal.value}", step.excess, step.excess_interval),
+        ):
+            columns |= {stem: values, **interval_columns(stem, interval)}
+    return columns
 
 
 def _avalanches(found: Sequence[Avalanches]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def verdicts_in_words(judged: pd.DataFrame) -> list[str]:
     failed = sorted(set(falsifiers.loc[falsifiers["verdict"] == str(Verdict.FAIL), "criterion_id"]))
     n_failed = int((falsifiers["verdict"] == str(Verdict.FAIL)).sum())
     return [
-        f"Signature, at g* of each spike definition and rate: what putting events out does to the layers above (S6) "
+        f"The signature, what putting events out does to the layers above (S6), at g* of each spike definition and rate: "
         f"{_outcomes(signatures)}. No raster alone can show that activity spreads.",
         f"{n_failed} of {counted(len(falsifiers), 'verdict')} of the falsifiers {'speaks' if n_failed == 1 else 'speak'} "
         "against a critical reading" + (f": {', '.join(failed)}." if failed else "."),

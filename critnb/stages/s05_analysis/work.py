@@ -163,7 +163,9 @@ def gates(stage: StageSession) -> list[Gate]:
     table = load_table(stage.own, T01.name)
     kept = table[[marginals_column(null_id) for null_id in RASTER_NULLS]].all(axis=1)
     names = null_columns(PRIMARY)
-    errors = (table[names.mean] - table[EXPECTED]).abs() / (table[names.sd] / np.sqrt(_replicates(stage, table)))
+    errors: pd.Series[float] = (table[names.mean] - table[EXPECTED]).abs() / (
+        table[names.sd] / np.sqrt(_replicates(stage, table))
+    )
     return [
         Gate.judge(
             "nulls keep their marginals",

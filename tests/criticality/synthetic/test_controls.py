@@ -5,7 +5,7 @@ import pytest
 
 from critnb.canon import ControlId
 from critnb.criticality.branching import branching_sums
-from critnb.criticality.synthetic import CONTROLS, control_lattices, control_of
+from critnb.criticality.synthetic import CONTROLS, NETWORKS, control_lattices, control_of, described
 from critnb.errors import DataError
 
 KEY = np.uint64(7)
@@ -20,13 +20,14 @@ def near(values, known):
 
 
 def test_every_id_has_its_control_and_both_kinds_are_there():
-    assert list(CONTROLS) == list(ControlId)
+    assert [*CONTROLS, *NETWORKS] == list(ControlId)
     assert {control.positive for control in CONTROLS.values()} == {True, False}
+    assert [described(id_).positive for id_ in NETWORKS] == [False, True]
     with pytest.raises(DataError, match="NO_SUCH"):
         control_of("NO_SUCH")
 
 
-@pytest.mark.parametrize("control_id", list(ControlId))
+@pytest.mark.parametrize("control_id", list(CONTROLS))
 def test_windows_are_keyed_one_by_one_and_rasters_by_their_number(control_id):
     draw = CONTROLS[control_id].draw
     few, many = draw(3, layers=5, tokens=40, seed=1), draw(8, layers=5, tokens=40, seed=1)
@@ -36,7 +37,7 @@ def test_windows_are_keyed_one_by_one_and_rasters_by_their_number(control_id):
         assert not np.array_equal(many, other)
 
 
-@pytest.mark.parametrize("control_id", list(ControlId))
+@pytest.mark.parametrize("control_id", list(CONTROLS))
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 9), (2, 6, 1)])
 def test_a_lattice_of_one_row_or_one_token_is_drawn(control_id, shape):
     n, layers, tokens = shape

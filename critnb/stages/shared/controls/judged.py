@@ -15,7 +15,7 @@ import numpy.typing as npt
 from critnb.canon import CANON, Adjacency, ControlId, NullId, SizeDef
 from critnb.criticality.bootstrap import multinomial_weights
 from critnb.criticality.branching import BranchingSums
-from critnb.criticality.control_rates import NOT_OF_A_RASTER, LatticeShape, Outcomes
+from critnb.criticality.control_rates import LatticeShape, Outcomes
 from critnb.criticality.null_sample import NullSample
 from critnb.criticality.nulltest import null_branching
 from critnb.criticality.overlap import spike_def_overlap
@@ -26,6 +26,7 @@ from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.summary import summarise
 from critnb.criticality.synthetic import CONTROLS, one_condition_raster
 from critnb.criticality.verdicts import Case, judge_all
+from critnb.criticality.verdicts.needs import NOT_OF_A_RASTER
 from critnb.gates import Verdict
 from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, null_raster
 from critnb.stages.s05_analysis.tables import Statistics, cases, metrics

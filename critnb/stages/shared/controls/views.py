@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from critnb.canon import ControlId, Criterion
-from critnb.criticality.control_rates import NULL
-from critnb.criticality.synthetic import CONTROLS
+from critnb.criticality.control_rates import NULL, OF_NETWORKS
+from critnb.criticality.synthetic import CONTROLS, NETWORKS, described
 from critnb.lattice import RASTER_NULLS
 from critnb.report.words import counted
 
@@ -31,20 +31,23 @@ def nulls_table(rates: pd.DataFrame) -> pd.DataFrame:
 
 def caption(rates: pd.DataFrame, said: str) -> str:
     """Return a caption with the number of rasters and the lattice: layers x tokens x windows."""
-    of_each = rates.loc[rates["rasters"] > 0, "rasters"]
+    of_each = rates.loc[(rates["rasters"] > 0) & (rates["test"] != OF_NETWORKS), "rasters"]
     n = f"{counted(int(of_each.min()), 'raster')} of each control" if len(of_each) else "no raster was judged"
     return f"{said}; {n} on {rates['lattice'].iloc[0]} (layers x tokens x windows)"
 
 
 def left_out(rates: pd.DataFrame) -> pd.DataFrame:
     """Return the criteria without rates, and why."""
-    none = rates[rates["rate"].isna()].drop_duplicates("test")
+    with_rate = rates.loc[rates["rate"].notna(), "test"]
+    none = rates[~rates["test"].isin(with_rate)].drop_duplicates("test")
     return none[["test", "reason"]].rename(columns={"test": "not measured", "reason": "why"}).reset_index(drop=True)
 
 
 def controls_table() -> pd.DataFrame:
     """Return what each control is, in words."""
-    rows = [(_truth(control.positive), control.name, control.words) for control in CONTROLS.values()]
+    rows = [
+        (_truth(control.positive), control.name, control.words) for control in (*CONTROLS.values(), *NETWORKS.values())
+    ]
     return pd.DataFrame(rows, columns=["kind", "control", "what it is"])
 
 
@@ -57,7 +60,7 @@ def _wide(shown: pd.DataFrame, heads: dict[str, str]) -> pd.DataFrame:
     wide = wide.reindex(index=[str(id_) for id_ in ControlId if str(id_) in wide.index], columns=columns).fillna(
         _NOTHING
     )
-    names = [CONTROLS[ControlId(name)] for name in wide.index]
+    names = [described(name) for name in wide.index]
     table = wide.rename(columns=heads).rename_axis(columns=None).reset_index(drop=True)
     table.insert(0, "control", [control.name for control in names])
     table.insert(0, "kind", [_truth(control.positive) for control in names])
