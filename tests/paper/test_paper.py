@@ -287,6 +287,8 @@ def words(studies) -> dict[str, dict[str, str]]:
         ("both", "03", "run's own shape (8 x 128 x 96, layers by tokens by windows), 20 rasters of each kind."),
         ("both", "04", "The confidence sets hold 1 of the 11 gains."),
         ("both", "04", "| 1e-05 | 1.1 | 3172 | 18.0% | 16.0% | 0.100 [0.080, 0.120] | 0.0005 | 0.110 [0.088, 0.132] |"),
+        ("both", "04", "rate of 2% (shared input) and a detection rate of 97% (a = 0.3), each from 200 networks."),
+        ("missing", "04", "How often S6 passes on networks whose answer is known was not measured."),
         ("both", "04", "Every interval lies below zero: relative to the stream, small differences die out along depth."),
         ("both", "04", "| S3 crackling | 8 | 0 | 0 | 85% | shared AR(1), s = 0.6 | 40% | critical, h = 0.001 |"),
         ("both", "05", "put out, they take more of them away than as many random units do."),
