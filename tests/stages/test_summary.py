@@ -98,13 +98,12 @@ OPTIONAL = {
     *("delta_b_tot_z", "delta_b_tot_p", "b_tot_perm_expected"),
     *("b_tot_shift", "delta_b_tot_shift", "delta_b_tot_shift_z", "delta_b_tot_shift_p"),
     *("b_tot_adj8n", "occupancy", "n_empty_sequences", "n_avalanches_perm", "avalanche_size_mean_perm"),
-    *("b_diag", "b_anti", "delta_b_diag", "delta_b_anti"),
     *("reason_branching", "chi_intensive"),
     *("b_diag", "b_anti", "delta_b_diag", "delta_b_anti"),
 }
 WITH_INTERVAL = {
-    *("b_time", "b_depth", "b_tot", "delta_b_time", "delta_b_depth", "delta_b_tot", "chi", "delta_b_tot_shift"),
-    *("b_diag", "b_anti", "delta_b_diag", "delta_b_anti", "chi_intensive"),
+    *("b_time", "b_depth", "b_tot", "delta_b_time", "delta_b_depth", "delta_b_tot", "chi", "chi_intensive"),
+    *("b_diag", "b_anti", "delta_b_diag", "delta_b_anti", "delta_b_tot_shift"),
 }
 
 

@@ -41,8 +41,8 @@ _GREY_WORDS: dict[str, Any] = {"ha": "center", "va": "center", "color": GREY, "f
 _CAPTION = (
     "The baseline g1 and the same g* put on different parts of the model; thresholds were matched to the same target rates "
     "anew under each, statistics on A_raster. Left: Δb_tot, the excess over the permutation null. Middle: its difference "
-    "from g1 on the same windows. Right: the susceptibility chi, which all raster nulls but token identity keep exactly. Bars: 95 % "
-    "intervals, bootstrap over sequences. Where g* = 1 nothing is changed and all lines agree."
+    "from g1 on the same windows. Right: the susceptibility chi, which all raster nulls but token identity keep exactly. Bars: "
+    "95 % intervals, bootstrap over sequences. Where g* = 1 nothing is changed and all lines agree."
 )
 
 
