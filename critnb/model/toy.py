@@ -135,7 +135,7 @@ class _Block(nn.Module):
                 u = torch.where(below @ self._churn > 0, u, hidden_states[..., self._other])
             driven = (below > THRESHOLD) & (hidden_states[..., self._gate] > 0)
             u = torch.where(driven, u.clamp(min=_DRIVEN), u)
-        out = hidden_states + self.attention(hidden_states.new_zeros(()))
+        out: Tensor = hidden_states + self.attention(hidden_states.new_zeros(()))
         out[..., self._writes] += self.projection(u)
         return out
 

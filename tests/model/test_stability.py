@@ -193,3 +193,14 @@ def test_the_summary_is_a_mean_with_an_interval_over_windows():
     assert np.isnan(single.beyond_first.value)
     with pytest.raises(DataError, match="do not fit"):
         summarise_stability(growth, growth[:, 0], multinomial_weights(19, 50, 1))
+
+
+def test_a_direction_is_random_and_in_proportion_to_the_stream_of_each_token():
+    stream = torch.randn(2, 5, 4000) * torch.tensor([1.0, 10.0, 1e3, 0.1, 0.0])[:, None]
+    found = module._direction(stream, np.array([4, 9]), 1, 3)
+    lengths, of_stream = (each.square().sum(dim=-1).sqrt().numpy() for each in (found, stream))
+    assert np.allclose(lengths, of_stream * np.sqrt(4000), rtol=0.05)
+    alone = module._direction(stream[1:], np.array([9]), 1, 3)
+    assert torch.equal(alone, found[1:])
+    cosine = (found[0, 0] * module._direction(stream, np.array([4, 9]), 0, 3)[0, 0]).sum() / lengths[0, 0] ** 2
+    assert abs(float(cosine)) < 0.1
