@@ -1,4 +1,4 @@
-"""critnb: activation events of language models on the token x layer lattice, analysed as avalanche-like cascades."""
+"""critnb: activation events of language models on the token x layer lattice, by knock-outs and as avalanche-like clusters."""
 
 from __future__ import annotations
 

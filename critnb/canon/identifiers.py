@@ -166,6 +166,7 @@ class Claim(_Id):
     C2_BRANCHING_VARIES = auto()
     C3_GSTAR_CARRIED_OVER = auto()
     C4_ROBUST_TO_SPIKE_DEF = auto()
+    C5_PROPAGATION = auto()
 
 
 class Exit(IntEnum):

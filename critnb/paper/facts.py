@@ -11,9 +11,11 @@ import pandas as pd
 from critnb.canon import CANON, Criterion, CriterionKind, DatasetRole, ModelRole, Stage
 from critnb.contract import spec_of
 from critnb.errors import PaperError
+from critnb.lattice import RASTER_NULLS
 from critnb.paper.cells import Cell, Kind, Origin, bare
 from critnb.paper.claims import EvaluatedClaim, RoleEvidence, RoleVerdict, Row, Sourced
 from critnb.paper.claims.evidence import plain
+from critnb.report.schema.nulls import NullColumns, null_columns
 from critnb.runs import Run
 
 _GSTAR = "gstar"
@@ -119,7 +121,7 @@ def _plain(where: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class RoleView:
-    """One model role: its tables as attributes T01 to T09 and ``gstar``, its runs' records, its verdicts, and its name."""
+    """One model role: its tables as attributes (T01 and on) and ``gstar``, its runs' records, its verdicts, and its name."""
 
     def __init__(self, evidence: RoleEvidence, claims: Mapping[str, ClaimView]) -> None:
         self.name = str(evidence.role)
@@ -160,6 +162,15 @@ def record_file(run: Run) -> File:
     """
     name = CANON.OUTPUT.RUN_RECORD_JSON
     return File(name, run.run_id, name, str(run.record.stage_hash), run.record.to_dict())
+
+
+@dataclass(frozen=True)
+class ShownNull:
+    """A null of rasters: its name, what it leaves of a raster, in words, and its columns beside b_tot."""
+
+    name: str
+    breaks: str
+    columns: NullColumns
 
 
 class RoleVerdictView:
@@ -239,11 +250,16 @@ class PaperFacts:
             "T07": TableView(self.replication) if self.replication else None,
             "replication_reason": self.replication_reason,
             "same_text": all(_same_text(each) for each in self.roles),
-            "signatures": [str(each) for each in Criterion if each.kind is CriterionKind.SIGNATURE],
-            "descriptions": [str(each) for each in Criterion if each.kind is CriterionKind.DESCRIPTION],
-            "falsifiers": [str(each) for each in Criterion if each.kind is CriterionKind.FALSIFIER],
+            "signatures": _of_kind(CriterionKind.SIGNATURE),
+            "descriptions": _of_kind(CriterionKind.DESCRIPTION),
+            "falsifiers": _of_kind(CriterionKind.FALSIFIER),
+            "nulls": [ShownNull(each.name, each.breaks, null_columns(id_)) for id_, each in RASTER_NULLS.items()],
             "anchors": {name: short for short, name in _TABLES.items()},
         }
+
+
+def _of_kind(kind: CriterionKind) -> list[str]:
+    return [str(each) for each in Criterion if each.kind is kind]
 
 
 def _same_text(evidence: RoleEvidence) -> bool:

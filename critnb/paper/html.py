@@ -29,6 +29,7 @@ nav ol{columns:2;padding-left:1.2rem;margin:.3rem 0;list-style:none}
 .wide{overflow-x:auto;margin:1rem -3rem 1rem 0}
 table{border-collapse:collapse;font-size:.82rem;line-height:1.35;font-variant-numeric:tabular-nums}
 th,td{padding:.28rem .6rem;text-align:left;vertical-align:top}td{white-space:nowrap}
+td.long{white-space:normal;min-width:16rem}
 thead th{border-bottom:1.5px solid #777;border-top:1.5px solid #777;vertical-align:bottom}
 tbody tr:last-child td{border-bottom:1.5px solid #777}
 tbody tr:nth-child(even){background:#f7f7f8}
@@ -49,6 +50,8 @@ li{margin:.25rem 0}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}nav{display:none}.n{border:0}
 figure,tr{break-inside:avoid}h2,h3{break-after:avoid}.figures.many{margin-left:0;margin-right:0}a{color:inherit}}
 """
+# a cell with more characters than an interval, its marks, or a path has, is prose and may be broken
+_LONG = 72
 # The policy makes a browser refuse whatever is not in the file itself.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -87,6 +90,7 @@ class _HtmlWriter:
             "heading_close": lambda tokens, at: f"</h{_level(tokens[at])}>\n",
             "table_open": lambda *_: '<div class="wide"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
+            "td_open": lambda tokens, at: '<td class="long">' if len(tokens[at + 1].content) > _LONG else "<td>",
         }
         for name, rule in rules.items():
             markdown.add_render_rule(name, _as_rule(rule))

@@ -13,7 +13,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from critnb.canon import CANON, PACK_ROOT, SpikeDef
 from critnb.errors import PaperError
 from critnb.paper.cells import TEXT, Cell, Fragment, Ledger, bare, escaped
-from critnb.report.words import SPIKE_NAMES, agreeing
+from critnb.report.words import SPIKE_NAMES, agreeing, spelled
 
 FOLDER = PACK_ROOT / CANON.PATH.PAPER_DIR
 _SHARED = "_"
@@ -55,6 +55,9 @@ def environment(folder: Path, ledger: Ledger) -> SandboxedEnvironment:
         "interval": _interval(ledger),
         "counted": _counted(ledger),
         "agreeing": lambda cell, one, several: agreeing(bare(cell), one, several),
+        "how_many": lambda things, noun, nouns="": (
+            f"{spelled(len(things))} {agreeing(len(things), noun, nouns or noun + 's')}"
+        ),
     }
     made.filters.update(shown)
     return made

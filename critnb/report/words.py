@@ -11,12 +11,18 @@ from critnb.canon import SpikeDef
 _NOTHING = "–"
 # below the first a p-value has a digit more, so that the floor of 1999 replicates is told from that of 999
 _SMALL_P, _SMALLEST_P = 0.001, 0.0001
+_SPELLED = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 SPIKE_NAMES = {SpikeDef.SPIKE_ONE_SIDED_POS: "one-sided", SpikeDef.SPIKE_TWO_SIDED_ABS: "two-sided"}
 
 
 def counted(n: int, noun: str, nouns: str = "") -> str:
     """Return a number with its noun: "1 rate", "2 rates"; ``nouns`` is the plural where it is not noun + s."""
     return f"{n} {agreeing(n, noun, nouns or noun + 's')}"
+
+
+def spelled(n: int) -> str:
+    """Return a small number in words, "no" for zero, for sentences that count things of the pack; digits from thirteen on."""
+    return _SPELLED[n] if n < len(_SPELLED) else str(n)
 
 
 def agreeing(n: int, one: str, several: str) -> str:

@@ -282,6 +282,8 @@ def test_layer_order_tells_a_row_that_is_none_of_the_window_s(raster):
     assert marginals_exact(raster, null).tolist() == [True, True]
     null.counts[1, 2, 0] = np.roll(null.counts[1, 2, 0], 1)
     assert marginals_exact(raster, null).tolist() == [True, False]
+
+
 def test_further_shuffles_differ_from_one_another_and_leave_the_kept_one_as_it_is():
     special = np.zeros(64, dtype=bool)
     special[[5, 9]] = True

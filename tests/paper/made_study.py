@@ -16,7 +16,7 @@ from report import frames
 from critnb.canon import CANON, Criterion, DatasetRole, GCondition, Intervention, ModelRole, NullId, SpikeDef, Stage
 from critnb.gates import Verdict
 from critnb.paper.claims import RoleEvidence, gather
-from critnb.report.schema import T02, T05, T08
+from critnb.report.schema import T01, T02, T05, T08, T10
 from critnb.report.tables import SCHEMAS, table_path
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import csv_bytes
@@ -25,7 +25,8 @@ OUT, TABLE, FIGURE = CANON.OUTPUT, CANON.TABLE, CANON.FIGURE
 KEY = ["spike_def_id", "target_rate"]
 N_LAYERS = 4
 _PARAMS = {
-    "nulls": {"replicates": 200, "seed": 1},
+    "nulls": {"replicates": 200, "verdict_replicates": 1999, "shuffles": 20, "seed": 1},
+    "knock_outs": {"windows": 16, "directions": 4},
     "analysis": {"bootstrap_reps": 500, "adjacency": "ADJ_4N"},
     "windows": {"burn_in_tokens": 0, "seq_len": 64},
 }
@@ -39,7 +40,7 @@ def conditions() -> list[tuple[SpikeDef, float]]:
 def choices() -> dict[str, Any]:
     rows = [
         {"spike_def_id": str(kind), "target_rate": rate, "gstar": g, "b_tot_at_gstar": 0.99, "identified": True,
-         "at_grid_edge": False, "crosses_one": True}
+         "at_grid_edge": False, "crosses_one": True, "gains": list(frames.GAINS), "confidence_set": [g]}
         for (kind, rate), g in frames.gstar().items()
     ]  # fmt: skip
     return {"choices": rows}
@@ -81,6 +82,7 @@ def t01(role: ModelRole) -> pd.DataFrame:
         tau0_baseline=2.5,
         opt_spike_def_overlap=0.9 + table["g"] / 100,
         opt_spike_def_sites_apart=table["g"] * 1000,
+        **{name: 0.06 for name in ("opt_delta_b_diag", "opt_delta_b_anti") if name in T01.by_name},
     )
 
 
@@ -111,11 +113,49 @@ def t06(role: ModelRole) -> pd.DataFrame:
     )
 
 
+NO_CONTROLS = {
+    "opt_false_alarm": np.nan, "opt_false_alarm_on": "", "opt_detection": np.nan, "opt_detection_on": "",
+    "opt_control_rasters": np.nan, "opt_control_lattice": "",
+}  # fmt: skip
+OF_NETWORKS = {
+    "opt_false_alarm": 0.02, "opt_false_alarm_on": "shared input", "opt_detection": 0.97, "opt_detection_on": "a = 0.3",
+    "opt_control_rasters": 200.0, "opt_control_lattice": "6 x 32 x 16",
+}  # fmt: skip
+CONTROLS = {
+    "opt_false_alarm": 0.85, "opt_false_alarm_on": "shared AR(1), s = 0.6", "opt_detection": 0.4,
+    "opt_detection_on": "critical, h = 0.001", "opt_control_rasters": 20.0, "opt_control_lattice": "8 x 128 x 96",
+}  # fmt: skip
+
+
+def t10(role: ModelRole) -> pd.DataFrame:
+    """Knock-outs that take a tenth of an event with them and explain a twentieth of the co-activity."""
+    rows = pd.DataFrame(
+        [
+            {"spike_def_id": kind, "target_rate": rate, "g_condition": which,
+             "g": frames.gstar()[kind, rate] if which is GCondition.gstar else 1.0, "n_sequences": 16, "events_out": 3172,
+             "lost_share": 0.18, "new_share": 0.16, "sigma_depth_p": 5e-4, "b_depth": 0.31,
+             **{f"{name}{end}": value + step * abs(value) for name, value in MEASURED.items() for end, step in ENDS.items()}}
+            for (kind, rate), which in product(conditions(), GCondition)
+        ]
+    )  # fmt: skip
+    return frames.filled(T10, rows).assign(model_role=str(role))
+
+
+MEASURED = {"sigma_depth": 0.1, "sigma_depth_places": 0.11, "offspring": 0.4, "causal_share": 0.05, "delta_b_depth": 0.12,
+            "lyapunov": -0.07}  # fmt: skip
+ENDS = {"": 0.0, "_ci_low": -0.2, "_ci_high": 0.2}
+
+
 def t08(role: ModelRole) -> pd.DataFrame:
+    """Everything passes; the knock-outs have networks as controls, and X1 and S1 share a test."""
+    tested = (Criterion.S1_BRANCHING, Criterion.X1_NULL_EXPLAINS_BRANCHING)
     rows = pd.DataFrame(
         [
             {"spike_def_id": kind, "target_rate": rate, "criterion_id": criterion, "g": frames.gstar()[kind, rate],
-             "value": 0.5 + place / 100, "null_value": 0.4, "verdict": str(Verdict.PASS), "reason": "0.501 is above 0.4"}
+             "value": 0.5 + place / 100, "ci_low": 0.45, "ci_high": 0.7, "null_value": 0.4, "verdict": str(Verdict.PASS),
+             "reason": "0.501 is above 0.4", "opt_kind": str(criterion.kind),
+             "opt_p": 5e-4 if criterion in tested else np.nan, "opt_p_holm": 4e-3 if criterion in tested else np.nan,
+             **(OF_NETWORKS if criterion is Criterion.S6_KNOCK_OUT else CONTROLS)}
             for (kind, rate), (place, criterion) in product(conditions(), enumerate(Criterion))
         ]
     )  # fmt: skip
@@ -208,11 +248,13 @@ def make_runs(store: RunStore, role: ModelRole, *, windows: str = "a" * 64, left
     held_out = results(RASTER_NPZ_BASENAME=raster(1, 3))
     s03 = publish(Stage.S03, [s02, s02b], held_out, model=model, datasets=slices(windows, A_raster=48))
     s04 = publish(Stage.S04, [s02, s03], tau)
+    put_out = {**tables(T10_KNOCKOUTS=t10(role)), **figures(CANON.RUN_SUBDIR.FIGS_APPENDIX, 15, 16)}
+    s04k = publish(Stage.S04K, [s02b, s03], put_out)
     carried = {**tau, **tables(T02_GENERALIZATION=t02(role)), **figures(CANON.RUN_SUBDIR.FIGS, 6)}
     answers = frames.t03().assign(model_role=str(role), n_questions=326, dataset_role="ARC_MCQ")
     asked = {**tables(T03_ARC=answers), **figures(CANON.RUN_SUBDIR.FIGS, 7)}
     return {
-        Stage.S05: publish(Stage.S05, [s02, s02b, s03, s04], analysis_files(role)),
+        Stage.S05: publish(Stage.S05, [s02, s02b, s03, s04, s04k], analysis_files(role)),
         Stage.S06B: publish(Stage.S06B, [s02, s02b], carried, model=model, datasets=slices(windows, B_eval=32)),
         Stage.S06ARC: publish(Stage.S06ARC, [s02b], asked, model=model),
     }

@@ -26,10 +26,6 @@ def judged(evidence, claim: Claim) -> RoleVerdict:
     return found.by_role[evidence.role]
 
 
-def first_at_gstar(frame: pd.DataFrame) -> pd.Index:
-    return frame.index[frame["opt_is_gstar"] & (frame["g"] != 1)][:1]
-
-
 def edited(column, value, where=lambda frame: frame.index[:1]):
     def change(frame: pd.DataFrame) -> pd.DataFrame:
         frame.loc[where(frame), column] = value
@@ -131,25 +127,44 @@ def test_c1_without_events_or_numbers_is_not_supported_or_not_available(base, ch
     assert c1_of(base, *changes).verdict is verdict
 
 
+def x1_at_another_gain(frame: pd.DataFrame) -> pd.Index:
+    return frame.index[(frame["criterion_id"] == Criterion.X1_NULL_EXPLAINS_BRANCHING) & (frame["g"] != 1)][:1]
+
+
 @pytest.mark.parametrize(
     ("table", "column", "value", "verdict"),
     [
         (TABLE.T06_ABLATIONS, "opt_delta_b_tot_vs_g1_ci_low", -1e-6, NOT_SUPPORTED),
         (TABLE.T06_ABLATIONS, "opt_delta_b_tot_vs_g1_ci_low", np.nan, NOT_AVAILABLE),
-        (TABLE.T01_SUMMARY, "opt_delta_b_tot_p", 0.05, NOT_SUPPORTED),
-        (TABLE.T01_SUMMARY, "opt_delta_b_tot_shift_p", 0.2, NOT_SUPPORTED),
-        (TABLE.T01_SUMMARY, "opt_delta_b_tot_shift_p", np.nan, NOT_AVAILABLE),
-        (TABLE.T01_SUMMARY, "delta_b_tot", -0.1, NOT_SUPPORTED),
+        (TABLE.T08_SIGNATURES, "verdict", "fail", NOT_SUPPORTED),
+        (TABLE.T08_SIGNATURES, "verdict", "not available", NOT_AVAILABLE),
     ],
 )
 def test_c2_one_condition_that_lacks_a_clause_decides(base, table, column, value, verdict):
-    def where(frame):
-        if "opt_is_gstar" in frame:
-            return first_at_gstar(frame)
-        chosen = (frame["g_condition"] == GCondition.gstar) & (frame["intervention_id"] == Intervention.MLP_GLOBAL)
-        return frame.index[chosen & (frame["g"] != 1)][:1]
-
+    where = x1_at_another_gain if table == TABLE.T08_SIGNATURES else lambda frame: at_gstar_alone(frame)[:1]
     assert judged(with_table(base, table, edited(column, value, where)), Claim.C2_BRANCHING_VARIES).verdict is verdict
+
+
+def test_c2_asks_the_verdict_with_the_adjusted_p_and_shows_it(base):
+    """X1 where g* is g1 is no part of a contrast; a null that cannot be drawn says why."""
+    at_g1 = edited(
+        "verdict",
+        "fail",
+        lambda f: f.index[(f["criterion_id"] == Criterion.X1_NULL_EXPLAINS_BRANCHING) & (f["g"] == 1)],
+    )
+    found = judged(with_table(base, TABLE.T08_SIGNATURES, at_g1), Claim.C2_BRANCHING_VARIES)
+    assert found.verdict is SUPPORTED
+    assert {row.values["opt_p_holm"] for row in found.rows if row.table == TABLE.T08_SIGNATURES} == {4e-3}
+
+    def undrawn(frame: pd.DataFrame) -> pd.DataFrame:
+        place = x1_at_another_gain(frame)
+        return frame.assign(**{
+            name: frame[name].mask(frame.index.isin(place), value)
+            for name, value in (("verdict", "not available"), ("reason", "every token occurs once"))
+        })  # fmt: skip
+
+    lacking = judged(with_table(base, TABLE.T08_SIGNATURES, undrawn), Claim.C2_BRANCHING_VARIES)
+    assert "1 lacks an interval or a null: every token occurs once" in lacking.reason
 
 
 def test_c2_where_g_star_is_g1_there_is_no_contrast(base):
@@ -208,11 +223,10 @@ def test_c2_says_where_branching_is_near_one_at_g1_already(base):
         at_g1 = frame.index[frame["opt_is_g1"]]
         frame.loc[at_g1, "b_tot"] = 0.5
         frame.loc[at_g1[:3], "b_tot"] = [0.96, 1.04, 1.06]
-        frame.loc[at_g1[1], "opt_delta_b_tot_p"] = 0.2  # close to one, and so is its null
         return frame
 
     found = judged(with_table(base, TABLE.T01_SUMMARY, near), Claim.C2_BRANCHING_VARIES)
-    assert found.numbers["near_one_at_g1"] == 1
+    assert found.numbers["near_one_at_g1"] == 2
 
 
 def a_grid(gains: list[float], b_tot: list[float]) -> Sourced:
@@ -382,6 +396,38 @@ def test_c4_a_rate_with_the_same_events_is_left_out_and_the_others_decide(base):
         "g* and the nulls' verdict agree at 3 of 4 rates; at 1 both definitions give the same events, "
         "so there is nothing to compare; their events differ at 0 to 1300 sites of a condition"
     )
+
+
+def test_c4_tells_how_many_sites_differ(base):
+    assert judged(base, Claim.C4_ROBUST_TO_SPIKE_DEF).reason.endswith(
+        "their events differ at 700 to 1300 sites of a condition"
+    )
+    alike = with_table(base, TABLE.T01_SUMMARY, lambda f: f.assign(opt_spike_def_sites_apart=3.0))
+    assert judged(alike, Claim.C4_ROBUST_TO_SPIKE_DEF).reason.endswith("their events differ at 3 sites of a condition")
+
+
+def _s6(value, n=1):
+    return _verdict(Criterion.S6_KNOCK_OUT, value, n)
+
+
+@pytest.mark.parametrize(
+    ("harm", "verdict", "said"),
+    [
+        (lambda e: e, SUPPORTED,
+         "in 8 of 8 conditions knocked-out events take events of the next layer with them, beyond the control (sigma_depth 0.560"),
+        (_s6("fail"), NOT_SUPPORTED, "in 7 of 8 conditions"),
+        (_s6("not available"), NOT_AVAILABLE, "in 1 it is not available: 0.501 is above 0.4"),
+        (lambda e: _s6("fail")(_s6("not available", 2)(e)), NOT_SUPPORTED, "in 1 this is not shown; in 1 it is not available"),
+        (_verdict(Criterion.S1_BRANCHING, "fail", 8), SUPPORTED, "in 8 of 8"),
+        (lambda e: with_table(e, TABLE.T08_SIGNATURES, lambda f: f[f["criterion_id"] != Criterion.S6_KNOCK_OUT]), NOT_AVAILABLE,
+         "no knock-out is in T08"),
+    ],
+)  # fmt: skip
+def test_c5_rests_on_s6_of_every_condition_and_on_nothing_else(base, harm, verdict, said):
+    found = judged(harm(base), Claim.C5_PROPAGATION)
+    assert found.verdict is verdict
+    assert said in found.reason
+    assert {row.table for row in found.rows} <= {TABLE.T08_SIGNATURES, TABLE.T10_KNOCKOUTS}
 
 
 def test_c4_one_definition_is_named_as_the_reason(base):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Claim, GCondition, Intervention, Stage
-from critnb.paper.claims.evidence import Row, Sourced
+from critnb.paper.claims.evidence import Row, Sourced, plain
 from critnb.paper.claims.gather import CONDITION, RoleEvidence, grid_rows, uncovered
 from critnb.paper.claims.verdict import ClaimRule, RoleVerdict
 from critnb.report.words import agreeing, counted
@@ -40,6 +40,7 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
             name: int(choices[name].sum()) if len(choices) else 0
             for name in ("identified", "at_grid_edge", "crosses_one")
         },
+        **_set_sizes(choices),
     }
     if choices.empty:
         return RoleVerdict.of("no g* was chosen", (), numbers, failing=0, missing=1)
@@ -50,6 +51,12 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
         "thresholds are complete and equal bit for bit; no window is shared"
     )
     return RoleVerdict.of(reason, (*rows, *_digests(evidence)), numbers, failing=broken is not None)
+
+
+def _set_sizes(choices: pd.DataFrame) -> dict[str, int | None]:
+    """Return how many gains there are, and are in the smallest and the largest confidence set; None where nothing is known."""
+    sets, gains = (choices.get(name, pd.Series(dtype="object")).map(len) for name in ("confidence_set", "gains"))
+    return {"gains": plain(gains.max()), "set_low": plain(sets.min()), "set_high": plain(sets.max())}
 
 
 def _all(n: int) -> str:

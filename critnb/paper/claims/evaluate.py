@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from critnb.paper.claims import c1_rates, c2_branching, c3_carried, c4_spikedef
+from critnb.paper.claims import c1_rates, c2_branching, c3_carried, c4_spikedef, c5_propagation
 from critnb.paper.claims.gather import RoleEvidence
 from critnb.paper.claims.verdict import EvaluatedClaim
 
-CLAIMS = (c1_rates.CLAIM, c2_branching.CLAIM, c3_carried.CLAIM, c4_spikedef.CLAIM)
+CLAIMS = (c1_rates.CLAIM, c2_branching.CLAIM, c3_carried.CLAIM, c4_spikedef.CLAIM, c5_propagation.CLAIM)
 
 
 def evaluate(roles: Sequence[RoleEvidence]) -> tuple[EvaluatedClaim, ...]:

@@ -31,9 +31,10 @@ Windows = NDArray[np.int32]
 class RoleEvidence:
     """The evidence of one model role.
 
-    runs: by stage, S01 (or S02) to S06ARC. tables: T01 to T09 by the registry's names. choices: gstar.json, a row per choice,
-    with ``computed_from`` as it stands there. grid: metrics of S02 on A_cal. thresholds: tau_rate_matched.parquet by the
-    stage that wrote it (S02, S04, S06B). windows: ids of the windows of A_cal (S02) and A_raster (S03).
+    runs: by stage, S01 (or S02) to S06ARC. tables: those that these runs hold, by the registry's names. choices:
+    gstar.json, a row per choice, with ``computed_from`` as it stands there. grid: metrics of S02 on A_cal.
+    thresholds: tau_rate_matched.parquet by the stage that wrote it (S02, S04, S06B). windows:
+    ids of the windows of A_cal (S02) and A_raster (S03).
     """
 
     role: ModelRole
@@ -58,7 +59,7 @@ def gather(role: ModelRole, ends: Mapping[Stage, Run], store: RunStore) -> RoleE
     return RoleEvidence(
         role=role,
         runs=runs,
-        tables={name: _table(runs[stage], name) for stage in ends for name in _tables_of(stage)},
+        tables={name: _table(run, name) for run in runs.values() for name in _tables_of(run.stage)},
         choices=choices,
         computed_from=computed_from,
         grid=_parquet(runs[Stage.S02], _OUT.METRICS_PARQUET_BASENAME, _KEY),

@@ -24,8 +24,8 @@ from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeShard, anal
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.summary import summarise
-from critnb.criticality.token_shuffles import AgainstShuffles
 from critnb.criticality.synthetic import CONTROLS, one_condition_raster
+from critnb.criticality.token_shuffles import AgainstShuffles
 from critnb.criticality.verdicts import Case, judge_all
 from critnb.criticality.verdicts.needs import NOT_OF_A_RASTER
 from critnb.gates import Verdict
