@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.criticality.branching import BranchingSums, Floats
-from critnb.criticality.verdicts.judgement import ONE_GAIN
 
 LEVEL = 0.95
+ONE_GAIN = "the grid has one gain, so there is nothing to compare it with"
 # Far above the rounding error of b_tot and of a difference of gains, far below any difference that means something.
 TIE = 1e-12
 # a gain whose b_tot fewer replicates than these define is not compared, and not ruled out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from critnb.canon import CANON, Criterion
+from critnb.criticality.gain_set import ONE_GAIN
 from critnb.criticality.verdicts import judgement as j
 from critnb.criticality.verdicts.criteria import Assessment, criterion
 from critnb.criticality.verdicts.judgement import Case, Clause, Ends
@@ -35,7 +36,7 @@ def _no_peak(case: Case) -> Assessment:
     words = f"largest at g = {peak.gain:g} [{peak.ci_low:g}, {peak.ci_high:g}]"
     clause = Clause(not peak.at_grid_edge, words + (", an end of the grid" if peak.at_grid_edge else ""))
     if peak.spans_grid:
-        clause = Clause(None, j.ONE_GAIN if peak.one_gain else f"{words}: anywhere in the grid")
+        clause = Clause(None, ONE_GAIN if peak.one_gain else f"{words}: anywhere in the grid")
     return Assessment(peak.gain, (peak.ci_low, peak.ci_high), [clause])
 
 
@@ -94,7 +95,7 @@ def _depends_on_spike_def(case: Case) -> Assessment:
     if np.isnan(difference):
         clause = Clause(None, "only one spike definition was run")
     elif case.peak.one_gain:
-        clause = Clause(None, j.ONE_GAIN)
+        clause = Clause(None, ONE_GAIN)
     elif case.same_events and not difference:
         clause = Clause(
             None, "both spike definitions give the same events at every gain, so there is nothing to compare"

@@ -18,7 +18,6 @@ Ends = tuple[float, float]
 NO_INTERVAL: Ends = (float("nan"), float("nan"))
 # the name in ``Case.reasons`` under which b_tot, its excess over the nulls and their intervals have their reason
 BRANCHING = "b_tot"
-ONE_GAIN = "the grid has one gain, so there is nothing to compare it with"
 # Gains and distances are decimal fractions: 1.2 - 1.0 must not miss 0.2 by a rounding error.
 _ROUNDING = 1e-9
 

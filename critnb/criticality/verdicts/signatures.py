@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from critnb.canon import CANON, Criterion
+from critnb.criticality.gain_set import ONE_GAIN
 from critnb.criticality.sizes.pooling import SURVIVAL_AT
 from critnb.criticality.verdicts import judgement as j
 from critnb.criticality.verdicts.criteria import Assessment, criterion
@@ -56,7 +57,7 @@ def _aligned(case: Case) -> Clause:
     peak = case.peak
     words = f"the largest chi is at g = {peak.gain:g} [{peak.ci_low:g}, {peak.ci_high:g}]"
     if peak.one_gain:
-        return Clause(None, j.ONE_GAIN)
+        return Clause(None, ONE_GAIN)
     if peak.spans_grid:
         return Clause(None, f"{words}, anywhere in the grid")
     if peak.at_grid_edge:
