@@ -26,7 +26,7 @@ a{color:#00567d;text-decoration:none}a:hover{text-decoration:underline}
 .authors{margin:.2rem 0}.made{color:#666;font-size:.85rem;overflow-wrap:anywhere}
 nav{border:1px solid #e3e3e3;border-radius:.4rem;padding:.6rem 1.2rem;margin:1.6rem 0;font-size:.92rem}
 nav ol{columns:2;padding-left:1.2rem;margin:.3rem 0;list-style:none}
-.wide{overflow-x:auto;margin:1rem -3rem 1rem 0}
+.wide{overflow-x:auto;margin:1rem -4rem 1rem 0}
 table{border-collapse:collapse;font-size:.82rem;line-height:1.35;font-variant-numeric:tabular-nums}
 th,td{padding:.28rem .6rem;text-align:left;vertical-align:top}td{white-space:nowrap}
 td.long{white-space:normal;min-width:16rem}
