@@ -84,7 +84,9 @@ def loaded(tasks: dict[str, tuple[str, str, list[str]]]) -> dict:
 LATER = (
     "critnb.events.passes",
     "critnb.lattice.kernels",
+    "critnb.lattice.bit_kernels",
     "critnb.lattice.permuting",
+    "critnb.criticality.bit_sums",
     "critnb.criticality.sizes.labelling",
 )
 

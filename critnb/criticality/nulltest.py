@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.canon import NullId
-from critnb.criticality.branching import BranchingSums, branching_sums
-from critnb.lattice.nulls import occupancy_blocks, why_not_drawn
+from critnb.criticality.branching import BranchingSums
+from critnb.lattice.nulls import bit_blocks, why_not_drawn
 from critnb.lattice.raster import Tokens
 
 
@@ -49,12 +49,16 @@ def null_branching(
     shape = (len(replicates), len(seq_id))
     if why_not_drawn(counts, tokens, null_id):
         return BranchingSums.zeros(shape)
-    blocks = occupancy_blocks(
+    from critnb.criticality.bit_sums import counted
+
+    blocks = bit_blocks(
         counts, seq_id, null_id, seed=seed, condition_key=condition_key, replicates=replicates, tokens=tokens
     )
-    # One plane per "sequence": the blocks run through replicate and sequence in order.
-    flat = BranchingSums.concatenate([branching_sums(occupied) for _, occupied in blocks])
-    return BranchingSums(**{name: array.reshape(shape) for name, array in flat.arrays().items()})
+    # the planes run through replicate and sequence in order
+    sums = np.empty((4, shape[0] * shape[1]), dtype=np.int64)
+    for planes, bits in blocks:
+        counted(bits, counts.shape[-1], sums[:, planes])
+    return BranchingSums(*sums.reshape(4, *shape))
 
 
 def compare(value: float, null_values: npt.NDArray[np.float64]) -> NullComparison:

@@ -17,11 +17,10 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _LOW = np.uint64(0xFFFFFFFF)
 _0, _1, _27, _30, _31, _32, _63 = (np.uint64(n) for n in (0, 1, 27, 30, 31, 32, 63))
-_6 = 6
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _mixed(state: Any) -> Any:
+@njit(nogil=True, cache=True)
+def mixed(state: Any) -> Any:
     """Return the word of a state, as ``randomness.mix`` does."""
     word = (state ^ (state >> _30)) * _FIRST
     word = (word ^ (word >> _27)) * _SECOND
@@ -38,8 +37,8 @@ def trade(one: _Array, other: _Array, state: Any) -> Any:
     """
     wanted, left = _0, _0
     for w in range(len(one)):
-        wanted += _bits(one[w] & ~other[w])
-        left += _bits(one[w] ^ other[w])
+        wanted += bits_of(one[w] & ~other[w])
+        left += bits_of(one[w] ^ other[w])
     if _0 in (wanted, left - wanted):
         return state
     word, halves = _0, _0
@@ -51,7 +50,7 @@ def trade(one: _Array, other: _Array, state: Any) -> Any:
             rest ^= lowest
             if halves == _0:
                 state += _GOLDEN
-                word = _mixed(state)
+                word = mixed(state)
             draw = (word >> _32) if halves == _0 else (word & _LOW)
             halves ^= _1
             take = np.uint64(((draw * left) >> _32) < wanted)
@@ -63,8 +62,8 @@ def trade(one: _Array, other: _Array, state: Any) -> Any:
     return state
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _bits(word: Any) -> Any:
+@njit(nogil=True, cache=True)
+def bits_of(word: Any) -> Any:
     """Count the bits of a word (Warren 2013, Hacker's Delight, section 5-1)."""
     word -= (word >> _1) & np.uint64(0x5555555555555555)
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -80,24 +79,17 @@ def trade_all(rows: _Array, trades: int, key: Any) -> None:
     for _ in range(trades):
         for last in range(len(rows) - 1, 0, -1):
             state += _GOLDEN
-            pick = np.int64(((_mixed(state) >> _32) * np.uint64(last + 1)) >> _32)
+            pick = np.int64(((mixed(state) >> _32) * np.uint64(last + 1)) >> _32)
             order[last], order[pick] = order[pick], order[last]
         for pair in range(len(rows) // 2):
             state = trade(rows[order[2 * pair]], rows[order[2 * pair + 1]], state)
 
 
 @njit(nogil=True, cache=True)
-def traded(hubs: _Array, sequence: _Array, keys: _Array, trades: int, tokens: int) -> _Array:
-    """Return planes bool [P, L, T]: the hub uint64 [N, L, W] of each plane's sequence after global trades of its own key."""
-    planes, layers = len(sequence), hubs.shape[1]
-    found = np.empty((planes, layers, tokens), dtype=np.bool_)
-    for plane in range(planes):
-        rows = hubs[sequence[plane]].copy()
-        trade_all(rows, trades, keys[plane])
-        for layer in range(layers):
-            for t in range(tokens):
-                found[plane, layer, t] = (rows[layer, t >> _6] >> np.uint64(t & 63)) & _1
-    return found
+def trade_planes(planes: _Array, trades: int, keys: _Array) -> None:
+    """Run global trades on every plane of planes uint64 [P, L, W] in place, each with its own key uint64 [P]."""
+    for plane in range(len(planes)):
+        trade_all(planes[plane], trades, keys[plane])
 
 
 @njit(nogil=True, cache=True)
@@ -116,7 +108,7 @@ def drawn_elsewhere(
         for layer in range(layers):
             for t in range(tokens):
                 state += _GOLDEN
-                place = first[n, t] + np.int64(((_mixed(state) >> _32) * np.uint64(others[n, t])) >> _32)
+                place = first[n, t] + np.int64(((mixed(state) >> _32) * np.uint64(others[n, t])) >> _32)
                 if place >= own[n, t]:
                     place += n_own[n, t]
                 found[plane, layer, t] = values[layer, place]

@@ -13,46 +13,42 @@ mixes (Besag and Clifford 1989, Biometrika 76, 633); mixing decides how far the 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from critnb.canon import CANON
+from critnb.lattice.bits import Bits, pack, unpack
 from critnb.lattice.randomness import Words, words
 from critnb.lattice.raster import Counts, Occupancy
 from critnb.lattice.row_nulls import rows_kept
-from critnb.lattice.source import DrawCounts, DrawOccupancy, Source, occupied_first, site_words
+from critnb.lattice.source import DrawBits, DrawCounts, Sequences, Source, occupied_first, site_words
 
 # the word of a window's stream that is the key of its hub: no replicate has this number
 _HUB = 1 << 63
-_WORD_BITS = 64
 
 
 def fixed_margins(source: Source) -> DrawCounts:
     """Draw an occupancy with the window's margins, and lay the counts of each row on its new sites in random order."""
-    occupancy, in_order = fixed_margins_occupancy(source), occupied_first(source.counts)
-    return lambda sequence, keys: _laid(in_order[sequence], occupancy(sequence, keys), words(keys, 1))
+    bits, in_order, tokens = fixed_margins_bits(source), occupied_first(source.counts), source.counts.shape[-1]
+    return lambda sequence, keys: _laid(in_order[sequence], unpack(bits(sequence, keys), tokens), words(keys, 1))
 
 
-def fixed_margins_occupancy(source: Source) -> DrawOccupancy:
+def fixed_margins_bits(source: Source) -> DrawBits:
     """Draw occupancies with the margins of the window: MARGIN_TRADES global trades from its hub."""
     from critnb.lattice import kernels
 
-    trades, tokens = CANON.CONST.MARGIN_TRADES, source.counts.shape[-1]
-    hubs = packed(source.counts > 0)
-    for rows, key in zip(hubs, words(source.keys, _HUB), strict=True):
-        kernels.trade_all(rows, trades, key)
-    return lambda sequence, keys: kernels.traded(hubs, sequence, words(keys[:, 0, 0], 0), trades, tokens)
+    trades, hubs = CANON.CONST.MARGIN_TRADES, pack(source.counts > 0)
+    kernels.trade_planes(hubs, trades, words(source.keys, _HUB))
+
+    def draw(sequence: Sequences, keys: Words) -> Bits:
+        planes = hubs[sequence]
+        kernels.trade_planes(planes, trades, words(keys[:, 0, 0], 0))
+        return planes
+
+    return draw
 
 
 def margins_kept(real: Source, null: Counts) -> bool:
     """Say whether every row of the null holds the counts of the real row, and every token as many active layers."""
     return rows_kept(real, null) and np.array_equal((real.counts > 0).sum(axis=1), (null > 0).sum(axis=1))
-
-
-def packed(occupied: Occupancy) -> npt.NDArray[np.uint64]:
-    """Return rows [..., T] as words [..., W], bit j of word w for site 64 w + j; the padding is empty."""
-    padded = np.zeros((*occupied.shape[:-1], -(-occupied.shape[-1] // _WORD_BITS) * _WORD_BITS), dtype=np.bool_)
-    padded[..., : occupied.shape[-1]] = occupied
-    return np.packbits(padded, axis=-1, bitorder="little").view("<u8").astype(np.uint64)
 
 
 def _laid(in_order: Counts, occupied: Occupancy, keys: Words) -> Counts:

@@ -16,13 +16,16 @@ import numpy.typing as npt
 from critnb.canon import NullId
 from critnb.errors import DataError
 from critnb.lattice import margin_nulls, row_nulls, token_nulls
+from critnb.lattice.bits import Bits, pack, unpack
 from critnb.lattice.conditions import ConditionTable
 from critnb.lattice.randomness import Words, root_key, words
 from critnb.lattice.raster import Counts, Occupancy, Raster, Tokens
-from critnb.lattice.source import DrawCounts, DrawOccupancy, Source
+from critnb.lattice.source import DrawBits, DrawCounts, Source
 
 # Half a megabyte of keys and as much scratch stay in a second-level cache; blocks of 8 MB took 1.7 times as long.
 _BLOCK_SITES = 1 << 16
+# Of bits, as many sites take an eighth of a megabyte; with fewer, calls cost more than draws.
+_BLOCK_BITS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class RasterNull:
     in_findings: words behind the noun and behind "above" in S05's findings; asks: what an excess over it is about, where that is
     not all of branching. keeps: what it keeps exactly, in words, and
     ``kept(source, null)`` says of drawn counts [N, L, T] whether it did. draw: the function that draws counts;
-    draw_occupancy: a faster way to the occupancy of the very same draw. reads_tokens: it needs the token ids of the windows.
+    draw_bits: a faster way to the occupancy of the very same draw, as bits. reads_tokens: it needs the token ids of the windows.
     why_not: why it cannot be drawn of a source, empty where it can; its draws are then empty rasters.
     """
 
@@ -47,7 +50,7 @@ class RasterNull:
     keeps: str
     kept: Callable[[Source, Counts], bool]
     draw: Callable[[Source], DrawCounts]
-    draw_occupancy: Callable[[Source], DrawOccupancy] | None = None
+    draw_bits: Callable[[Source], DrawBits] | None = None
     in_findings: tuple[str, str] = ("", "")
     asks: str = ""
     reads_tokens: bool = False
@@ -58,12 +61,12 @@ class RasterNull:
         """The name as it stands before a noun, like the circular-shift null."""
         return self.name.replace(" ", "-")
 
-    def occupancy(self, source: Source) -> DrawOccupancy:
-        """Return the function that draws the occupancy [P, L, T] of this null."""
-        if self.draw_occupancy is not None:
-            return self.draw_occupancy(source)
+    def bits(self, source: Source) -> DrawBits:
+        """Return the function that draws the occupancy of this null as bits [P, L, W]."""
+        if self.draw_bits is not None:
+            return self.draw_bits(source)
         draw = self.draw(source)
-        return lambda sequence, keys: draw(sequence, keys) > 0
+        return lambda sequence, keys: pack(draw(sequence, keys) > 0)
 
 
 _NO_KEYS = np.empty(0, dtype=np.uint64)
@@ -82,7 +85,7 @@ RASTER_NULLS: Mapping[NullId, RasterNull] = {
             keeps=_ROW_COUNTS,
             kept=row_nulls.rows_kept,
             draw=row_nulls.permutation,
-            draw_occupancy=row_nulls.permutation_occupancy,
+            draw_bits=row_nulls.permutation_bits,
         ),
         RasterNull(
             NullId.NULL_RASTER_WITHIN_LAYER_TIME_CIRC_SHIFT,
@@ -95,7 +98,7 @@ RASTER_NULLS: Mapping[NullId, RasterNull] = {
             keeps=_ROW_COUNTS,
             kept=row_nulls.rows_kept,
             draw=row_nulls.circular_shift,
-            draw_occupancy=row_nulls.circular_shift_occupancy,
+            draw_bits=row_nulls.circular_shift_bits,
             in_findings=(
                 ", which keeps each layer's own time course",
                 ": there, layers are active together at the same tokens",
@@ -112,7 +115,7 @@ RASTER_NULLS: Mapping[NullId, RasterNull] = {
             keeps=f"{_ROW_COUNTS}, and every token has as many active layers",
             kept=margin_nulls.margins_kept,
             draw=margin_nulls.fixed_margins,
-            draw_occupancy=margin_nulls.fixed_margins_occupancy,
+            draw_bits=margin_nulls.fixed_margins_bits,
             in_findings=(
                 ", which keeps how active each token and each layer of a window is",
                 ": there, which layers are active at which tokens is not settled by how active either is",
@@ -130,7 +133,7 @@ RASTER_NULLS: Mapping[NullId, RasterNull] = {
             keeps="every window of the null has the rows of the real one, in any order",
             kept=row_nulls.layers_kept,
             draw=row_nulls.layer_order,
-            draw_occupancy=row_nulls.layer_order_occupancy,
+            draw_bits=row_nulls.layer_order_bits,
             in_findings=(
                 ", which keeps what is active together at each token",
                 ": there, neighbouring layers are active together more often than others",
@@ -148,7 +151,7 @@ RASTER_NULLS: Mapping[NullId, RasterNull] = {
             keeps="every count of the null is one that its token has at that layer in another window",
             kept=token_nulls.identity_kept,
             draw=token_nulls.token_identity,
-            draw_occupancy=token_nulls.token_identity_occupancy,
+            draw_bits=token_nulls.token_identity_bits,
             in_findings=(
                 ", which keeps what each token does wherever it stands",
                 ": there, a token's context matters",
@@ -198,7 +201,7 @@ def draw_null(
     stream = _window_keys(seq_id, null_id, seed, condition_key)
     draw = null_of(null_id).draw(_source(counts, tokens, null_id, seq_id, stream))
     drawn = np.empty((len(replicates) * n, layers, n_tokens), dtype=counts.dtype)
-    for planes, sequence, keys in _blocks(counts, stream, replicates):
+    for planes, sequence, keys in _blocks(counts, stream, replicates, _BLOCK_SITES):
         drawn[planes] = draw(sequence, keys)
     return drawn.reshape(len(replicates), n, layers, n_tokens)
 
@@ -235,9 +238,27 @@ def occupancy_blocks(
     counts [N, L, T]. The R * N planes (replicate outer, sequence inner) come in order as (slice of planes, bool
     [P, L, T]); they equal ``draw_null(...) > 0`` with the first two axes flattened. Raises DataError as ``draw_null``.
     """
+    blocks = bit_blocks(
+        counts, seq_id, null_id, seed=seed, condition_key=condition_key, replicates=replicates, tokens=tokens
+    )
+    for planes, bits in blocks:
+        yield planes, unpack(bits, counts.shape[-1])
+
+
+def bit_blocks(
+    counts: Counts | Occupancy,
+    seq_id: npt.NDArray[np.int32],
+    null_id: NullId,
+    *,
+    seed: int,
+    condition_key: bytes,
+    replicates: Sequence[int],
+    tokens: Tokens | None = None,
+) -> Iterator[tuple[slice, Bits]]:
+    """Yield the occupancy as ``occupancy_blocks`` does, its rows as bits: (slice of planes, uint64 [P, L, W])."""
     stream = _window_keys(seq_id, null_id, seed, condition_key)
-    draw = null_of(null_id).occupancy(_source(counts, tokens, null_id, seq_id, stream))
-    for planes, sequence, keys in _blocks(counts, stream, replicates):
+    draw = null_of(null_id).bits(_source(counts, tokens, null_id, seq_id, stream))
+    for planes, sequence, keys in _blocks(counts, stream, replicates, _BLOCK_BITS):
         yield planes, draw(sequence, keys)
 
 
@@ -306,14 +327,14 @@ def _window_keys(seq_id: npt.NDArray[np.int32], null_id: NullId, seed: int, cond
 
 
 def _blocks(
-    counts: Counts | Occupancy, stream: Words, replicates: Sequence[int]
+    counts: Counts | Occupancy, stream: Words, replicates: Sequence[int], sites: int
 ) -> Iterator[tuple[slice, npt.NDArray[np.intp], Words]]:
-    """Yield (slice of planes, their sequence index [P], their keys [P, 1, 1]) in pieces of about _BLOCK_SITES sites."""
+    """Yield (slice of planes, their sequence index [P], their keys [P, 1, 1]) in pieces of about so many sites."""
     n, layers, tokens = counts.shape
     if not len(replicates):
         raise DataError("nulls: at least one replicate is needed")
     keys = words(stream, np.asarray(replicates, dtype=np.int64)[:, None]).reshape(-1)
-    step = max(1, _BLOCK_SITES // max(1, layers * tokens))
+    step = max(1, sites // max(1, layers * tokens))
     for start in range(0, keys.size, step):
         planes = slice(start, min(start + step, keys.size))
         yield planes, np.arange(planes.start, planes.stop) % n, keys[planes, None, None]

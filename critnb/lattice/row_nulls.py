@@ -7,14 +7,15 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from critnb.lattice.bits import WORD_BITS, Bits, pack
 from critnb.lattice.randomness import Words, below, words
-from critnb.lattice.raster import Counts, Occupancy
-from critnb.lattice.source import DrawCounts, DrawOccupancy, Sequences, Source, occupied_first, site_words
+from critnb.lattice.raster import Counts
+from critnb.lattice.source import DrawBits, DrawCounts, Sequences, Source, occupied_first, site_words
 
 # Up to this share of occupied sites the compiled loop is the faster one, by ten times where events are rare.
 _SPARSE = 0.25
 
-_Site = TypeVar("_Site", np.uint16, np.bool_)
+_Row = TypeVar("_Row", np.uint16, np.uint64)
 
 
 def permutation(source: Source) -> DrawCounts:
@@ -26,10 +27,12 @@ def permutation(source: Source) -> DrawCounts:
     return lambda sequence, keys: permuting.permuted(source.counts, sequence, keys[:, 0, 0])
 
 
-def permutation_occupancy(source: Source) -> DrawOccupancy:
+def permutation_bits(source: Source) -> DrawBits:
     """Permute each row; of the occupancy it takes the number of occupied sites per row only."""
-    k = (source.counts > 0).sum(axis=-1, dtype=np.intp)
-    return lambda sequence, keys: _permuted_occupancy(k[sequence], source.counts.shape[-1], keys)
+    from critnb.lattice import bit_kernels
+
+    events = np.count_nonzero(source.counts, axis=-1)
+    return lambda sequence, keys: bit_kernels.permuted(events, source.counts.shape[-1], sequence, keys[:, 0, 0])
 
 
 def circular_shift(source: Source) -> DrawCounts:
@@ -41,10 +44,13 @@ def circular_shift(source: Source) -> DrawCounts:
     return lambda sequence, keys: _shifted(source.counts[sequence], keys)
 
 
-def circular_shift_occupancy(source: Source) -> DrawOccupancy:
+def circular_shift_bits(source: Source) -> DrawBits:
     """Roll each row of the occupancy as ``circular_shift`` rolls the counts."""
     occupied = source.counts > 0
-    return lambda sequence, keys: _shifted(occupied[sequence], keys)
+    bits = pack(occupied)
+    # the row written twice, and room for the words that a window into it ends in
+    twice = np.concatenate([pack(np.concatenate([occupied, occupied], axis=-1)), np.zeros_like(bits)], axis=-1)
+    return lambda sequence, keys: _shifted_bits(bits, twice, source.counts.shape[-1], sequence, keys)
 
 
 def layer_order(source: Source) -> DrawCounts:
@@ -52,10 +58,10 @@ def layer_order(source: Source) -> DrawCounts:
     return lambda sequence, keys: _reordered(source.counts, sequence, keys)
 
 
-def layer_order_occupancy(source: Source) -> DrawOccupancy:
+def layer_order_bits(source: Source) -> DrawBits:
     """Put the layers of the occupancy in the order of ``layer_order``."""
-    occupied = source.counts > 0
-    return lambda sequence, keys: _reordered(occupied, sequence, keys)
+    bits = pack(source.counts > 0)
+    return lambda sequence, keys: _reordered(bits, sequence, keys)
 
 
 def rows_kept(real: Source, null: Counts) -> bool:
@@ -76,16 +82,6 @@ def _rows_in_order(counts: Counts) -> Counts:
     return np.take_along_axis(counts, np.argsort(rows, axis=-1)[..., None], axis=1)
 
 
-def _permuted_occupancy(k: Sequences, tokens: int, keys: Words) -> Occupancy:
-    """Occupy, in each row, the k [P, L] sites with the smallest words: a cut between order statistics, no argsort."""
-    drawn = site_words(keys, k.shape[1], tokens)
-    k = k[..., None]
-    cut = np.take_along_axis(np.sort(drawn, axis=-1), np.minimum(k, tokens - 1), axis=-1)
-    permuted: Occupancy = drawn < cut
-    permuted |= k == tokens
-    return permuted
-
-
 def _permuted(counts: Counts, keys: Words) -> Counts:
     """Lay the counts of a row, occupied ones first, along the sites in ascending order of their words."""
     order = np.argsort(site_words(keys, *counts.shape[1:]), axis=-1)
@@ -94,20 +90,38 @@ def _permuted(counts: Counts, keys: Words) -> Counts:
     return permuted
 
 
-def _shifted(rows: npt.NDArray[_Site], keys: Words) -> npt.NDArray[_Site]:
+def _shifted(rows: Counts, keys: Words) -> Counts:
     """Roll each row by its offset: a window into the row written twice."""
     _, layers, tokens = rows.shape
     if tokens < 2:
         return rows
-    offset = 1 + below(words(keys[..., 0], np.arange(layers)), tokens - 1)
     windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([rows, rows], axis=-1), tokens, axis=-1)
     plane, layer = np.ogrid[: len(rows), :layers]
-    rolled: npt.NDArray[_Site] = windows[plane, layer, offset]
+    rolled: Counts = windows[plane, layer, _offsets(keys, layers, tokens)]
     return rolled
 
 
-def _reordered(rows: npt.NDArray[_Site], sequence: Sequences, keys: Words) -> npt.NDArray[_Site]:
-    """Take the layers of windows [N, L, T] in ascending order of their words."""
+def _shifted_bits(bits: Bits, twice: Bits, tokens: int, sequence: Sequences, keys: Words) -> Bits:
+    """Roll each row of bits [N, L, W] by its offset: a window into ``twice``, which begins within a word."""
+    _, layers, width = bits.shape
+    if tokens < 2:
+        return bits[sequence]
+    word, inside = np.divmod(_offsets(keys, layers, tokens)[..., None], WORD_BITS)
+    at = sequence[:, None, None], np.arange(layers)[:, None], word + np.arange(width + 1)
+    two, by = twice[at], inside.astype(np.uint64)
+    # by at most 63 places at a time, since a shift by 64 means nothing
+    rolled: Bits = (two[..., :-1] >> by) | ((two[..., 1:] << np.uint64(1)) << (np.uint64(WORD_BITS - 1) - by))
+    rolled[..., -1] &= np.uint64((1 << ((tokens - 1) % WORD_BITS + 1)) - 1)
+    return rolled
+
+
+def _offsets(keys: Words, layers: int, tokens: int) -> npt.NDArray[np.int64]:
+    """Return how far each row [P, L] rolls, in 1..T-1."""
+    return 1 + below(words(keys[..., 0], np.arange(layers)), tokens - 1)
+
+
+def _reordered(rows: npt.NDArray[_Row], sequence: Sequences, keys: Words) -> npt.NDArray[_Row]:
+    """Take the rows of windows [N, L, X] in ascending order of their words."""
     order = np.argsort(words(keys[..., 0], np.arange(rows.shape[1])), axis=-1)
-    reordered: npt.NDArray[_Site] = rows[sequence[:, None], order]
+    reordered: npt.NDArray[_Row] = rows[sequence[:, None], order]
     return reordered

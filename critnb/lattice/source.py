@@ -1,7 +1,7 @@
 """What a null is drawn from, and the functions that draw it.
 
 A null's maker takes a source and returns the function that draws planes [P, L, T] of the sequences [P] that it is given,
-one key [P, 1, 1] per plane.
+one key [P, 1, 1] per plane; what draws occupancies returns them as bits [P, L, W].
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from critnb.lattice.bits import Bits
 from critnb.lattice.randomness import Words, words
-from critnb.lattice.raster import Counts, Occupancy, Tokens
+from critnb.lattice.raster import Counts, Tokens
 
 Sequences = npt.NDArray[np.intp]
 DrawCounts = Callable[[Sequences, Words], Counts]
-DrawOccupancy = Callable[[Sequences, Words], Occupancy]
+DrawBits = Callable[[Sequences, Words], Bits]
 
 
 @dataclass(frozen=True, eq=False)

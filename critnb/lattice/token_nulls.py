@@ -14,9 +14,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from critnb.lattice.bits import Bits, pack
 from critnb.lattice.randomness import Words
-from critnb.lattice.raster import Counts, Tokens
-from critnb.lattice.source import DrawCounts, DrawOccupancy, Sequences, Source
+from critnb.lattice.raster import Counts, Occupancy, Tokens
+from critnb.lattice.source import DrawBits, DrawCounts, Sequences, Source
 
 _Places = npt.NDArray[np.int64]
 _Site = TypeVar("_Site", np.uint16, np.bool_)
@@ -40,12 +41,12 @@ class _Lists:
 
 def token_identity(source: Source) -> DrawCounts:
     """Draw each site's count from the other windows' sites of its token; zero everywhere where there is one window only."""
-    return _drawn(source, source.counts)
+    return partial(_planes, *_places_of(source, source.counts))
 
 
-def token_identity_occupancy(source: Source) -> DrawOccupancy:
+def token_identity_bits(source: Source) -> DrawBits:
     """Draw the occupancy as ``token_identity`` draws the counts."""
-    return _drawn(source, source.counts > 0)
+    return partial(_bits, *_places_of(source, source.counts > 0))
 
 
 def why_not(source: Source) -> str:
@@ -86,21 +87,33 @@ def _has(ids: _Places, real: Counts, null: Counts, window: _Places, *, of_token:
     return n_windows - np.isin(wants * len(real) + window, pairs) > 0
 
 
-def _drawn(source: Source, values: npt.NDArray[_Site]) -> partial[npt.NDArray[_Site]]:
+def _places_of(source: Source, values: npt.NDArray[_Site]) -> tuple[npt.NDArray[_Site], _Lists]:
+    """Return the values [L, places], and the lists of places that sites draw from."""
     lists = _lists(_tokens(source), source.seq_id)
     by_site = values.transpose(1, 0, 2).reshape(values.shape[1], -1)
-    return partial(_planes, np.ascontiguousarray(by_site[:, lists.place]), lists)
+    return np.ascontiguousarray(by_site[:, lists.place]), lists
 
 
-def _planes(values: npt.NDArray[_Site], lists: _Lists, sequence: Sequences, keys: Words) -> npt.NDArray[_Site]:
+def _planes(values: Counts, lists: _Lists, sequence: Sequences, keys: Words) -> Counts:
     from critnb.lattice import kernels
 
     if len(lists.first) == 1:
         return np.zeros((len(sequence), len(values), lists.first.shape[1]), dtype=values.dtype)
-    planes: npt.NDArray[_Site] = kernels.drawn_elsewhere(
+    planes: Counts = kernels.drawn_elsewhere(
         values, lists.first, lists.own, lists.n_own, lists.others, sequence, keys[:, 0, 0]
     )
     return planes
+
+
+def _bits(values: Occupancy, lists: _Lists, sequence: Sequences, keys: Words) -> Bits:
+    from critnb.lattice import bit_kernels
+
+    if len(lists.first) == 1:
+        return pack(np.zeros((len(sequence), len(values), lists.first.shape[1]), dtype=np.bool_))
+    bits: Bits = bit_kernels.elsewhere(
+        values, lists.first, lists.own, lists.n_own, lists.others, sequence, keys[:, 0, 0]
+    )
+    return bits
 
 
 def _tokens(source: Source) -> Tokens:
