@@ -19,7 +19,7 @@ from critnb.criticality.sizes.analysis import SizeAnalysis
 from critnb.criticality.sizes.avalanches import Avalanches
 from critnb.criticality.summary import Summary
 from critnb.criticality.token_shuffles import AgainstShuffles
-from critnb.criticality.verdicts import BRANCHING, Case, KnockOutSummary, chi_peak, judged_frame
+from critnb.criticality.verdicts import BRANCHING, BranchingByIntervention, Case, chi_peak, judged_frame
 from critnb.lattice import RASTER_NULLS, Raster, why_not_drawn
 from critnb.lattice.conditions import COND_ID
 from critnb.report.assembly import finished, per_condition, t01, t06
@@ -179,19 +179,27 @@ def _ablation(
     }
 
 
-def knock_outs(t10: pd.DataFrame) -> dict[tuple[str, float], KnockOutSummary]:
+def knock_outs(t10: pd.DataFrame) -> dict[tuple[str, float], BranchingByIntervention]:
     """Return branching by intervention at g*, by spike definition and rate."""
     chosen = t10[t10["g_condition"] == str(GCondition.gstar)]
-    columns = ("spike_def_id", "target_rate", "sigma_depth", "sigma_depth_ci_low", "sigma_depth_ci_high", "reason")
-    rows = zip(*(chosen[name] for name in columns), strict=True)
+    columns = (
+        "spike_def_id",
+        "target_rate",
+        "sigma_depth",
+        "sigma_depth_ci_low",
+        "sigma_depth_ci_high",
+        "sigma_depth_p",
+    )
+    rows = zip(*(chosen[name] for name in (*columns, "reason")), strict=True)
     return {
-        (spike_def, rate): KnockOutSummary(value, (low, high), why) for spike_def, rate, value, low, high, why in rows
+        (spike_def, rate): BranchingByIntervention(value, (low, high), p, why)
+        for spike_def, rate, value, low, high, p, why in rows
     }
 
 
 def cases(
     found: Statistics, summary: pd.DataFrame, weights: npt.NDArray[np.int64], gstar: Gstar,
-    knocked_out: Mapping[tuple[str, float], KnockOutSummary] | None = None,
+    knocked_out: Mapping[tuple[str, float], BranchingByIntervention] | None = None,
 ) -> dict[tuple[str, float], Case]:  # fmt: skip
     """Return what is judged, by spike definition and rate; ``summary``: ``metrics`` with the gain as g, or T01.
 
