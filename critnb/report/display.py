@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ __all__ = ["Gate", "Verdict", "gates", "picture", "table", "tables"]
 _DIGITS = 4
 _NOTHING = "–"
 _MOST_DECIMALS = 6
+# a number before its interval, a rate before its control: between the two a narrow column may break
+_PARTS = re.compile(r"(.*\S) (\[.*\]|\(.*\))")
 _BADGES = {
     Verdict.PASS: ("#e2f3ec", "#00694c"),
     Verdict.NOT_AVAILABLE: ("#eeeeee", "#555555"),
@@ -42,6 +45,7 @@ _STYLE = (
     ".critnb thead th{border-bottom:1.5px solid #888;font-weight:600;vertical-align:bottom}"
     ".critnb tbody tr:nth-child(even){background:#f6f7f9}"
     ".critnb table .text{text-align:left}.critnb .wide{white-space:normal;min-width:14em;max-width:34em}"
+    ".critnb .parts{white-space:normal}.critnb .parts span{white-space:nowrap}"
     ".critnb thead th{white-space:normal;max-width:9em}"
     ".critnb .unit{display:block;font-weight:400;color:#777;font-size:.85em}"
     ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"
@@ -62,6 +66,7 @@ def table(
 ) -> HTML:
     """Show a frame's columns with their units under the names, NaN as a dash.
 
+    A number and what stands in brackets after it share a line where the page has room for that.
     The largest number of a float column has ``digits`` significant digits and the others as many decimals, where that
     leaves the smallest two of its own; otherwise each number has its own ``digits``. The columns ``wide`` hold
     sentences, which wrap; ``verdicts`` hold verdicts, shown as badges.
@@ -81,7 +86,7 @@ def _cells(values: pd.Series[Any], digits: int, wide: bool, verdict: bool) -> li
     if verdict:
         return [_badge(Verdict(value)) for value in values]
     kind = "text wide" if wide else "text" if _is_text(values) else ""
-    return [_cell(words, kind) for words in _column(values, digits)]
+    return [_cell(words, kind) if wide else _parts(words, kind) for words in _column(values, digits)]
 
 
 def gates(checked: Iterable[Gate]) -> HTML:
@@ -92,7 +97,7 @@ def gates(checked: Iterable[Gate]) -> HTML:
             _badge(gate.verdict),
             _cell(gate.name, "text"),
             _cell(shown(gate.value, _DIGITS), ""),
-            _cell(gate.condition, "text"),
+            _cell(gate.condition, "text wide"),
             _cell(gate.reason, "text wide"),
         ]
         for gate in checked
@@ -153,6 +158,14 @@ def _head(name: str, unit: str, text: bool) -> str:
 
 def _cell(words: str, kind: str) -> str:
     return f'<td class="{kind}">{html.escape(words)}</td>'
+
+
+def _parts(words: str, kind: str) -> str:
+    parts = _PARTS.fullmatch(words)
+    if parts is None:
+        return _cell(words, kind)
+    shown_parts = " ".join(f"<span>{html.escape(part)}</span>" for part in parts.groups())
+    return f'<td class="{kind} parts">{shown_parts}</td>'
 
 
 def _badge(verdict: Verdict) -> str:

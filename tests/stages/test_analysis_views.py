@@ -59,6 +59,36 @@ def test_verdicts_are_a_row_a_criterion_and_a_column_a_condition():
     assert falsifiers["criterion"].tolist() == ["X1_NULL_EXPLAINS_BRANCHING"]
 
 
+def test_what_a_criterion_asks_is_said_once_for_all_conditions():
+    ids = ("X1_NULL_EXPLAINS_BRANCHING", "S1_BRANCHING", "S6_KNOCK_OUT")
+    nothing = (
+        "value_ci_low",
+        "ci_low",
+        "ci_high",
+        "null_value",
+        "opt_null_ci_low",
+        "opt_null_ci_high",
+        "opt_p",
+        "opt_p_holm",
+    )
+    same = dict.fromkeys(nothing, np.nan) | {"opt_false_alarm_on": "WINDOW_RATES", "opt_detection_on": "", "g": 1.1}
+    rows = [
+        {"criterion_id": name, "spike_def_id": str(SpikeDef.SPIKE_ONE_SIDED_POS), "target_rate": rate, "value": rate,
+         "statistic": f"number of {name}", "gate": "above zero", "reason": f"{name} at {rate:g}", "verdict": "fail",
+         "opt_false_alarm": 0.25, "opt_detection": np.nan, **same}
+        for rate in (1e-5, 2e-5)
+        for name in ids
+    ]  # fmt: skip
+    asked, *judged = verdict_views.judgement_tables(pd.DataFrame(rows)).values()
+    assert asked["criterion"].tolist() == [ids[1], ids[2], ids[0]]
+    assert asked["asked"].tolist() == [f"number of {name}: above zero" for name in asked["criterion"]]
+    assert asked["false alarms"].tolist() == ["25% (window rates)"] * 3
+    assert "detected" not in asked
+    decided = [words for table in judged for words in table["what decided"]]
+    assert sorted(decided) == sorted(row["reason"] for row in rows)
+    assert all(list(table) == ["verdict", "criterion", "value", "null", "what decided"] for table in judged)
+
+
 def test_a_small_p_is_said_to_be_small():
     given = tails([""] * 3).assign(opt_ks_p=[0.00001, np.nan, 0.5])
     assert views.ks_table(given, conditions())["p"].tolist() == ["< 0.0001", "–"]
