@@ -36,12 +36,13 @@ _WIDTH = 0.36
 _ASIDE = 0.11
 _MOST_LABELS = 4
 _CAPTION = (
-    "Knock-outs on the first windows of A_raster: every unit with an event in one layer is put to its mean, and the blocks above "
-    "run again. σ_depth: events of the next layer that vanish minus those that appear, per event put out, with what as many "
-    "random units at the same sites do taken off; open: with what the same units at random other tokens do taken off. "
+    "Knock-outs on the first windows of A_raster: every unit with an event in one layer is put to its mean, and the blocks "
+    "above run again. σ_depth: events of the next layer that vanish minus those that appear, per event put out, with what as "
+    "many random units at the same sites do taken off; open: with what the same units at random other tokens do taken off. "
     "Δb_depth: the excess of b_depth over the closed form of the permutation null on the same windows, which a shared input "
-    "gives as well. Causal share: the part of that excess that goes when events are put out. Lower panels: σ_depth at g* for each layer whose "
-    "events are put out. Bars: 95 % intervals, bootstrap over windows. Where g* = 1 both are one condition: one black square."
+    "gives as well. Causal share: the part of that excess that goes when events are put out. Lower panels: σ_depth at g* for "
+    "each layer whose events are put out. Bars: 95 % intervals, bootstrap over windows. Where g* = 1 both are one condition: "
+    "one black square."
 )
 
 
