@@ -28,6 +28,8 @@ __all__ = ["Gate", "Verdict", "gates", "picture", "table", "tables"]
 _DIGITS = 4
 _NOTHING = "–"
 _MOST_DECIMALS = 6
+# a table of more columns is set closer, so that the page holds it
+_MOST_COLUMNS = 14
 # a number before its interval, a rate before its control: between the two a narrow column may break
 _PARTS = re.compile(r"(.*\S) (\[.*\]|\(.*\))")
 _BADGES = {
@@ -47,6 +49,7 @@ _STYLE = (
     ".critnb table .text{text-align:left}.critnb .wide{white-space:normal;min-width:14em;max-width:34em}"
     ".critnb .parts{white-space:normal}.critnb .parts span{white-space:nowrap}"
     ".critnb thead th{white-space:normal;max-width:9em}"
+    ".critnb table.dense{font-size:.78em}.critnb .dense th,.critnb .dense td{padding:.25em .3em}"
     ".critnb .unit{display:block;font-weight:400;color:#777;font-size:.85em}"
     ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"
     ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto}"
@@ -176,7 +179,8 @@ def _badge(verdict: Verdict) -> str:
 def _table(caption: str, heads: list[str], rows: list[list[str]]) -> str:
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f"<table>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    kind = ' class="dense"' if len(heads) > _MOST_COLUMNS else ""
+    return f"<table{kind}>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 
 
 def _fragment(content: str) -> HTML:

@@ -79,6 +79,13 @@ def test_an_interval_breaks_off_its_number_whole_and_nowhere_else() -> None:
     ]
 
 
+def test_only_a_table_of_many_columns_is_set_close() -> None:
+    assert ["dense" in table(pd.DataFrame([range(n)]), "").data.partition("</style>")[2] for n in (14, 15)] == [
+        False,
+        True,
+    ]
+
+
 def test_a_word_that_is_no_verdict_is_refused() -> None:
     with pytest.raises(ValueError, match="maybe"):
         table(pd.DataFrame({"verdict": ["maybe"]}), "", verdicts=["verdict"])
