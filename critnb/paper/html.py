@@ -90,7 +90,9 @@ class _HtmlWriter:
             "heading_close": lambda tokens, at: f"</h{_level(tokens[at])}>\n",
             "table_open": lambda *_: '<div class="wide"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
-            "td_open": lambda tokens, at: '<td class="long">' if len(tokens[at + 1].content.split()) > _LONG else "<td>",
+            "td_open": lambda tokens, at: (
+                '<td class="long">' if len(tokens[at + 1].content.split()) > _LONG else "<td>"
+            ),
         }
         for name, rule in rules.items():
             markdown.add_render_rule(name, _as_rule(rule))

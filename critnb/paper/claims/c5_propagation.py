@@ -51,8 +51,8 @@ def _reason(numbers: Mapping[str, Number | None], why: list[str]) -> str:
     if not numbers["conditions"]:
         return "no knock-out is in T08"
     parts = [
-        f"in {numbers['hold']} of {counted(int(numbers['conditions']), 'condition')} it is shown that knocked-out events take events "
-        "of the next layer with them, beyond the control"
+        f"in {numbers['hold']} of {counted(int(numbers['conditions']), 'condition')} it is shown that knocked-out "
+        "events take events of the next layer with them, beyond the control"
     ]
     if numbers["sigma_low"] is not None and numbers["sigma_high"] is not None:
         low, high = (f"{numbers[name]:.3f}".replace("-", "−") for name in ("sigma_low", "sigma_high"))
