@@ -45,7 +45,7 @@ table td code{background:none;padding:0}
 figure{margin:0}figure img{width:100%;height:auto;border:1px solid #eee}
 figcaption{font-size:.85rem;line-height:1.4;color:#333;margin-top:.3rem}
 li{margin:.25rem 0}
-@media (max-width:56rem){.wide{margin-right:0}
+@media (max-width:56rem){.wide{margin-right:0}table{font-size:.74rem}th,td{padding:.25rem .38rem}
 .figures.many{grid-template-columns:1fr;margin-left:0;margin-right:0}nav ol{columns:1}}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}nav{display:none}.n{border:0}
 figure,tr{break-inside:avoid}h2,h3{break-after:avoid}.figures.many{margin-left:0;margin-right:0}a{color:inherit}}
