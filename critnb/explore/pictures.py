@@ -36,6 +36,7 @@ _MARK = OKABE_ITO[1]
 _PICKED = OKABE_ITO[4]
 _BACKGROUND = "#fbfbfb"
 _CELL_WIDTH = 0.092
+_LEGEND_COLUMNS, _LEGEND_ROW = 4, 0.16
 _CELL_HEIGHT = 0.13
 _LEAST_WIDTH = 4.0
 _MOST_WIDTH = 24.0
@@ -128,16 +129,21 @@ def branching_picture(curves: BranchingCurves, selection: Selection) -> Figure:
     """Draw b_time, b_depth and b_tot over the MLP's gain with intervals and nulls, and the selection with its own null."""
     intervention = selection.condition.intervention_id
     with styled():
-        figure = Figure(figsize=(7.4, 2.65))
+        handles = _branching_handles(curves, selection)
+        # two rows of the legend fit, each further one asks for its own height
+        further = _LEGEND_ROW * max(0, -(-len(handles) // _LEGEND_COLUMNS) - 2)
+        height = 2.65 + further
+        figure = Figure(figsize=(7.4, height))
         grid = figure.subplots(1, 3)
-        figure.subplots_adjust(left=0.07, right=0.99, top=0.885, bottom=0.33, wspace=0.24)
+        bottom, top = (0.87 + further) / height, 1 - 0.3 / height
+        figure.subplots_adjust(left=0.07, right=0.99, top=top, bottom=bottom, wspace=0.24)
         for axes, name in zip(grid, QUANTITIES, strict=True):
             axes.set_title(TITLES[name])
             axes.set_xlabel(panels.GAIN_LABEL if name == "b_depth" else panels.SHORT_GAIN_LABEL)
             _branching(axes, curves, name)
             _selected(axes, curves, name, intervention)
         grid[0].set_ylabel("successors/site")
-        figure.legend(handles=_branching_handles(curves, selection), loc="lower center", ncols=4, columnspacing=1.2)
+        figure.legend(handles=handles, loc="lower center", ncols=_LEGEND_COLUMNS, columnspacing=1.2)
     return figure
 
 

@@ -83,6 +83,7 @@ function draw(model, root, tip) {
     });
     sites.append(path);
   });
+  sites.append(element("rect", { width: 1, height: 1, class: "critnb-site", visibility: "hidden" }));
   svg.append(sites);
   svg.addEventListener("click", () => { model.set("site", []); pick(model, -1); });
   axis(svg, scene, shape);
@@ -103,7 +104,10 @@ function pick(model, avalanche) {
 }
 
 function mark(model, root) {
-  const picked = model.get("picked"), scene = model.get("scene");
+  const picked = model.get("picked"), scene = model.get("scene"), [token, layer] = model.get("site");
+  const chosen = root.querySelector(".critnb-site");
+  chosen?.setAttribute("visibility", token === undefined ? "hidden" : "visible");
+  if (token !== undefined) { chosen?.setAttribute("x", token); chosen?.setAttribute("y", scene.layers - 1 - layer); }
   root.querySelectorAll("[data-avalanche]").forEach((path) => {
     path.classList.toggle("critnb-picked", Number(path.dataset.avalanche) === picked);
   });
@@ -148,6 +152,7 @@ export default {
     const remark = () => mark(model, root);
     model.on("change:scene", redraw);
     model.on("change:picked", remark);
+    model.on("change:site", remark);
     let known = 0;
     const resized = new ResizeObserver(() => {
       if (Math.abs(root.clientWidth - known) > 2) { known = root.clientWidth; redraw(); }
@@ -160,6 +165,7 @@ export default {
       resized.disconnect();
       model.off("change:scene", redraw);
       model.off("change:picked", remark);
+      model.off("change:site", remark);
     };
   },
 };

@@ -45,13 +45,13 @@ table td code{background:none;padding:0}
 figure{margin:0}figure img{width:100%;height:auto;border:1px solid #eee}
 figcaption{font-size:.85rem;line-height:1.4;color:#333;margin-top:.3rem}
 li{margin:.25rem 0}
-@media (max-width:56rem){.wide{margin-right:0}
+@media (max-width:56rem){.wide{margin-right:0}table{font-size:.74rem}th,td{padding:.25rem .38rem}
 .figures.many{grid-template-columns:1fr;margin-left:0;margin-right:0}nav ol{columns:1}}
 @media print{body{font-size:10.5pt}main{max-width:none;padding:0}nav{display:none}.n{border:0}
 figure,tr{break-inside:avoid}h2,h3{break-after:avoid}.figures.many{margin-left:0;margin-right:0}a{color:inherit}}
 """
-# a cell with more characters than an interval, its marks, or a path has, is prose and may be broken
-_LONG = 72
+# a cell with more words than an interval or a path has is prose and may be broken
+_LONG = 6
 # The policy makes a browser refuse whatever is not in the file itself.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -90,7 +90,9 @@ class _HtmlWriter:
             "heading_close": lambda tokens, at: f"</h{_level(tokens[at])}>\n",
             "table_open": lambda *_: '<div class="wide"><table>\n',
             "table_close": lambda *_: "</table></div>\n",
-            "td_open": lambda tokens, at: '<td class="long">' if len(tokens[at + 1].content) > _LONG else "<td>",
+            "td_open": lambda tokens, at: (
+                '<td class="long">' if len(tokens[at + 1].content.split()) > _LONG else "<td>"
+            ),
         }
         for name, rule in rules.items():
             markdown.add_render_rule(name, _as_rule(rule))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,10 @@ __all__ = ["Gate", "Verdict", "gates", "picture", "table", "tables"]
 _DIGITS = 4
 _NOTHING = "–"
 _MOST_DECIMALS = 6
+# a table of more columns is set closer, so that the page holds it
+_MOST_COLUMNS = 14
+# a number before its interval, a rate before its control: between the two a narrow column may break
+_PARTS = re.compile(r"(.*\S) (\[.*\]|\(.*\))")
 _BADGES = {
     Verdict.PASS: ("#e2f3ec", "#00694c"),
     Verdict.NOT_AVAILABLE: ("#eeeeee", "#555555"),
@@ -42,7 +47,9 @@ _STYLE = (
     ".critnb thead th{border-bottom:1.5px solid #888;font-weight:600;vertical-align:bottom}"
     ".critnb tbody tr:nth-child(even){background:#f6f7f9}"
     ".critnb table .text{text-align:left}.critnb .wide{white-space:normal;min-width:14em;max-width:34em}"
+    ".critnb .parts{white-space:normal}.critnb .parts span{white-space:nowrap}"
     ".critnb thead th{white-space:normal;max-width:9em}"
+    ".critnb table.dense{font-size:.78em}.critnb .dense th,.critnb .dense td{padding:.25em .3em}"
     ".critnb .unit{display:block;font-weight:400;color:#777;font-size:.85em}"
     ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"
     ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto}"
@@ -62,6 +69,7 @@ def table(
 ) -> HTML:
     """Show a frame's columns with their units under the names, NaN as a dash.
 
+    A number and what stands in brackets after it share a line where the page has room for that.
     The largest number of a float column has ``digits`` significant digits and the others as many decimals, where that
     leaves the smallest two of its own; otherwise each number has its own ``digits``. The columns ``wide`` hold
     sentences, which wrap; ``verdicts`` hold verdicts, shown as badges.
@@ -81,7 +89,7 @@ def _cells(values: pd.Series[Any], digits: int, wide: bool, verdict: bool) -> li
     if verdict:
         return [_badge(Verdict(value)) for value in values]
     kind = "text wide" if wide else "text" if _is_text(values) else ""
-    return [_cell(words, kind) for words in _column(values, digits)]
+    return [_cell(words, kind) if wide else _parts(words, kind) for words in _column(values, digits)]
 
 
 def gates(checked: Iterable[Gate]) -> HTML:
@@ -92,7 +100,7 @@ def gates(checked: Iterable[Gate]) -> HTML:
             _badge(gate.verdict),
             _cell(gate.name, "text"),
             _cell(shown(gate.value, _DIGITS), ""),
-            _cell(gate.condition, "text"),
+            _cell(gate.condition, "text wide"),
             _cell(gate.reason, "text wide"),
         ]
         for gate in checked
@@ -155,6 +163,14 @@ def _cell(words: str, kind: str) -> str:
     return f'<td class="{kind}">{html.escape(words)}</td>'
 
 
+def _parts(words: str, kind: str) -> str:
+    parts = _PARTS.fullmatch(words)
+    if parts is None:
+        return _cell(words, kind)
+    shown_parts = " ".join(f"<span>{html.escape(part)}</span>" for part in parts.groups())
+    return f'<td class="{kind} parts">{shown_parts}</td>'
+
+
 def _badge(verdict: Verdict) -> str:
     background, ink = _BADGES[verdict]
     return f'<td class="text"><span class="badge" style="background:{background};color:{ink}">{verdict}</span></td>'
@@ -163,7 +179,8 @@ def _badge(verdict: Verdict) -> str:
 def _table(caption: str, heads: list[str], rows: list[list[str]]) -> str:
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f"<table>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    kind = ' class="dense"' if len(heads) > _MOST_COLUMNS else ""
+    return f"<table{kind}>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 
 
 def _fragment(content: str) -> HTML:

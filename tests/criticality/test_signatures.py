@@ -13,7 +13,15 @@ from critnb.criticality import Lattice, NullSample, multinomial_weights, null_br
 from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import bernoulli, one_condition_raster, persistent_rows
-from critnb.criticality.verdicts import Case, ChiPeak, KnockOutSummary, holm, judge_all, judge_family, judged_frame
+from critnb.criticality.verdicts import (
+    BranchingByIntervention,
+    Case,
+    ChiPeak,
+    holm,
+    judge_all,
+    judge_family,
+    judged_frame,
+)
 from critnb.gates import Verdict
 from critnb.lattice import PRIMARY, RASTER_NULLS, SECONDARY, null_raster
 from critnb.report.schema.nulls import null_columns
@@ -102,7 +110,7 @@ OWN = {
     "n_sites": 4096,
     "n_layers": 8,
     "n_tokens": 32,
-    "knock_out": KnockOutSummary(0.2, (0.1, 0.3)),
+    "knock_out": BranchingByIntervention(0.2, (0.1, 0.3)),
 }
 
 
@@ -189,9 +197,10 @@ VERDICTS = [
     (C.S5_MULTISTEP_TOKENS, {"opt_m_time": NAN, **ends("opt_m_time", NAN, NAN)}, MISSING),
     (C.S5_MULTISTEP_DEPTH, ends("opt_r1_depth_margins", 0.7, 0.8), FAIL),
     (C.S6_KNOCK_OUT, {"knock_out": None}, MISSING),
-    (C.S6_KNOCK_OUT, {"knock_out": KnockOutSummary(NAN, (NAN, NAN), "no event was put out")}, MISSING),
-    (C.S6_KNOCK_OUT, {"knock_out": KnockOutSummary(0.1, (0.0, 0.2))}, FAIL),
-    (C.S6_KNOCK_OUT, {"knock_out": KnockOutSummary(-0.1, (-0.2, -0.05))}, FAIL),
+    (C.S6_KNOCK_OUT, {"knock_out": BranchingByIntervention(NAN, (NAN, NAN), reason="no event was put out")}, MISSING),
+    (C.S6_KNOCK_OUT, {"knock_out": BranchingByIntervention(0.1, (0.0, 0.2))}, FAIL),
+    (C.S6_KNOCK_OUT, {"knock_out": BranchingByIntervention(-0.1, (-0.2, -0.05))}, FAIL),
+    (C.S6_KNOCK_OUT, {"knock_out": BranchingByIntervention(0.2, (0.1, 0.3), 0.2)}, FAIL),
     (C.X1_NULL_EXPLAINS_BRANCHING, ends("opt_delta_b_tot", -0.01, 0.2), FAIL),
     (C.X1_NULL_EXPLAINS_BRANCHING, {"opt_delta_b_tot_shift_p": 0.3}, FAIL),
     (C.X1_NULL_EXPLAINS_BRANCHING, ends("opt_delta_b_tot", NAN, NAN), MISSING),

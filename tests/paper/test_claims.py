@@ -414,10 +414,10 @@ def _s6(value, n=1):
     ("harm", "verdict", "said"),
     [
         (lambda e: e, SUPPORTED,
-         "in 8 of 8 conditions knocked-out events take events of the next layer with them, beyond the control (sigma_depth 0.560"),
+         "with them, beyond the control (sigma_depth 0.560"),
         (_s6("fail"), NOT_SUPPORTED, "in 7 of 8 conditions"),
         (_s6("not available"), NOT_AVAILABLE, "in 1 it is not available: 0.501 is above 0.4"),
-        (lambda e: _s6("fail")(_s6("not available", 2)(e)), NOT_SUPPORTED, "in 1 this is not shown; in 1 it is not available"),
+        (lambda e: _s6("fail")(_s6("not available", 2)(e)), NOT_SUPPORTED, "in 1 it is not shown; in 1 it is not available"),
         (_verdict(Criterion.S1_BRANCHING, "fail", 8), SUPPORTED, "in 8 of 8"),
         (lambda e: with_table(e, TABLE.T08_SIGNATURES, lambda f: f[f["criterion_id"] != Criterion.S6_KNOCK_OUT]), NOT_AVAILABLE,
          "no knock-out is in T08"),

@@ -128,7 +128,9 @@ def test_strict_ends_a_stage_at_a_gate_that_did_not_pass(ask, calibrated):
     # of a grid of one gain, g* is the edge
     code, lines = ask("phase2", "--strict", "--set", "gain.grid=[1.0]")
     assert code == Exit.BAD_INPUT
-    assert lines[:1] == ["error: --strict: S02B has gates that did not pass: g* inside the grid; see its notebook"]
+    assert lines[:1] == [
+        "error: --strict: S02B has gates that did not pass: g* identified, g* inside the grid; see its notebook"
+    ]
     assert [path.name[:8] for path in sorted(calibrated.glob("RUN_*"))] == ["RUN_S01_", "RUN_S02B", "RUN_S02_"]
     (partial,) = calibrated.glob("*.partial")
     record = json.loads((partial / CANON.OUTPUT.RUN_RECORD_JSON).read_text())

@@ -141,5 +141,5 @@ def test_both_roles_are_joined_in_one_paper_with_t07(whole, inputs, tmp_path, ru
     assert set(table["run_id_s05_instruct"]) == {analysed[ModelRole.INSTRUCT]}
     assert "INSTRUCT" in pdf_text(run.read_bytes(f"{DIR.PAPER}/{OUT.PAPER_PDF_BASENAME}"))
     findings = verify_chain(RunStore(runs), run.run_id)
-    assert len(findings) == 17
+    assert len(findings) == 2 * 10 + 1
     assert not any(findings.values())

@@ -106,7 +106,7 @@ def test_a_link_in_the_pack_is_refused(pack, tmp_path):
 def test_runs_are_those_that_the_paper_rests_on(folder):
     store = RunStore(folder)
     runs = cited(store, store.runs(Stage.S07)[0])
-    assert len(runs) == 2 * 9 + 1
+    assert len(runs) == 2 * 10 + 1
     others = set(store.ids()) - {run.run_id for run in runs}
     assert [run.run_id.partition("_")[2][:4] for run in map(store.open, others)] == ["S02_"]
     files = {source.name for source in run_sources(runs)}

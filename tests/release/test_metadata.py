@@ -116,7 +116,7 @@ def test_the_root_is_what_ro_crate_1_1_and_the_profiles_demand(nodes):
 def test_the_workflow_and_each_run_are_actions_that_the_root_mentions(nodes, folder):
     actions = {name: node for name, node in nodes.items() if "CreateAction" in kinds(node)}
     assert {each["@id"] for each in nodes["./"]["mentions"]} == set(actions)
-    assert len(actions) == 1 + 19
+    assert len(actions) == 1 + 21
     assert actions["#whole"]["instrument"] == nodes["./"]["mainEntity"]
     for node in actions.values():
         assert {"instrument", "object", "result", "startTime", "endTime"} <= set(node)

@@ -121,7 +121,7 @@ def test_a_record_that_was_edited_shows_in_the_runs_that_were_made_from_it(alter
 
     findings = found(altered(change))
     assert set(findings) == {"records"}
-    assert len(findings["records"]) == 2  # S04 and S05 of that role
+    assert len(findings["records"]) == 3  # S04, S04K and S05 of that role
     assert all("its record changed after this run was made from it" in line for line in findings["records"])
 
 

@@ -68,6 +68,24 @@ def test_verdicts_are_badges_and_sentences_wrap() -> None:
     assert re.findall(r'<td class="(.*?)">', html) == ["text", "text wide"] * 3
 
 
+def test_an_interval_breaks_off_its_number_whole_and_nowhere_else() -> None:
+    frame = pd.DataFrame({"b": ["0.1 [0.05, 0.2]", "–"], "on": ["50% (hot <4> tokens)", "one-sided, (a) b"]})
+    html = table(frame, "").data
+    assert re.findall(r"<td.*?</td>", html) == [
+        '<td class="text parts"><span>0.1</span> <span>[0.05, 0.2]</span></td>',
+        '<td class="text parts"><span>50%</span> <span>(hot &lt;4&gt; tokens)</span></td>',
+        '<td class="text">–</td>',
+        '<td class="text">one-sided, (a) b</td>',
+    ]
+
+
+def test_only_a_table_of_many_columns_is_set_close() -> None:
+    assert ["dense" in table(pd.DataFrame([range(n)]), "").data.partition("</style>")[2] for n in (14, 15)] == [
+        False,
+        True,
+    ]
+
+
 def test_a_word_that_is_no_verdict_is_refused() -> None:
     with pytest.raises(ValueError, match="maybe"):
         table(pd.DataFrame({"verdict": ["maybe"]}), "", verdicts=["verdict"])

@@ -95,6 +95,30 @@ def test_f16_draws_the_exponent_of_every_gain_above_zero_s_line():
     assert [len(each) for each in bars(titled(drawing, "σ_depth, one"))] == [2] * len(frames.RATES)
 
 
+def test_f16_names_both_exponents_and_holds_every_point_within_its_panels():
+    table, gains = t10(gstar=max(frames.GAINS)), list(frames.GAINS)
+    drawing = figures.stability(exponents(gains), metrics(table), table)
+    assert {"exponent, all layers", "without the first layer"} <= set(legend_words(drawing))
+    axes = titled(drawing, "σ_depth, one")
+    left, right = axes.get_xlim()
+    room = 0.02 * (right - left)
+    places = np.concatenate(
+        [np.atleast_1d(line.get_xdata()) for line in axes.lines if line.get_marker() not in ("", "None")]
+    )
+    assert left + room < places.min() < places.max() < right - room
+
+
+def test_the_open_points_of_f15_stand_beside_the_filled_ones():
+    table = t10()
+    axes = titled(figures.knockouts(table, by_layer(table)), "σ_depth (events")
+    points = {True: [], False: []}
+    for line in axes.lines:
+        if len(line.get_xdata()) == len(frames.RATES) and line.get_marker() in ("o", "D"):
+            points[line.get_markerfacecolor() == "white"].append(np.asarray(line.get_xdata()))
+    assert len(points[True]) == len(points[False]) == 2
+    assert all((beside > filled).all() for beside, filled in zip(points[True], points[False], strict=True))
+
+
 def test_f16_of_a_model_without_exponents_says_why():
     nothing = dict.fromkeys(("lyapunov", "lyapunov_ci_low", "lyapunov_ci_high", "beyond_first"), np.nan)
     table = t10()

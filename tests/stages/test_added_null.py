@@ -69,7 +69,7 @@ runs = worked.worked_chain(RunStore(out / "runs"))
 found = {}
 runs[Stage.S05] = worked._worked(
     RunStore(out / "runs"), Stage.S05, lambda stage: found.update(result=work.analyse(stage)),
-    [runs[need] for need in (Stage.S00, Stage.S02, Stage.S02B, Stage.S03, Stage.S04)],
+    [runs[need] for need in (Stage.S00, Stage.S02, Stage.S02B, Stage.S03, Stage.S04, Stage.S04K)],
 )
 result = found["result"]
 result.t01.to_parquet(out / "t01.parquet")

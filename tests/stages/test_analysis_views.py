@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from critnb.canon import SpikeDef
+from critnb.stages.s04_nulls import work as nulls_work
 from critnb.stages.s05_analysis import verdict_views, views
 
 
@@ -57,6 +60,50 @@ def test_verdicts_are_a_row_a_criterion_and_a_column_a_condition():
     assert descriptions["criterion"].tolist() == ["S1_BRANCHING", "S2_SUSCEPTIBILITY"]
     assert descriptions.iloc[0].tolist() == ["S1_BRANCHING", *["1e-05", "2e-05"] * 2]
     assert falsifiers["criterion"].tolist() == ["X1_NULL_EXPLAINS_BRANCHING"]
+
+
+def test_what_a_criterion_asks_is_said_once_for_all_conditions():
+    ids = ("X1_NULL_EXPLAINS_BRANCHING", "S1_BRANCHING", "S6_KNOCK_OUT")
+    nothing = (
+        "ci_low",
+        "ci_high",
+        "null_value",
+        "opt_null_ci_low",
+        "opt_null_ci_high",
+        "opt_p",
+        "opt_p_holm",
+    )
+    same = dict.fromkeys(nothing, np.nan) | {"opt_false_alarm_on": "WINDOW_RATES", "opt_detection_on": "", "g": 1.1}
+    rows = [
+        {"criterion_id": name, "spike_def_id": str(SpikeDef.SPIKE_ONE_SIDED_POS), "target_rate": rate, "value": rate,
+         "statistic": f"number of {name}", "gate": "above zero", "reason": f"{name} at {rate:g}", "verdict": "fail",
+         "opt_false_alarm": 0.25, "opt_detection": np.nan, **same}
+        for rate in (1e-5, 2e-5)
+        for name in ids
+    ]  # fmt: skip
+    asked, *judged = verdict_views.judgement_tables(pd.DataFrame(rows)).values()
+    assert asked["criterion"].tolist() == [ids[1], ids[2], ids[0]]
+    assert asked["asked"].tolist() == [f"number of {name}: above zero" for name in asked["criterion"]]
+    assert asked["false alarms"].tolist() == ["25% (window rates)"] * 3
+    assert "detected" not in asked
+    decided = [words for table in judged for words in table["what decided"]]
+    assert sorted(decided) == sorted(row["reason"] for row in rows)
+    assert all(list(table) == ["verdict", "criterion", "value", "null", "what decided"] for table in judged)
+
+
+def test_the_kept_raster_of_each_null_is_a_column_of_its_condition_s_row():
+    nulls = ["NULL_RASTER_LAYER_ORDER", "NULL_TOKEN_SHUFFLE_INPUT"]
+    rows = [
+        {"spike_def_id": str(kind), "target_rate": 1e-5, "gain": gain, "null_id": null, "b_tot": gain + place / 10}
+        for place, null in enumerate(nulls)
+        for kind in SpikeDef
+        for gain in (1.0, 0.9)
+    ]
+    shown = nulls_work.kept_table(SimpleNamespace(metrics=pd.DataFrame(rows)))
+    assert list(shown.columns) == ["events", "rate", "gain", "layer order", "token shuffle"]
+    assert shown["events"].tolist() == ["one-sided"] * 2 + ["two-sided"] * 2
+    assert shown["layer order"].tolist() == shown["gain"].tolist() == [0.9, 1.0] * 2
+    np.testing.assert_allclose(shown["token shuffle"], shown["gain"] + 0.1)
 
 
 def test_a_small_p_is_said_to_be_small():

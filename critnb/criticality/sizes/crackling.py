@@ -127,9 +127,10 @@ def _slopes(x: Floats, y: Floats) -> Floats:
 
 def _too_few(points: int, among: npt.NDArray[np.int64] | None) -> str:
     low, high = _CONST.CRACKLING_D_RANGE
-    which = f"durations in {low}..{high}" if among is None else "of the real raster's durations"
+    noun, verb = ("duration", "has") if points == 1 else ("durations", "have")
+    which = f"{noun} in {low}..{high}" if among is None else "of the real raster's durations"
     least = _CONST.CRACKLING_MIN_AVALANCHES_PER_POINT
-    return f"{points} {which} have at least {least} avalanches, {_CONST.CRACKLING_MIN_POINTS} are needed"
+    return f"{points} {which} {verb} at least {least} avalanches, {_CONST.CRACKLING_MIN_POINTS} are needed"
 
 
 def _not_available(

@@ -6,14 +6,14 @@ A new criterion is an identifier of the registry with its kind, and one function
 
 from critnb.criticality.verdicts.chi_peak import ChiPeak, chi_peak
 from critnb.criticality.verdicts.family import holm
-from critnb.criticality.verdicts.judgement import BRANCHING, Case, KnockOutSummary
+from critnb.criticality.verdicts.judgement import BRANCHING, BranchingByIntervention, Case
 from critnb.criticality.verdicts.judging import judge_all, judge_family, judged_frame
 
 __all__ = [
     "BRANCHING",
+    "BranchingByIntervention",
     "Case",
     "ChiPeak",
-    "KnockOutSummary",
     "chi_peak",
     "holm",
     "judge_all",

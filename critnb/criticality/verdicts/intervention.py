@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from critnb.canon import Criterion
+import math
+
+from critnb.canon import CANON, Criterion
 from critnb.criticality.verdicts import judgement as j
 from critnb.criticality.verdicts.criteria import NAN, Assessment, criterion
+from critnb.criticality.verdicts.family import NullTest
 from critnb.criticality.verdicts.judgement import NO_INTERVAL, Case, Clause
 
 _NOT_RUN = "the knock-outs were not run"
@@ -13,11 +16,13 @@ _NOT_RUN = "the knock-outs were not run"
 @criterion(
     Criterion.S6_KNOCK_OUT,
     statistic="sigma_depth, pooled over layers",
-    gate="interval above zero after what as many random units do was taken off",
+    gate="interval above zero after what as many random units do was taken off, and adjusted p below "
+    f"{CANON.CONST.SIGNIFICANCE_LEVEL:g}",
 )
 def _knock_out(case: Case) -> Assessment:
     found = case.knock_out
     if found is None:
         return Assessment(NAN, NO_INTERVAL, [Clause(None, _NOT_RUN)])
     clauses = [j.above("sigma_depth", found.ci, (0.0, 0.0), found.reason or "there is no interval of sigma_depth")]
-    return Assessment(found.sigma_depth, found.ci, clauses, 0.0)
+    test = None if math.isnan(found.p) else NullTest("sigma_depth", found.p, "windows with signs drawn at random")
+    return Assessment(found.sigma_depth, found.ci, clauses, 0.0, test=test)

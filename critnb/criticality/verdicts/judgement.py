@@ -23,15 +23,16 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class KnockOutSummary:
+class BranchingByIntervention:
     """Branching by intervention at g*: sigma_depth pooled over layers, minus that of as many random units, and its interval.
 
-    Events that vanish in the next layer minus those that appear, per event put out. NaN where not available, and then
-    ``reason`` says why.
+    Events that vanish in the next layer minus those that appear, per event put out; p: one-sided, that it is above zero. NaN
+    where not available, and then ``reason`` says why.
     """
 
     sigma_depth: float
     ci: Ends
+    p: float = float("nan")
     reason: str = ""
 
 
@@ -57,7 +58,7 @@ class Case:
     n_sites: int = 0
     n_layers: int = 0
     n_tokens: int = 0
-    knock_out: KnockOutSummary | None = None
+    knock_out: BranchingByIntervention | None = None
 
     def __getitem__(self, name: str) -> float:
         return float(self.row.get(name, float("nan")))

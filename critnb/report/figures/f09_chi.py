@@ -21,7 +21,7 @@ _CAPTION = (
     "Susceptibility chi over the MLP gain g on A_raster: variance over windows of the events per window, over their mean. "
     "Bars: 95 % intervals, bootstrap over sequences. Ring: g*; shaded: gains within "
     f"{_REACH:g} of g*, where description S2 wants the peak; star: the largest chi of the grid. Open markers: chi at g1 and "
-    "g* when the model reads shuffled tokens. Lower rows: the intensive form (chi - 1) / mean, the squared coefficient of "
+    "g* when the model reads shuffled tokens. Lower rows: the intensive form (chi − 1) / mean, the squared coefficient of "
     "variation beyond that of a Poisson count, which does not grow with rate, layers or tokens. Each panel has its own "
     "vertical scale. " + _NOTE
 )
@@ -33,7 +33,9 @@ def chi_curves(t01: pd.DataFrame) -> Drawing:
     with styled():
         figure, body = canvas(0.6 + 1.6 * 2 * len(kinds) * panels.n_blocks(looks), notes=[_NOTE])
         labels = [
-            f"{panels.SPIKE_WORDS[kind]}\n{what}" for what in ("chi (events)", "(chi - 1) / mean") for kind in kinds
+            f"{panels.SHORT_SPIKE_WORDS[kind]}\n{what}"
+            for what in ("chi (events)", "(chi − 1) / mean")
+            for kind in kinds
         ]
         for rate, of_rate in panels.rate_columns(body, looks, labels, xlabel=panels.SHORT_GAIN_LABEL).items():
             for place, kind in enumerate(kinds):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from critnb.canon import CANON, GCondition, SliceRole
 from critnb.report.figures import panels
-from critnb.report.figures.rate_axes import rate_axis, rate_axis_label, spread
+from critnb.report.figures.rate_axes import rate_axis, rate_axis_label, spread, step_factor
 from critnb.report.style import GREY, INK, Drawing, Ink, canvas, inks, styled
 
 
@@ -32,14 +32,17 @@ _MEASURES = (
 _LOOKS = {GCondition.g1: Ink(GREY, "o"), GCondition.gstar: Ink(INK, "D")}
 _SAME = Ink(INK, "s")
 _WIDTH = 0.36
-_MOST_LABELS = 6
+# how far an open point stands from the filled one that it belongs to, in rate steps
+_ASIDE = 0.11
+_MOST_LABELS = 4
 _CAPTION = (
-    "Knock-outs on the first windows of A_raster: every unit with an event in one layer is put to its mean, and the blocks above "
-    "run again. σ_depth: events of the next layer that vanish minus those that appear, per event put out, with what as many "
-    "random units at the same sites do taken off; open: with the same units at random other tokens. Δb_depth: the "
-    "excess of b_depth over the closed form of the permutation null on the same windows, which a shared input gives as well. "
-    "Causal share: the part of that excess that goes when events are put out. Lower panels: σ_depth at g* for each layer whose "
-    "events are put out. Bars: 95 % intervals, bootstrap over windows. Where g* = 1 both are one condition: one black square."
+    "Knock-outs on the first windows of A_raster: every unit with an event in one layer is put to its mean, and the blocks "
+    "above run again. σ_depth: events of the next layer that vanish minus those that appear, per event put out, with what as "
+    "many random units at the same sites do taken off; open: with what the same units at random other tokens do taken off. "
+    "Δb_depth: the excess of b_depth over the closed form of the permutation null on the same windows, which a shared input "
+    "gives as well. Causal share: the part of that excess that goes when events are put out. Lower panels: σ_depth at g* for "
+    "each layer whose events are put out. Bars: 95 % intervals, bootstrap over windows. Where g* = 1 both are one condition: "
+    "one black square."
 )
 
 
@@ -61,10 +64,10 @@ def knockouts(t10: pd.DataFrame, by_layer: pd.DataFrame) -> Drawing:
             for axes, measure in zip(above, _MEASURES, strict=True):
                 _values(axes, rows, measure)
                 axes.set_title(measure.title)
-                axes.set_xlabel(f"{rate_axis_label(t10['target_rate'])};\nbelow it g*", fontsize=6.5)
+                axes.set_xlabel(rate_axis_label(t10["target_rate"]), fontsize=6.5)
             first.set_ylabel(panels.SPIKE_WORDS[kind].replace(" (", "\n("))
             _layers(below, by_layer[by_layer["spike_def_id"] == kind], looks, _why(rows, "reason"))
-        panels.legend_below(body, [*_handles(t10), *panels.point_handles(looks)], columns=7)
+        panels.legend_below(body, [*_handles(t10), *panels.point_handles(looks)], columns=4)
     return Drawing(figure, _CAPTION, panels.scope_of(t10, SliceRole.A_raster))
 
 
@@ -82,23 +85,24 @@ def _values(axes: Any, rows: pd.DataFrame, measure: _Measure) -> None:
     same, rates = _same(chosen), panels.column(chosen, "target_rate")
     if panels.has(rows, measure.column):
         axes.axhline(0.0, color=INK, linewidth=0.8)
+        beside = step_factor(rates, _ASIDE)
         for series, (g_condition, ink) in enumerate(_LOOKS.items()):
             x, shown = spread(rates, series, len(_LOOKS), width=_WIDTH), _of(rows, g_condition)
-            _points(axes, x[~same], shown[~same], measure, ink)
-        _points(axes, rates[same], chosen[same], measure, _SAME)
+            _points(axes, x[~same], shown[~same], measure, ink, beside)
+        _points(axes, rates[same], chosen[same], measure, _SAME, beside)
     else:
         panels.unavailable(axes, _why(rows, measure.reason))
-    rate_axis(axes, rates, notes=[f"{gain:g}" for gain in chosen["g"]], labels=_MOST_LABELS)
+    rate_axis(axes, rates, notes=[f"g* {gain:g}" for gain in chosen["g"]], labels=_MOST_LABELS)
 
 
 def _why(rows: pd.DataFrame, column: str) -> str:
     return next((str(words) for words in rows[column] if words), "no value in the table")
 
 
-def _points(axes: Any, x: Any, rows: pd.DataFrame, measure: _Measure, ink: Ink) -> None:
+def _points(axes: Any, x: Any, rows: pd.DataFrame, measure: _Measure, ink: Ink, beside: float) -> None:
     if measure.beside is not None:
         look = {"color": ink.color, "marker": ink.marker, "linestyle": "none", **panels.OPEN}
-        axes.plot(x, panels.column(rows, measure.beside), **look)
+        axes.plot(x * beside, panels.column(rows, measure.beside), **look)
     panels.curve(axes, x, panels.column(rows, measure.column), *_ends(rows, measure.column), ink, linestyle="none")
 
 
@@ -134,5 +138,7 @@ def _handles(t10: pd.DataFrame) -> list[Any]:
     handles = [
         panels.line_handle(label, color=ink.color, marker=ink.marker, mew=0, linestyle="none") for label, ink in shown
     ]
-    against = panels.line_handle("against random places", color=GREY, marker="o", linestyle="none", **panels.OPEN)
+    against = panels.line_handle(
+        "σ_depth against random places", color=GREY, marker="o", linestyle="none", **panels.OPEN
+    )
     return [*handles, against]

@@ -37,18 +37,18 @@ def stability(exponents: pd.DataFrame, metrics: pd.DataFrame, t10: pd.DataFrame)
         for place, kind in enumerate(kinds):
             middle, low = (body.add_subplot(grid[row, place]) for row in (1, 2))
             _branching(middle, metrics, kind, looks)
-            _knock_outs(low, t10[t10["spike_def_id"] == kind], looks)
+            _knock_outs(low, t10[t10["spike_def_id"] == kind], looks, _apart(gains))
             middle.set_title(f"b_tot, {panels.SPIKE_WORDS[kind]}")
             low.set_title(f"σ_depth, {panels.SPIKE_WORDS[kind]}")
             low.set_xlabel(panels.GAIN_LABEL)
             for axes in (middle, low):
                 panels.baseline(axes)
-                panels.gain_axis(axes, gains)
+                panels.gain_axis(axes, gains, reach=_apart(gains) * (len(looks) + 1) / 2)
             if not place:
                 middle.set_ylabel("successors/site")
                 low.set_ylabel("events/event")
-        handles = [*panels.rate_handles(looks), panels.unity_handle(), panels.ring_handle("g*")]
-        panels.legend_below(body, handles, columns=min(len(handles), 6))
+        handles = [*_exponent_handles(exponents), *panels.rate_handles(looks), panels.unity_handle()]
+        panels.legend_below(body, [*handles, panels.ring_handle("g*")], columns=4)
     return Drawing(figure, _CAPTION, panels.scope_of(t10, SliceRole.A_raster))
 
 
@@ -69,6 +69,18 @@ def _exponent(axes: Any, exponents: pd.DataFrame, gains: Any) -> None:
     panels.gain_axis(axes, gains)
 
 
+def _exponent_handles(exponents: pd.DataFrame) -> list[Any]:
+    lines = (
+        ("lyapunov", "exponent, all layers", _LOOK, "-"),
+        ("beyond_first", "without the first layer", _LATER, "--"),
+    )
+    return [
+        panels.line_handle(words, color=ink.color, marker=ink.marker, mew=0, linestyle=line)
+        for name, words, ink, line in lines
+        if panels.has(exponents, name)
+    ]
+
+
 def _branching(axes: Any, metrics: pd.DataFrame, kind: SpikeDef, looks: dict[float, Ink]) -> None:
     axes.axhline(1.0, color=INK, linewidth=0.8, linestyle=":")
     for rate, ink in looks.items():
@@ -79,7 +91,8 @@ def _branching(axes: Any, metrics: pd.DataFrame, kind: SpikeDef, looks: dict[flo
         panels.ring(axes, gains, b_tot, panels.column(rows, "is_gstar") == 1)
 
 
-def _knock_outs(axes: Any, rows: pd.DataFrame, looks: dict[float, Ink]) -> None:
+def _knock_outs(axes: Any, rows: pd.DataFrame, looks: dict[float, Ink], apart: float) -> None:
+    """Draw a rate's points ``apart`` from the next rate's, so that intervals at one gain do not cover each other."""
     if not panels.has(rows, "sigma_depth"):
         panels.unavailable(axes, next((str(words) for words in rows["reason"] if words), "no value in the table"))
         return
@@ -87,7 +100,7 @@ def _knock_outs(axes: Any, rows: pd.DataFrame, looks: dict[float, Ink]) -> None:
     for series, (rate, ink) in enumerate(looks.items()):
         of_rate = rows[rows["target_rate"] == rate].sort_values("g_condition")
         gain, y, low, high = (panels.column(of_rate, name) for name in ("g", *_with_ends("sigma_depth")))
-        x = gain + _aside(rows, series, len(looks))
+        x = gain + apart * (series - (len(looks) - 1) / 2)
         panels.curve(axes, x, y, low, high, ink, linestyle="none")
         panels.ring(axes, x, y, (of_rate["g_condition"] == str(GCondition.gstar)).to_numpy())
 
@@ -96,8 +109,6 @@ def _with_ends(name: str) -> tuple[str, str, str]:
     return name, f"{name}_ci_low", f"{name}_ci_high"
 
 
-def _aside(rows: pd.DataFrame, series: int, n_series: int) -> float:
-    """Set a rate aside from the others, so that intervals at one gain do not cover each other."""
-    distinct = np.unique(panels.column(rows, "g"))
-    step = float(np.diff(distinct).min()) if len(distinct) > 1 else 0.1
-    return 0.14 * step * (series - (n_series - 1) / 2)
+def _apart(gains: Any) -> float:
+    span = float(np.max(gains) - np.min(gains))
+    return 0.025 * span if span else 0.01

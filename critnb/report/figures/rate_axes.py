@@ -44,6 +44,11 @@ def spread(rates: Floats, series: int, n_series: int, *, width: float) -> Floats
     return beside
 
 
+def step_factor(rates: Floats, steps: float) -> float:
+    """Return what a rate is multiplied by to stand so many rate steps to the right."""
+    return float(np.exp(steps * _log_step(rates)))
+
+
 def _log_step(rates: Floats) -> float:
     distinct = np.unique(rates)
     return float(np.diff(np.log(distinct)).min()) if len(distinct) > 1 else float(np.log(2.0))

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from critnb.canon import CANON, Intervention, NullId, SliceRole, Stage
 from critnb.events import extract
-from critnb.lattice import Raster, null_of, token_shuffle_order
+from critnb.lattice import RASTER_NULLS, Raster, null_of, token_shuffle_order
 from critnb.lattice.thresholds import tau_of
 from critnb.model.forward import Setting
 from critnb.pipeline.artifacts import NullSamples
 from critnb.pipeline.session import StageSession
+from critnb.report.words import spike_words
 from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s04_nulls.tables import NullRasters, keep
 from critnb.stages.shared.conditions import conditions_of, raster_of
@@ -85,13 +86,35 @@ def threshold_table(thresholds: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparison_table(stage: StageSession, samples: NullSamples) -> pd.DataFrame:
-    """Return one row per condition at g1 and g*: b_tot, and its mean and standard deviation under each raster null."""
+    """Return one row per condition at g1 and g*: b_tot, and its mean ± standard deviation under each raster null."""
     run = stage.upstream(Stage.S03)
     real = run.parquet(run.result(CANON.OUTPUT.METRICS_PARQUET_BASENAME))
-    columns = {
-        f"{statistic} ({null_of(null_id).name})": getattr(pd.DataFrame(sample.pooled.b_tot), method)(axis=1)
-        for null_id, sample in samples.items()
-        for statistic, method in (("b_tot", "mean"), ("sd", "std"))
+    nulls = {null_of(null_id).name: _mean_and_sd(sample.pooled.b_tot) for null_id, sample in samples.items()}
+    named = {
+        "events": spike_words(real),
+        "rate": real["target_rate"],
+        "gain": real["gain"],
+        "on": real["intervention_id"],
     }
-    shown = ["spike_def_id", "target_rate", "intervention_id", "gain", "occupancy", "b_tot", *columns]
-    return real.assign(**columns).loc[real["is_g1"] | real["is_gstar"], shown].reset_index(drop=True)
+    shown = pd.DataFrame({**named, "occupancy": real["occupancy"], "b_tot": real["b_tot"], **nulls})
+    return shown[real["is_g1"] | real["is_gstar"]].reset_index(drop=True)
+
+
+def _mean_and_sd(replicates: NDArray[np.float64]) -> list[str]:
+    """Return mean ± standard deviation over the replicates [C, R] of each condition; NaN pads."""
+    over = pd.DataFrame(replicates)
+    return [
+        "–" if np.isnan(mean) else f"{mean:.4f} ± {sd:.4f}"
+        for mean, sd in zip(over.mean(axis=1), over.std(axis=1), strict=True)
+    ]
+
+
+def kept_table(kept: NullRasters) -> pd.DataFrame:
+    """Return b_tot of the kept raster of each null: a row per condition, a column per null."""
+    metrics = kept.metrics
+    names = {str(NullId.NULL_TOKEN_SHUFFLE_INPUT): "token shuffle"} | {
+        str(null_id): null.name for null_id, null in RASTER_NULLS.items()
+    }
+    rows = metrics.assign(events=spike_words(metrics), rate=metrics["target_rate"], null=metrics["null_id"].map(names))
+    wide = rows.pivot(index=["events", "rate", "gain"], columns="null", values="b_tot")
+    return wide[list(dict.fromkeys(rows["null"]))].rename_axis(columns=None).reset_index()

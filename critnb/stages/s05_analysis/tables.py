@@ -19,7 +19,7 @@ from critnb.criticality.sizes.analysis import SizeAnalysis
 from critnb.criticality.sizes.avalanches import Avalanches
 from critnb.criticality.summary import Summary
 from critnb.criticality.token_shuffles import AgainstShuffles
-from critnb.criticality.verdicts import BRANCHING, Case, KnockOutSummary, chi_peak, judged_frame
+from critnb.criticality.verdicts import BRANCHING, BranchingByIntervention, Case, chi_peak, judged_frame
 from critnb.lattice import RASTER_NULLS, Raster, why_not_drawn
 from critnb.lattice.conditions import COND_ID
 from critnb.report.assembly import finished, per_condition, t01, t06
@@ -35,7 +35,7 @@ from critnb.stages.s05_analysis.size_columns import (
     t05_columns,
     t09_rows,
 )
-from critnb.stages.shared.activity_columns import activity_frame, interval_columns
+from critnb.stages.shared.activity_columns import activity_frame, beside, interval_columns
 from critnb.stages.shared.controls.columns import t08_columns
 
 Gstar = Mapping[tuple[SpikeDef, float], float]
@@ -74,29 +74,31 @@ def metrics(found: Statistics) -> pd.DataFrame:
     """Return metrics.parquet: one row per condition, its statistics by their T01 names, NaN where T01 has no such row."""
     exponents = found.of_sizes(lambda analysis: t01_columns(analysis, found.adjacency))
     rows = summary_frame(found.summary).merge(exponents, on=COND_ID, how="left", validate="one_to_one")
-    return rows.assign(
-        opt_occupancy_token_shuffle=found.shuffled.occupancy,
-        opt_b_tot_token_shuffle=found.shuffled.b_tot,
-        opt_delta_b_tot_token_shuffle=found.shuffled.excess,
-        opt_chi_token_shuffle=found.shuffled.chi,
-        opt_shuffles=found.shuffles.n_shuffles,
-        opt_delta_b_tot_shuffles=found.shuffles.excess,
-        opt_delta_b_tot_vs_shuffles=found.shuffles.difference,
+    columns = {
+        "opt_occupancy_token_shuffle": found.shuffled.occupancy,
+        "opt_b_tot_token_shuffle": found.shuffled.b_tot,
+        "opt_delta_b_tot_token_shuffle": found.shuffled.excess,
+        "opt_chi_token_shuffle": found.shuffled.chi,
+        "opt_shuffles": found.shuffles.n_shuffles,
+        "opt_delta_b_tot_shuffles": found.shuffles.excess,
+        "opt_delta_b_tot_vs_shuffles": found.shuffles.difference,
         **interval_columns("opt_delta_b_tot_vs_shuffles", found.shuffles.interval),
         **{marginals_column(null_id): exact for null_id, exact in found.marginals.items()},
         **{OVERLAP: found.overlap.shared, APART: found.overlap.apart},
-    )
+    }
+    return beside(rows, columns)
 
 
 def summary_frame(summary: Summary) -> pd.DataFrame:
     """Return one row per condition: branching and chi beside their nulls, and what its avalanches are like."""
     rows, permuted = activity_frame(summary.activity), _avalanches(summary.permuted)
-    return rows.assign(
-        opt_b_tot_adj8n=rows["b_tot"] + summary.diagonals[Diagonal.UP].ratio,
+    columns = {
+        "opt_b_tot_adj8n": rows["b_tot"] + summary.diagonals[Diagonal.UP].ratio,
         **_diagonals(summary.diagonals),
         **_avalanches(summary.avalanches),
         **{f"opt_{name}{TWIN}": permuted[name] for name in ("n_avalanches", "avalanche_size_mean")},
-    )
+    }
+    return beside(rows, columns)
 
 
 def _diagonals(found: Mapping[Diagonal, Step]) -> dict[str, Any]:
@@ -179,19 +181,27 @@ def _ablation(
     }
 
 
-def knock_outs(t10: pd.DataFrame) -> dict[tuple[str, float], KnockOutSummary]:
+def knock_outs(t10: pd.DataFrame) -> dict[tuple[str, float], BranchingByIntervention]:
     """Return branching by intervention at g*, by spike definition and rate."""
     chosen = t10[t10["g_condition"] == str(GCondition.gstar)]
-    columns = ("spike_def_id", "target_rate", "sigma_depth", "sigma_depth_ci_low", "sigma_depth_ci_high", "reason")
-    rows = zip(*(chosen[name] for name in columns), strict=True)
+    columns = (
+        "spike_def_id",
+        "target_rate",
+        "sigma_depth",
+        "sigma_depth_ci_low",
+        "sigma_depth_ci_high",
+        "sigma_depth_p",
+    )
+    rows = zip(*(chosen[name] for name in (*columns, "reason")), strict=True)
     return {
-        (spike_def, rate): KnockOutSummary(value, (low, high), why) for spike_def, rate, value, low, high, why in rows
+        (spike_def, rate): BranchingByIntervention(value, (low, high), p, why)
+        for spike_def, rate, value, low, high, p, why in rows
     }
 
 
 def cases(
     found: Statistics, summary: pd.DataFrame, weights: npt.NDArray[np.int64], gstar: Gstar,
-    knocked_out: Mapping[tuple[str, float], KnockOutSummary] | None = None,
+    knocked_out: Mapping[tuple[str, float], BranchingByIntervention] | None = None,
 ) -> dict[tuple[str, float], Case]:  # fmt: skip
     """Return what is judged, by spike definition and rate; ``summary``: ``metrics`` with the gain as g, or T01.
 

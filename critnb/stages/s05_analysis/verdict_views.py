@@ -19,6 +19,7 @@ KINDS = {
     CriterionKind.DESCRIPTION: "Descriptions of the raster",
 }
 _RATES = {"false alarms": "opt_false_alarm", "detected": "opt_detection"}
+_ASKED = "What each criterion asks, and how often it passes on the controls that are worst for it"
 
 
 def verdict_matrices(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -49,18 +50,20 @@ def _ids(kind: CriterionKind) -> list[str]:
 
 
 def judgement_tables(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return a table per condition and kind of criteria, by its caption: verdict, number, its null's, p, gate, what decided.
+    """Return what each criterion asks, and a table per condition and kind of criteria, by its caption: verdict, number, its
+    null's, p, what decided.
 
-    Rates of the control rasters stand beside a verdict where they were measured.
+    What is asked and the rates on controls are the same in every condition, so they stand in the first table alone.
     """
     rows = _judgements(judged)
-    tables = {}
-    for caption, of_condition in rows.groupby("caption", sort=True):
+    in_order = rows.sort_values(
+        "criterion", key=lambda names: names.map(list(map(str, Criterion)).index), kind="stable"
+    )
+    of_all = ["criterion", "asked", *_RATES]
+    tables = {_ASKED: _without_empty(in_order[of_all].drop_duplicates(ignore_index=True))}
+    for caption, of_condition in in_order.drop(columns=of_all[1:]).groupby("caption", sort=True):
         for kind, words in KINDS.items():
-            ids = _ids(kind)
-            chosen = of_condition[of_condition["criterion"].isin(ids)].sort_values(
-                "criterion", key=lambda names: names.map(ids.index)
-            )
+            chosen = of_condition[of_condition["criterion"].isin(_ids(kind))]
             if len(chosen):
                 tables[f"{words}. {caption}"] = _without_empty(chosen.drop(columns="caption"))
     return tables
@@ -96,8 +99,8 @@ def _rate(rate: float, control: str) -> str:
 
 def _without_empty(shown: pd.DataFrame) -> pd.DataFrame:
     """Leave out columns of p-values and rates that no row has."""
-    optional = [name for name in ("p", "p, Holm", *_RATES) if shown[name].isin(["–"]).all() or shown[name].isna().all()]
-    return shown.drop(columns=optional).fillna("–")
+    optional = shown.columns.intersection(["p", "p, Holm", *_RATES])
+    return shown.drop(columns=[name for name in optional if shown[name].isin(["–"]).all()]).fillna("–")
 
 
 def verdicts_in_words(judged: pd.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,12 @@ def activity_frame(found: Activity) -> pd.DataFrame:
         columns |= _secondary(null_columns(null.null_id), found.excess[null.null_id]["b_tot"])
     columns |= {f"opt_{name}": metrics[name].to_numpy() for name in ("occupancy", "n_empty_sequences")}
     reasons: dict[str, Any] = {BRANCHING_REASON.name: found.reasons}
-    return metrics[[COND_ID, *FIELDS]].assign(**columns, **reasons)
+    return beside(metrics[[COND_ID, *FIELDS]], {**columns, **reasons})
+
+
+def beside(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the frame with many further columns, which pandas would otherwise put in one by one."""
+    return pd.concat([frame, pd.DataFrame(dict(columns), index=frame.index)], axis=1)
 
 
 def excess_shown(rows: pd.DataFrame) -> dict[str, Any]:

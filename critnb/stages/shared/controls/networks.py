@@ -11,7 +11,7 @@ from critnb.criticality.bootstrap import multinomial_weights
 from critnb.criticality.control_rates import OF_NETWORKS, LatticeShape, Outcomes
 from critnb.criticality.knock_outs import summarise_knock_outs
 from critnb.criticality.synthetic import NETWORKS
-from critnb.criticality.verdicts import Case, ChiPeak, KnockOutSummary, judge_all
+from critnb.criticality.verdicts import BranchingByIntervention, Case, ChiPeak, judge_all
 from critnb.events.calibration import Calibration
 from critnb.events.knock_out import knock_out
 from critnb.model.forward import ForwardPasses, Setting
@@ -47,6 +47,6 @@ def judge_network(which: ControlNetwork) -> Outcomes:
     weights = multinomial_weights(len(tokens), _CONST.BOOTSTRAP_REPS, _CONST.BOOTSTRAP_SEED)
     found = summarise_knock_outs(sums[0, 0], weights, seed=seed)
     sigma = found.sigma_depth
-    summary = KnockOutSummary(sigma.value, (sigma.low, sigma.high), found.reason or sigma.reason)
+    summary = BranchingByIntervention(sigma.value, (sigma.low, sigma.high), found.p_value, found.reason or sigma.reason)
     case = Case({}, {}, _CONST.GAIN_BASELINE, ChiPeak(1.0, 1.0, 1.0, True, True), {}, _NAN, knock_out=summary)
     return {OF_NETWORKS: next(one.verdict for one in judge_all(case) if str(one.criterion.id) == OF_NETWORKS)}
