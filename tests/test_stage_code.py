@@ -87,6 +87,7 @@ LATER = (
     "critnb.lattice.bit_kernels",
     "critnb.lattice.permuting",
     "critnb.criticality.bit_sums",
+    "critnb.criticality.tails.end_terms",
     "critnb.criticality.sizes.labelling",
 )
 

@@ -21,9 +21,6 @@ DIRECT = 64
 # From here on, and for exponents up to an eighth of the lower end, no direct terms are needed.
 _SMOOTH_FROM = 32.0
 _STEEP = 8.0
-# B_2j / (2j)! of Euler and Maclaurin's formula, as 1/12 and the ratios of neighbours, with the rising factorial's index.
-_FIRST = 12.0
-_RATIOS = ((7, 39.6), (5, 40.0), (3, 42.0), (1, 60.0))
 # alpha - 1 is kept this far from zero, where quotients of two vanishing numbers would lose their value.
 _TINY = 1e-14
 
@@ -42,14 +39,6 @@ class Survival(NamedTuple):
 
     reach: Floats
     mass: Floats
-
-
-class _Jet(NamedTuple):
-    """A function of alpha with its first two derivatives."""
-
-    value: Floats
-    slope: Floats
-    bend: Floats
 
 
 def lowest_exponent(xmin: Floats, xmax: Floats | None) -> Floats:
@@ -143,24 +132,13 @@ def _integral_moments(alpha: Floats, start: Floats, xmax: Floats | None, anchor:
 
 
 def _end_moments(alpha: Floats, end: Floats, anchor: Floats, sign: float) -> Floats:
+    from critnb.criticality.tails.end_terms import end_jet
+
     log = np.log(end / anchor)
-    value, slope, bend = (sign * part for part in _end_jet(alpha, end))
+    jet: Floats = sign * end_jet(alpha, end)
+    value, slope, bend = jet
     value += 0.5
     return np.exp(-alpha * log) * np.stack([value, log * value - slope, log * (log * value - 2 * slope) + bend])
-
-
-def _end_jet(alpha: Floats, end: Floats) -> _Jet:
-    """Return sum_j B_2j/(2j)! alpha (alpha+1) ... (alpha+2j-2) / end^(2j-1), nested, with its derivatives."""
-    value, slope, bend = np.ones_like(end), np.zeros_like(end), np.zeros_like(end)
-    square = -1 / end**2
-    for index, ratio in _RATIOS:
-        scale = square / ratio
-        factor, tilt = (alpha + index) * (alpha + index + 1) * scale, (2 * alpha + 2 * index + 1) * scale
-        bend = 2 * scale * value + 2 * tilt * slope + factor * bend
-        slope = tilt * value + factor * slope
-        value = 1 + factor * value
-    unit = 1 / (_FIRST * end)
-    return _Jet(unit * alpha * value, unit * (value + alpha * slope), unit * (2 * slope + alpha * bend))
 
 
 def _partial_sums(alpha: Floats, anchor: Floats, xmax: Floats | None, at: Floats) -> tuple[Floats, Floats]:
@@ -168,6 +146,8 @@ def _partial_sums(alpha: Floats, anchor: Floats, xmax: Floats | None, at: Floats
 
     To some 1e-13 of the sum over the whole support: all that a distance between distributions needs.
     """
+    from critnb.criticality.tails.end_terms import end_values
+
     rate = (alpha - 1)[:, None]
     rate = np.where(np.abs(rate) < _TINY, _TINY, rate)
     log = np.log(at) - np.log(anchor)[:, None]
@@ -175,14 +155,14 @@ def _partial_sums(alpha: Floats, anchor: Floats, xmax: Floats | None, at: Floats
     if xmax is None:
         power = np.exp(-rate * log)
         mass = power * steps
-        return mass * (0.5 + _end_values(alpha[:, None], at)) + anchor[:, None] * power / rate, mass
+        return mass * (0.5 + end_values(alpha, at)) + anchor[:, None] * power / rate, mass
     rise = np.expm1(-rate * log)
     mass = (1 + rise) * steps
     log_top = np.log(xmax / anchor)
     top_rise = np.expm1(-rate[:, 0] * log_top)
-    top_end = np.exp(-alpha * log_top) * (0.5 - _end_values(alpha, xmax))
+    top_end = np.exp(-alpha * log_top) * (0.5 - end_values(alpha, xmax[:, None])[:, 0])
     integral = anchor[:, None] * (rise - top_rise[:, None]) / rate
-    return integral + (mass * (0.5 + _end_values(alpha[:, None], at)) + top_end[:, None]), mass
+    return integral + (mass * (0.5 + end_values(alpha, at)) + top_end[:, None]), mass
 
 
 def _sums_beyond(alpha: Floats, start: Floats, xmax: Floats | None, anchor: Floats) -> Floats:
@@ -190,13 +170,3 @@ def _sums_beyond(alpha: Floats, start: Floats, xmax: Floats | None, anchor: Floa
         return _partial_sums(alpha, anchor, xmax, start[:, None])[0][:, 0]
     some = np.minimum(start, xmax)
     return np.where(start <= xmax, _partial_sums(alpha, anchor, xmax, some[:, None])[0][:, 0], 0.0)
-
-
-def _end_values(alpha: Floats, end: Floats) -> Floats:
-    """Return the value of ``_end_jet`` alone."""
-    square, value = -1 / end**2, np.ones(np.broadcast_shapes(alpha.shape, end.shape))
-    for index, ratio in _RATIOS:
-        value *= (alpha + index) * (alpha + index + 1) / ratio * square
-        value += 1
-    value *= alpha / (_FIRST * end)
-    return value
