@@ -138,7 +138,8 @@ def _end_moments(alpha: Floats, end: Floats, anchor: Floats, sign: float) -> Flo
     jet: Floats = sign * end_jet(alpha, end)
     value, slope, bend = jet
     value += 0.5
-    return np.exp(-alpha * log) * np.stack([value, log * value - slope, log * (log * value - 2 * slope) + bend])
+    moments: Floats = np.stack([value, log * value - slope, log * (log * value - 2 * slope) + bend])
+    return np.exp(-alpha * log) * moments
 
 
 def _partial_sums(alpha: Floats, anchor: Floats, xmax: Floats | None, at: Floats) -> tuple[Floats, Floats]:
