@@ -28,7 +28,8 @@ RATIOS = ("b_time", "b_depth", "b_tot")
 class Excess:
     """A branching ratio of every condition against one null, each number [C]; NaN where not available.
 
-    delta: the ratio minus the mean over null replicates, with its bootstrap interval; the rest as in ``NullComparison``.
+    delta: the ratio minus the mean over null replicates, with its bootstrap interval; the rest as in ``NullComparison``,
+    ``replicates`` 0 where not available.
     """
 
     delta: Floats
@@ -36,6 +37,7 @@ class Excess:
     null_sd: Floats
     z: Floats
     p_one_sided: Floats
+    replicates: npt.NDArray[np.int64]
     interval: Interval
 
 
@@ -122,7 +124,7 @@ def _excess(name: str, real: Branching, null: NullSample, resampled: Branching, 
     """Compare one ratio [C] with its replicates under a null; its resamples with those of the null, both [B, C]."""
     pairs = zip(getattr(real, name), null.ratios(name), strict=True)
     compared = [compare(float(value), replicates) for value, replicates in pairs]
-    numbers = ("delta", "null_mean", "null_sd", "z", "p_one_sided")
+    numbers = ("delta", "null_mean", "null_sd", "z", "p_one_sided", "replicates")
     return Excess(
         **{number: np.array([getattr(one, number) for one in compared]) for number in numbers},
         interval=percentile_interval(getattr(resampled, name) - getattr(resampled_null, name)),

@@ -44,6 +44,16 @@ def test_evidence_shows_each_file_that_a_claim_rests_on(studies):
             assert set(ours["sha256"]) == {row.sha256[:12] for row in judged.rows}
 
 
+def test_a_cell_without_a_number_is_told_in_words(studies):
+    (claimed, *_), study = studies[1].claims, studies[1]
+    of_role = {
+        role: replace(judged, rows=tuple(replace(row, values={"value": None, "g": 1.0}) for row in judged.rows))
+        for role, judged in claimed.by_role.items()
+    }
+    shown = views.evidence(replace(study, claims=(replace(claimed, by_role=of_role),)))
+    assert shown["cells"].str.endswith("value not available, g 1").all()
+
+
 def test_t07_is_shown_or_its_absence_explained(studies):
     assert "only BASE has run" in views.replication(studies[1]).data
     shown = views.replication(studies[2]).data

@@ -93,7 +93,8 @@ def _survival(case: Case) -> NullTest:
         f"{case['opt_survival_replicates']:.0f} permuted rasters together lack {_CONST.CRACKLING_MIN_POINTS} of the durations "
         f"with {_CONST.CRACKLING_MIN_AVALANCHES_PER_POINT} avalanches each; {compared}"
     )
-    return NullTest("survival of avalanches", case["opt_survival_p"], words)
+    n = int(case["opt_survival_replicates"])
+    return NullTest("survival of avalanches", case["opt_survival_p"], words, j.least_p(n), f"{n} permuted rasters")
 
 
 @criterion(
