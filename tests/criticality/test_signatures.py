@@ -334,6 +334,13 @@ def test_a_test_that_no_data_could_meet_says_what_it_lacks():
     assert judged(C.S3_CRACKLING, **row).reason == "9 permuted rasters can give no p below 0.100"
 
 
+def test_shuffles_that_change_nothing_are_no_comparison():
+    row = {"opt_delta_b_tot_vs_shuffles": 0.0, **ends("opt_delta_b_tot_vs_shuffles", 0.0, 0.0)}
+    assert judged(C.X3_WORD_ORDER_IRRELEVANT, **row).verdict is MISSING
+    row |= ends("opt_delta_b_tot_vs_shuffles", -0.01, 0.0)
+    assert judged(C.X3_WORD_ORDER_IRRELEVANT, **row).verdict is FAIL
+
+
 def test_why_word_order_cannot_be_asked_is_about_the_shuffles():
     row = {**ends("opt_delta_b_tot_vs_shuffles", NAN, NAN), "reasons": {"b_tot": "no comparison with a null"}}
     assert "one window was shuffled" in judged(C.X3_WORD_ORDER_IRRELEVANT, **row).reason
