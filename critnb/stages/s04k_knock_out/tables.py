@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from critnb.canon import CANON, GCondition, Intervention, SpikeDef, Stage
-from critnb.criticality.bootstrap import multinomial_weights, percentile_interval
+from critnb.criticality.bootstrap import between_windows, multinomial_weights, percentile_interval
 from critnb.criticality.branching import branching_sums, expected_under_permutation
 from critnb.criticality.knock_outs import KnockOutSummary, KnockOutSums, Ratio, Variant, summarise_knock_outs
 from critnb.criticality.stability import summarise_stability
@@ -276,11 +276,10 @@ def _raster_columns(raster: Raster, weights: NDArray[np.int64]) -> dict[Key, dic
         real, expected = branching_sums(counts), expected_under_permutation(counts)
         b_depth = float(real.pooled().b_depth)
         columns = {"b_depth": b_depth, "delta_b_depth": b_depth - float(expected.pooled().b_depth)}
-        interval = percentile_interval(real.weighted(weights).b_depth - expected.weighted(weights).b_depth)
-        is_known = len(raster.seq_id) > 1
-        for end, value in (("low", interval.low), ("high", interval.high)):
-            columns[f"delta_b_depth_ci_{end}"] = float(value) if is_known else float("nan")
-        found[_key(condition)] = columns
+        resampled = real.weighted(weights).b_depth - expected.weighted(weights).b_depth
+        interval = percentile_interval(between_windows(resampled, weights))
+        ends = {"delta_b_depth_ci_low": float(interval.low), "delta_b_depth_ci_high": float(interval.high)}
+        found[_key(condition)] = columns | ends
     return found
 
 
