@@ -58,7 +58,7 @@ def windows_needed(
     if pilot.reason:
         return math.nan
     errors = float(norm.ppf(1 - level / 2) + norm.ppf(power))
-    ratio = errors * pilot.standard_error / change
+    ratio = errors * float(pilot.standard_error) / change
     if math.isinf(needed := pilot.windows * (ratio * ratio)):
         raise DataError(f"power: a change of {change:g} is too small for any number of windows; give a larger one")
     return float(max(2, math.ceil(needed)))

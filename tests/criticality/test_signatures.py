@@ -344,6 +344,7 @@ def test_shuffles_that_change_nothing_are_no_comparison():
 def test_why_word_order_cannot_be_asked_is_about_the_shuffles():
     row = {**ends("opt_delta_b_tot_vs_shuffles", NAN, NAN), "reasons": {"b_tot": "no comparison with a null"}}
     assert "one window was shuffled" in judged(C.X3_WORD_ORDER_IRRELEVANT, **row).reason
+    assert judged(C.S2_SUSCEPTIBILITY, **ends("opt_chi", NAN, NAN)).reason == "there is no interval of chi"
 
 
 def test_a_test_that_two_criteria_share_counts_once_and_every_case_counts():

@@ -48,7 +48,10 @@ def _branching(case: Case) -> Assessment:
 )
 def _susceptibility(case: Case) -> Assessment:
     ci, shuffled = case.interval("opt_chi"), case["opt_chi_token_shuffle"]
-    exceeds = j.above("chi(g*)", ci, (shuffled, shuffled), "there is no chi of shuffled tokens to compare with")
+    missing = (
+        "there is no chi of shuffled tokens to compare with" if np.isnan(shuffled) else "there is no interval of chi"
+    )
+    exceeds = j.above("chi(g*)", ci, (shuffled, shuffled), missing)
     return Assessment(case["chi"], ci, [exceeds, _aligned(case)], shuffled)
 
 
