@@ -20,7 +20,7 @@ import numpy as np
 from critnb.canon import CANON, Intervention, SpikeDef
 from critnb.criticality.synthetic import persistent_rows
 from critnb.lattice.kernels import trade_all
-from critnb.lattice.margin_nulls import packed
+from critnb.lattice.packing import pack
 from critnb.lattice.randomness import words
 from critnb.pipeline.artifacts import load_raster
 from critnb.runs import RunStore
@@ -46,7 +46,7 @@ def pairs(rows):
 
 def forgotten(occupied):
     """Per number of trades: the share of the start's excess that is left, its error, and the correlation within the law."""
-    start = packed(occupied)
+    start = pack(occupied)
     far = [traded(start, FAR, 1_000 + r) for r in range(REPEATS)]
     of_far = np.array([pairs(rows) for rows in far])
     mean = of_far.mean(axis=0)

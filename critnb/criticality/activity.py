@@ -141,7 +141,7 @@ def _reasons(metrics: pd.DataFrame, sums: BranchingSums, *, deltas: Floats, lows
     is_compared, has_intervals = (~np.isnan(each.sum(axis=0)) for each in (deltas, lows))
     given = (metrics["occupancy"], metrics["b_tot"], has_next_token, has_next_layer, is_compared, has_intervals)
     no_interval = _ONE_WINDOW if sums.shape[-1] == 1 else _FEW_RESAMPLES
-    return [_why(*each, no_interval) for each in zip(*given, strict=True)]
+    return [_why(*each, no_interval=no_interval) for each in zip(*given, strict=True)]
 
 
 def _why(
@@ -151,6 +151,7 @@ def _why(
     has_next_layer: bool,
     is_compared: bool,
     has_intervals: bool,
+    *,
     no_interval: str,
 ) -> str:
     """Return why a condition lacks b_tot, its excess over a null, or an interval; empty where it lacks none."""

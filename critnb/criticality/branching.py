@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.errors import DataError
+from critnb.lattice.packing import WORD_BITS, pack
 
 Floats = npt.NDArray[np.float64]
 _Words = npt.NDArray[np.uint64]
-_WORD_BITS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,19 +141,10 @@ def empty_sequences(occupancy: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return empty
 
 
-def pack(occupied: npt.NDArray[np.bool_]) -> _Words:
-    """Return the last axis packed into words, bit j of word w for site 64 w + j; the padding is empty."""
-    bits = np.packbits(occupied, axis=-1, bitorder="little")
-    missing = -bits.shape[-1] % (_WORD_BITS // 8)
-    if missing:
-        bits = np.concatenate([bits, np.zeros((*bits.shape[:-1], missing), dtype=np.uint8)], axis=-1)
-    return np.ascontiguousarray(bits).view("<u8").astype(np.uint64, copy=False)
-
-
 def next_token(packed: _Words) -> _Words:
     """Return packed rows with every site one place closer to t = 0, across word borders: the next token's at each token."""
     shifted = packed >> np.uint64(1)
-    shifted[..., :-1] |= packed[..., 1:] << np.uint64(_WORD_BITS - 1)
+    shifted[..., :-1] |= packed[..., 1:] << np.uint64(WORD_BITS - 1)
     return shifted
 
 

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.criticality.bootstrap import Interval, between_windows, percentile_interval
-from critnb.criticality.branching import divided, next_token, pack
+from critnb.criticality.branching import divided, next_token
+from critnb.lattice.packing import pack
 
 Floats = npt.NDArray[np.float64]
 

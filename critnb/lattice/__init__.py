@@ -17,10 +17,10 @@ from critnb.lattice.nulls import (
     null_of,
     null_raster,
     occupancy_blocks,
-    token_shuffle_order,
     why_not_drawn,
 )
 from critnb.lattice.raster import Raster, concatenate, from_arrays
+from critnb.lattice.token_shuffle import token_shuffle_order
 
 __all__ = [
     "ALL_NULLS",

@@ -13,9 +13,9 @@ mixes (Besag and Clifford 1989, Biometrika 76, 633); mixing decides how far the 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from critnb.canon import CANON
+from critnb.lattice.packing import pack
 from critnb.lattice.randomness import Words, words
 from critnb.lattice.raster import Counts, Occupancy
 from critnb.lattice.row_nulls import rows_kept
@@ -23,7 +23,6 @@ from critnb.lattice.source import DrawCounts, DrawOccupancy, Source, occupied_fi
 
 # the word of a window's stream that is the key of its hub: no replicate has this number
 _HUB = 1 << 63
-_WORD_BITS = 64
 
 
 def fixed_margins(source: Source) -> DrawCounts:
@@ -37,7 +36,7 @@ def fixed_margins_occupancy(source: Source) -> DrawOccupancy:
     from critnb.lattice import kernels
 
     trades, tokens = CANON.CONST.MARGIN_TRADES, source.counts.shape[-1]
-    hubs = packed(source.counts > 0)
+    hubs = pack(source.counts > 0)
     for rows, key in zip(hubs, words(source.keys, _HUB), strict=True):
         kernels.trade_all(rows, trades, key)
     return lambda sequence, keys: kernels.traded(hubs, sequence, words(keys[:, 0, 0], 0), trades, tokens)
@@ -46,13 +45,6 @@ def fixed_margins_occupancy(source: Source) -> DrawOccupancy:
 def margins_kept(real: Source, null: Counts) -> bool:
     """Say whether every row of the null holds the counts of the real row, and every token as many active layers."""
     return rows_kept(real, null) and np.array_equal((real.counts > 0).sum(axis=1), (null > 0).sum(axis=1))
-
-
-def packed(occupied: Occupancy) -> npt.NDArray[np.uint64]:
-    """Return rows [..., T] as words [..., W], bit j of word w for site 64 w + j; the padding is empty."""
-    padded = np.zeros((*occupied.shape[:-1], -(-occupied.shape[-1] // _WORD_BITS) * _WORD_BITS), dtype=np.bool_)
-    padded[..., : occupied.shape[-1]] = occupied
-    return np.packbits(padded, axis=-1, bitorder="little").view("<u8").astype(np.uint64)
 
 
 def _laid(in_order: Counts, occupied: Occupancy, keys: Words) -> Counts:

@@ -164,7 +164,7 @@ PRIMARY = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
 # The nulls that b_tot is compared with besides, in the order of their columns.
 SECONDARY: tuple[RasterNull, ...] = tuple(null for null_id, null in RASTER_NULLS.items() if null_id != PRIMARY)
 # What a rule that asks for an excess over each of them calls them.
-ALL_NULLS = f"{'both' if len(RASTER_NULLS) == 2 else 'all'} raster nulls"
+ALL_NULLS = "all raster nulls"
 # Those that can be drawn of any array of counts.
 WITHOUT_TOKENS: tuple[NullId, ...] = tuple(null_id for null_id, null in RASTER_NULLS.items() if not null.reads_tokens)
 
@@ -266,28 +266,6 @@ def marginals_exact(real: Raster, null: Raster) -> npt.NDArray[np.bool_]:
         ],
         dtype=np.bool_,
     )
-
-
-def token_shuffle_order(
-    special: npt.NDArray[np.bool_], *, seed: int, seq_id: int, shuffle: int | None = None
-) -> npt.NDArray[np.int64]:
-    """Return the order [T] in which NULL_TOKEN_SHUFFLE_INPUT reads a window: ``shuffled = tokens[order]``.
-
-    The first and the last position and those marked in ``special`` bool [T] stay; the others are permuted uniformly.
-    The draw depends on seed and seq_id only, so that every condition sees the same shuffled window; with ``shuffle``, on that
-    number, too: one of any number of further draws beside the one that is kept.
-    """
-    movable = ~special
-    movable[:1] = movable[-1:] = False
-    places = np.flatnonzero(movable)
-    name = NullId.NULL_TOKEN_SHUFFLE_INPUT.encode()
-    if shuffle is None:
-        key = words(root_key(seed, name), seq_id)
-    else:
-        key = words(words(root_key(seed, name, b"shuffles"), seq_id), shuffle)
-    order = np.arange(len(special))
-    order[places] = places[np.argsort(words(key, np.arange(len(places))))]
-    return order
 
 
 def _source(

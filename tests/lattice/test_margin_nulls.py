@@ -11,7 +11,7 @@ from scipy import stats
 
 from critnb.canon import CANON, NullId
 from critnb.lattice import draw_null, kernels, occupancy_blocks
-from critnb.lattice.margin_nulls import packed
+from critnb.lattice.packing import pack
 from critnb.lattice.randomness import words
 
 MARGINS = NullId.NULL_RASTER_FIXED_MARGINS
@@ -123,11 +123,11 @@ def plain_trades(rows, trades, key):
 @pytest.mark.parametrize("shape", [(2, 70), (5, 64), (6, 130), (3, 9)])
 def test_the_chain_is_its_plain_twin(shape):
     x = np.random.default_rng(1).random(shape) < 0.3
-    found = packed(x)
+    found = pack(x)
     kernels.trade_all(found, 4, np.uint64(99))
     twin = plain_trades([np.flatnonzero(row) for row in x], 4, 99)
     expected = np.array([[t in row for t in range(shape[1])] for row in twin])
-    assert np.array_equal(found, packed(expected))
+    assert np.array_equal(found, pack(expected))
     assert not np.array_equal(expected, x)
 
 
@@ -137,17 +137,17 @@ def test_a_replicate_lies_as_many_trades_beyond_the_hub_as_the_hub_lies_beyond_t
     from critnb.lattice.nulls import _window_keys
 
     (stream,) = _window_keys(ids(1), MARGINS, STREAM["seed"], STREAM["condition_key"])
-    rows = packed(x)
+    rows = pack(x)
     kernels.trade_all(rows, k, words(stream, 1 << 63)[()])
     kernels.trade_all(rows, k, words(words(stream, 3), 0)[()])
-    assert np.array_equal(packed(block[0]), rows)
+    assert np.array_equal(pack(block[0]), rows)
 
 
 def test_p_values_of_rasters_drawn_from_the_null_are_uniform():
     """However few trades: the p-value is exact. Data are arrangements drawn far from a window with much structure."""
     start = np.repeat(np.random.default_rng(3).random((4, 40)) < 0.3, 2, axis=0)
     n, reps = 1_500, 19
-    data = np.repeat(packed(start)[None], n, axis=0)
+    data = np.repeat(pack(start)[None], n, axis=0)
     for rows, key in zip(data, words(np.uint64(7), np.arange(n)), strict=True):
         kernels.trade_all(rows, 60, key)
     bits = np.unpackbits(data.view(np.uint8), axis=-1, bitorder="little")[..., :40].astype(np.uint16)
