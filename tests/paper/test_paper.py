@@ -346,7 +346,10 @@ def test_a_sigma_depth_that_may_be_one_is_not_called_less(base, ends):
 @pytest.mark.parametrize(
     ("ends", "said"),
     [
-        ((0.01, 0.1), "Every interval lies above zero: relative to the stream, small differences grow along depth."),
+        (
+            (0.01, 0.1),
+            "Every interval lies above zero: from the embeddings to the last layer, small differences grow",
+        ),
         ((-0.1, 0.1), "Its intervals do not all lie on one side of zero."),
     ],
 )
