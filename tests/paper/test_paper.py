@@ -358,6 +358,9 @@ def test_the_side_of_the_edge_is_that_of_every_interval(base, ends, said):
     results = words_of(facts_of(with_table(base, CANON.TABLE.T10_KNOCKOUTS, lambda f: f.assign(**changed))))["04"]
     assert said in results
     assert "die out" not in results
+    nothing = dict.fromkeys(changed, np.nan)
+    results = words_of(facts_of(with_table(base, CANON.TABLE.T10_KNOCKOUTS, lambda f: f.assign(**nothing))))["04"]
+    assert "one side of zero" not in results
 
 
 def test_two_roles_on_different_windows_make_a_paper_without_t07(base, tmp_path):
