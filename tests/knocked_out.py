@@ -9,7 +9,7 @@ import numpy as np
 from critnb.criticality.knock_outs import KnockOutSums, Variant
 from critnb.lattice import Raster
 from critnb.lattice.raster import Counts
-from critnb.stages.s04k_knock_out.tables import Counted, knock_out_frame, stability_frame
+from critnb.stages.s04k_knock_out.counted import Counted, knock_out_frame, stability_frame
 
 
 def sums_of(counts: Counts, seed: int = 0) -> KnockOutSums:

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 from critnb.canon import ModelRole, SpikeDef, Stage
 from critnb.contract import spec_of
-from critnb.errors import DataError, ParamsError
+from critnb.errors import DataError, ModelError, ParamsError
 from critnb.events import RateTargets
 from critnb.params import load, validate
 from critnb.pipeline import feasible, plan
@@ -130,6 +130,14 @@ def test_a_window_longer_than_the_context_is_refused_before_a_run_is_made(plan_w
 )
 def test_what_a_config_does_not_tell_is_left_to_the_stage(plan_with, config):
     plan_with(config, events__target_rates=[1e-4])
+
+
+def test_a_model_of_one_layer_is_refused_before_a_run_is_made(plan_with):
+    config = {**LLAMA, "num_hidden_layers": 1}
+    with pytest.raises(ModelError, match="one layer has no next layer"):
+        plan_with(config)
+    # S00 knows no layer above
+    plan_with(config, Stage.S00)
 
 
 @pytest.mark.parametrize("role", ModelRole)

@@ -384,7 +384,7 @@ def test_a_name_that_a_package_has_from_elsewhere_is_another(copied):
     )
     init.write_text(more)
     assert stage_code(spec, root=copied) == stage_code(spec)
-    init.write_text(text.replace("critnb.lattice.raster import Raster,", "critnb.lattice.nulls import Raster,"))
+    init.write_text(text.replace("critnb.lattice.raster import Raster,", "critnb.lattice.drawing import Raster,"))
     assert stage_code(spec, root=copied) != stage_code(spec)
     init.write_text(f"{text}\nRaster = print(Raster)\n")
     assert stage_code(spec, root=copied) != stage_code(spec)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from critnb.model.language_model import LanguageModel
 
 _CONST = CANON.CONST
-_DIRECTIONS = 4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,7 +170,7 @@ def stability(
     *,
     gain: float = _CONST.GAIN_BASELINE,
     intervention: str = Intervention.MLP_GLOBAL,
-    directions: int = _DIRECTIONS,
+    directions: int = _CONST.KNOCK_OUT_DIRECTIONS,
     seq_len: int | None = None,
     burn_in_tokens: int = 0,
     bootstrap_reps: int = _CONST.BOOTSTRAP_REPS,

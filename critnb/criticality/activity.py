@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from critnb.canon import NullId
-from critnb.criticality.bootstrap import Interval, paired_difference, percentile_interval
+from critnb.criticality.bootstrap import Interval, between_windows, paired_difference, percentile_interval
 from critnb.criticality.branching import Branching, BranchingSums, branching_sums, expected_under_permutation
 from critnb.criticality.metrics import condition_metrics
 from critnb.criticality.null_sample import NullSample
@@ -20,6 +20,10 @@ from critnb.errors import DataError
 from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, why_not_drawn
 
 Floats = npt.NDArray[np.float64]
+_ONE_WINDOW = "one window: no interval"
+_FEW_RESAMPLES = (
+    "in over a tenth of the resamples no active site has a successor in the lattice, so that there is no interval"
+)
 
 RATIOS = ("b_time", "b_depth", "b_tot")
 
@@ -28,7 +32,8 @@ RATIOS = ("b_time", "b_depth", "b_tot")
 class Excess:
     """A branching ratio of every condition against one null, each number [C]; NaN where not available.
 
-    delta: the ratio minus the mean over null replicates, with its bootstrap interval; the rest as in ``NullComparison``.
+    delta: the ratio minus the mean over null replicates, with its bootstrap interval; the rest as in ``NullComparison``,
+    ``replicates`` 0 where not available.
     """
 
     delta: Floats
@@ -36,6 +41,7 @@ class Excess:
     null_sd: Floats
     z: Floats
     p_one_sided: Floats
+    replicates: npt.NDArray[np.int64]
     interval: Interval
 
 
@@ -79,17 +85,17 @@ def activity(raster: Raster, nulls: Mapping[NullId, NullSample], weights: npt.ND
     expected = BranchingSums.stack([expected_under_permutation(counts) for counts in raster.counts])
     real, resampled = sums.pooled(), sums.weighted(weights)
     resampled_null = {null_id: nulls[null_id].sequence_means.weighted(weights) for null_id in RASTER_NULLS}
-    replicates = {name: getattr(resampled, name) for name in RATIOS}
+    replicates = {name: between_windows(getattr(resampled, name), weights) for name in RATIOS}
     events = raster.counts.sum(axis=(2, 3), dtype=np.int64)
-    replicates["chi"], intensive = chi(events, weights), chi_intensive(events, weights)
+    replicates["chi"] = between_windows(chi(events, weights), weights)
     metrics = condition_metrics(raster)
     intervals = {name: percentile_interval(values) for name, values in replicates.items()}
-    intervals["chi_intensive"] = percentile_interval(intensive)
+    intervals["chi_intensive"] = percentile_interval(between_windows(chi_intensive(events, weights), weights))
     excess = {
-        null_id: {name: _excess(name, real, nulls[null_id], resampled, of_null) for name in RATIOS}
+        null_id: {name: _excess(name, real, nulls[null_id], replicates[name], of_null) for name in RATIOS}
         for null_id, of_null in resampled_null.items()
     }
-    replicates["delta_b_tot"] = resampled.b_tot - resampled_null[PRIMARY].b_tot
+    replicates["delta_b_tot"] = replicates["b_tot"] - resampled_null[PRIMARY].b_tot
     why_not = _why_not(raster)
     judged = [of_null["b_tot"] for null_id, of_null in excess.items() if null_id not in why_not]
     reasons = _reasons(
@@ -118,14 +124,14 @@ def _check(raster: Raster, nulls: Mapping[NullId, NullSample]) -> None:
             raise DataError(f"summary: the sample of {null_id} is not of this raster's conditions and windows")
 
 
-def _excess(name: str, real: Branching, null: NullSample, resampled: Branching, resampled_null: Branching) -> Excess:
+def _excess(name: str, real: Branching, null: NullSample, resampled: Floats, resampled_null: Branching) -> Excess:
     """Compare one ratio [C] with its replicates under a null; its resamples with those of the null, both [B, C]."""
     pairs = zip(getattr(real, name), null.ratios(name), strict=True)
     compared = [compare(float(value), replicates) for value, replicates in pairs]
-    numbers = ("delta", "null_mean", "null_sd", "z", "p_one_sided")
+    numbers = ("delta", "null_mean", "null_sd", "z", "p_one_sided", "replicates")
     return Excess(
         **{number: np.array([getattr(one, number) for one in compared]) for number in numbers},
-        interval=percentile_interval(getattr(resampled, name) - getattr(resampled_null, name)),
+        interval=percentile_interval(resampled - getattr(resampled_null, name)),
     )
 
 
@@ -134,11 +140,19 @@ def _reasons(metrics: pd.DataFrame, sums: BranchingSums, *, deltas: Floats, lows
     has_next_token, has_next_layer = (sites.sum(axis=-1) > 0 for sites in (sums.time_sites, sums.depth_sites))
     is_compared, has_intervals = (~np.isnan(each.sum(axis=0)) for each in (deltas, lows))
     given = (metrics["occupancy"], metrics["b_tot"], has_next_token, has_next_layer, is_compared, has_intervals)
-    return [_why(*each) for each in zip(*given, strict=True)]
+    no_interval = _ONE_WINDOW if sums.shape[-1] == 1 else _FEW_RESAMPLES
+    return [_why(*each, no_interval=no_interval) for each in zip(*given, strict=True)]
 
 
 def _why(
-    occupancy: float, b_tot: float, has_next_token: bool, has_next_layer: bool, is_compared: bool, has_intervals: bool
+    occupancy: float,
+    b_tot: float,
+    has_next_token: bool,
+    has_next_layer: bool,
+    is_compared: bool,
+    has_intervals: bool,
+    *,
+    no_interval: str,
 ) -> str:
     """Return why a condition lacks b_tot, its excess over a null, or an interval; empty where it lacks none."""
     if not occupancy > 0:
@@ -148,6 +162,4 @@ def _why(
         return f"no active site has a next {missing} in the lattice, so that b_tot is not defined"
     if not is_compared:
         return "under a null fewer than two replicates have an active site with a successor, so that nothing can be compared"
-    if not has_intervals:
-        return "in over a tenth of the resamples no active site has a successor in the lattice, so that there is no interval"
-    return ""
+    return "" if has_intervals else no_interval

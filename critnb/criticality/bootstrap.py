@@ -45,6 +45,11 @@ def percentile_interval(values: Floats, level: float = 0.95, *, min_kept: float 
     return Interval(np.where(enough, low, np.nan), np.where(enough, high, np.nan), np.asarray(len(values) - kept))
 
 
+def between_windows(replicates: Floats, weights: npt.NDArray[np.int64]) -> Floats:
+    """Return replicates [R, ...] that weights [R, N] gave; NaN where N = 1, since one window does not tell how windows differ."""
+    return replicates if weights.shape[-1] > 1 else np.full_like(replicates, np.nan)
+
+
 def paired_difference(values: Floats, replicates: Floats, *, first: int, second: int) -> tuple[float, float, float]:
     """Return a statistic of condition ``second`` minus that of ``first``, and the ends of the paired 95 % interval.
 

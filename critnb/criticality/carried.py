@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from critnb.canon import NullId
 from critnb.criticality.activity import Activity, Floats, activity
-from critnb.criticality.bootstrap import Interval, paired_difference, percentile_interval
+from critnb.criticality.bootstrap import Interval, between_windows, paired_difference, percentile_interval
 from critnb.criticality.null_sample import NullSample
 from critnb.lattice.raster import Raster
 
@@ -53,7 +53,8 @@ def carried_over(
     so that ``weights`` [R, N] resample windows for every number alike.
     """
     of_condition = np.stack([nll[condition.gain] for condition in raster.conditions])  # [C, N]
-    mean, resampled_mean = of_condition.mean(axis=1), weights @ of_condition.T / weights.sum(axis=1, keepdims=True)
+    mean, drawn = of_condition.mean(axis=1), weights @ of_condition.T / weights.sum(axis=1, keepdims=True)
+    resampled_mean = between_windows(drawn, weights)
     resampled = {"nll_mean": resampled_mean, "ppl": perplexity(resampled_mean)}
     return Carried(
         activity(raster, nulls, weights),

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from critnb.criticality.bootstrap import Interval, percentile_interval
+from critnb.criticality.bootstrap import Interval, between_windows, percentile_interval
 from critnb.criticality.branching import divided, next_token
 from critnb.lattice.bits import pack
 
@@ -95,7 +95,7 @@ def diagonal_steps(counts: npt.NDArray[Any], weights: npt.NDArray[np.int64]) -> 
 def _step(counts: npt.NDArray[Any], weights: npt.NDArray[np.int64], diagonal: Diagonal) -> Step:
     real = StepSums.stack([step_sums(each, diagonal) for each in counts])
     null = StepSums.stack([expected_steps(each, diagonal) for each in counts])
-    resampled, ratio = real.weighted(weights), real.pooled()
+    resampled, ratio = between_windows(real.weighted(weights), weights), real.pooled()
     return Step(
         ratio,
         percentile_interval(resampled),

@@ -79,7 +79,7 @@ def select_gstar(
     share = np.bincount(picks[picks != _NONE], minlength=len(grid)) / replicates
     crossing = float(_crossing(b_tot[None], grid, baseline)[0])
     crossings = _crossing(resampled, grid, baseline)
-    interval = percentile_interval(crossings, min_kept=CANON.CONST.GSTAR_IDENTIFIED_MIN_SHARE)
+    interval = percentile_interval(crossings, min_kept=CANON.CONST.GSTAR_CROSSING_MIN_SHARE)
     plausible = confidence_set(sums, weights)
     return GstarChoice(
         gains=tuple(grid.tolist()),

@@ -251,6 +251,8 @@ class _Pooled:
 
 
 def _causal_share(sums: KnockOutSums, weights: npt.NDArray[np.int64]) -> Ratio:
+    if not sums.out[Variant.EVENTS].any():
+        return Ratio(float("nan"), reason=_NOTHING_OUT)
     before = sums.excess_before.sum(axis=1)
     resampled = percentile_interval(weights @ before, expanded_level(len(before)))
     if before.sum() <= 0 or (len(before) > 1 and not resampled.low > 0):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from critnb.canon import NullId
 from critnb.criticality.branching import BranchingSums
-from critnb.lattice.nulls import bit_blocks, why_not_drawn
+from critnb.lattice.drawing import bit_blocks, why_not_drawn
 from critnb.lattice.raster import Tokens
 
 
@@ -19,7 +19,7 @@ class NullComparison:
     """What a value exceeds its null by; NaN where not available, and then ``reason`` says why.
 
     delta = value - null_mean; null_sd with R - 1 degrees of freedom; z = delta / null_sd;
-    p_one_sided = (1 + #{null >= value}) / (R + 1), R the replicates that have a value.
+    p_one_sided = (1 + #{null >= value}) / (R + 1), R the ``replicates`` that have a value.
     """
 
     delta: float
@@ -28,6 +28,7 @@ class NullComparison:
     z: float
     p_one_sided: float
     reason: str | None = None
+    replicates: int = 0
 
 
 def null_branching(
@@ -73,7 +74,7 @@ def compare(value: float, null_values: npt.NDArray[np.float64]) -> NullCompariso
     mean, sd = (float(nulls[0]), 0.0) if equal else (float(nulls.mean()), float(nulls.std(ddof=1)))
     p = (1 + np.count_nonzero(nulls >= value)) / (len(nulls) + 1)
     z = (value - mean) / sd if sd > 0 else float("nan")
-    return NullComparison(value - mean, mean, sd, z, p, None if sd > 0 else "all null replicates are equal")
+    return NullComparison(value - mean, mean, sd, z, p, None if sd > 0 else "all null replicates are equal", len(nulls))
 
 
 def _not_available(reason: str) -> NullComparison:

@@ -46,11 +46,11 @@ def windows_needed(
     n = N ((z_(1 - level/2) + z_power) se / change)^2, rounded up, with N windows and standard error se of the pilot: windows
     count as independent draws, so that the error falls as one over the root of their number, and the estimate as normal
     (Cohen 1988, Statistical power analysis, chapter 2, in its limit of many windows; the chance to detect it with the wrong
-    sign is left out). NaN where the pilot has a ``reason``. Raises DataError for a change of zero, or a level or power
-    outside 0..1 or a power not above the level.
+    sign is left out). NaN where the pilot has a ``reason``. Raises DataError for a change of zero, or so small that no number
+    of windows detects it, for a level or power outside 0..1, and for a power not above the level.
     """
     if not (change != 0 and math.isfinite(change)):
-        raise DataError(f"power: a change of {change:g} cannot be detected; give another than zero")
+        raise DataError(f"power: a change of {change:g} cannot be detected; give a finite one that is not zero")
     if not 0 < level < power < 1:
         raise DataError(
             f"power: level {level:g} and power {power:g} must lie between 0 and 1, the level below the power"
@@ -58,7 +58,10 @@ def windows_needed(
     if pilot.reason:
         return math.nan
     errors = float(norm.ppf(1 - level / 2) + norm.ppf(power))
-    return float(max(2, math.ceil(pilot.windows * (errors * pilot.standard_error / change) ** 2)))
+    ratio = errors * float(pilot.standard_error) / change
+    if math.isinf(needed := pilot.windows * (ratio * ratio)):
+        raise DataError(f"power: a change of {change:g} is too small for any number of windows; give a larger one")
+    return float(max(2, math.ceil(needed)))
 
 
 def detectable(pilot: Pilot, *, power: float, level: float = CANON.CONST.SIGNIFICANCE_LEVEL) -> float:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from critnb.canon import NullId
-from critnb.criticality.bootstrap import Interval, multinomial_weights, percentile_interval
+from critnb.criticality.bootstrap import Interval, between_windows, multinomial_weights, percentile_interval
 from critnb.criticality.branching import BranchingSums, Floats, branching_sums, expected_under_permutation
 from critnb.errors import DataError
 from critnb.lattice import ConditionTable, Raster
@@ -112,9 +112,7 @@ def against_shuffles(raster: Raster, shuffles: TokenShuffles, *, replicates: int
     difference = sums.pooled().b_tot - expected.pooled().b_tot - mean
     weights = multinomial_weights(len(rows), replicates, seed)
     resampled = (sums.weighted(weights).b_tot - expected.weighted(weights).b_tot) - _drawn(shuffles, weights, seed)
-    if len(rows) < 2:
-        resampled = np.full_like(resampled, np.nan)
-    ends = percentile_interval(resampled)
+    ends = percentile_interval(between_windows(resampled, weights))
     found = {condition: row for row, condition in enumerate(shuffles.conditions)}
     at = np.array([found.get(condition, -1) for condition in raster.conditions])
 

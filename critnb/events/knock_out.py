@@ -19,7 +19,7 @@ from critnb.criticality.knock_outs import KnockOutSums, Variant
 from critnb.errors import DataError
 from critnb.events.calibration import Calibration
 from critnb.events.random_places import distinct_choices
-from critnb.events.screening import screen
+from critnb.events.screening import event_places
 from critnb.lattice.randomness import Words, root_key, words
 from critnb.model.forward import ForwardPasses, OnBatch, Setting, unreported
 from critnb.model.partial import KeptPass, each_kept_pass
@@ -56,10 +56,7 @@ class _Rule:
     key: np.uint64
 
     def events(self, u: Tensor, layer: int, calibration: Calibration) -> Places:
-        threshold = float(self.tau[layer])
-        found = screen(u, layer, calibration, {self.spike_def: threshold})
-        here = found.score(self.spike_def) > threshold
-        return found.site[here].astype(np.int64) * u.shape[-1] + found.unit[here]
+        return event_places(u, layer, calibration, self.spike_def, float(self.tau[layer]))
 
 
 def knock_out(

@@ -40,11 +40,13 @@ class LargestValues:
             self._cut_back()
 
     def threshold(self, k: int) -> float:
-        """Return the (k+1)-th largest value, so that k values lie above it unless ties straddle the cut.
+        """Return the (k+1)-th largest value, so that k values lie above it unless ties straddle the cut; -inf for k of k values.
 
-        Raises ValueError unless 0 <= k < the number of values kept.
+        Raises ValueError unless k is at least 0, below the capacity, and at most the number of values added.
         """
         values, _ = self._cut_back()
+        if k == len(values) < self.capacity:
+            return -np.inf
         if not 0 <= k < len(values):
             raise ValueError(f"the {k + 1}-th largest of {len(values)} values does not exist")
         place = len(values) - 1 - k

@@ -48,6 +48,13 @@ def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> E
     return EventCandidates(site, unit, calibration.z(layer, unit, values))
 
 
+def event_places(u: Tensor, layer: int, calibration: Calibration, spike_def: SpikeDef, tau: float) -> NDArray[np.int64]:
+    """Return the flat place, site * F + unit, of every event of u [B, T, F], ascending."""
+    found = screen(u, layer, calibration, {spike_def: tau})
+    here = found.score(spike_def) > tau
+    return found.site[here].astype(np.int64) * u.shape[-1] + found.unit[here]
+
+
 _Found = tuple[NDArray[np.intp], NDArray[np.float64]]
 
 

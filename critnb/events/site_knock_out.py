@@ -13,7 +13,7 @@ from critnb.canon import SpikeDef
 from critnb.errors import DataError
 from critnb.events.calibration import Calibration
 from critnb.events.random_places import distinct_choices
-from critnb.events.screening import screen
+from critnb.events.screening import event_places
 from critnb.lattice.randomness import root_key, words
 from critnb.model.forward import ForwardPasses, Setting
 from critnb.model.partial import KeptPass, each_kept_pass
@@ -105,11 +105,7 @@ class _Work:
         return lost, new
 
     def _events(self, layer: int, u: Tensor) -> Places:
-        threshold = float(self.tau[layer])
-        found = screen(u, layer, self.calibration, {self.spike_def: threshold})
-        here = found.score(self.spike_def) > threshold
-        places: Places = found.site[here].astype(np.int64) * self.shape[1] + found.unit[here]
-        return places
+        return event_places(u, layer, self.calibration, self.spike_def, float(self.tau[layer]))
 
     def _per_token(self, places: Places) -> Counts:
         return np.bincount(places // self.shape[1], minlength=self.shape[0])

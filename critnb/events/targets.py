@@ -71,13 +71,14 @@ class RateTargets:
         return min(expected, key=lambda one: one.events)
 
     def check_feasible(self, *, windows: int, tokens: int) -> None:
-        """Raise DataError naming layer, rate and the windows needed where a layer expects too few events."""
+        """Raise DataError where a layer expects too few events, naming layer, rate and the windows needed, or more than values."""
         for spike_def, base in self.base.items():
             if len(silent := np.flatnonzero(base == 0)):
                 raise DataError(
                     f"layer {silent[0]} has no {spike_def} event above tau0 = {self.tau0:g}, so its rate cannot be matched\n"
                     "lower tau0 (events.tau0 of a params file), or calibrate on more windows"
                 )
+        self._check_room(windows * tokens * self.n_units)
         if not (rarest := self.rarest(windows * tokens * self.n_units)).enough:
             needed = math.ceil(windows * _MIN_EVENTS / rarest.events)
             raise DataError(
@@ -86,6 +87,17 @@ class RateTargets:
                 f"calibrate on {needed} windows or more instead of {windows} (windows.n_calibration of a params file), or "
                 "raise that rate"
             )
+
+    def _check_room(self, n_samples: int) -> None:
+        """Raise DataError where a layer, whose target may be far above the mean, would have an event at every value."""
+        for spike_def in self.base:
+            for rate in self.rates:
+                events = self.events(spike_def, rate, n_samples)
+                if len(full := np.flatnonzero(events >= n_samples)):
+                    raise DataError(
+                        f"target rate {rate:g} asks for {events[full[0]]} {spike_def} events among the {n_samples} values of layer "
+                        f"{full[0]}\ntake a lower rate"
+                    )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of rate_targets.json."""

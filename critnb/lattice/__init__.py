@@ -5,23 +5,17 @@ every part of every null can be made alone. The room knows nothing of models, st
 """
 
 from critnb.lattice.conditions import Condition, ConditionTable
-from critnb.lattice.nulls import (
-    ALL_NULLS,
-    PRIMARY,
-    RASTER_NULLS,
-    SECONDARY,
-    WITHOUT_TOKENS,
-    RasterNull,
+from critnb.lattice.drawing import (
     bit_blocks,
     draw_null,
     marginals_exact,
-    null_of,
     null_raster,
     occupancy_blocks,
-    token_shuffle_order,
     why_not_drawn,
 )
+from critnb.lattice.nulls import ALL_NULLS, PRIMARY, RASTER_NULLS, SECONDARY, WITHOUT_TOKENS, RasterNull, null_of
 from critnb.lattice.raster import Raster, concatenate, from_arrays
+from critnb.lattice.token_shuffle import token_shuffle_order
 
 __all__ = [
     "ALL_NULLS",

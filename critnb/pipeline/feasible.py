@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from critnb.canon import CANON
-from critnb.errors import ParamsError
+from critnb.errors import ModelError, ParamsError
 from critnb.model.architectures import architecture_of
 from critnb.params import Params
 
@@ -23,9 +23,25 @@ _WIDTHS = ("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "d_ff")
 _HIDDEN_WIDTHS = ("hidden_size", "n_embd", "d_model", "n_embed")
 # of a model type whose config leaves the width of its MLPs out
 _USUAL_EXPANSION = 4
+_LAYER_COUNTS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
+_FEWEST_LAYERS = 2
 _CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx", "seq_length")
 
 ModelConfig = Mapping[str, Any]
+
+
+def require_layers(n_layers: int) -> None:
+    """Raise ModelError for a model of one layer."""
+    if n_layers < _FEWEST_LAYERS:
+        raise ModelError(
+            "a model of one layer has no next layer, so b_depth and b_tot are not defined; take one of two or more"
+        )
+
+
+def judge_layers(config: ModelConfig) -> None:
+    """Raise ModelError where the config names one layer."""
+    if architecture_of(str(config.get("model_type"))) is not None:
+        require_layers(max(_whole(config, _LAYER_COUNTS), default=_FEWEST_LAYERS))
 
 
 def judge_windows(params: Params, config: ModelConfig) -> None:

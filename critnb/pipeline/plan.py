@@ -18,7 +18,7 @@ from critnb.data import questions
 from critnb.data.checkpoint import CONFIG, read_object
 from critnb.errors import CritnbError, DependencyError, ParamsError
 from critnb.params import Loaded, Params
-from critnb.pipeline.feasible import judge_rates, judge_windows
+from critnb.pipeline.feasible import judge_layers, judge_rates, judge_windows
 from critnb.runs import (
     HashInputs,
     Run,
@@ -192,6 +192,7 @@ def _check_feasible(spec: StageSpec, params: Params, facts: Mapping[str, Any]) -
     if "windows.seq_len" in spec.reads:
         judge_windows(params, facts)
     if "events.target_rates" in spec.reads:
+        judge_layers(facts)
         judge_rates(params, facts)
 
 

@@ -99,6 +99,7 @@ def test_nothing_put_out_and_nothing_to_share_are_not_available():
     assert nothing.reason == nothing.sigma_depth.reason != ""
     assert np.isnan([nothing.sigma_depth.value, nothing.p_value, nothing.causal_share.value]).all()
     assert "no event that could be lost" in nothing.lost_share.reason
+    assert nothing.causal_share.reason == nothing.reason
     sums = made()
     sums.pairs_before[...] = 0
     assert "no excess" in summary(sums).causal_share.reason

@@ -63,7 +63,9 @@ def test_a_pilot_that_says_nothing_gives_nothing(given, why):
 
 
 @pytest.mark.parametrize(
-    "asked", [{"change": 0.0}, {"change": math.nan}, {"power": 1.0}, {"power": 0.04}, {"level": 0.0}], ids=str
+    "asked",
+    [{"change": 0.0}, {"change": math.nan}, {"change": 1e-300}, {"power": 1.0}, {"power": 0.04}, {"level": 0.0}],
+    ids=str,
 )
 def test_what_cannot_be_asked(asked):
     with pytest.raises(DataError, match="power"):

@@ -111,6 +111,7 @@ OWN = {
     "n_layers": 8,
     "n_tokens": 32,
     "knock_out": BranchingByIntervention(0.2, (0.1, 0.3)),
+    "null_replicates": 1999,
 }
 
 
@@ -201,8 +202,14 @@ VERDICTS = [
     (C.S6_KNOCK_OUT, {"knock_out": BranchingByIntervention(0.1, (0.0, 0.2))}, FAIL),
     (C.S6_KNOCK_OUT, {"knock_out": BranchingByIntervention(-0.1, (-0.2, -0.05))}, FAIL),
     (C.S6_KNOCK_OUT, {"knock_out": BranchingByIntervention(0.2, (0.1, 0.3), 0.2)}, FAIL),
+    (C.S6_KNOCK_OUT, {"knock_out": BranchingByIntervention(0.2, (0.1, 0.3), 0.03, windows=5)}, PASS),
+    # random signs of four windows: one in sixteen is all as it is
+    (C.S6_KNOCK_OUT, {"knock_out": BranchingByIntervention(0.2, (0.1, 0.3), 0.06, windows=4)}, MISSING),
     (C.X1_NULL_EXPLAINS_BRANCHING, ends("opt_delta_b_tot", -0.01, 0.2), FAIL),
     (C.X1_NULL_EXPLAINS_BRANCHING, {"opt_delta_b_tot_shift_p": 0.3}, FAIL),
+    (C.X1_NULL_EXPLAINS_BRANCHING, {"opt_delta_b_tot_shift_p": 0.3, "null_replicates": 20}, FAIL),
+    # one in twenty is no less than 0.05
+    (C.X1_NULL_EXPLAINS_BRANCHING, {"opt_delta_b_tot_shift_p": 0.3, "null_replicates": 19}, MISSING),
     (C.X1_NULL_EXPLAINS_BRANCHING, ends("opt_delta_b_tot", NAN, NAN), MISSING),
     (C.X2_NO_SUSCEPTIBILITY_PEAK, {"peak": peak(1.1, 1.0, 1.1, edge=True)}, FAIL),
     (C.X2_NO_SUSCEPTIBILITY_PEAK, {"peak": peak(1.1, 0.7, 1.3, spans=True)}, MISSING),
@@ -317,6 +324,27 @@ def test_holm_of_a_worked_example():
     np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
     np.testing.assert_allclose(holm([0.9, 0.8]), [1.0, 1.0])
     assert holm([]).shape == (0,)
+
+
+def test_a_test_that_no_data_could_meet_says_what_it_lacks():
+    few = BranchingByIntervention(0.2, (0.1, 0.3), 0.3, windows=2)
+    assert judged(C.S6_KNOCK_OUT, knock_out=few).reason == "random signs of 2 windows can give no p below 0.250"
+    assert judged(C.S1_BRANCHING, null_replicates=2).reason == "2 replicates of the nulls can give no p below 0.333"
+    row = {**NO_NULL_GAMMA, "opt_survival_p": 0.1, "opt_survival_replicates": 9.0}
+    assert judged(C.S3_CRACKLING, **row).reason == "9 permuted rasters can give no p below 0.100"
+
+
+def test_shuffles_that_change_nothing_are_no_comparison():
+    row = {"opt_delta_b_tot_vs_shuffles": 0.0, **ends("opt_delta_b_tot_vs_shuffles", 0.0, 0.0)}
+    assert judged(C.X3_WORD_ORDER_IRRELEVANT, **row).verdict is MISSING
+    row |= ends("opt_delta_b_tot_vs_shuffles", -0.01, 0.0)
+    assert judged(C.X3_WORD_ORDER_IRRELEVANT, **row).verdict is FAIL
+
+
+def test_why_word_order_cannot_be_asked_is_about_the_shuffles():
+    row = {**ends("opt_delta_b_tot_vs_shuffles", NAN, NAN), "reasons": {"b_tot": "no comparison with a null"}}
+    assert "one window was shuffled" in judged(C.X3_WORD_ORDER_IRRELEVANT, **row).reason
+    assert judged(C.S2_SUSCEPTIBILITY, **ends("opt_chi", NAN, NAN)).reason == "there is no interval of chi"
 
 
 def test_a_test_that_two_criteria_share_counts_once_and_every_case_counts():

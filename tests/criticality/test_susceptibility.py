@@ -83,3 +83,11 @@ def test_a_peak_that_could_be_anywhere_spans_the_grid():
     assert chi_peak(gains, y, multinomial_weights(60, 300, seed=1)).spans_grid
     y[1] = rng.negative_binomial(2, 0.1, 60)
     assert not chi_peak(gains, y, multinomial_weights(60, 300, seed=1)).spans_grid
+
+
+@pytest.mark.parametrize(
+    "y", [np.zeros((3, 6), dtype=np.int64), np.tile(np.arange(6), (3, 1))], ids=["silent", "alike"]
+)
+def test_where_all_gains_have_the_same_chi_none_is_the_largest(y):
+    found = chi_peak([0.8, 1.0, 1.3], y, multinomial_weights(6, 50, seed=1))
+    assert (found.ci_low, found.ci_high, found.spans_grid) == (0.8, 1.3, True)

@@ -159,6 +159,10 @@ def test_a_top_is_a_sort_of_all_that_was_added(parts, capacity):
         assert tau == ordered[k]
         assert top.ties(tau) == np.count_nonzero(everything == tau)
         assert sorted(top.sites_above(tau)) == np.flatnonzero(everything > tau).tolist()
+    if len(everything) < capacity:
+        # as many as there are lie above it
+        assert top.threshold(len(everything)) == -np.inf
+        assert len(top.sites_above(-np.inf)) == len(everything)
 
 
 def test_a_top_does_work_in_proportion_to_what_is_added():

@@ -47,3 +47,13 @@ def test_a_silent_layer_is_named():
     base = {ONE: BASE[ONE], TWO: np.array([0.1, 0.0, 0.1])}
     with pytest.raises(DataError, match=r"layer 1 has no SPIKE_TWO_SIDED_ABS event above tau0 = 2\.5"):
         RateTargets(2.5, 16, base, (0.01,)).check_feasible(windows=1000, tokens=1000)
+
+
+def test_a_layer_whose_target_is_all_of_its_values_is_named():
+    # the targets of layers are 0.4 / 0.2 x (0.1, 0.1, 0.4), the last of them 0.8
+    targets = RateTargets(2.5, 16, {ONE: np.array([0.1, 0.1, 0.4])}, (0.4, 0.5))
+    with pytest.raises(
+        DataError, match=r"^target rate 0\.5 asks for 16000 \S+ events among the 16000 values of layer 2\n"
+    ):
+        targets.check_feasible(windows=10, tokens=100)
+    RateTargets(2.5, 16, targets.base, (0.4,)).check_feasible(windows=10, tokens=100)

@@ -56,7 +56,7 @@ def test_a_permuted_row_occupies_the_sites_of_the_smallest_words():
     tokens = 100
     counts = (np.arange(tokens) < np.arange(tokens + 1)[:, None]).astype(np.uint16)[None]
     ((_, bits),) = bit_blocks(counts, np.array([7], dtype=np.int32), PERM, replicates=[5], **STREAM)
-    from critnb.lattice.nulls import _window_keys
+    from critnb.lattice.drawing import _window_keys
 
     (stream,) = _window_keys(np.array([7]), PERM, STREAM["seed"], STREAM["condition_key"])
     drawn = words(words(stream, 5), np.arange((tokens + 1) * tokens)).reshape(tokens + 1, tokens)

@@ -134,7 +134,7 @@ def test_the_chain_is_its_plain_twin(shape):
 def test_a_replicate_lies_as_many_trades_beyond_the_hub_as_the_hub_lies_beyond_the_real_window():
     x, k = np.random.default_rng(2).random((4, 100)) < 0.3, CANON.CONST.MARGIN_TRADES
     block = next(iter(occupancy_blocks(x[None], ids(1), MARGINS, replicates=[3], **STREAM)))[1]
-    from critnb.lattice.nulls import _window_keys
+    from critnb.lattice.drawing import _window_keys
 
     (stream,) = _window_keys(ids(1), MARGINS, STREAM["seed"], STREAM["condition_key"])
     rows = pack(x)

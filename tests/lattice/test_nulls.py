@@ -18,10 +18,10 @@ from critnb.lattice import (
     Raster,
     RasterNull,
     draw_null,
+    drawing,
     marginals_exact,
     null_of,
     null_raster,
-    nulls,
     occupancy_blocks,
     token_shuffle_order,
 )
@@ -100,7 +100,7 @@ def test_the_size_of_blocks_changes_nothing(null_id, monkeypatch):
     counts = np.random.default_rng(2).poisson(0.4, (5, 4, 30)).astype(np.uint16)
     given = {"tokens": words_of(counts), "replicates": range(4), **STREAM}
     whole = draw_null(counts, ids(5), null_id, **given)
-    monkeypatch.setattr(nulls, "_BLOCK_SITES", 300)
+    monkeypatch.setattr(drawing, "_BLOCK_SITES", 300)
     assert np.array_equal(draw_null(counts, ids(5), null_id, **given), whole)
 
 

@@ -30,7 +30,7 @@ _PARAMS = {
     "analysis": {"bootstrap_reps": 500, "adjacency": "ADJ_4N"},
     "windows": {"burn_in_tokens": 0, "seq_len": 64},
 }
-_CONSTANTS = {"RATE_MATCH_TOL_REL": 1e-3, "GSTAR_IDENTIFIED_MIN_SHARE": 0.5, "BRANCHING_PROXIMITY_MAX": 0.05}
+_CONSTANTS = {"RATE_MATCH_TOL_REL": 1e-3, "GSTAR_CROSSING_MIN_SHARE": 0.5, "BRANCHING_PROXIMITY_MAX": 0.05}
 
 
 def conditions() -> list[tuple[SpikeDef, float]]:

@@ -346,7 +346,10 @@ def test_a_sigma_depth_that_may_be_one_is_not_called_less(base, ends):
 @pytest.mark.parametrize(
     ("ends", "said"),
     [
-        ((0.01, 0.1), "Every interval lies above zero: relative to the stream, small differences grow along depth."),
+        (
+            (0.01, 0.1),
+            "Every interval lies above zero: from the embeddings to the last layer, small differences grow",
+        ),
         ((-0.1, 0.1), "Its intervals do not all lie on one side of zero."),
     ],
 )
@@ -355,6 +358,9 @@ def test_the_side_of_the_edge_is_that_of_every_interval(base, ends, said):
     results = words_of(facts_of(with_table(base, CANON.TABLE.T10_KNOCKOUTS, lambda f: f.assign(**changed))))["04"]
     assert said in results
     assert "die out" not in results
+    nothing = dict.fromkeys(changed, np.nan)
+    results = words_of(facts_of(with_table(base, CANON.TABLE.T10_KNOCKOUTS, lambda f: f.assign(**nothing))))["04"]
+    assert "one side of zero" not in results
 
 
 def test_two_roles_on_different_windows_make_a_paper_without_t07(base, tmp_path):

@@ -26,7 +26,8 @@ from critnb.stages.s01_calibrate.tables import save_calibration
 from critnb.stages.s02b_select_gstar.work import choose, load_gstar
 from critnb.stages.s03_rasters.tables import fitted_before, tabulate
 from critnb.stages.s04_nulls.tables import at_chosen_gains, keep
-from critnb.stages.s04k_knock_out.tables import chosen_raster, save_counted
+from critnb.stages.s04k_knock_out.counted import save_counted
+from critnb.stages.s04k_knock_out.tables import chosen_raster
 from critnb.stages.s06b_generalize.tables import save_vocabulary
 from critnb.stages.shared.conditions import EVENT_KEYS, layer_rates
 from critnb.stages.shared.controls.measured import control_rates

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from critnb.canon import SpikeDef
+from critnb.lattice import RASTER_NULLS
+from critnb.report.schema.nulls import null_columns
 from critnb.stages.s04_nulls import work as nulls_work
 from critnb.stages.s05_analysis import verdict_views, views
 
@@ -125,3 +127,35 @@ def test_what_one_definition_shares_is_not_available_with_its_reason():
     shown = views.overlap_table(pd.DataFrame({"target_rate": [1e-5, 1e-5], **absent}))
     assert shown["not available"].tolist() == ["only one spike definition was measured"]
     assert shown["events shared"].tolist() == ["–"]
+
+
+def found_of(n: int, reason: str, missing: list[str]) -> SimpleNamespace:
+    """What findings are counted from, for n conditions without the excess over the nulls that are ``missing``."""
+    t01 = pd.DataFrame({"b_tot": [0.5] * n, "opt_occupancy": 0.1, "opt_reason_branching": reason})
+    for null_id in RASTER_NULLS:
+        names = null_columns(null_id)
+        values = (
+            names.delta,
+            names.p,
+            f"opt_{names.delta.removeprefix('opt_')}_ci_low",
+            f"opt_{names.delta.removeprefix('opt_')}_ci_high",
+        )
+        t01 = t01.assign(**dict.fromkeys(values, np.nan if null_id in missing else 0.01))
+    t08 = pd.DataFrame({"criterion_id": ["S6_KNOCK_OUT", "X1_NULL_EXPLAINS_BRANCHING"], "verdict": "fail"})
+    return SimpleNamespace(t01=t01, t08=t08, choices=[{"crosses_one": True, "identified": False}])
+
+
+def test_a_null_that_cannot_be_drawn_is_no_finding():
+    one = "no comparison with the token-identity null: there is one window only"
+    said = views.findings(found_of(3, one, ["NULL_RASTER_TOKEN_IDENTITY"]))
+    assert "* Against the token-identity null nothing can be compared: there is one window only.\n" in said
+    assert "* Against the fixed-margins null, " in said
+    assert "nan" not in said
+
+
+def test_rasters_without_events_are_no_finding():
+    found = found_of(2, "there is no event in any window", list(RASTER_NULLS))
+    found.t01["b_tot"] = np.nan
+    said = views.findings(found)
+    assert "b_tot is not available in any: there is no event in any window.\n" in said
+    assert "nan" not in said

@@ -23,6 +23,7 @@ from critnb.report.provenance import Provenance
 from critnb.report.schema import T10
 from critnb.report.tables import load_table
 from critnb.runs import RunStore
+from critnb.stages.s04k_knock_out import counted as counted_files
 from critnb.stages.s04k_knock_out import tables, views
 from critnb.stages.s05_analysis.tables import knock_outs
 from critnb.verify.replay import _StandIn, replay, works
@@ -46,7 +47,7 @@ def judged(stage, counted_) -> dict[str, tuple[Verdict, str]]:
         CANON.OUTPUT.KNOCKOUTS_PARQUET_BASENAME: counted_.knock_outs,
         CANON.OUTPUT.STABILITY_PARQUET_BASENAME: counted_.stability,
     }
-    record = SimpleNamespace(metrics={tables.NOT_AVAILABLE: counted_.reason})
+    record = SimpleNamespace(metrics={counted_files.NOT_AVAILABLE: counted_.reason})
     own = SimpleNamespace(parquet=files.get, result=lambda name: name, record=record)
     seen = SimpleNamespace(own=own, params=stage.params, upstream=stage.upstream)
     return {gate.name: (gate.verdict, gate.reason) for gate in tables.gates(seen)}
@@ -61,7 +62,7 @@ def test_frames_give_back_the_sums_that_they_were_made_of(stage):
     frame = counted(raster, GRID).knock_outs
     shuffled = frame.sort_values("gain", kind="stable", ascending=False)
     for given in (frame, shuffled):
-        found = tables.sums_by_condition(given, raster)
+        found = counted_files.sums_by_condition(given, raster)
         assert len(found) == len(raster.conditions)
         for i, (condition, counts) in enumerate(zip(raster.conditions, raster.counts, strict=True)):
             again = found[str(condition.spike_def_id), condition.target_rate, condition.gain].arrays()
@@ -149,7 +150,7 @@ def test_a_layer_without_events_is_not_available_and_the_others_are(stage):
     for each in sums:
         for name in ("out", "lost_next", "new_next"):
             getattr(each, name)[..., 0] = 0
-    frame = tables.knock_out_frame(sums, list(raster.conditions), raster.seq_id)
+    frame = counted_files.knock_out_frame(sums, list(raster.conditions), raster.seq_id)
     found = tabulated(stage, replace(counted(raster, GRID), knock_outs=frame))
     for summary in found.summaries.values():
         assert "no event was put out" in summary.by_layer[0].reason
@@ -160,7 +161,7 @@ def test_a_layer_without_events_is_not_available_and_the_others_are(stage):
 def test_conditions_without_any_event_say_so_down_to_the_verdict(stage):
     raster = tables.chosen_raster(stage)
     nothing = [KnockOutSums.zeros(sums_of(counts).shape) for counts in raster.counts]
-    frame = tables.knock_out_frame(nothing, list(raster.conditions), raster.seq_id)
+    frame = counted_files.knock_out_frame(nothing, list(raster.conditions), raster.seq_id)
     empty = replace(counted(raster, GRID), knock_outs=frame)
     t10 = tabulated(stage, empty).t10
     assert t10["sigma_depth"].isna().all()
@@ -173,9 +174,9 @@ def test_a_model_that_gives_nothing_leaves_tables_with_its_reason(stage):
     raster = tables.chosen_raster(stage)
     nothing = [KnockOutSums.zeros((len(raster.seq_id), 0))] * len(raster.conditions)
     growth = dict.fromkeys(GRID, (np.zeros((len(raster.seq_id), 1, 0)), np.zeros((len(raster.seq_id), 0))))
-    none = tables.Counted(
-        tables.knock_out_frame(nothing, list(raster.conditions), raster.seq_id),
-        tables.stability_frame(growth, raster.seq_id),
+    none = counted_files.Counted(
+        counted_files.knock_out_frame(nothing, list(raster.conditions), raster.seq_id),
+        counted_files.stability_frame(growth, raster.seq_id),
         "blocks hand on more than the stream",
     )
     found = tabulated(stage, none)

@@ -244,6 +244,18 @@ def test_branching_that_is_not_available_has_its_reason(x, reason):
     assert bool(row["opt_reason_branching"]) == lost == bool(reason)
 
 
+def test_one_window_has_numbers_without_intervals(raster):
+    row = summary_frame(
+        summary(
+            replace(raster.take([1]), counts=raster.counts[1:2, :1], seq_id=raster.seq_id[:1], tokens=raster.tokens[:1])
+        )
+    ).iloc[0]
+    assert row["opt_reason_branching"].startswith("one window: no interval; no comparison with the token-identity null")
+    ends = [name for name in row.index if name.endswith(("_ci_low", "_ci_high"))]
+    assert row[ends].isna().all()
+    assert row[["b_tot", "delta_b_tot", "opt_delta_b_tot_margins", "opt_b_diag", "opt_delta_b_anti"]].notna().all()
+
+
 def test_a_null_that_cannot_be_drawn_has_its_reason_and_takes_nothing_from_the_others(raster):
     known, unknown = (
         summary_frame(summary(each)) for each in (raster.take([1]), replace(raster.take([1]), tokens=None))

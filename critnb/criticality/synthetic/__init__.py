@@ -4,7 +4,7 @@ Each docstring states what is known; the numbers are in ``critnb.criticality.clo
 """
 
 from critnb.criticality.synthetic.cascades import lattice_cascades
-from critnb.criticality.synthetic.controls import CONTROLS, NETWORKS, Control, NetworkControl, control_of, described
+from critnb.criticality.synthetic.controls import CONTROLS, NETWORKS, Control, NetworkControl, described
 from critnb.criticality.synthetic.processes import (
     Runs,
     directed_percolation,
@@ -34,7 +34,6 @@ __all__ = [
     "NetworkControl",
     "Runs",
     "bernoulli",
-    "control_of",
     "described",
     "directed_percolation",
     "discrete_exponential",

@@ -209,10 +209,3 @@ def described(control_id: str) -> Control | NetworkControl:
     """Return a lattice or a network by its id."""
     id_ = ControlId(control_id)
     return NETWORKS[id_] if id_ in NETWORKS else CONTROLS[id_]
-
-
-def control_of(control_id: str) -> Control:
-    """Return a control by its id; raises DataError naming those there are."""
-    if control_id not in CONTROLS:
-        raise DataError(f"controls: {control_id} is none of {', '.join(CONTROLS)}")
-    return CONTROLS[ControlId(control_id)]

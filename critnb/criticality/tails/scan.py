@@ -165,7 +165,7 @@ def _probes(candidates: XminCandidates, which: Indices) -> Indices:
 
 def too_few(n: int, min_tail: int) -> str:
     """Return the reason that a tail has too few values."""
-    return f"{n} values, fewer than {min_tail}"
+    return f"{n} value{'' if n == 1 else 's'}, fewer than {min_tail}"
 
 
 def unavailable(reason: str) -> XminScan:

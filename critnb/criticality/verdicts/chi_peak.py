@@ -34,11 +34,12 @@ class ChiPeak:
 def chi_peak(gains: Sequence[float], events: npt.NDArray[np.integer], weights: npt.NDArray[np.int64]) -> ChiPeak:
     """Return where chi of events [G, N] is largest over the gains [G]; ties go to the gain that comes first.
 
-    weights int64 [R, N]: the sequence bootstrap.
+    weights int64 [R, N]: the sequence bootstrap. Where all gains have the same chi, as without any event, the interval is the
+    whole grid.
     """
-    grid = np.asarray(gains, dtype=np.float64)
+    grid, of_gains = np.asarray(gains, dtype=np.float64), chi(events)
     interval = percentile_interval(grid[chi(events, weights).argmax(axis=-1)])
-    peak = float(grid[chi(events).argmax()])
-    low, high = float(interval.low), float(interval.high)
-    ends = grid.min(), grid.max()
+    peak = float(grid[of_gains.argmax()])
+    ends = float(grid.min()), float(grid.max())
+    low, high = (float(interval.low), float(interval.high)) if np.ptp(of_gains) else ends
     return ChiPeak(peak, low, high, at_grid_edge=peak in ends, spans_grid=(low, high) == ends)

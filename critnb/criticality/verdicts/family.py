@@ -19,19 +19,24 @@ _LEVEL = CANON.CONST.SIGNIFICANCE_LEVEL
 class NullTest:
     """A test that a criterion's verdict rests on: its one-sided p, not NaN, and words for what was compared.
 
-    name: criteria of one case whose tests have one name share that test, which counts once in the family.
+    name: criteria of one case whose tests have one name share that test, which counts once in the family. least: the smallest p
+    that the test can give, whatever the data, from as few ``draws``, in words.
     """
 
     name: str
     p: float
     words: str
+    least: float = 0.0
+    draws: str = ""
 
-    def met(self, adjusted: float) -> bool:
-        """Whether the adjusted p is below SIGNIFICANCE_LEVEL."""
-        return adjusted < _LEVEL
+    def met(self, adjusted: float) -> bool | None:
+        """Whether the adjusted p is below SIGNIFICANCE_LEVEL; None where no data could bring p there."""
+        return None if self.least >= _LEVEL else adjusted < _LEVEL
 
     def told(self, adjusted: float) -> str:
-        """Return the words with p, and the adjusted p where it is another."""
+        """Return the words with p, and the adjusted p where it is another; or that no p is small enough."""
+        if self.least >= _LEVEL:
+            return f"{self.draws} can give no p below {p_digits(self.least)}"
         both = f"p {p_digits(self.p)}"
         return (
             f"{self.words} ({both})" if adjusted == self.p else f"{self.words} ({both}, adjusted {p_digits(adjusted)})"

@@ -24,5 +24,9 @@ def _knock_out(case: Case) -> Assessment:
     if found is None:
         return Assessment(NAN, NO_INTERVAL, [Clause(None, _NOT_RUN)])
     clauses = [j.above("sigma_depth", found.ci, (0.0, 0.0), found.reason or "there is no interval of sigma_depth")]
-    test = None if math.isnan(found.p) else NullTest("sigma_depth", found.p, "windows with signs drawn at random")
+    test = None
+    if not math.isnan(found.p):
+        # all signs as they are, in one of two to the power of windows
+        least, draws = 0.5**found.windows if found.windows else 0.0, f"random signs of {found.windows} windows"
+        test = NullTest("sigma_depth", found.p, "windows with signs drawn at random", least, draws)
     return Assessment(found.sigma_depth, found.ci, clauses, 0.0, test=test)

@@ -27,13 +27,14 @@ class BranchingByIntervention:
     """Branching by intervention at g*: sigma_depth pooled over layers, minus that of as many random units, and its interval.
 
     Events that vanish in the next layer minus those that appear, per event put out; p: one-sided, that it is above zero. NaN
-    where not available, and then ``reason`` says why.
+    where not available, and then ``reason`` says why. windows: how many have random signs, 0 where that is not known.
     """
 
     sigma_depth: float
     ci: Ends
     p: float = float("nan")
     reason: str = ""
+    windows: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Case:
     null with its one-sided p, by the null's noun; reasons: by the name of a statistic, why it is not available; other_gstar:
     g* of the other spike definition at the same rate, NaN where there is none; same_events: whether both definitions give the
     same raster at every gain of the grid; sites_apart: how many of the n_sites sites differ between them at g*; n_layers
-    and n_tokens: the lattice; knock_out: at g*, None where none were run.
+    and n_tokens: the lattice; knock_out: at g*, None where none were run; null_replicates: the fewest behind a p of ``excess``,
+    0 where that is not known.
     """
 
     row: Mapping[str, float]
@@ -59,6 +61,7 @@ class Case:
     n_layers: int = 0
     n_tokens: int = 0
     knock_out: BranchingByIntervention | None = None
+    null_replicates: int = 0
 
     def __getitem__(self, name: str) -> float:
         return float(self.row.get(name, float("nan")))
@@ -146,7 +149,13 @@ def exceeds_nulls(case: Case) -> NullTest | None:
     if not case.excess or missing_excess(case):
         return None
     noun, (delta, p) = max(case.excess.items(), key=lambda each: (each[1][1], -each[1][0]))
-    return NullTest("b_tot over every raster null", p, f"excess over the {noun} {delta:.3f}")
+    words, n = f"excess over the {noun} {delta:.3f}", case.null_replicates
+    return NullTest("b_tot over every raster null", p, words, least_p(n), f"{n} replicates of the nulls")
+
+
+def least_p(replicates: int) -> float:
+    """Return the smallest p of a value among replicates of a null, 0 where their number is not known."""
+    return 1 / (replicates + 1) if replicates else 0.0
 
 
 def interval_words(ci: Ends) -> str:

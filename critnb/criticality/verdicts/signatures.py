@@ -48,7 +48,10 @@ def _branching(case: Case) -> Assessment:
 )
 def _susceptibility(case: Case) -> Assessment:
     ci, shuffled = case.interval("opt_chi"), case["opt_chi_token_shuffle"]
-    exceeds = j.above("chi(g*)", ci, (shuffled, shuffled), "there is no chi of shuffled tokens to compare with")
+    missing = (
+        "there is no chi of shuffled tokens to compare with" if np.isnan(shuffled) else "there is no interval of chi"
+    )
+    exceeds = j.above("chi(g*)", ci, (shuffled, shuffled), missing)
     return Assessment(case["chi"], ci, [exceeds, _aligned(case)], shuffled)
 
 
@@ -93,7 +96,8 @@ def _survival(case: Case) -> NullTest:
         f"{case['opt_survival_replicates']:.0f} permuted rasters together lack {_CONST.CRACKLING_MIN_POINTS} of the durations "
         f"with {_CONST.CRACKLING_MIN_AVALANCHES_PER_POINT} avalanches each; {compared}"
     )
-    return NullTest("survival of avalanches", case["opt_survival_p"], words)
+    n = int(case["opt_survival_replicates"])
+    return NullTest("survival of avalanches", case["opt_survival_p"], words, j.least_p(n), f"{n} permuted rasters")
 
 
 @criterion(

@@ -6,25 +6,19 @@ import numpy as np
 import pandas as pd
 
 from critnb.canon import SliceRole, Stage
-from critnb.errors import ModelError
 from critnb.events import Calibration, RateTargets, base_rates, calibrate
+from critnb.pipeline.feasible import require_layers
 from critnb.pipeline.session import StageSession
 from critnb.stages.s01_calibrate.tables import load_calibration, save_calibration
-
-_FEWEST_LAYERS = 2
 
 
 def measure(stage: StageSession) -> tuple[Calibration, RateTargets]:
     """Run the two passes over A_cal at gain 1, check that every rate can be matched, and write both results.
 
-    Raises DataError where a layer would have too few events, naming layer, rate and the windows needed; ModelError for a
-    model of one layer.
+    Raises what ``RateTargets.check_feasible`` raises, and ModelError for a model of one layer.
     """
     params = stage.params
-    if stage.model.n_layers < _FEWEST_LAYERS:
-        raise ModelError(
-            "a model of one layer has no next layer, so b_depth and b_tot are not defined; take one of two or more"
-        )
+    require_layers(stage.model.n_layers)
     windows = stage.slice(SliceRole.A_cal)
     passes = stage.forward_passes()
     with stage.step("moments"), stage.progress("moments", len(windows.tokens)) as advance:

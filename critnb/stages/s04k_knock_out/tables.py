@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from critnb.canon import CANON, GCondition, Intervention, SpikeDef, Stage
-from critnb.criticality.bootstrap import multinomial_weights, percentile_interval
+from critnb.criticality.bootstrap import between_windows, multinomial_weights, percentile_interval
 from critnb.criticality.branching import branching_sums, expected_under_permutation
 from critnb.criticality.knock_outs import KnockOutSummary, KnockOutSums, Ratio, Variant, summarise_knock_outs
 from critnb.criticality.stability import summarise_stability
 from critnb.gates import Gate
-from critnb.lattice import Condition, Raster
+from critnb.lattice import Raster
 from critnb.pipeline.artifacts import load_raster
 from critnb.pipeline.session import StageSession
 from critnb.report.assembly import finished
@@ -25,20 +25,12 @@ from critnb.report.schema import T10
 from critnb.report.tables import write_table
 from critnb.runs import Run
 from critnb.stages.s02b_select_gstar.work import load_gstar
+from critnb.stages.s04k_knock_out.counted import Counted, Key, key_of, load_counted, save_counted, sums_by_condition
 
 _BASELINE = CANON.CONST.GAIN_BASELINE
 _OUT = CANON.OUTPUT
-# where the record says why a model gives neither knock-outs nor disturbances
-NOT_AVAILABLE = "knock_outs_not_available"
-ONE_LAYER = "the model has one layer, so that events have no layer above them"
-# spike definition, target rate and gain of a condition
-Key = tuple[str, float, float]
-Growths = tuple[NDArray[np.float64], NDArray[np.float64]]
 # nats per layer; growths of two steps differ by more where perturbations are not small
 _STEP_DEVIATION_MAX = 0.01
-_KEYS = ["spike_def_id", "target_rate", "gain"]
-_PLACES = ("variant", "seq_id", "layer")
-_SHARED = ("events_next", "pairs_before", "expected_before")
 # columns of T10 by their fields of KnockOutSummary
 _RATIOS = {
     "sigma_depth": "sigma_depth",
@@ -49,34 +41,6 @@ _RATIOS = {
     "new_share": "new_share",
     "causal_share": "causal_share",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Counted:
-    """What the forward passes of S04K gave, and why they gave nothing (else empty).
-
-    knock_outs: rows of knockouts.parquet; stability: of stability.parquet.
-    """
-
-    knock_outs: pd.DataFrame
-    stability: pd.DataFrame
-    reason: str = ""
-
-
-def save_counted(stage: StageSession, counted: Counted) -> None:
-    """Write what the forward passes gave; why they gave nothing goes into the record."""
-    stage.save_parquet(_OUT.KNOCKOUTS_PARQUET_BASENAME, counted.knock_outs)
-    stage.save_parquet(_OUT.STABILITY_PARQUET_BASENAME, counted.stability)
-    stage.summary(**{NOT_AVAILABLE: counted.reason})
-
-
-def load_counted(run: Run) -> Counted:
-    """Return what ``save_counted`` wrote in a run."""
-    return Counted(
-        run.parquet(run.result(_OUT.KNOCKOUTS_PARQUET_BASENAME)),
-        run.parquet(run.result(_OUT.STABILITY_PARQUET_BASENAME)),
-        str(run.record.metrics[NOT_AVAILABLE]),
-    )
 
 
 def chosen_raster(stage: StageSession) -> Raster:
@@ -97,76 +61,6 @@ def chosen_raster(stage: StageSession) -> Raster:
     windows = slice(stage.params.knock_outs.windows)
     chosen = raster.take(wanted)
     return Raster(chosen.counts[:, windows], chosen.conditions, chosen.seq_id[windows])
-
-
-def knock_out_frame(
-    sums: Sequence[KnockOutSums], conditions: Sequence[Condition], seq_id: NDArray[np.int32]
-) -> pd.DataFrame:
-    """Return knockouts.parquet: a row per condition, variant, window and layer below the last, from sums [V, N, L-1] each."""
-    frames = [_frame_of(each, condition, seq_id) for each, condition in zip(sums, conditions, strict=True)]
-    return pd.concat(frames, ignore_index=True)
-
-
-def _frame_of(sums: KnockOutSums, condition: Condition, seq_id: NDArray[np.int32]) -> pd.DataFrame:
-    n_layers = sums.shape[-1]
-    index = pd.MultiIndex.from_product([[str(v.name).lower() for v in Variant], seq_id, range(n_layers)])
-    counts = {
-        name: np.broadcast_to(array, sums.out.shape).ravel() if name in _SHARED else array.ravel()
-        for name, array in sums.arrays().items()
-    }
-    return pd.DataFrame(
-        {
-            "spike_def_id": str(condition.spike_def_id),
-            "target_rate": condition.target_rate,
-            "gain": condition.gain,
-            "variant": index.get_level_values(0).astype(str),
-            "seq_id": index.get_level_values(1).astype(np.int32),
-            "layer": index.get_level_values(2).astype(np.int32),
-            **counts,
-        }
-    )
-
-
-def sums_by_condition(frame: pd.DataFrame, raster: Raster) -> dict[Key, KnockOutSums]:
-    """Return the sums [V, N, L-1] of the raster's conditions from knockouts.parquet; of none that it has no rows of."""
-    _, n_windows, n_layers, _ = raster.counts.shape
-    shape = (len(Variant), n_windows, n_layers - 1)
-    of_key = frame.set_index(_KEYS).sort_index()
-    found = {}
-    for key in map(_key, raster.conditions):
-        if key in of_key.index:
-            rows = of_key.loc[[key]]
-            arrays = {name: rows[name].to_numpy().reshape(shape) for name in frame if name not in (*_KEYS, *_PLACES)}
-            found[key] = KnockOutSums.from_arrays(
-                {str(name): array[0] if name in _SHARED else array for name, array in arrays.items()}
-            )
-    return found
-
-
-def _key(condition: Condition) -> Key:
-    return str(condition.spike_def_id), condition.target_rate, condition.gain
-
-
-def stability_frame(growths: Mapping[float, Growths], seq_id: NDArray[np.int32]) -> pd.DataFrame:
-    """Return stability.parquet: a row per gain, window, layer and direction, and one of direction 0 with the wide step.
-
-    growths: log growths [N, K, L] and, with the wide step, [N, L] by gain.
-    """
-    frames = [
-        _growth_frame(each, seq_id).assign(gain=gain, is_wide=is_wide)
-        for gain, (growth, wide) in growths.items()
-        for is_wide, each in ((False, growth), (True, wide[:, None]))
-    ]
-    return pd.concat(frames, ignore_index=True)[["gain", "seq_id", "direction", "layer", "is_wide", "log_growth"]]
-
-
-def _growth_frame(growth: NDArray[np.float64], seq_id: NDArray[np.int32]) -> pd.DataFrame:
-    _, directions, layers = growth.shape
-    index = pd.MultiIndex.from_product([seq_id, range(directions), range(layers)])
-    columns = (index.get_level_values(place).astype(np.int32) for place in range(3))
-    return pd.DataFrame(dict(zip(("seq_id", "direction", "layer"), columns, strict=True))).assign(
-        log_growth=growth.ravel()
-    )
 
 
 def exponents(stability: pd.DataFrame, weights: NDArray[np.int64]) -> pd.DataFrame:
@@ -276,11 +170,10 @@ def _raster_columns(raster: Raster, weights: NDArray[np.int64]) -> dict[Key, dic
         real, expected = branching_sums(counts), expected_under_permutation(counts)
         b_depth = float(real.pooled().b_depth)
         columns = {"b_depth": b_depth, "delta_b_depth": b_depth - float(expected.pooled().b_depth)}
-        interval = percentile_interval(real.weighted(weights).b_depth - expected.weighted(weights).b_depth)
-        is_known = len(raster.seq_id) > 1
-        for end, value in (("low", interval.low), ("high", interval.high)):
-            columns[f"delta_b_depth_ci_{end}"] = float(value) if is_known else float("nan")
-        found[_key(condition)] = columns
+        resampled = real.weighted(weights).b_depth - expected.weighted(weights).b_depth
+        interval = percentile_interval(between_windows(resampled, weights))
+        ends = {"delta_b_depth_ci_low": float(interval.low), "delta_b_depth_ci_high": float(interval.high)}
+        found[key_of(condition)] = columns | ends
     return found
 
 
@@ -317,7 +210,7 @@ def _same_raster(raster: Raster, sums: Mapping[Key, KnockOutSums], reason: str) 
     apart = sum(
         int(np.count_nonzero(_layer_counts(sums[key]) != counts.sum(axis=-1, dtype=np.int64)))
         for condition, counts in zip(raster.conditions, raster.counts, strict=True)
-        if (key := _key(condition)) in sums
+        if (key := key_of(condition)) in sums
     )
     n_counts = len(sums) * raster.counts[0, ..., 0].size
     return Gate.judge(

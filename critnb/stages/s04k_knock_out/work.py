@@ -16,39 +16,30 @@ from critnb.model.stability import stability
 from critnb.pipeline.session import Arrays, StageSession
 from critnb.report.provenance import Provenance
 from critnb.stages.s01_calibrate.work import upstream_calibration
-from critnb.stages.s04k_knock_out.tables import (
-    ONE_LAYER,
-    Counted,
-    Growths,
-    KnockOutResult,
-    chosen_raster,
-    knock_out_frame,
-    load_counted,
-    stability_frame,
-    tabulate,
-)
+from critnb.stages.s04k_knock_out.counted import Counted, Growths, knock_out_frame, load_counted, stability_frame
+from critnb.stages.s04k_knock_out.tables import KnockOutResult, chosen_raster, tabulate
 
 
 def measure(stage: StageSession) -> KnockOutResult:
     """Knock out events and disturb the stream, and write the counts and table T10.
 
     What the forward passes of an earlier run gave is adopted where only what draws figures differs. A model whose blocks
-    cannot be run again from a kept stream, or of one layer, leaves empty counts with the reason.
+    cannot be run again from a kept stream leaves empty counts with the reason.
     """
     # loaded first, so that the record names the model also where an earlier run's counts are adopted
-    n_layers = stage.model.n_layers
-    counted = _count(stage, n_layers) if stage.earlier is None else load_counted(stage.earlier)
+    _ = stage.model
+    counted = _count(stage) if stage.earlier is None else load_counted(stage.earlier)
     return tabulate(stage, counted, Provenance.of(stage.run, stage.run.record.model))
 
 
-def _count(stage: StageSession, n_layers: int) -> Counted:
+def _count(stage: StageSession) -> Counted:
     raster = chosen_raster(stage)
     tokens = stage.slice(SliceRole.A_raster).tokens[: len(raster.seq_id)]
     conditions, gains = list(raster.conditions), list(stage.params.gain.grid)
     try:
         sums = [_knocked_out(stage, each, tokens, raster.seq_id) for each in conditions]
         growth = {gain: _grown(stage, gain, tokens, raster.seq_id) for gain in gains}
-        reason = "" if n_layers > 1 else ONE_LAYER
+        reason = ""
     except ModelError as error:
         sums = [KnockOutSums.zeros((len(tokens), 0))] * len(conditions)
         growth = dict.fromkeys(gains, (np.zeros((len(tokens), 1, 0)), np.zeros((len(tokens), 0))))
@@ -60,8 +51,6 @@ def _knocked_out(
     stage: StageSession, condition: Condition, tokens: NDArray[np.int64], seq_id: NDArray[np.int32]
 ) -> KnockOutSums:
     """Return the sums [V, N, L-1] of one condition; a finished condition survives an interruption as a checkpoint."""
-    if stage.model.n_layers < 2:
-        return KnockOutSums.zeros((len(tokens), 0))
     run = stage.upstream(Stage.S03)
     thresholds = run.parquet(run.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     setting = Setting(condition.intervention_id, condition.gain)

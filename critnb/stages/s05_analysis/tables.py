@@ -184,18 +184,11 @@ def _ablation(
 def knock_outs(t10: pd.DataFrame) -> dict[tuple[str, float], BranchingByIntervention]:
     """Return branching by intervention at g*, by spike definition and rate."""
     chosen = t10[t10["g_condition"] == str(GCondition.gstar)]
-    columns = (
-        "spike_def_id",
-        "target_rate",
-        "sigma_depth",
-        "sigma_depth_ci_low",
-        "sigma_depth_ci_high",
-        "sigma_depth_p",
-    )
-    rows = zip(*(chosen[name] for name in (*columns, "reason")), strict=True)
+    ends = ("sigma_depth_ci_low", "sigma_depth_ci_high")
+    columns = ("spike_def_id", "target_rate", "sigma_depth", *ends, "sigma_depth_p", "reason", "n_sequences")
     return {
-        (spike_def, rate): BranchingByIntervention(value, (low, high), p, why)
-        for spike_def, rate, value, low, high, p, why in rows
+        (spike_def, rate): BranchingByIntervention(value, (low, high), p, why, windows)
+        for spike_def, rate, value, low, high, p, why, windows in zip(*(chosen[name] for name in columns), strict=True)
     }
 
 
@@ -216,7 +209,8 @@ def cases(
         ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL, spike_def_id=spike_def, target_rate=rate)
         gains = [raster.conditions[i].gain for i in ids]
         row = rows[str(spike_def), rate, gain]
-        sizes = found.sizes[ids[gains.index(gain)]]
+        cond_id = ids[gains.index(gain)]
+        sizes, excess = found.sizes[cond_id], found.summary.activity.excess
         why = reasons(sizes, found.adjacency)
         judged = row | survival_columns(sizes)
         made[str(spike_def), rate] = Case(
@@ -232,6 +226,7 @@ def cases(
             n_layers=raster.counts.shape[2],
             n_tokens=raster.counts.shape[3],
             knock_out=(knocked_out or {}).get((str(spike_def), rate)),
+            null_replicates=min(int(excess[null_id]["b_tot"].replicates[cond_id]) for null_id in drawn),
         )
     return made
 

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from critnb.canon import CANON, GCondition
-from critnb.lattice import PRIMARY, SECONDARY, RasterNull
+from critnb.lattice import PRIMARY, SECONDARY, RasterNull, null_of
+from critnb.report.schema.columns import BRANCHING_REASON
 from critnb.report.schema.nulls import null_columns
 from critnb.report.words import interval_words, p_words, spike_words, with_interval
 from critnb.stages.s05_analysis.tables import APART, OVERLAP
@@ -222,18 +223,10 @@ def _range(values: pd.Series[float], spec: str) -> str:
 def findings(found: AnalysisResult) -> str:
     """Return, as Markdown, what the numbers say; every sentence is counted from T01, T08 and gstar.json."""
     table, judged = found.t01, found.t08
-    n = len(table)
-    low, high = table["b_tot"].min(), table["b_tot"].max()
-    low_p, high_p = table["opt_occupancy"].min(), table["opt_occupancy"].max()
-    below = table["opt_delta_b_tot_ci_high"] < 0
     crossing = [choice["crosses_one"] for choice in found.choices]
     identified = [choice["identified"] for choice in found.choices]
     lines = [
-        f"T01 has {n} conditions; b_tot runs from {low:.3f} to {high:.3f} at occupancies of {low_p:.1%} to {high_p:.1%}.",
-        f"Against the permutation null, b_tot is above what the same counts give without their order in "
-        f"{is_above(table, PRIMARY).sum()} of {n} conditions (interval above zero and one-sided p below {_SIGNIFICANT:g}) and "
-        f"below it in {below.sum()}. The median excess is {table['delta_b_tot'].median():.3f}.",
-        *(_beyond(table, null) for null in SECONDARY),
+        *_branching(table),
         f"b_tot reaches one inside the gain grid for {sum(crossing)} of {len(crossing)} combinations of spike definition and "
         f"rate; g* is identified, the only gain of its 95 % confidence set, for {sum(identified)} of them.",
         *verdicts_in_words(judged),
@@ -245,9 +238,46 @@ def findings(found: AnalysisResult) -> str:
     return "\n".join([*(f"* {line}" for line in lines), "", caution])
 
 
+def _branching(table: pd.DataFrame) -> list[str]:
+    n = len(table)
+    low_p, high_p = table["opt_occupancy"].min(), table["opt_occupancy"].max()
+    occupancies = f"occupancies of {low_p:.1%} to {high_p:.1%}"
+    if table["b_tot"].isna().all():
+        return [f"T01 has {n} conditions, at {occupancies}; b_tot is not available in any: {_why_not(table)}."]
+    low, high = table["b_tot"].min(), table["b_tot"].max()
+    said = f"T01 has {n} conditions; b_tot runs from {low:.3f} to {high:.3f} at {occupancies}."
+    return [said, _beyond_the_primary(table), *(_beyond(table, null) for null in SECONDARY)]
+
+
+def _beyond_the_primary(table: pd.DataFrame) -> str:
+    null, below = null_of(PRIMARY), table["opt_delta_b_tot_ci_high"] < 0
+    if table["delta_b_tot"].isna().all():
+        return _nothing_beside(table, null)
+    return (
+        f"Against the {null.noun}, b_tot is above what the same counts give without their order in "
+        f"{is_above(table, PRIMARY).sum()} of {len(table)} conditions (interval above zero and one-sided p below "
+        f"{_SIGNIFICANT:g}) and below it in {below.sum()}. The median excess is {table['delta_b_tot'].median():.3f}."
+    )
+
+
 def _beyond(table: pd.DataFrame, null: RasterNull) -> str:
     keeps, means = null.in_findings
+    delta = table[null_columns(null.null_id).delta]
+    if delta.isna().all():
+        return _nothing_beside(table, null)
     return (
         f"Against the {null.noun}{keeps}, {is_above(table, null.null_id).sum()} of {len(table)} conditions remain above{means}. "
-        f"The median excess is {table[null_columns(null.null_id).delta].median():.3f}."
+        f"The median excess is {delta.median():.3f}."
     )
+
+
+def _nothing_beside(table: pd.DataFrame, null: RasterNull) -> str:
+    return f"Against the {null.noun} nothing can be compared: {_why_not(table, null)}."
+
+
+def _why_not(table: pd.DataFrame, null: RasterNull | None = None) -> str:
+    """Return the first reason that T01 gives for a b_tot or comparison that is missing; for that with ``null``, if it has one."""
+    said = [part for words in table[BRANCHING_REASON.name] for part in words.split("; ") if part]
+    about = "" if null is None else f"no comparison with the {null.noun}: "
+    of_null = [part.removeprefix(about) for part in said if about and part.startswith(about)]
+    return next(iter([*of_null, *said]), "T01 gives no number")

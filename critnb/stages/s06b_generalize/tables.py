@@ -21,16 +21,16 @@ from critnb.pipeline.session import StageSession
 from critnb.report.assembly import finished
 from critnb.report.provenance import Provenance
 from critnb.report.schema import T01, T02
-from critnb.report.schema.nulls import EXPECTED, null_columns
+from critnb.report.schema.nulls import null_columns
 from critnb.report.tables import load_table, write_table
 from critnb.runs import Run
 from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.shared import token_shares
 from critnb.stages.shared.activity_columns import Columns, activity_frame, interval_columns
+from critnb.stages.shared.closed_form import closed_form_gate
 from critnb.stages.shared.conditions import EVENT_KEYS, events_gate, layer_rates, mark
 from critnb.stages.shared.null_replicates import draw_replicates
 
-_MONTE_CARLO_ERRORS = 5.0
 _BASELINE = CANON.CONST.GAIN_BASELINE
 REFERENCE = "reference"
 PAIRED = "paired"
@@ -141,19 +141,11 @@ def gates(stage: StageSession) -> list[Gate]:
     """Return the gates of S06B: events everywhere, the Monte Carlo null against its closed form, and that the model reads B."""
     own = stage.own
     table = load_table(own, CANON.TABLE.T02_GENERALIZATION)
-    names = null_columns(PRIMARY)
-    spread = table[names.sd] / np.sqrt(stage.params.nulls.replicates)
-    errors = (table[f"opt_{names.mean}"] - table[EXPECTED]).abs() / spread
     baseline = float(table.loc[table["g_condition"] == str(GCondition.g1), "nll_mean"].iloc[0])
     chance = math.log(own.json(own.result(CANON.OUTPUT.VOCABULARY_JSON_BASENAME))["size"])
     return [
         events_gate(load_raster(own), SliceRole.B_eval),
-        Gate.judge(
-            "permutation null against its closed form",
-            passed=bool(errors.max() <= _MONTE_CARLO_ERRORS),
-            value=float(errors.max()),
-            condition=f"mean over replicates within {_MONTE_CARLO_ERRORS:g} standard errors of the expectation everywhere",
-        ),
+        closed_form_gate(table, f"opt_{null_columns(PRIMARY).mean}", stage.params.nulls.replicates),
         Gate.judge(
             "text that the model can read",
             passed=baseline < chance,

@@ -46,7 +46,7 @@ def evidence(study: Study) -> pd.DataFrame:
 
 def _words(cells: dict[str, Any]) -> str:
     def one(value: Any) -> str:
-        return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return "not available" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
     return ", ".join(f"{name} {one(value)}" for name, value in cells.items()) or "compared as a whole"
 

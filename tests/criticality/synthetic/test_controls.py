@@ -5,7 +5,7 @@ import pytest
 
 from critnb.canon import ControlId
 from critnb.criticality.branching import branching_sums
-from critnb.criticality.synthetic import CONTROLS, NETWORKS, control_lattices, control_of, described
+from critnb.criticality.synthetic import CONTROLS, NETWORKS, control_lattices, described
 from critnb.errors import DataError
 
 KEY = np.uint64(7)
@@ -23,8 +23,6 @@ def test_every_id_has_its_control_and_both_kinds_are_there():
     assert [*CONTROLS, *NETWORKS] == list(ControlId)
     assert {control.positive for control in CONTROLS.values()} == {True, False}
     assert [described(id_).positive for id_ in NETWORKS] == [False, True]
-    with pytest.raises(DataError, match="NO_SUCH"):
-        control_of("NO_SUCH")
 
 
 @pytest.mark.parametrize("control_id", list(CONTROLS))

@@ -112,7 +112,7 @@ def test_a_support_has_whole_ends_in_order(xmin, xmax, words):
     ("sample", "xmin", "xmax", "reason"),
     [
         ([], 1, 50, "0 values, fewer than 100"),
-        ([7], 1, None, "1 values, fewer than 100"),
+        ([7], 1, None, "1 value, fewer than 100"),
         ([1, 2, 3] * 33, 1, 50, "99 values, fewer than 100"),
         ([1] * 500 + [2, 3], 2, 50, "2 values, fewer than 100"),
         ([1, 2] * 200, 30, 50, "0 values, fewer than 100"),

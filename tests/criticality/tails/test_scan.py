@@ -145,7 +145,7 @@ def test_ties_go_to_the_smaller_xmin(monkeypatch, chunk, first, last):
     ("sample", "xmax", "reason"),
     [
         ([], 50, "0 values, fewer than 100"),
-        ([7], None, "1 values, fewer than 100"),
+        ([7], None, "1 value, fewer than 100"),
         ([1, 2, 3] * 33, 50, "99 values, fewer than 100"),
         ([7] * 200, None, "every candidate's tail has a single value, or nearly all of it at xmax"),
         ([1] * 200, 1, "every candidate's tail has a single value, or nearly all of it at xmax"),
