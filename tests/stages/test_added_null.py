@@ -28,7 +28,7 @@ ENTRY = f"""        RasterNull(
             rastered="reversed within layers",
             breaks="every row read backwards; it breaks the arrow of time",
             keeps="every row of the null is the real row, backwards",
-            kept=lambda real, null: np.array_equal(real.counts[..., ::-1], null),
+            kept=lambda real, null: (real.counts[..., ::-1] == null).all(),
             draw=lambda source: lambda sequence, keys: source.counts[sequence][..., ::-1],
         ),
 """
