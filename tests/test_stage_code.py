@@ -83,6 +83,7 @@ def loaded(tasks: dict[str, tuple[str, str, list[str]]]) -> dict:
 
 LATER = (
     "critnb.events.passes",
+    "critnb.events.kernels",
     "critnb.lattice.kernels",
     "critnb.lattice.bit_kernels",
     "critnb.lattice.permuting",

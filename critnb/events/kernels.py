@@ -28,7 +28,8 @@ def outside(
     Site and unit ascend. ``row_mask`` uint8 is F rounded up to whole words of zeros. Return how many were written, and the
     row to go on with: n, or the first for which there might not be room.
     """
-    width, words, found = rows.shape[1], row_mask.view(np.uint64), 0
+    width, words = rows.shape[1], row_mask.view(np.uint64)
+    found: Any = 0
     for r in range(first, len(rows)):
         if found + len(row_mask) > len(site):
             return found, r
