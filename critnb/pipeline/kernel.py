@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from critnb.canon import CODE_ROOT
 from critnb.errors import StageFailedError
 from critnb.system.failures import limit_named, limit_reached
+from critnb.system.signals import ENDING, Terminated, signal_name
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -91,6 +92,11 @@ class KernelEnd:
         """Note that the kernel answers."""
         self.begun = True
 
+    def raise_if_terminated(self) -> None:
+        """Raise Terminated where the kernel ended because a signal asked it to, as a scheduler asks every process of a job."""
+        if self.code is not None and -self.code in ENDING:
+            raise Terminated(f"the notebook's kernel was ended by {signal_name(-self.code)}")
+
     def why_not_started(self, error: Exception) -> str | None:
         """Say why no kernel began to work, if that is what the exception is about, else None."""
         if str(error).startswith("Kernel died before replying"):
@@ -106,7 +112,7 @@ class KernelEnd:
             return "died, killed by SIGKILL; it may have run out of memory"
         ended = "died" if self.code is None else f"died with code {self.code}"
         if self.code is not None and self.code < 0:
-            ended = f"died of {_signal_name(-self.code)}"
+            ended = f"died of {signal_name(-self.code)}"
         text = self.stderr.read_text(encoding="utf-8", errors="replace") if self.stderr.is_file() else ""
         said = _last_error(text)
         if (limit := limit_named(text)) is not None:
@@ -118,13 +124,6 @@ def _last_error(text: str) -> str:
     found = re.findall(r"^(?:(?:\w+\.)*[A-Z]\w*(?:Error|Exception)\b|Fatal Python error).*", text, re.MULTILINE)
     shown = "".join(each if each.isprintable() else " " for each in found[-1]) if found else ""
     return shown[:_LONGEST]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def kernel_manager(

@@ -34,7 +34,8 @@ def execute_notebook(
 
     The kernel is one of ``warm``, if given.
 
-    Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work.
+    Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work,
+    Terminated where a signal asked the kernel to end.
     """
     from papermill.exceptions import PapermillExecutionError
 
@@ -46,8 +47,10 @@ def execute_notebook(
         try:
             _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=end.begin)
         except PapermillExecutionError as error:
+            end.raise_if_terminated()
             raise CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error)) from None
         except Exception as error:
+            end.raise_if_terminated()
             if type(error).__name__ == "DeadKernelError":
                 kept, text = _read(output), f"the notebook's kernel {end.described()}"
                 raise CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None

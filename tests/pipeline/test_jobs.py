@@ -1,0 +1,104 @@
+"""A stage as a scheduler runs it: asked to end, given too little time, started slowly, without room to start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from critnb.canon import CANON, PACK_ROOT, Exit
+
+CALIBRATE = "phase1"
+KERNEL_STARTS = "ipykernel_launcher"
+
+
+@pytest.fixture
+def start(inputs, tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a stage in a session of its own; whatever still runs at the end of the test is killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin(*options: str) -> subprocess.Popen[str]:
+        words = [CALIBRATE, "--params", inputs / "params.yaml", "--runs-dir", tmp_path, *options]
+        command = [sys.executable, str(PACK_ROOT / "runner.py"), *map(str, words)]
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        processes.append(subprocess.Popen(command, text=True, start_new_session=True, cwd=PACK_ROOT, **pipes))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "waited in vain"
+        time.sleep(0.02)
+
+
+def at_work(runs: Path) -> bool:
+    """Whether a stage has gone so far that it holds a model."""
+    return any("model_loaded" in log.read_text() for log in runs.glob("*.partial/logs/*"))
+
+
+def record(runs: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((next(runs.glob("RUN_*")) / CANON.OUTPUT.RUN_RECORD_JSON).read_text())
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """The processes that one has started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            found += [int(entry.name)] if parent == str(pid) else []
+    return found
+
+
+def told(process: subprocess.Popen[str]) -> list[str]:
+    """The last lines that a process leaves on a terminal once it ends."""
+    return process.communicate(timeout=60)[1].replace("\r", "\n").splitlines()
+
+
+def end(process: subprocess.Popen[str], signalled: list[int]) -> str:
+    """Ask processes of a stage to end, and return the runner's last line; checks what is left of it."""
+    kernels = children(process.pid)
+    for pid in signalled:
+        os.kill(pid, signal.SIGTERM)
+    last = told(process)[-1]
+    assert process.returncode == Exit.INTERRUPTED
+    assert not any(Path(f"/proc/{pid}/cmdline").exists() for pid in kernels)
+    return last
+
+
+@pytest.mark.slow
+def test_a_stage_that_is_asked_to_end_says_so_and_goes_on_later(start, run_stages, tmp_path):
+    process = start()
+    wait_for(lambda: at_work(tmp_path))
+    assert end(process, [process.pid]) == "ended by SIGTERM; continue with --allow-resume"
+    assert (record(tmp_path)["stage_status"], record(tmp_path)["error"]) == ("failed", "ended by SIGTERM")
+    done = run_stages(CALIBRATE, tmp_path, "--allow-resume")
+    assert done.returncode == 0, done.stderr
+    assert record(tmp_path)["stage_status"] == "complete"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_runner", [False, True])
+def test_a_scheduler_may_signal_every_process_of_a_job(start, tmp_path, with_runner):
+    process = start()
+    wait_for(lambda: at_work(tmp_path))
+    last = end(process, [*children(process.pid), *([process.pid] if with_runner else [])])
+    assert last.endswith("ended by SIGTERM; continue with --allow-resume")
+    assert str(record(tmp_path)["error"]).endswith("ended by SIGTERM")
