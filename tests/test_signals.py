@@ -19,13 +19,18 @@ from critnb.system.signals import ENDING, Terminated, ending_like_ctrl_c, how_in
 def test_the_first_signal_ends_the_block_and_later_ones_leave_its_end_alone(number):
     before = signal.getsignal(number)
     finished = False
-    with pytest.raises(Terminated, match=f"ended by {signal_name(number)}"), ending_like_ctrl_c():
+
+    def work() -> None:
+        nonlocal finished
         try:
             os.kill(os.getpid(), number)
         finally:
             for again in ENDING:
                 os.kill(os.getpid(), again)
             finished = True
+
+    with pytest.raises(Terminated, match=f"ended by {signal_name(number)}"), ending_like_ctrl_c():
+        work()
     assert finished
     assert signal.getsignal(number) == before
 
@@ -79,9 +84,7 @@ with ending_like_ctrl_c():
 
 def test_a_process_that_sleeps_is_woken():
     command = [sys.executable, "-c", IN_A_PROCESS]
-    with subprocess.Popen(
-        command, cwd=PACK_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=PACK_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.terminate()

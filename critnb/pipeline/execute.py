@@ -109,7 +109,9 @@ def _executed(
     variables = replace(options, data=planned.data).for_kernel()
     with prepare(planned, store, options) as run:
         try:
-            return _worked_on(planned, run, show, lambda: execute_notebook(planned.spec, run, variables, warm))
+            return _worked_on(
+                planned, run, show, lambda: execute_notebook(planned.spec, run, variables, warm, limits=options.limits)
+            )
         except KeyboardInterrupt as interrupt:
             # a run whose record cannot be written, or that was just published, is interrupted all the same
             with contextlib.suppress(CritnbError):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from critnb.canon import CANON, CODE_ROOT, PACK_ROOT, Stage
 from critnb.contract import StageSpec
 from critnb.errors import CritnbError, StageFailedError, by_name
-from critnb.pipeline.kernel import KERNEL, START_SECONDS, KernelNotStartedError, kernel_manager
+from critnb.pipeline.kernel import KERNEL, KernelEnd, KernelNotStartedError, kernel_manager
+from critnb.pipeline.limits import USUAL_LIMITS, Limits
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun
 from critnb.runs.scratch import Scratch
@@ -28,32 +29,33 @@ _NO_NAME = "CellExecutionError"
 
 
 def execute_notebook(
-    spec: StageSpec, run: PartialRun, variables: Mapping[str, str], warm: WarmKernels | None = None
+    spec: StageSpec,
+    run: PartialRun,
+    variables: Mapping[str, str],
+    warm: WarmKernels | None = None,
+    *,
+    limits: Limits = USUAL_LIMITS,
 ) -> nbformat.NotebookNode:
     """Return a stage's notebook, executed in the folder of its run by a kernel with these environment ``variables``.
 
-    The kernel is one of ``warm``, if given.
+    The kernel is one of ``warm``, if given; it is ended where its stage exceeds the ``limits``.
 
     Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work,
     Terminated where a signal asked the kernel to end.
     """
-    from papermill.exceptions import PapermillExecutionError
-
     if (too_few := too_few_files()) is not None:
         raise KernelNotStartedError(f"{spec.id}: {too_few}")
     with Scratch() as scratch:
         output = scratch / spec.notebook
-        manager, end = kernel_manager(scratch, variables, warm)
+        manager, end = kernel_manager(scratch, variables, warm, limits=limits)
+        options = {"kernel_manager_class": manager, "on_notebook_start": end.begin, "start_timeout": limits.start}
         try:
-            _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=end.begin)
-        except PapermillExecutionError as error:
-            end.raise_if_terminated()
-            raise CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error)) from None
+            with end.clock.running():
+                _papermill(output, run.path, **options)
         except Exception as error:
             end.raise_if_terminated()
-            if type(error).__name__ == "DeadKernelError":
-                kept, text = _read(output), f"the notebook's kernel {end.described()}"
-                raise CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
+            if (failed := _cell_failure(spec, output, end, error)) is not None:
+                raise failed from None
             not_started = end.why_not_started(error)
             if not_started is None:
                 raise
@@ -61,6 +63,23 @@ def execute_notebook(
             return _read(output)
     # not inside the except clause: what jupyter says of it is said here in better words
     raise KernelNotStartedError(f"{spec.id}: {not_started}")
+
+
+def _cell_failure(spec: StageSpec, output: Path, end: KernelEnd, error: Exception) -> CellFailedError | None:
+    """Return the failure of the cell that was at work when papermill raised this error; None where none was."""
+    from papermill.exceptions import PapermillExecutionError
+
+    if end.begun and end.clock.ran_out:
+        kept = _read(output)
+        return CellFailedError(
+            kept, spec.id, StageFailedError.__name__, f"{spec.id}: {end.out_of_time()}", _running_cell(kept)
+        )
+    if isinstance(error, PapermillExecutionError):
+        return CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error))
+    if type(error).__name__ == "DeadKernelError":
+        kept, text = _read(output), f"the notebook's kernel {end.described()}"
+        return CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept))
+    return None
 
 
 def _papermill(output: Path, folder: Path, **options: Any) -> None:
@@ -76,7 +95,6 @@ def _papermill(output: Path, folder: Path, **options: Any) -> None:
         language="python",
         cwd=str(folder),
         progress_bar=False,
-        start_timeout=START_SECONDS,
         # its stage has closed its run, and a kernel with torch takes seconds to say goodbye
         shutdown_kernel="immediate",
         **options,

@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
 
-from critnb.canon import CANON, PACK_ROOT, Exit
+from critnb.canon import CANON, PACK_ROOT, Exit, Stage
+from critnb.cli.command_line import main
+from critnb.contract import spec_of
 
 CALIBRATE = "phase1"
-KERNEL_STARTS = "ipykernel_launcher"
+SPEC = spec_of(Stage.S01)
 
 
 @pytest.fixture
@@ -102,3 +105,42 @@ def test_a_scheduler_may_signal_every_process_of_a_job(start, tmp_path, with_run
     last = end(process, [*children(process.pid), *([process.pid] if with_runner else [])])
     assert last.endswith("ended by SIGTERM; continue with --allow-resume")
     assert str(record(tmp_path)["error"]).endswith("ended by SIGTERM")
+
+
+def with_cell(source: str, pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the stage's first cell behind the one that begins be another one, in a copy of its notebook."""
+    folder = pack / CANON.PATH.NOTEBOOKS_DIR
+    folder.mkdir()
+    notebook = nbformat.read(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / SPEC.notebook, as_version=4)
+    begins = next(at for at, cell in enumerate(notebook.cells) if "critnb.begin" in cell.source)
+    notebook.cells.insert(begins + 1, nbformat.v4.new_code_cell(source))
+    nbformat.write(notebook, folder / SPEC.notebook)
+    monkeypatch.setattr("critnb.pipeline.notebook.PACK_ROOT", pack)
+    monkeypatch.setattr(sys, "argv", ["runner.py"])
+
+
+def failed(inputs: Path, runs: Path, capsys: pytest.CaptureFixture[str], *options: str) -> list[str]:
+    """The lines of a stage that fails in this process."""
+    words = [CALIBRATE, "--params", str(inputs / "params.yaml"), "--runs-dir", str(runs), "-q", *options]
+    assert main(words) == Exit.STAGE_FAILED
+    return [line for line in capsys.readouterr().err.splitlines() if not line.startswith("[IPKernelApp]")]
+
+
+@pytest.mark.slow
+def test_a_stage_that_takes_too_long_is_ended_and_goes_on_with_more_time(
+    inputs, tmp_path, capsys, monkeypatch, run_stages
+):
+    with_cell("import os, time\nprint(os.getpid())\ntime.sleep(600)", tmp_path, monkeypatch)
+    runs = tmp_path / "runs"
+    lines = failed(inputs, runs, capsys, "--set=compute.timeout=20")
+    assert lines[:3] == [
+        "error: S01: ended after 20 s, as compute.timeout says; raise it and continue with --allow-resume",
+        "in the cell:",
+        "    import os, time",
+    ]
+    assert record(runs)["error"] == lines[0].removeprefix("error: ")
+    kept = nbformat.read(lines[-1].strip(), as_version=4)
+    kernel = next(int(each.text) for cell in kept.cells for each in cell.get("outputs", ()) if each.get("text"))
+    assert not Path(f"/proc/{kernel}").exists()
+    done = run_stages(CALIBRATE, runs, "--allow-resume", "--set", "compute.timeout=600")
+    assert done.returncode == 0, done.stderr
