@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from critnb.canon import CODE_ROOT
 from critnb.errors import StageFailedError
 from critnb.pipeline.limits import USUAL_LIMITS, Clock, Limits
+from critnb.system.cores import threads_of_quota
 from critnb.system.failures import limit_named, limit_reached
 from critnb.system.signals import ENDING, Terminated, signal_name
 
@@ -58,6 +59,7 @@ def environment(scratch: Path, given: Mapping[str, str]) -> dict[str, str]:
     for folder in own.values():
         Path(folder).mkdir(exist_ok=True)
     return {
+        **threads_of_quota(given),
         **passed,
         **own,
         "PYTHONPATH": os.pathsep.join([str(CODE_ROOT), *_absolute(given.get("PYTHONPATH", ""))]),
