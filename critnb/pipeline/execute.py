@@ -22,6 +22,7 @@ from critnb.pipeline.progress import Event, following
 from critnb.review.index import refresh_index
 from critnb.runs import LOG_PATH, PartialRun, Run, RunState, RunStore, code_facts, environment_facts
 from critnb.runs.manifest import copy_to_root
+from critnb.system.failures import limit_reached
 from critnb.system.signals import how_interrupted
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _worked_on(
         check_code(planned)
         return run.publish()
     except CellFailedError as failure:
-        error = failure.error()
+        error = failure.error(planned.config)
         computed = run.holds_work()
         keep_notebook(planned.spec, run, failure.notebook)
         run.fail(str(error))
@@ -155,7 +156,8 @@ def _left_nothing(error: Exception, run: PartialRun) -> bool:
     """Whether a refusal came before the notebook had begun, or before it had computed anything."""
     if isinstance(error, CritnbError) and error.exit_code is not Exit.STAGE_FAILED:
         return not run.holds_work()
-    return isinstance(error, KernelNotStartedError)
+    # a limit of the machine that keeps this process from a thread or a file, as it keeps others from a kernel
+    return isinstance(error, KernelNotStartedError) or (limit_reached(error) is not None and not run.holds_work())
 
 
 def check_outputs(spec: StageSpec, run: PartialRun) -> None:

@@ -13,10 +13,11 @@ from critnb.contract import StageSpec
 from critnb.errors import CritnbError, StageFailedError, by_name
 from critnb.pipeline.kernel import KERNEL, KernelEnd, KernelNotStartedError, kernel_manager
 from critnb.pipeline.limits import USUAL_LIMITS, Limits
+from critnb.pipeline.memory import is_out_of_memory, said_of_memory, with_less_memory
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun
 from critnb.runs.scratch import Scratch
-from critnb.system.failures import too_few_files
+from critnb.system.failures import limit_named, too_few_files
 
 if TYPE_CHECKING:
     import nbformat
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _LINES_SHOWN = 10
 # how papermill calls an error that the kernel could not describe
 _NO_NAME = "CellExecutionError"
+# errors by which Python, the system and ZeroMQ say that a limit is reached
+_OF_THE_SYSTEM = frozenset({"OSError", "BlockingIOError", "RuntimeError", "ImportError", "ZMQError"})
 
 
 def execute_notebook(
@@ -138,12 +141,17 @@ class CellFailedError(Exception):
         self.notebook, self.source = notebook, source
         self._stage, self._name, self._message = stage, name, message
 
-    def error(self) -> CritnbError:
-        """Return the pack's error that the cell raised, or a StageFailedError about any other."""
+    def error(self, config: Mapping[str, Any]) -> CritnbError:
+        """Return the pack's error that the cell raised, or a StageFailedError about any other, by the stage's ``config``."""
         kind = by_name(self._name)
         if kind is not None:
             return kind(self._message)
+        if is_out_of_memory(self._name, self._message):
+            said = said_of_memory(self._name, self._message)
+            return StageFailedError(f"{self._stage} had too little memory: {said}\n{with_less_memory(config)}")
         first = next(iter(self._message.splitlines()), "")
+        if self._name in _OF_THE_SYSTEM and (limit := limit_named(self._message)) is not None:
+            return StageFailedError(f"{self._stage} failed with {self._name}: {first}\n{limit}")
         if self._name == _NO_NAME and not first:
             first = "the kernel could not say why; it may have run out of memory"
         return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}")

@@ -144,3 +144,33 @@ def test_a_stage_that_takes_too_long_is_ended_and_goes_on_with_more_time(
     assert not Path(f"/proc/{kernel}").exists()
     done = run_stages(CALIBRATE, runs, "--allow-resume", "--set", "compute.timeout=600")
     assert done.returncode == 0, done.stderr
+
+
+# each asks for more than any machine has
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("import torch\ntorch.empty(2**56)", "RuntimeError: can't allocate memory"),
+        ("import numpy as np\nnp.empty(2**56)", "_ArrayMemoryError: Unable to allocate"),
+    ],
+)
+def test_too_little_memory_names_the_batch_that_would_do(inputs, tmp_path, capsys, monkeypatch, source, name):
+    with_cell(source, tmp_path, monkeypatch)
+    lines = failed(inputs, tmp_path / "runs", capsys, "--set=compute.batch_tokens=200")
+    assert lines[0].startswith(f"error: S01 had too little memory: {name}")
+    # of six windows of 32 tokens three
+    assert lines[1] == (
+        "with more memory --allow-resume goes on; "
+        "compute.batch_tokens=96 instead of 200 takes about half for a batch, and makes other runs"
+    )
+    assert lines[2] == "in the cell:"
+
+
+@pytest.mark.slow
+def test_too_few_files_for_a_cell(inputs, tmp_path, capsys, monkeypatch):
+    opened = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))\n[open('/dev/null') for _ in range(300)]"
+    with_cell(opened, tmp_path, monkeypatch)
+    lines = failed(inputs, tmp_path / "runs", capsys)
+    assert lines[0].startswith("error: S01 failed with OSError: [Errno 24] Too many open files")
+    assert lines[1] == "too many open files for one process; raise the limit, as by `ulimit -n 1024`"
