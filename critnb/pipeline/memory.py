@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _LONGEST = 200
-# errors of numpy, pyarrow, Python and torch have MemoryError in their names
+# in the names of what numpy, pyarrow, Python and torch raise
 _BY_NAME = "MemoryError"
 _BY_WORDS = (
     *("out of memory", "can't allocate memory", "not enough memory", "annot allocate memory", "std::bad_alloc"),
