@@ -20,7 +20,7 @@ from critnb.system.failures import too_few_files
 if TYPE_CHECKING:
     import nbformat
 
-    from critnb.pipeline.warm_kernels import WarmKernels
+    from critnb.pipeline.kernels import Kernels
 
 _LINES_SHOWN = 10
 # how papermill calls an error that the kernel could not describe
@@ -28,13 +28,12 @@ _NO_NAME = "CellExecutionError"
 
 
 def execute_notebook(
-    spec: StageSpec, run: PartialRun, variables: Mapping[str, str], warm: WarmKernels | None = None
+    spec: StageSpec, run: PartialRun, variables: Mapping[str, str], kernels: Kernels
 ) -> nbformat.NotebookNode:
-    """Return a stage's notebook, executed in the folder of its run by a kernel with these environment ``variables``.
+    """Return a stage's notebook, executed in the folder of its run by one of the ``kernels`` with these environment ``variables``.
 
-    The kernel is one of ``warm``, if given.
-
-    Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work.
+    Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work, and
+    KeyboardInterrupt where the kernels were stopped.
     """
     from papermill.exceptions import PapermillExecutionError
 
@@ -42,12 +41,15 @@ def execute_notebook(
         raise KernelNotStartedError(f"{spec.id}: {too_few}")
     with Scratch() as scratch:
         output = scratch / spec.notebook
-        manager, end = kernel_manager(scratch, variables, warm)
+        manager, end = kernel_manager(scratch, run.path, variables, kernels)
         try:
-            _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=end.begin)
+            kernels.raise_if_stopped()
+            _papermill(output, kernel_manager_class=manager, on_notebook_start=end.begin)
         except PapermillExecutionError as error:
+            kernels.raise_if_stopped()
             raise CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error)) from None
         except Exception as error:
+            kernels.raise_if_stopped()
             if type(error).__name__ == "DeadKernelError":
                 kept, text = _read(output), f"the notebook's kernel {end.described()}"
                 raise CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
@@ -60,7 +62,7 @@ def execute_notebook(
     raise KernelNotStartedError(f"{spec.id}: {not_started}")
 
 
-def _papermill(output: Path, folder: Path, **options: Any) -> None:
+def _papermill(output: Path, **options: Any) -> None:
     import papermill
 
     # its log would print what is said here in one line
@@ -71,7 +73,7 @@ def _papermill(output: Path, folder: Path, **options: Any) -> None:
         parameters={"params": CANON.OUTPUT.CONFIG_RESOLVED_YAML, "overrides": {}, "run_dir": "."},
         kernel_name=KERNEL,
         language="python",
-        cwd=str(folder),
+        # no cwd: papermill would change that of this process, in which other threads are at work
         progress_bar=False,
         start_timeout=START_SECONDS,
         # its stage has closed its run, and a kernel with torch takes seconds to say goodbye

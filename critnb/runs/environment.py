@@ -26,13 +26,14 @@ PACKAGES = (
 _GIT_SECONDS = 10
 _THREADS = frozenset(
     {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"}
-    | {"NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"}
+    | {"NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"}
 )
 
 
-def environment_facts() -> dict[str, Any]:
+def environment_facts(threads: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return interpreter, platform, processor, what sets the number of threads, and package versions (None: not installed).
 
+    ``threads`` are variables that a kernel's environment has and this one's has not.
     Raises DependencyError where a package would be imported from another place than the one whose version is recorded.
     """
     require_installed(PACKAGES)
@@ -43,7 +44,9 @@ def environment_facts() -> dict[str, Any]:
         "cpu": _cpu_name(),
         "cpu_count": os.cpu_count() or 1,
         "cpus_allowed": _cpus_allowed(),
-        "threads": {name: value for name, value in sorted(os.environ.items()) if name in _THREADS},
+        "threads": {
+            name: value for name, value in sorted({**os.environ, **(threads or {})}.items()) if name in _THREADS
+        },
         "gpu": None,
         "packages": {name: _installed(name) for name in PACKAGES},
     }
