@@ -23,7 +23,7 @@ def machine(monkeypatch):
     """A machine of 8 cores, 64 GB and no device but its processor."""
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "LOKY_MAX_CPU_COUNT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(sharing, "cores", lambda: 8)
+    monkeypatch.setattr(sharing, "available_cores", lambda: 8)
     monkeypatch.setattr(sharing, "_available_memory", lambda: 64 * GIGABYTE)
     monkeypatch.setattr(sharing, "_DEVICES", ())
     monkeypatch.setattr(sharing.sys, "platform", "linux")
@@ -47,12 +47,12 @@ def test_as_many_as_cores_memory_and_work_are_for(monkeypatch):
     assert number_of_jobs(runs(9, model_bytes=500 * GIGABYTE), options) == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert number_of_jobs(runs(9), options) == 2
-    monkeypatch.setattr(sharing, "cores", lambda: 1)
+    monkeypatch.setattr(sharing, "available_cores", lambda: 1)
     assert number_of_jobs(runs(9), options) == 1
 
 
 def test_what_the_user_asks_for_counts_but_for_what_cannot_be_at_work_together(monkeypatch):
-    monkeypatch.setattr(sharing, "cores", lambda: 1)
+    monkeypatch.setattr(sharing, "available_cores", lambda: 1)
     assert number_of_jobs(runs(9), RunOptions(jobs=7)) == 7
     assert number_of_jobs(runs(2), RunOptions(jobs=7)) == 2
 

@@ -18,6 +18,7 @@ from nbclient.exceptions import DeadKernelError
 from critnb.canon import PACK_ROOT
 from critnb.pipeline.kernel import kernel_manager
 from critnb.pipeline.kernels import Kernels
+from critnb.pipeline.limits import Limits
 from critnb.pipeline.warm_kernels import WarmKernels
 
 pytestmark = pytest.mark.skipif(not WarmKernels.are_possible(), reason="kernels are not forked on this system")
@@ -121,3 +122,17 @@ def test_a_killed_runner_leaves_no_process(tmp_path):
     runner.stdout.close()
     assert gone(server)
     assert gone(kernel)
+
+
+def test_a_server_that_imports_for_too_long_is_a_kernel_that_did_not_start(tmp_path, monkeypatch):
+    (tmp_path / "cold_disk.py").write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("critnb.pipeline.warm_kernels._ALWAYS", ("cold_disk",))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with WarmKernels([]) as kernels:
+        manager, end = kernel_manager(scratch, tmp_path, {}, Kernels(kernels), limits=Limits(start=1))
+        client = NotebookClient(nbformat.v4.new_notebook(), kernel_manager_class=manager, startup_timeout=1)
+        with pytest.raises(RuntimeError, match="Kernel didn't respond") as raised:
+            client.execute(env={})
+    assert "within 1 s" in (end.why_not_started(raised.value) or "")

@@ -17,22 +17,29 @@ from critnb.params import Params, dump_yaml, load
 from critnb.pipeline.options import RunOptions, command_line
 from critnb.system import terminal
 from critnb.system.failures import message_and_exit
+from critnb.system.signals import ending_like_ctrl_c, how_interrupted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; refusals go to stderr in one or two lines, tracebacks only with -v."""
     terminal.open_closed_streams()
     arguments = _parser().parse_args(argv)
+    with ending_like_ctrl_c():
+        return _answer(arguments)
+
+
+def _answer(arguments: argparse.Namespace) -> int:
+    runs_stages = hasattr(arguments, "word")
     try:
         handler: Callable[[argparse.Namespace], int] = arguments.handler
         return handler(arguments)
-    except KeyboardInterrupt:
-        terminal.err("interrupted; continue with --allow-resume")
+    except KeyboardInterrupt as interrupt:
+        terminal.err(how_interrupted(interrupt) + ("; continue with --allow-resume" if runs_stages else ""))
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:
         terminal.drop_stdout()
         # whoever read a listing has read enough; stages that were still to run have not run
-        return int(Exit.STAGE_FAILED if hasattr(arguments, "word") else Exit.DONE)
+        return int(Exit.STAGE_FAILED if runs_stages else Exit.DONE)
     except Exception as error:
         if arguments.verbose:
             terminal.err(*traceback.format_exc().rstrip().split("\n"))

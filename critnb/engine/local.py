@@ -1,4 +1,4 @@
-"""Map a function over shards with the threads or the processes of this machine."""
+"""Map a function over shards with threads or processes, as many as affinity and quota leave this process processors."""
 
 from __future__ import annotations
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -22,6 +23,11 @@ from critnb.pipeline.progress import Event, following
 from critnb.review.index import refresh_index
 from critnb.runs import LOG_PATH, PartialRun, Run, RunState, RunStore, code_facts, environment_facts
 from critnb.runs.manifest import copy_to_root
+from critnb.system.failures import limit_reached
+from critnb.system.signals import how_interrupted
+
+if TYPE_CHECKING:
+    import nbformat
 
 
 def prepare(
@@ -111,38 +117,57 @@ def _executed(
     variables = replace(options, data=planned.data).for_kernel()
     with prepare(planned, store, options, threads=kernels.threads) as run:
         try:
-            with following(run.path / LOG_PATH, show):
-                executed = execute_notebook(planned.spec, run, variables, kernels)
-            keep_notebook(planned.spec, run, executed)
-            check_outputs(planned.spec, run)
-            check_code(planned)
-            return run.publish()
-        except KeyboardInterrupt:
-            run.fail("interrupted")
+            return _worked_on(
+                planned,
+                run,
+                show,
+                lambda: execute_notebook(planned.spec, run, variables, kernels, limits=options.limits),
+            )
+        except KeyboardInterrupt as interrupt:
+            # a run whose record cannot be written, or that was just published, is interrupted all the same
+            with contextlib.suppress(CritnbError):
+                run.fail(how_interrupted(interrupt))
             raise
-        except CellFailedError as failure:
-            error = failure.error()
-            computed = run.holds_work()
-            keep_notebook(planned.spec, run, failure.notebook)
-            run.fail(str(error))
-            if error.exit_code is not Exit.STAGE_FAILED and not computed:
-                run.discard()
-            else:
-                say_where(error, failure, kept_notebooks(planned.spec, run.path))
-            raise error from failure
-        except Exception as error:
-            if _left_nothing(error, run):
-                run.discard()
-            else:
-                run.fail(f"{type(error).__name__}: {error}")
-            raise
+
+
+def _worked_on(
+    planned: PlannedRun,
+    run: PartialRun,
+    show: Callable[[Event], object],
+    work: Callable[[], nbformat.NotebookNode],
+) -> Run:
+    """Publish the run that the ``work`` fills, or mark or remove what is left of it where that raises."""
+    try:
+        with following(run.path / LOG_PATH, show):
+            executed = work()
+        keep_notebook(planned.spec, run, executed)
+        check_outputs(planned.spec, run)
+        check_code(planned)
+        return run.publish()
+    except CellFailedError as failure:
+        error = failure.error(planned.config)
+        computed = run.holds_work()
+        keep_notebook(planned.spec, run, failure.notebook)
+        run.fail(str(error))
+        if error.exit_code is not Exit.STAGE_FAILED and not computed:
+            run.discard()
+        else:
+            say_where(error, failure, kept_notebooks(planned.spec, run.path))
+        raise error from failure
+    except Exception as error:
+        if _left_nothing(error, run):
+            run.discard()
+        else:
+            run.fail(f"{type(error).__name__}: {error}")
+        raise
 
 
 def _left_nothing(error: Exception, run: PartialRun) -> bool:
     """Whether a refusal came before the notebook had begun, or before it had computed anything."""
     if isinstance(error, CritnbError) and error.exit_code is not Exit.STAGE_FAILED:
         return not run.holds_work()
-    return isinstance(error, KernelNotStartedError)
+    # a limit of the machine that keeps this process from a thread or a file, as it keeps others from a kernel
+    return isinstance(error, KernelNotStartedError) or (limit_reached(error) is not None and not run.holds_work())
 
 
 def check_outputs(spec: StageSpec, run: PartialRun) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from critnb.canon import ModelRole, Stage
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
+from critnb.pipeline.limits import USUAL_LIMITS, Limits
 from critnb.system.terminal import plain
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ _ROLES = [*map(str, ModelRole), _ALL]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run stages; see the module. ``device``, ``engine``, ``base_dir`` and ``data`` have no flag of their own."""
+    """How to run stages; see the module. ``device``, ``engine``, ``base_dir``, ``data`` and ``limits`` have no flag."""
 
     role: str | None = _option(
         None, "--role", notebook=str, choices=_ROLES, help="model role; the first one of the params by default"
@@ -89,6 +90,7 @@ class RunOptions:
     # where relative paths of the params are meant from, and where the corpora of a run come from
     base_dir: Path = _option(Path(), kernel=True)  # noqa: RUF009 - a field
     data: Mapping[str, Mapping[str, Any]] = _option(dict, kernel=True)
+    limits: Limits = USUAL_LIMITS
     # what the record says that the run was made by
     command: Sequence[str] = ()
 
@@ -126,7 +128,8 @@ class RunOptions:
     def with_params(self, loaded: Loaded) -> RunOptions:
         """Return these options with what the params say of them."""
         compute = loaded.params.compute
-        return replace(self, device=compute.device, engine=compute.engine, base_dir=loaded.base_dir)
+        limits = Limits(start=compute.kernel_start_timeout, stage=compute.timeout)
+        return replace(self, device=compute.device, engine=compute.engine, base_dir=loaded.base_dir, limits=limits)
 
     def roles(self, params: Params, *, every: bool = False) -> list[ModelRole]:
         """Return the roles to run: those asked for, else the first one of the params, or each with ``every``."""

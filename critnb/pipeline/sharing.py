@@ -14,6 +14,7 @@ from pathlib import Path
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
 from critnb.pipeline.schedule import width
+from critnb.system.cores import available_cores
 
 # linear algebra follows the first; the last is how many workers the engine starts
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
@@ -35,7 +36,7 @@ def number_of_jobs(runs: Sequence[PlannedRun], options: RunOptions) -> int:
 
     It is never more than these runs can have at work at once, so that a stage with nothing beside it has all cores.
     """
-    jobs = options.jobs if options.jobs is not None else min(_MOST_JOBS, _fitting(cores(), runs))
+    jobs = options.jobs if options.jobs is not None else min(_MOST_JOBS, _fitting(available_cores(), runs))
     return max(1, min(jobs, width(needs_of(runs))))
 
 
@@ -54,7 +55,7 @@ def thread_variables(jobs: int) -> dict[str, str]:
     """Return the variables that leave each of several kernels its part of the cores; what the user has set stays as it is."""
     if jobs == 1:
         return {}
-    return {name: str(max(1, cores() // jobs)) for name in _THREADS if name not in os.environ}
+    return {name: str(max(1, available_cores() // jobs)) for name in _THREADS if name not in os.environ}
 
 
 def one_at_a_time(runs: Iterable[PlannedRun], options: RunOptions) -> list[str]:
@@ -63,14 +64,6 @@ def one_at_a_time(runs: Iterable[PlannedRun], options: RunOptions) -> list[str]:
     if options.device == "cpu" or (options.device == "auto" and not may_be_elsewhere):
         return []
     return [run.run_id for run in runs if run.spec.uses_model]
-
-
-def cores() -> int:
-    """Return how many cores this process may use, of those that affinity and a container's limits leave it."""
-    # not imported above: commands that run nothing need not wait for it
-    from joblib import cpu_count
-
-    return int(cpu_count())
 
 
 def _available_memory() -> int | None:
