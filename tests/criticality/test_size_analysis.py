@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from critnb.canon import Adjacency, NullId, SizeDef
-from critnb.criticality import find_avalanches, multinomial_weights
+from critnb.criticality import AvalancheSample, exponents, find_avalanches, multinomial_weights
 from critnb.criticality.multistep import along_tokens, multistep
 from critnb.criticality.sizes.analysis import PERMUTED, REAL, Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.sample import Lattice
@@ -55,6 +55,17 @@ def test_rows_fit_the_schemas(found):
         assert set(row) <= set(schema.by_name), schema.name
     required = {*T04.required, *T05.required, *T09.required} & {*t04_columns(found), *t05_columns(found, ADJ)}
     assert {"xmin", "alpha_powerlaw", "crackling_gamma", "pass"} <= required
+
+
+def test_both_size_definitions_have_the_exponents_that_each_has_alone(counts, found):
+    ids, weights = np.arange(120, dtype=np.int32), multinomial_weights(120, 60, 1)
+    for size_def in SizeDef:
+        sample = AvalancheSample.of(find_avalanches(counts, ids, ADJ), ids, size_def)
+        alone = exponents(sample, weights, lattice=Lattice(12, 80, 50), size_def=size_def)
+        together = found.exponents[REAL, ADJ, size_def]
+        assert together.duration_scan == alone.duration_scan
+        assert np.array_equal(together.alpha_D.replicates, alone.alpha_D.replicates)
+        assert np.array_equal(together.dcc.replicates, alone.dcc.replicates, equal_nan=True)
 
 
 def test_every_combination_is_there(found):
