@@ -142,10 +142,10 @@ def test_poor_rasters_say_why_and_never_crash(counts):
     assert crackling["pass"] != bool(crackling["opt_reason"])
     assert math.isnan(crackling["opt_gamma_collapse"]) == bool(crackling["opt_reason_collapse"])
     assert math.isnan(crackling["opt_crackling_gamma_perm"]) <= bool(crackling["opt_reason_perm"])
-    for exponents in found.exponents.values():
-        missing = [exponents.tau_S.value, exponents.alpha_D.value, exponents.gamma.gamma]
-        ends = [*exponents.tau_S.interval, *exponents.alpha_D.interval, exponents.gamma.ci_low]
-        assert any(math.isnan(value) for value in (*missing, *ends)) <= bool(exponents.reason)
+    for each in found.exponents.values():
+        missing = [each.tau_S.value, each.alpha_D.value, each.gamma.gamma]
+        ends = [*each.tau_S.interval, *each.alpha_D.interval, each.gamma.ci_low]
+        assert any(math.isnan(value) for value in (*missing, *ends)) <= bool(each.reason)
     why, summary = reasons(found, ADJ), t01_columns(found, ADJ)
     for suffix in ("", "_perm"):
         numbers = [value for name, value in summary.items() if name.endswith(suffix) and isinstance(value, float)]
