@@ -84,6 +84,7 @@ def loaded(tasks: dict[str, tuple[str, str, list[str]]]) -> dict:
 LATER = (
     "critnb.criticality.tails.drawing",
     "critnb.events.passes",
+    "critnb.events.kernels",
     "critnb.lattice.kernels",
     "critnb.lattice.bit_kernels",
     "critnb.lattice.permuting",

@@ -66,7 +66,7 @@ def busy(x: int) -> tuple[int, int]:
 @pytest.mark.parametrize(("start", "elsewhere"), [(1e9, False), (0.0, True)])
 def test_a_pool_takes_over_only_what_pays_for_starting_it(monkeypatch, start, elsewhere):
     monkeypatch.setattr(local, "_START_SECONDS", start)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(local, "cpu_count", lambda: 2)
     done = []
     values, places = zip(*map_in_processes(busy, range(6), on_done=done.append), strict=True)
     assert values == tuple(range(6))
