@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/extraction.py [--repeats 5] [--device cuda] > benchmarks/extraction.txt
 
-Bare passes run the same windows, gains and batches without logits and without hooks. Each repeat runs the bare passes, then
-moments (S01), base rates (S01), matching (S02, with the bounds of the gain before) and extraction (S03), so that a slow
-moment hits all of them. With one thread the time is that of the processor, which other processes share in, else the clock's.
-Shown: median of the repeats' ratios to the bare passes, and their range. Memory: how far the peak of resident memory lies
-above that of bare passes in the same process.
+Bare passes run the same windows, gains and batches without logits and without hooks. Each repeat runs the moments (S01), the
+base rates (S01), matching (S02, with the bounds of the gain before) and extraction (S03), with bare passes before and after
+each, so that a slow moment hits both. With one thread the time is that of the processor, which other processes share in,
+else the clock's. Shown: median of the repeats' ratios to the bare passes, and their range. Memory: how far the peak of
+resident memory lies above that of bare passes in the same process.
 """
 
 from __future__ import annotations
@@ -116,21 +116,23 @@ class Work:
 
 def compare(case: Case, dtype: torch.dtype, device: torch.device, repeats: int) -> None:
     work = Work(tapped(case.model(), device, dtype), case.windows, case.batch_tokens)
+    work.prepare()
     lowest_peak()
     work.bare()
     bare_peak = own_peak()
     lowest_peak()
     work.moments()
     peaks = {"moments": own_peak() - bare_peak}
-    work.prepare()
     before = work.passes.windows_run
     steps = {"moments": 1, "base_rates": 1, "matching": len(GAINS), "extraction": len(GAINS)}
     ratios: dict[str, list[float]] = {step: [] for step in steps}
     bare = []
     for _ in range(repeats):
-        bare.append(min(timed(work.bare), timed(work.bare)))
+        bare.append(timed(work.bare))
         for step, n in steps.items():
-            ratios[step].append(timed(getattr(work, step)) / n / bare[-1])
+            spent = timed(getattr(work, step)) / n
+            bare.append(timed(work.bare))
+            ratios[step].append(spent / statistics.mean(bare[-2:]))
     counted, least = (work.passes.windows_run - before) // repeats, case.windows * sum(steps.values())
     lowest_peak()
     work.matching()
