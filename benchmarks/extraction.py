@@ -1,6 +1,6 @@
 """What S01, S02 and S03 cost on top of the bare forward passes: time, forward windows and memory, all in one run.
 
-    OMP_NUM_THREADS=1 python benchmarks/extraction.py [--repeats 5] [--device cuda] > benchmarks/extraction.txt
+    OMP_NUM_THREADS=1 python benchmarks/extraction.py [--only CASE] [--repeats 5] [--device cuda] > benchmarks/extraction.txt
 
 Bare passes run the same windows, gains and batches without logits and without hooks. Each repeat runs the moments (S01), the
 base rates (S01), matching (S02, with the bounds of the gain before) and extraction (S03), with bare passes before and after
@@ -31,7 +31,6 @@ from critnb.model.discovery import find_taps
 from critnb.model.forward import ForwardPasses, Setting
 from critnb.model.language_model import LanguageModel
 
-GAINS = (0.8, 1.0, 1.2)
 RATES = (2e-4, 5e-4, 1e-3)
 SEQ_LEN = 128
 TAU0 = 2.5
@@ -60,13 +59,14 @@ class Case:
     model: Callable[[], LlamaForCausalLM]
     windows: int
     batch_tokens: int
+    gains: tuple[float, ...] = (1.2,)
 
 
 CASES = {
-    "embedded": Case("embedded BASE (width 128, F 384, 8 layers)", embedded, 64, 4096),
+    "embedded": Case("embedded BASE (width 128, F 384, 8 layers)", embedded, 64, 4096, (0.8, 1.0, 1.2)),
     "512": Case("width 512, F 1536, 2 layers", made(512, 1536, 2), 64, 4096),
-    "1024": Case("width 1024, F 18944, 1 layer", made(1024, 18_944, 1), 16, 1024),
-    "3584": Case("width 3584, F 18944, 1 layer", made(3584, 18_944, 1), 8, 512),
+    "1024": Case("width 1024, F 18944, 1 layer", made(1024, 18_944, 1), 8, 512),
+    "3584": Case("width 3584, F 18944, 1 layer", made(3584, 18_944, 1), 4, 256),
 }
 
 
@@ -78,8 +78,10 @@ def tapped(causal: LlamaForCausalLM, device: torch.device, dtype: torch.dtype) -
 class Work:
     """The passes of the stages over the same windows, and the bare passes."""
 
-    def __init__(self, model: LanguageModel, windows: int, batch_tokens: int) -> None:
-        self.model = model
+    def __init__(
+        self, model: LanguageModel, windows: int, batch_tokens: int, gains: tuple[float, ...] = (1.0,)
+    ) -> None:
+        self.model, self.gains, self.known = model, gains, {}
         self.tokens = np.random.default_rng(0).integers(1, 1280, size=(windows, SEQ_LEN))
         self.passes = ForwardPasses(model, batch_tokens=batch_tokens)
         self.bare()
@@ -102,20 +104,19 @@ class Work:
         base_rates(self.passes, self.tokens, self.calibration, KINDS, TAU0)
 
     def matching(self) -> None:
-        known = {}
-        for gain in GAINS:
+        for gain in self.gains:
             found, _ = match_rates(
-                self.passes, self.tokens, self.calibration, self.targets, Setting(gain=gain), first_bounds=known
+                self.passes, self.tokens, self.calibration, self.targets, Setting(gain=gain), first_bounds=self.known
             )
         self.tau = found.tau
 
     def extraction(self) -> None:
-        for gain in GAINS:
+        for gain in self.gains:
             extract(self.passes, self.tokens, self.calibration, self.tau, KINDS, Setting(gain=gain))
 
 
 def compare(case: Case, dtype: torch.dtype, device: torch.device, repeats: int) -> None:
-    work = Work(tapped(case.model(), device, dtype), case.windows, case.batch_tokens)
+    work = Work(tapped(case.model(), device, dtype), case.windows, case.batch_tokens, case.gains)
     work.prepare()
     lowest_peak()
     work.bare()
@@ -124,7 +125,7 @@ def compare(case: Case, dtype: torch.dtype, device: torch.device, repeats: int) 
     work.moments()
     peaks = {"moments": own_peak() - bare_peak}
     before = work.passes.windows_run
-    steps = {"moments": 1, "base_rates": 1, "matching": len(GAINS), "extraction": len(GAINS)}
+    steps = {"moments": 1, "base_rates": 1, "matching": len(case.gains), "extraction": len(case.gains)}
     ratios: dict[str, list[float]] = {step: [] for step in steps}
     bare = []
     for _ in range(repeats):
@@ -187,6 +188,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", choices=[*CASES, "memory"], action="append")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], action="append")
     parser.add_argument("--memory", type=int)
     arguments = parser.parse_args()
     if arguments.memory:
@@ -196,9 +198,9 @@ def main() -> None:
         f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads; ratios to a bare pass, median (range)"
     )
     for name in only:
-        for dtype in (torch.float32, torch.bfloat16):
+        for dtype in arguments.dtype or ("float32", "bfloat16"):
             if name != "memory":
-                compare(CASES[name], dtype, device, arguments.repeats)
+                compare(CASES[name], getattr(torch, dtype), device, arguments.repeats)
     if "memory" in only:
         flat()
     return None
