@@ -82,6 +82,7 @@ def loaded(tasks: dict[str, tuple[str, str, list[str]]]) -> dict:
 
 
 LATER = (
+    "critnb.criticality.tails.drawing",
     "critnb.events.passes",
     "critnb.events.kernels",
     "critnb.lattice.kernels",
