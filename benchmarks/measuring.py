@@ -69,6 +69,12 @@ def _seconds(work: Callable[[], object], often: int) -> float:
     return (time.process_time() - start) / often
 
 
+def one_core() -> None:
+    """Keep this process and those that it starts on one core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
 def reset_peak() -> None:
     """Let the peak memory of this process begin again at what it holds now (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
