@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from tqdm.auto import tqdm as notebook_or_terminal_bar
-from tqdm.std import tqdm as terminal_bar
+# imported where a bar is shown: most commands show none
+if TYPE_CHECKING:
+    from tqdm.std import tqdm as terminal_bar
 
 Advance = Callable[[int], None]
 Event = dict[str, Any]
@@ -59,6 +60,8 @@ def reported(report: Callable[[int], None], total: int) -> Iterator[Advance]:
 @contextmanager
 def bar(label: str, total: int, unit: str) -> Iterator[Advance]:
     """Yield an ``advance(n)`` that moves a bar, in a notebook or on a terminal."""
+    from tqdm.auto import tqdm as notebook_or_terminal_bar
+
     with notebook_or_terminal_bar(total=total, desc=label, unit=unit, leave=False) as shown:
         yield lambda n: shown.update(n) and None
 
@@ -125,6 +128,8 @@ class Display:
         if self._bar is None or label != self._label:
             self.close()
             self._label = label
+            from tqdm.std import tqdm as terminal_bar
+
             self._bar = terminal_bar(total=total, desc=f"  {label}", unit=unit, leave=False, file=self._stream)
         self._bar.update(done - self._bar.n)
 
@@ -138,6 +143,8 @@ class Display:
             return
         rate = done / elapsed
         left = (total - done) / rate if rate else float("inf")
+        from tqdm.std import tqdm as terminal_bar
+
         line = f"  {label}: {done}/{total} {unit}s, {rate:.1f} {unit}s/s, {terminal_bar.format_interval(left)} left\n"
         self._stream.write(line)
         self._stream.flush()
