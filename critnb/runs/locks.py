@@ -81,7 +81,10 @@ def _is_free(path: Path) -> bool:
 
 
 def _named(path: Path) -> str:
-    pid = path.read_text(encoding="ascii", errors="replace").strip()
+    try:
+        pid = path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        pid = ""  # the run has just ended
     return f"process {pid}" if pid.isdigit() else "another process"
 
 
