@@ -94,10 +94,9 @@ def _kernels(missing: Sequence[PlannedRun], threads: Mapping[str, str]) -> Itera
 
 def _load_params(arguments: argparse.Namespace) -> Loaded:
     overrides = dict(parse_override(text) for text in arguments.set)
-    for option in ("device", "dtype"):
-        if getattr(arguments, option) is not None:
-            overrides[f"compute.{option}"] = getattr(arguments, option)
-    loaded = load(arguments.params, overrides)
+    options = {f"compute.{word}": word for word in ("device", "dtype") if getattr(arguments, word) is not None}
+    overrides |= {key: getattr(arguments, word) for key, word in options.items()}
+    loaded = load(arguments.params, overrides, given_by={key: f"--{word}" for key, word in options.items()})
     if IS_INSTALLED and not Path(arguments.params).is_file() and not arguments.quiet:
         # the working folder has one of this name, or the installed pack does
         err(f"params: {plain(from_here(loaded.base_dir / loaded.origin))}")

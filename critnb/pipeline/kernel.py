@@ -59,6 +59,8 @@ def environment(scratch: Path, given: Mapping[str, str]) -> dict[str, str]:
     for folder in own.values():
         Path(folder).mkdir(exist_ok=True)
     return {
+        # threads that wait for each other sleep: one that spins takes the core that the other waits for, where others work, too
+        "OMP_WAIT_POLICY": "passive",
         **threads_of_quota(given),
         **passed,
         **own,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _LONGEST = 200
-# errors of numpy, pyarrow, Python and torch have MemoryError in their names
+# in the names of what numpy, pyarrow, Python and torch raise
 _BY_NAME = "MemoryError"
 _BY_WORDS = (
     *("out of memory", "can't allocate memory", "not enough memory", "annot allocate memory", "std::bad_alloc"),
@@ -15,13 +15,18 @@ _BY_WORDS = (
 )
 # before its name torch puts a place in its source
 _ALLOCATOR = "DefaultCPUAllocator: "
-# of joblib, whose worker was killed
+# of a kernel, or of a worker by joblib
 _KILLED = "SIGKILL"
 
 
 def is_out_of_memory(name: str, message: str) -> bool:
-    """Tell whether an error of a kernel, or a death, is about memory, or by SIGKILL, as the system ends what needs too much."""
-    return name.endswith(_BY_NAME) or _KILLED in message or any(words in message for words in _BY_WORDS)
+    """Tell whether an error that a kernel raised says that there was too little memory."""
+    return name.endswith(_BY_NAME) or any(words in message for words in _BY_WORDS)
+
+
+def may_be_out_of_memory(message: str) -> bool:
+    """Tell whether a kernel or one of its workers died as the system ends a process that needs too much."""
+    return _KILLED in message
 
 
 def said_of_memory(name: str, message: str) -> str:

@@ -16,7 +16,7 @@ from critnb.contract import StageSpec
 from critnb.errors import CritnbError, StageFailedError, by_name
 from critnb.pipeline.kernel import KERNEL, KernelEnd, KernelNotStartedError, kernel_manager
 from critnb.pipeline.limits import USUAL_LIMITS, Limits
-from critnb.pipeline.memory import is_out_of_memory, said_of_memory, with_less_memory
+from critnb.pipeline.memory import is_out_of_memory, may_be_out_of_memory, said_of_memory, with_less_memory
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun
 from critnb.runs.scratch import Scratch
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _LINES_SHOWN = 10
 # how papermill calls an error that the kernel could not describe
 _NO_NAME = "CellExecutionError"
+# how jupyter calls the end of a kernel, of which it is said here how it came
+_DEAD = "DeadKernelError"
 # errors by which Python, the system and ZeroMQ say that a limit is reached
 _OF_THE_SYSTEM = frozenset({"OSError", "BlockingIOError", "RuntimeError", "ImportError", "ZMQError"})
 
@@ -84,9 +86,9 @@ def _cell_failure(spec: StageSpec, output: Path, end: KernelEnd, error: Exceptio
         )
     if isinstance(error, PapermillExecutionError):
         return CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error))
-    if type(error).__name__ == "DeadKernelError":
+    if type(error).__name__ == _DEAD:
         kept, text = _read(output), f"the notebook's kernel {end.described()}"
-        return CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept))
+        return CellFailedError(kept, spec.id, _DEAD, text, _running_cell(kept))
     return None
 
 
@@ -169,7 +171,7 @@ class CellFailedError(Exception):
         kind = by_name(self._name)
         if kind is not None:
             return kind(self._message)
-        if is_out_of_memory(self._name, self._message):
+        if self._name != _DEAD and is_out_of_memory(self._name, self._message):
             said = said_of_memory(self._name, self._message)
             return StageFailedError(f"{self._stage} had too little memory: {said}\n{with_less_memory(config)}")
         first = next(iter(self._message.splitlines()), "")
@@ -177,7 +179,8 @@ class CellFailedError(Exception):
             return StageFailedError(f"{self._stage} failed with {self._name}: {first}\n{limit}")
         if self._name == _NO_NAME and not first:
             first = "the kernel could not say why; it may have run out of memory"
-        return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}")
+        advice = f"\n{with_less_memory(config)}" if may_be_out_of_memory(self._message) else ""
+        return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}{advice}")
 
 
 def say_where(error: CritnbError, failure: CellFailedError, notebooks: Sequence[Path]) -> None:

@@ -14,6 +14,7 @@ from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.contract import StageSpec, spec_of, upstream_closure
 from critnb.contract.code import stage_constants, stage_files
 from critnb.contract.declared import project
+from critnb.contract.pack_sources import PackSources
 from critnb.data import questions
 from critnb.data.checkpoint import CONFIG, read_object
 from critnb.errors import CritnbError, DependencyError, ParamsError
@@ -76,6 +77,7 @@ class _InputFiles:
     """Models and corpora of the params and the stages' code, each found and hashed once."""
 
     loaded: Loaded
+    _pack: PackSources = field(default_factory=PackSources, init=False)
     _code: dict[Stage, tuple[Mapping[str, Any], Mapping[str, str]]] = field(default_factory=dict, init=False)
     _models: dict[ModelRole, data.ModelFiles] = field(default_factory=dict, init=False)
     _corpora: dict[DatasetRole, data.Corpus] = field(default_factory=dict, init=False)
@@ -94,7 +96,7 @@ class _InputFiles:
     def code(self, spec: StageSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         """Return the constants that a stage's code names, and the digests of the files that it rests on."""
         if spec.id not in self._code:
-            self._code[spec.id] = stage_constants(spec), stage_files(spec)
+            self._code[spec.id] = stage_constants(spec, pack=self._pack), stage_files(spec, pack=self._pack)
         return self._code[spec.id]
 
 
