@@ -92,6 +92,8 @@ def test_a_stage_that_is_asked_to_end_says_so_and_goes_on_later(start, run_stage
     wait_for(lambda: at_work(tmp_path))
     assert end(process, [process.pid]) == "ended by SIGTERM; continue with --allow-resume"
     assert (record(tmp_path)["stage_status"], record(tmp_path)["error"]) == ("failed", "ended by SIGTERM")
+    # so that another machine of the same job may go on with it
+    assert [lock.read_bytes() for lock in tmp_path.glob("*.partial/.*.lock")] == [b"", b"", b""]
     done = run_stages(CALIBRATE, tmp_path, "--allow-resume")
     assert done.returncode == 0, done.stderr
     assert record(tmp_path)["stage_status"] == "complete"
