@@ -56,6 +56,11 @@ def test_only_places_network_devices_and_threads_pass(tmp_path):
     assert made == {**environment(tmp_path, {}), **{name: OF_A_USER[name] for name in PASSES}}
 
 
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(tmp_path):
+    assert environment(tmp_path, {})["OMP_WAIT_POLICY"] == "passive"
+    assert environment(tmp_path, {"OMP_WAIT_POLICY": "active"})["OMP_WAIT_POLICY"] == "active"
+
+
 def test_the_page_on_runs_names_what_passes():
     page = (SPEC_DIR / "14_RUN_RECORD.md").read_text(encoding="utf-8")
     table = page.split("| group | variables |")[1].split("\n\n")[0]

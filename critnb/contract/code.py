@@ -13,6 +13,7 @@ from typing import Any
 
 from critnb.canon import CANON, PACK_ROOT, pack_path
 from critnb.contract.imports import PACKAGE, Code, Import, read_code
+from critnb.contract.pack_sources import INIT, PackSources
 from critnb.contract.row import StageSpec
 from critnb.runs import HashInputs, notebook_source, pack_digests
 from critnb.runs.encoding import canonical_json
@@ -36,7 +37,6 @@ OUTSIDE: Mapping[str, str] = {
 }
 # what draws a stage's results and none of them follows from
 _DRAWING = re.compile(rf"{PACKAGE}/(report/figures/.+|report/style|stages/[^/]+/(views|figures))\.py")
-_INIT = "__init__.py"
 # where modules reach code for the stages that ask for it
 _ON_DEMAND = f"{PACKAGE}.pipeline"
 
@@ -49,14 +49,15 @@ class StageCode:
     constants: tuple[str, ...]
 
 
-def stage_code(spec: StageSpec, *, root: Path = PACK_ROOT) -> StageCode:
-    """Return the code that a stage rests on, as it is in the pack at ``root``.
+def stage_code(spec: StageSpec, *, root: Path = PACK_ROOT, pack: PackSources | None = None) -> StageCode:
+    """Return the code that a stage rests on, as it is in the pack at ``root``, or was when ``pack`` read it.
 
     Of a package's ``__init__`` that does nothing but import, the names count that the stage takes out of it; any other
     counts as a whole.
     """
-    reached = _Reached(root, on_demand=spec.uses_model)
-    reached.follow(read_code(code_of(root / CANON.PATH.NOTEBOOKS_DIR / spec.notebook)).running())
+    pack = pack or PackSources(root)
+    reached = _Reached(pack, on_demand=spec.uses_model)
+    reached.follow(read_code(code_of(pack.root / CANON.PATH.NOTEBOOKS_DIR / spec.notebook)).running())
     return StageCode(dict(sorted(reached.digests())), tuple(sorted(reached.constants())))
 
 
@@ -65,9 +66,10 @@ def stage_sources(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
     return dict(stage_code(spec, root=root).files)
 
 
-def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
+def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT, pack: PackSources | None = None) -> dict[str, str]:
     """Return path -> digest of all files of the pack that a stage's result follows from: sources, and what it reads beside them."""
-    return {**stage_sources(spec, root=root), **pack_digests(spec.files, root=root)}
+    pack = pack or PackSources(root)
+    return {**stage_code(spec, pack=pack).files, **pack_digests(spec.files, root=pack.root)}
 
 
 def changed_code(spec: StageSpec, inputs: HashInputs, *, root: Path = PACK_ROOT) -> list[str]:
@@ -99,9 +101,9 @@ def file_meanings(paths: Iterable[str]) -> dict[str, str]:
     return {path: read_code(pack_path(path).read_bytes()).digest for path in paths}
 
 
-def stage_constants(spec: StageSpec) -> dict[str, Any]:
+def stage_constants(spec: StageSpec, *, pack: PackSources | None = None) -> dict[str, Any]:
     """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere."""
-    return _valued(stage_code(spec).constants)
+    return _valued(stage_code(spec, pack=pack).constants)
 
 
 def named_constants(paths: Iterable[Path]) -> dict[str, Any]:
@@ -120,20 +122,15 @@ def is_outside(module: str) -> bool:
 
 @dataclass
 class _Reached:
-    """What is reached in the pack at ``root``: whole modules, and names taken through the ``__init__`` of a package.
+    """What is reached in a pack: whole modules, and names taken through the ``__init__`` of a package.
 
     ``on_demand``: what ``critnb.pipeline`` imports only where a stage asks for it counts, too.
     """
 
-    root: Path
+    pack: PackSources
     on_demand: bool
     modules: dict[str, tuple[Path, Code]] = field(default_factory=dict)
     taken: dict[Path, dict[str, str]] = field(default_factory=dict)
-    _files: dict[str, Path | None] = field(default_factory=dict)
-
-    @property
-    def _top(self) -> Path:
-        return pack_path(PACKAGE, self.root).parent
 
     def follow(self, imports: Iterable[Import]) -> None:
         """Follow imports to their end."""
@@ -141,9 +138,9 @@ class _Reached:
         while waiting:
             each = waiting.pop()
             module = self._home(each.module, each.name)
-            if module in self.modules or is_outside(module) or (path := self._file(module)) is None:
+            if module in self.modules or is_outside(module) or (path := self.pack.file(module)) is None:
                 continue
-            code = self._code(path)
+            code = self.pack.code(path)
             self.modules[module] = (path, code)
             lazy = self.on_demand or not f"{module}.".startswith(f"{_ON_DEMAND}.")
             waiting += code.running(lazy=lazy)
@@ -151,9 +148,9 @@ class _Reached:
     def digests(self) -> Iterator[tuple[str, str]]:
         """Yield path and digest of what was reached."""
         for path, names in self.taken.items():
-            yield self._name(path), sha256_hex(canonical_json(names))
+            yield self.pack.name(path), sha256_hex(canonical_json(names))
         for path, code in self.modules.values():
-            yield self._name(path), code.digest
+            yield self.pack.name(path), code.digest
 
     def constants(self) -> set[str]:
         """Return the names of the registry's constants in what was reached."""
@@ -164,12 +161,12 @@ class _Reached:
         seen = set()
         while name and (module, name) not in seen:
             seen.add((module, name))
-            path = self._file(module)
-            if self._file(f"{module}.{name}") is not None:
+            path = self.pack.file(module)
+            if self.pack.file(f"{module}.{name}") is not None:
                 return f"{module}.{name}"
-            if path is None or path.name != _INIT:
+            if path is None or path.name != INIT:
                 return module
-            code = self._code(path)
+            code = self.pack.code(path)
             handed = code.handed_on().get(name)
             if handed is None:
                 return module
@@ -181,17 +178,3 @@ class _Reached:
     def _take(self, path: Path, code: Code, handed: Import) -> None:
         self.taken.setdefault(path, {"": "" if code.only_imports else code.digest})
         self.taken[path][handed.bound] = f"{handed.module}:{handed.name}"
-
-    def _file(self, module: str) -> Path | None:
-        if module not in self._files:
-            base = pack_path(module.replace(".", "/"), self.root)
-            both = (base / _INIT, base.with_name(f"{base.name}.py"))
-            self._files[module] = next((path for path in both if path.is_file()), None)
-        return self._files[module]
-
-    def _code(self, path: Path) -> Code:
-        package = ".".join(path.relative_to(self._top).parent.parts)
-        return read_code(path.read_bytes(), package)
-
-    def _name(self, path: Path) -> str:
-        return path.relative_to(self._top).as_posix()

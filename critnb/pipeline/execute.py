@@ -15,6 +15,7 @@ from critnb.contract import StageSpec
 from critnb.contract.code import changed_code
 from critnb.errors import CritnbError, DependencyError, IntegrityError, StageFailedError
 from critnb.pipeline.kernel import KernelNotStartedError
+from critnb.pipeline.kernels import Kernels
 from critnb.pipeline.notebook import CellFailedError, execute_notebook, keep_notebook, kept_notebooks, say_where
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
@@ -28,14 +29,20 @@ from critnb.system.signals import how_interrupted
 if TYPE_CHECKING:
     import nbformat
 
-    from critnb.pipeline.warm_kernels import WarmKernels
 
-
-def prepare(planned: PlannedRun, store: RunStore, options: RunOptions, *, place: RunStore | None = None) -> PartialRun:
+def prepare(
+    planned: PlannedRun,
+    store: RunStore,
+    options: RunOptions,
+    *,
+    place: RunStore | None = None,
+    threads: Mapping[str, str] | None = None,
+) -> PartialRun:
     """Make the partial run of a planned stage, with its config and everything known beforehand in its record.
 
-    It is made in ``place``, if given, and rests on the runs of ``store`` all the same. Raises DependencyError where an
-    upstream run is missing and the errors of ``RunStore.create``.
+    It is made in ``place``, if given, and rests on the runs of ``store`` all the same. ``threads`` are variables of its kernel's
+    environment that this process has not. Raises DependencyError where an upstream run is missing and the errors of
+    ``RunStore.create``.
     """
     dependencies = [_upstream(store, run_id, planned).dependency() for run_id in planned.inputs.upstream.values()]
     run = (place or store).create(planned.run_id, allow_resume=options.allow_resume)
@@ -49,7 +56,7 @@ def prepare(planned: PlannedRun, store: RunStore, options: RunOptions, *, place:
         hash_inputs=planned.inputs,
         dependencies=dependencies,
         code=code_facts(planned.inputs.sources),
-        environment=environment_facts(),
+        environment=environment_facts(threads),
         determinism=_determinism(params),
     )
     run.log("config_resolved", config_hash=hashlib.sha256(config).hexdigest())
@@ -82,18 +89,18 @@ def execute(
     options: RunOptions,
     *,
     show: Callable[[Event], object],
-    warm: WarmKernels | None = None,
+    kernels: Kernels | None = None,
 ) -> Run:
     """Run one stage whose upstream runs exist, and ``show`` each event of its log meanwhile; returns the published run.
 
-    Its kernel is one of ``warm``, if given, else a new process.
+    Its kernel is one of ``kernels``, if given, else a new process. Stages may be run by several threads at once.
 
     A stage that fails raises StageFailedError, or the pack's own error that its notebook raised; its partial run is
     kept with the partial notebook. Input that was refused before anything was computed leaves nothing behind. However
     it ends, the page of the runs folder is written anew.
     """
     try:
-        run = _executed(planned, store, options, show, warm)
+        run = _executed(planned, store, options, show, kernels or Kernels())
     finally:
         refresh_index(store)
     copy_to_root(run)
@@ -105,13 +112,16 @@ def _executed(
     store: RunStore,
     options: RunOptions,
     show: Callable[[Event], object],
-    warm: WarmKernels | None,
+    kernels: Kernels,
 ) -> Run:
     variables = replace(options, data=planned.data).for_kernel()
-    with prepare(planned, store, options) as run:
+    with prepare(planned, store, options, threads=kernels.threads) as run:
         try:
             return _worked_on(
-                planned, run, show, lambda: execute_notebook(planned.spec, run, variables, warm, limits=options.limits)
+                planned,
+                run,
+                show,
+                lambda: execute_notebook(planned.spec, run, variables, kernels, limits=options.limits),
             )
         except KeyboardInterrupt as interrupt:
             # a run whose record cannot be written, or that was just published, is interrupted all the same

@@ -26,7 +26,7 @@ from critnb.system.signals import ENDING, Terminated, signal_name
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
 
-    from critnb.pipeline.warm_kernels import WarmKernels
+    from critnb.pipeline.kernels import Kernels
 
 KERNEL = "critnb"
 _STDERR = "kernel.err"
@@ -46,7 +46,7 @@ PASSED = (
     *("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_MPS_*", "MALLOC_*"),
     # threads: the record says how many
     *("OMP_*", "GOMP_*", "KMP_*", "MKL_NUM_THREADS", "MKL_DYNAMIC", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"),
-    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_*", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"),
+    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_*", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"),
 )
 
 
@@ -59,6 +59,8 @@ def environment(scratch: Path, given: Mapping[str, str]) -> dict[str, str]:
     for folder in own.values():
         Path(folder).mkdir(exist_ok=True)
     return {
+        # threads that wait for each other sleep: one that spins takes the core that the other waits for, where others work, too
+        "OMP_WAIT_POLICY": "passive",
         **threads_of_quota(given),
         **passed,
         **own,
@@ -142,19 +144,19 @@ def _last_error(text: str) -> str:
 
 
 def kernel_manager(
-    scratch: Path, extra: Mapping[str, str], warm: WarmKernels | None = None, *, limits: Limits = USUAL_LIMITS
+    scratch: Path, folder: Path, extra: Mapping[str, str], kernels: Kernels, *, limits: Limits = USUAL_LIMITS
 ) -> tuple[type[AsyncKernelManager], KernelEnd]:
-    """Return the class of a manager whose kernel has this environment, with ``extra``, and the record of how it ends.
+    """Return the class of a manager whose kernel works in ``folder`` with this environment, and the record of how it ends.
 
-    The kernel comes from ``warm``, if given, else it is a new process; it is ended where its stage exceeds the ``limits``. What it
-    writes to its own stderr goes into a file, so that none of it reaches a user's terminal.
+    ``extra`` belongs to the environment. The kernel is ended where its stage exceeds the ``limits``. What it writes to its own
+    stderr goes into a file below ``scratch``, so that none of it reaches a user's terminal.
     """
     # not imported above: it costs time that the command line's other words need not wait for
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
     end = KernelEnd(scratch / _STDERR, limits)
-    kernel_environment = {**environment(scratch, os.environ), **extra}
+    kernel_environment = {**environment(scratch, os.environ), **kernels.threads, **extra}
 
     class Manager(AsyncKernelManager):
         """Starts the kernel, and notes how it ended."""
@@ -167,11 +169,13 @@ def kernel_manager(
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             self.connection_file = str(scratch / "connection.json")
-            if warm is not None:
-                self.provisioner = warm.provisioner(limits.start, kernel_spec=self.kernel_spec, parent=self)
+            if kernels.warm is not None:
+                self.provisioner = kernels.warm.provisioner(limits.start, kernel_spec=self.kernel_spec, parent=self)
             with end.stderr.open("wb") as stderr:
-                await super().start_kernel(**{**options, "env": kernel_environment, "stderr": stderr})
+                own = {"env": kernel_environment, "stderr": stderr, "cwd": str(folder)}
+                await super().start_kernel(**{**options, **own})
             provisioner: Any = self.provisioner
+            kernels.add(provisioner.process)
             end.clock.watch(provisioner.process.pid)
 
         async def _async_is_alive(self) -> bool:

@@ -22,7 +22,7 @@ from critnb.system.failures import limit_named, too_few_files
 if TYPE_CHECKING:
     import nbformat
 
-    from critnb.pipeline.warm_kernels import WarmKernels
+    from critnb.pipeline.kernels import Kernels
 
 _LINES_SHOWN = 10
 # how papermill calls an error that the kernel could not describe
@@ -37,27 +37,29 @@ def execute_notebook(
     spec: StageSpec,
     run: PartialRun,
     variables: Mapping[str, str],
-    warm: WarmKernels | None = None,
+    kernels: Kernels,
     *,
     limits: Limits = USUAL_LIMITS,
 ) -> nbformat.NotebookNode:
-    """Return a stage's notebook, executed in the folder of its run by a kernel with these environment ``variables``.
+    """Return a stage's notebook, executed in the folder of its run by one of the ``kernels`` with these environment ``variables``.
 
-    The kernel is one of ``warm``, if given; it is ended where its stage exceeds the ``limits``.
+    The kernel is ended where its stage exceeds the ``limits``.
 
     Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work,
-    Terminated where a signal asked the kernel to end.
+    KeyboardInterrupt where the kernels were stopped, or a signal asked this one to end.
     """
     if (too_few := too_few_files()) is not None:
         raise KernelNotStartedError(f"{spec.id}: {too_few}")
     with Scratch() as scratch:
         output = scratch / spec.notebook
-        manager, end = kernel_manager(scratch, variables, warm, limits=limits)
+        manager, end = kernel_manager(scratch, run.path, variables, kernels, limits=limits)
         options = {"kernel_manager_class": manager, "on_notebook_start": end.begin, "start_timeout": limits.start}
         try:
+            kernels.raise_if_stopped()
             with end.clock.running():
-                _papermill(output, run.path, **options)
+                _papermill(output, **options)
         except Exception as error:
+            kernels.raise_if_stopped()
             end.raise_if_terminated()
             if (failed := _cell_failure(spec, output, end, error)) is not None:
                 raise failed from None
@@ -87,7 +89,7 @@ def _cell_failure(spec: StageSpec, output: Path, end: KernelEnd, error: Exceptio
     return None
 
 
-def _papermill(output: Path, folder: Path, **options: Any) -> None:
+def _papermill(output: Path, **options: Any) -> None:
     import papermill
 
     # its log would print what is said here in one line
@@ -98,7 +100,7 @@ def _papermill(output: Path, folder: Path, **options: Any) -> None:
         parameters={"params": CANON.OUTPUT.CONFIG_RESOLVED_YAML, "overrides": {}, "run_dir": "."},
         kernel_name=KERNEL,
         language="python",
-        cwd=str(folder),
+        # no cwd: papermill would change that of this process, in which other threads are at work
         progress_bar=False,
         # its stage has closed its run, and a kernel with torch takes seconds to say goodbye
         shutdown_kernel="immediate",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _VARIABLE = "CRITNB_OPTIONS"
 _ALL = "all"
+_MOST_JOBS = 1024
 
 
 def _option(
@@ -40,6 +42,12 @@ def _option(
 
 def _switch(*flags: str, **where: Any) -> Any:
     return _option(False, *flags, action="store_true", **where)
+
+
+def _whole_number(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _MOST_JOBS:
+        raise ArgumentTypeError(f"{plain(repr(text), 40)} is no whole number from 1 to {_MOST_JOBS}")
+    return int(text)
 
 
 _ROLES = [*map(str, ModelRole), _ALL]
@@ -65,6 +73,13 @@ class RunOptions:
         (), "--use", action="append", metavar="STAGE=RUN", help="pin an upstream run; repeatable"
     )
     dry_run: bool = _switch("--dry-run", help="say what would run, and why")
+    jobs: int | None = _option(
+        None,
+        "--jobs",
+        type=_whole_number,
+        metavar="N",
+        help="run at most N stages at once; as many as suit this machine if not given",
+    )
     strict: bool = _switch(
         "--strict", notebook=bool, kernel=True, help="a gate that fails or is not available ends its stage"
     )

@@ -14,6 +14,7 @@ from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.contract import StageSpec, spec_of, upstream_closure
 from critnb.contract.code import stage_constants, stage_files
 from critnb.contract.declared import project
+from critnb.contract.pack_sources import PackSources
 from critnb.data import questions
 from critnb.data.checkpoint import CONFIG, read_object
 from critnb.errors import CritnbError, DependencyError, ParamsError
@@ -40,7 +41,7 @@ class PlannedRun:
     """The run that a stage would have under given params: its id, everything its hash covers, and what executing it needs.
 
     ``roles`` holds one model role, or every role that a stage joins; ``data`` is what the record says of where each corpus
-    comes from.
+    comes from. ``model_bytes``: how many bytes the weights of its model have on disk.
     """
 
     spec: StageSpec
@@ -50,6 +51,7 @@ class PlannedRun:
     inputs: HashInputs
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pinned: bool = False
+    model_bytes: int = 0
 
     @property
     def who(self) -> str:
@@ -75,6 +77,7 @@ class _InputFiles:
     """Models and corpora of the params and the stages' code, each found and hashed once."""
 
     loaded: Loaded
+    _pack: PackSources = field(default_factory=PackSources, init=False)
     _code: dict[Stage, tuple[Mapping[str, Any], Mapping[str, str]]] = field(default_factory=dict, init=False)
     _models: dict[ModelRole, data.ModelFiles] = field(default_factory=dict, init=False)
     _corpora: dict[DatasetRole, data.Corpus] = field(default_factory=dict, init=False)
@@ -93,7 +96,7 @@ class _InputFiles:
     def code(self, spec: StageSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         """Return the constants that a stage's code names, and the digests of the files that it rests on."""
         if spec.id not in self._code:
-            self._code[spec.id] = stage_constants(spec), stage_files(spec)
+            self._code[spec.id] = stage_constants(spec, pack=self._pack), stage_files(spec, pack=self._pack)
         return self._code[spec.id]
 
 
@@ -181,7 +184,11 @@ def _plan_stage(spec: StageSpec, role: ModelRole, upstream: Mapping[str, str], f
         config["data"] = {name: everything["data"][name] for name in corpora}
         sections["data"] = {name: corpus.identity() for name, corpus in corpora.items()}
     run = _from_inputs(spec, (role,), files, config=config, sections=sections, upstream=upstream)
-    return replace(run, data={name: _origin(corpus) for name, corpus in corpora.items()})
+    return replace(
+        run,
+        data={name: _origin(corpus) for name, corpus in corpora.items()},
+        model_bytes=files.model(role).weights_bytes if spec.uses_model else 0,
+    )
 
 
 def _origin(corpus: data.Corpus) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,16 +42,20 @@ class WarmKernels:
     The server starts at once and imports while the runner goes on.
     """
 
-    def __init__(self, planned: Iterable[PlannedRun]) -> None:
-        """Start the server for these runs; raises OSError where no process can be started."""
+    def __init__(self, planned: Iterable[PlannedRun], *, threads: Mapping[str, str] | None = None) -> None:
+        """Start the server for these runs; raises OSError where no process can be started.
+
+        ``threads`` are variables of the environment, which numeric libraries read when the server imports them.
+        """
         self._forked: list[ForkedKernel] = []
+        self._asking = threading.Lock()
         self._scratch = Scratch()
         modules = _modules(list(planned))
         ours, theirs = socket.socketpair()
         with theirs:
             self._server = subprocess.Popen(
                 [sys.executable, "-m", _SERVER, str(theirs.fileno()), *modules],
-                env=environment(self._scratch.path, os.environ),
+                env={**environment(self._scratch.path, os.environ), **(threads or {})},
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -73,24 +78,28 @@ class WarmKernels:
         OSError where it is gone or cannot fork.
         """
         wanted = {"argv": list(argv), "env": dict(env), "cwd": cwd, "stderr": str(stderr)}
-        self._channel.settimeout(within)
-        try:
-            self._forked.append(ForkedKernel(self, int(self.ask(fork=wanted))))
-        finally:
-            self._channel.settimeout(None)
-        return self._forked[-1]
+        kernel = ForkedKernel(self, int(self.ask(within=within, fork=wanted)))
+        self._forked.append(kernel)
+        return kernel
 
     def provisioner(self, start_seconds: int, **named: Any) -> ForkingProvisioner:
         """Return what gives jupyter's kernel manager a kernel of this server, which may take ``start_seconds`` to answer."""
         return ForkingProvisioner(self, start_seconds, kernel_id=uuid.uuid4().hex, **named)
 
-    def ask(self, **request: Any) -> Any:
-        """Return the server's answer to a request; raises OSError where it gives none."""
-        self._lines.write(json.dumps(request) + "\n")
-        self._lines.flush()
-        if not (answer := self._lines.readline()):
-            raise ConnectionError("the server of kernels is gone")
+    def ask(self, *, within: float | None = None, **request: Any) -> Any:
+        """Return the server's answer to a request; raises OSError where it gives none, or none ``within`` so many seconds."""
+        with self._asking:
+            self._channel.settimeout(within)
+            self._lines.write(json.dumps(request) + "\n")
+            self._lines.flush()
+            if not (answer := self._lines.readline()):
+                raise ConnectionError("the server of kernels is gone")
         return json.loads(answer)
+
+    def hang_up(self) -> None:
+        """Ask no more: the server ends with its kernels, and who waits for an answer gets none."""
+        with contextlib.suppress(OSError):
+            self._channel.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Self:
         return self
@@ -146,8 +155,10 @@ class ForkedKernel:
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the kernel and the processes that it has started."""
-        if self.poll() is None:
-            os.killpg(self.pid, number)
+        # not asked first: the server may be busy, and a kernel that it has not waited for still has its number
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
 
     def terminate(self) -> None:
         """Ask the kernel to end."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, BboxBase
@@ -189,11 +190,16 @@ def _settle(figure: Figure) -> None:
 
     The last bits of the layout's solver depend on memory addresses, and a PDF would show them.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine(None)
     for part in figure.subfigs:
         part.bbox_relative.set_points(_rounded(part.bbox_relative))
     for axes in figure.axes:
+        # as drawing does: a colour bar is narrower than its place
+        locator: Callable[[Axes, None], Bbox] | None = axes.get_axes_locator()  # type: ignore[assignment]
+        axes.apply_aspect(locator(axes, None) if locator else None)
         axes.set_position(Bbox(_rounded(axes.get_position())))
 
 

@@ -9,15 +9,16 @@ import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from critnb.canon import CANON
 from critnb.errors import DataError
 from critnb.runs.decoding import npz_arrays
 from critnb.runs.encoding import npz_bytes
 from critnb.runs.files import TEMPORARY_SUFFIX, atomic_write, read_regular, sha256_hex
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _LOG = logging.getLogger(__name__)
 _SUFFIX = ".ckpt"

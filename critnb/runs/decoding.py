@@ -8,18 +8,20 @@ import math
 import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import yaml
 
 from critnb.errors import DataError
 
-Array = np.ndarray[Any, Any]
+# what reads arrays and tables is imported where one is read: planning is done without
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    Array = np.ndarray[Any, Any]
 
 # bytes in memory that are always allowed, and times the size of the file; rasters take 9 times their file, constant arrays more
 _ALWAYS, _TIMES = 1 << 30, 64
@@ -30,7 +32,6 @@ _DEFLATE_TIMES = 1032
 _ENCRYPTED = 0x0001
 _KINDS = frozenset("biufcSU")
 _HEADER = 10_000
-_COLUMNS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string)
 
 
 def json_value(data: bytes) -> Any:
@@ -126,6 +127,8 @@ def _check_room(unpacked: int, size: int) -> None:
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    import numpy as np
+
     with archive.open(member) as file:
         held = _held(file, member.filename)
     if held != member.file_size:
@@ -137,6 +140,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
 
 def _held(file: IO[bytes], name: str) -> int:
     """Return how many bytes an NPY file of this header has; raises DataError for a header that no run writes."""
+    import numpy as np
+
     try:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
@@ -154,28 +159,37 @@ def parquet_frame(data: bytes) -> pd.DataFrame:
 
     Raises DataError, one line, for other bytes, and for a file whose columns come to more than one of this length may.
     """
+    import pandas as pd
+    import pyarrow as pa
+
     with _reading("Parquet"):
         _check_columns(data)
         return pd.read_parquet(pa.BufferReader(data), engine="pyarrow")
 
 
 def _open(data: bytes, **options: Any) -> pq.ParquetFile:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     # a buffer that Arrow owns: its threads may still read after an error has freed everything else
     return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False, **options)
 
 
 def _check_columns(data: bytes) -> None:
     """Refuse types of columns that no table has, repeated names, and columns that take too much memory."""
+    from pyarrow import types
+
     with _open(data) as file:
         schema, metadata = file.schema_arrow, file.metadata
-    if strange := [field for field in schema if not any(kind(field.type) for kind in _COLUMNS)]:
+    kinds = (types.is_integer, types.is_floating, types.is_boolean, types.is_string)
+    if strange := [field for field in schema if not any(kind(field.type) for kind in kinds)]:
         raise DataError(f"column {strange[0].name[:99]!r} holds {str(strange[0].type)[:99]}")
     if len(set(schema.names)) < len(schema):
         raise DataError("two columns have one name")
     packed = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     _check_room(packed + 8 * metadata.num_rows * len(schema), len(data))
     # repeated text is short in the file and long in memory, unless it is read as entries of a dictionary
-    text = [field.name for field in schema if pa.types.is_string(field.type)]
+    text = [field.name for field in schema if types.is_string(field.type)]
     with _open(data, read_dictionary=text) as file:
         table = file.read(text, use_threads=False)
     _check_room(sum(_spelled_out(chunk) for column in table.columns for chunk in column.chunks), len(data))
@@ -183,4 +197,6 @@ def _check_columns(data: bytes) -> None:
 
 def _spelled_out(entries: pa.DictionaryArray) -> int:
     """Return how many bytes entries of a dictionary have as text."""
+    import pyarrow.compute as pc
+
     return pc.sum(pc.binary_length(entries.dictionary).take(entries.indices)).as_py() or 0

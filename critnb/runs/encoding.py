@@ -7,14 +7,14 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from critnb.errors import DataError
+
+# what reads and writes arrays and tables is imported where one is written: planning is done without
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
@@ -46,12 +46,14 @@ def _json(value: Any, **layout: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Path):
         return value.as_posix()
+    import numpy as np
+
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
     raise TypeError(f"{type(value).__name__} is no JSON type")
 
 
@@ -60,6 +62,8 @@ def npz_bytes(arrays: Mapping[str, np.ndarray[Any, Any]], *, compress: bool = Tr
 
     Raises DataError for an array of Python objects.
     """
+    import numpy as np
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
@@ -77,6 +81,8 @@ def _member(name: str, *, compress: bool) -> zipfile.ZipInfo:
 
 
 def _portable(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    import numpy as np
+
     ordered = np.asarray(array, order="C")
     if ordered.dtype.hasobject:
         raise DataError(f"array {name!r} holds Python objects; give it a numeric, boolean or text dtype")
@@ -88,6 +94,9 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
 
     Raises DataError for a column that is not integer, float, boolean or text, and for names that repeat.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False, nthreads=1)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", version="2.6", row_group_size=1 << 20)
@@ -104,12 +113,18 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def _arrow_schema(frame: pd.DataFrame) -> Any:
+    import pyarrow as pa
+
     if not frame.columns.is_unique:
         raise DataError(f"columns repeat: {sorted(frame.columns[frame.columns.duplicated()])}")
     return pa.schema([(str(name), _arrow_type(str(name), dtype)) for name, dtype in frame.dtypes.items()])
 
 
 def _arrow_type(name: str, dtype: Any) -> Any:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
     if isinstance(dtype, pd.StringDtype):
         return pa.string()
     plain = getattr(dtype, "numpy_dtype", dtype)

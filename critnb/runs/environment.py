@@ -27,13 +27,14 @@ PACKAGES = (
 _GIT_SECONDS = 10
 _THREADS = frozenset(
     {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"}
-    | {"NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"}
+    | {"NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"}
 )
 
 
-def environment_facts() -> dict[str, Any]:
+def environment_facts(threads: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return interpreter, platform, processor, what sets the number of threads, and package versions (None: not installed).
 
+    ``threads`` are variables that a kernel's environment has and this one's has not.
     Raises DependencyError where a package would be imported from another place than the one whose version is recorded.
     """
     require_installed(PACKAGES)
@@ -44,14 +45,14 @@ def environment_facts() -> dict[str, Any]:
         "cpu": _cpu_name(),
         "cpu_count": os.cpu_count() or 1,
         "cpus_allowed": available_cores(),
-        "threads": {name: value for name, value in sorted(_kernel_variables().items()) if name in _THREADS},
+        "threads": {name: value for name, value in sorted(_kernel_variables(threads).items()) if name in _THREADS},
         "gpu": None,
         "packages": {name: _installed(name) for name in PACKAGES},
     }
 
 
-def _kernel_variables() -> dict[str, str]:
-    return {**os.environ, **threads_of_quota(os.environ)}
+def _kernel_variables(threads: Mapping[str, str] | None) -> dict[str, str]:
+    return {**os.environ, **threads_of_quota(os.environ), **(threads or {})}
 
 
 def require_installed(names: Iterable[str]) -> None:

@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, Self
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from critnb.canon import CANON, Stage, Status
 from critnb.errors import DependencyError, IntegrityError, RunExistsError
@@ -24,6 +21,10 @@ from critnb.runs.locks import KERNEL_LOCK, LOCK_FILES, RECORD_LOCK, STORE_LOCK, 
 from critnb.runs.publish import move, remove, seal
 from critnb.runs.record import Artifact, RunRecord, read_record, utc_now, write_record
 from critnb.runs.run import Run
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 # how long to wait for a notebook's kernel to detach, which it does before papermill returns
 _DETACH_SECONDS = 10.0

@@ -7,10 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from critnb.canon import CANON, Stage, Status
 from critnb.errors import DataError, DependencyError, IntegrityError
@@ -18,6 +15,10 @@ from critnb.runs.decoding import json_value, npz_arrays, parquet_frame, yaml_val
 from critnb.runs.files import inside, may_be_sound, open_regular, sha256_hex, unread_error
 from critnb.runs.identity import HashInputs
 from critnb.runs.record import Artifact, Dependency, RunRecord, read_record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 _Value = TypeVar("_Value")
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Protocol
 
 from critnb.canon import Stage
 from critnb.runs.files import HashingSink
 from critnb.runs.record import Artifact, RunRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 
 class RunWriter(Protocol):
