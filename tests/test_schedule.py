@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from critnb.contract import STAGES, upstream_closure
 from critnb.pipeline.schedule import side_by_side, width
 
-
 # a machine with other work to do is slow in everything
 ANYWHERE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
