@@ -84,7 +84,7 @@ class _InputFiles:
 
     def model(self, role: ModelRole) -> data.ModelFiles:
         if role not in self._models:
-            self._models[role] = data.model_files(self.loaded, role)
+            self._models[role] = data.model_files(self.loaded, role, digest=data.remembered_digest)
         return self._models[role]
 
     def corpus(self, role: DatasetRole) -> data.Corpus:

@@ -16,6 +16,7 @@ import yaml
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
 from critnb.runs import RunState, RunStore
+from critnb.runs.holders import Holder
 from critnb.runs.locks import KERNEL_LOCK
 
 pytestmark = pytest.mark.slow
@@ -41,10 +42,11 @@ def kernels_of(process: subprocess.Popen[str], runs: Path, n: int) -> dict[str, 
     """Wait until n stages are at work at once, and return their runs with the process of each kernel."""
     deadline = time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline:
-        found = {lock.parent.name: lock.read_text() for lock in runs.glob(f"*.partial/{KERNEL_LOCK}")}
-        # the runner has looked at the lock before the kernel had it
-        if len(found) == n and all(pid not in ("", str(process.pid)) for pid in found.values()):
-            return {name.removesuffix(CANON.PATH.PARTIAL_SUFFIX): int(pid) for name, pid in found.items()}
+        held = {lock.parent.name: Holder.read(lock) for lock in runs.glob(f"*.partial/{KERNEL_LOCK}")}
+        # the runner looks at the lock before the kernel has it
+        found = {name: by.pid for name, by in held.items() if by is not None and by.pid != process.pid}
+        if len(found) == n:
+            return {name.removesuffix(CANON.PATH.PARTIAL_SUFFIX): pid for name, pid in found.items()}
         time.sleep(0.005)
     raise AssertionError(f"no {n} stages side by side")
 
