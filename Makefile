@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 
-.PHONY: demo test lab check pages clean
+.PHONY: demo test lab check pages bench clean
 
 demo: $(READY)
 	@$(BIN)/python runner.py all --params base.yaml || test $$? -eq 4
@@ -34,6 +34,10 @@ $(DEV_READY): $(READY) requirements-dev.lock
 
 pages: $(DEV_READY)
 	@$(BIN)/python tools/pages.py
+
+# on a machine that does nothing else
+bench: $(DEV_READY)
+	@$(BIN)/python benchmarks/all.py
 
 clean:
 	rm -rf $(VENV)
