@@ -33,6 +33,7 @@ OUTSIDE: Mapping[str, str] = {
     "report.notebook": "how an executed notebook is kept",
     "pipeline.by_hand": "who started the notebook",
     "pipeline.options": "where the notebook was started",
+    "pipeline.limits": "how long that may take",
     "pipeline.progress": "what is shown while one waits",
 }
 # what draws a stage's results and none of them follows from
@@ -66,10 +67,12 @@ def stage_sources(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
     return dict(stage_code(spec, root=root).files)
 
 
-def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT, pack: PackSources | None = None) -> dict[str, str]:
-    """Return path -> digest of all files of the pack that a stage's result follows from: sources, and what it reads beside them."""
-    pack = pack or PackSources(root)
-    return {**stage_code(spec, pack=pack).files, **pack_digests(spec.files, root=pack.root)}
+def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT, code: StageCode | None = None) -> dict[str, str]:
+    """Return path -> digest of all files of the pack that a stage's result follows from: sources, and what it reads beside them.
+
+    ``code`` is the stage's, where that has been found already.
+    """
+    return {**(code or stage_code(spec, root=root)).files, **pack_digests(spec.files, root=root)}
 
 
 def changed_code(spec: StageSpec, inputs: HashInputs, *, root: Path = PACK_ROOT) -> list[str]:
@@ -101,9 +104,12 @@ def file_meanings(paths: Iterable[str]) -> dict[str, str]:
     return {path: read_code(pack_path(path).read_bytes()).digest for path in paths}
 
 
-def stage_constants(spec: StageSpec, *, pack: PackSources | None = None) -> dict[str, Any]:
-    """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere."""
-    return _valued(stage_code(spec, pack=pack).constants)
+def stage_constants(spec: StageSpec, *, code: StageCode | None = None) -> dict[str, Any]:
+    """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere.
+
+    ``code`` is the stage's, where that has been found already.
+    """
+    return _valued((code or stage_code(spec)).constants)
 
 
 def named_constants(paths: Iterable[Path]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, BboxBase
@@ -197,10 +196,14 @@ def _settle(figure: Figure) -> None:
     for part in figure.subfigs:
         part.bbox_relative.set_points(_rounded(part.bbox_relative))
     for axes in figure.axes:
-        # as drawing does: a colour bar is narrower than its place
-        locator: Callable[[Axes, None], Bbox] | None = axes.get_axes_locator()  # type: ignore[assignment]
-        axes.apply_aspect(locator(axes, None) if locator else None)
+        _apply_aspect(axes)
         axes.set_position(Bbox(_rounded(axes.get_position())))
+
+
+def _apply_aspect(axes: Any) -> None:
+    """Shrink the place that a panel was given to its aspect, as drawing does: a colour bar is narrower than its place."""
+    locator = axes.get_axes_locator()
+    axes.apply_aspect(locator(axes, None) if locator is not None else None)
 
 
 def _rounded(place: BboxBase) -> npt.NDArray[np.float64]:
