@@ -3,9 +3,9 @@
     python benchmarks/race.py > benchmarks/race.txt
     python benchmarks/race.py --theirs FOLDER --commands FILE      with that program at hand
 
-Our side runs twice: the stages' notebook cells in this process, which gives the work, and the command as a user types it,
-whose other seconds are start-up: interpreters, imports, kernels, model files, pages. S00 comes first and is not counted;
-S04K, which that program has no equal of, is shown and not counted.
+Our side runs twice: the stages' notebook cells in this process, which gives the work, and the commands as a user types them, one
+for S01 to S04 and one for S05, whose other seconds are start-up: interpreters, imports, kernels, model files, pages. S00 comes
+first and is not counted; S04K, which that program has no equal of, is shown and not counted.
 
 FILE says in one line each what its stages are called by, with FOLDER as the working folder: ``S01 python -m program calibrate
 --config small.yaml``. A line ``start ...`` is a command that starts it and does nothing, such as its --help: what that takes is
@@ -126,7 +126,7 @@ def in_process(params: str, overrides: Mapping[str, Any]) -> list[Worked]:
 
 
 def as_command(params: str, overrides: Sequence[str]) -> float:
-    """Return the seconds of the command for S05 and all before it in an empty folder, without S00 and S04K."""
+    """Return the seconds of the commands for S01 to S05 in an empty folder, those of S00 and S04K left out."""
     words = ["--params", params, *(word for each in overrides for word in ("--set", each))]
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder) / "runs"
@@ -171,7 +171,7 @@ def ours(params: str, given: Sequence[str]) -> tuple[float, float]:
     print(
         f"  {'with one replicate of each null':32}{once:9.1f}   ({draws / REPLICATES * 1e3:.1f} ms a replicate of all)"
     )
-    print(f"  {'the command, S01 to S05':32}{total:9.1f}   of which start-up {total - working:.1f}\n")
+    print(f"  {'the commands, S01 to S05':32}{total:9.1f}   of which start-up {total - working:.1f}\n")
     return working, once
 
 

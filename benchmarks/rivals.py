@@ -89,17 +89,19 @@ def flood(plane: list[list[int]], seen: list[list[bool]], layer: int, token: int
 
 
 def scipy_avalanches(counts: Array) -> Array:
-    """One labelling of all windows, then numpy's sums and scipy's extents by label."""
-    labels, found = ndimage.label(counts > 0, structure=np.pad(ndimage.generate_binary_structure(2, 1)[None],
-                                                               ((1, 1), (0, 0), (0, 0))))  # fmt: skip
-    sizes = np.bincount(labels.ravel(), weights=counts.ravel(), minlength=found + 1)[1:].astype(np.int64)
-    areas = np.bincount(labels.ravel(), minlength=found + 1)[1:]
-    ends = np.array([[(axis.start, axis.stop - 1) for axis in box] for box in ndimage.find_objects(labels)])
+    """One labelling of all windows, then sites sorted by cluster, and sums and extremes of each run of them."""
+    within = np.pad(ndimage.generate_binary_structure(2, 1)[None], ((1, 1), (0, 0), (0, 0)))
+    labels, _ = ndimage.label(counts > 0, structure=within)
     at = np.nonzero(labels)
-    place = (at[0] * counts.shape[2] + at[2]) * counts.shape[1] + at[1]
-    first = np.full(found, np.iinfo(np.int64).max)
-    np.minimum.at(first, labels[at] - 1, place)
-    rows = np.column_stack([ends[:, 0, 0], sizes, areas, ends[:, 2], ends[:, 1]])
+    order = np.argsort(labels[at], kind="stable")
+    of_cluster = labels[at][order]
+    sequence, layer, token = (each[order] for each in at)
+    starts = np.flatnonzero(np.diff(of_cluster, prepend=0))
+    least, most = ([extreme.reduceat(each, starts) for each in (token, layer)] for extreme in (np.minimum, np.maximum))
+    first = np.minimum.reduceat((sequence * counts.shape[2] + token) * counts.shape[1] + layer, starts)
+    sizes = np.add.reduceat(counts[at][order].astype(np.int64), starts)
+    areas = np.diff(starts, append=len(order))
+    rows = np.column_stack([sequence[starts], sizes, areas, least[0], most[0], least[1], most[1]])
     return rows[np.argsort(first)]
 
 
@@ -165,7 +167,7 @@ def avalanches(counts: Array, seq_id: Array) -> Piece:
     works: Works = {
         "critnb": lambda: find_avalanches(counts, seq_id, Adjacency.ADJ_4N),
         "numba, union-find": lambda: numba_avalanches(counts),
-        "scipy label, bincount, find_objects": lambda: scipy_avalanches(counts),
+        "scipy label, numpy sort and reduceat": lambda: scipy_avalanches(counts),
         "scipy label alone": lambda: ndimage.label(counts > 0),
         "plain Python": lambda: plain_avalanches(few),
     }
