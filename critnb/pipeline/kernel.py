@@ -36,6 +36,7 @@ PASSED = (
     # programs, packages, and who runs them
     *("PATH", "HOME", "USER", "LOGNAME", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONUSERBASE"),
     *("PYTHONNOUSERSITE", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_*", "KRB5CCNAME", "XDG_CACHE_HOME", "XDG_DATA_HOME"),
+    "NUMBA_CACHE_DIR",
     # the hub: where its cache is, how to get in, whether to ask it at all
     *("HF_HOME", "HF_*_CACHE", "HF_TOKEN*", "HF_ENDPOINT", "HF_*_OFFLINE", "HF_*_TIMEOUT", "HF_XET_*", "HUGGINGFACE_*"),
     *("HUGGING_FACE_HUB_TOKEN", "TRANSFORMERS_OFFLINE"),
