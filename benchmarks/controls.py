@@ -26,7 +26,7 @@ from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
 from critnb.canon import CANON, PACK_ROOT, ControlId, Stage
 from critnb.contract import spec_of
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--rasters", type=int, default=200)
     parser.add_argument("--lattices", type=lattice, nargs="+", default=[lattice(words) for words in LATTICES])
     parser.add_argument("--controls", type=ControlId, nargs="+", default=list(CONTROLS))
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=cpu_count())
     parser.add_argument("--dry-run", action="store_true")
     args = parser.parse_args()
     n = 1 if args.dry_run else args.rasters

@@ -62,7 +62,7 @@ S01 = ["phase1", "--params", "params.yaml", "--runs-dir", "runs"]
 REFUSED = [
     ("no such params file", ["phase1", "--params", "no.yaml"], 2, "params file 'no.yaml' not found in"),
     ("params that are no YAML", ["phase1", "--params", "broken.yaml"], 2, "broken.yaml: line 1, column 8"),
-    ("unknown key", [*S01, "--set", "gain.gird=[1.0]"], 2, "params.yaml: gain.gird: unknown key"),
+    ("unknown key", [*S01, "--set", "gain.gird=[1.0]"], 2, "--set: gain.gird: unknown key; did you mean grid?"),
     ("wrong type", [*S01, "--set", "windows.seq_len=long"], 2, "windows.seq_len: input should be a valid integer"),
     ("empty grid", [*S01, "--set", "gain.grid=[]"], 2, "gain.grid: list should have at least 1 item"),
     ("grid without 1", [*S01, "--set", "gain.grid=[0.7, 1.3]"], 2, "gain.grid: must hold the baseline gain 1.0"),
@@ -220,7 +220,7 @@ def test_a_params_file_whose_name_is_not_utf_8_is_used(folder, capsys):
     code, out, err = ask(capsys, "phase1", "--params", "p\udcfc.yaml", "--runs-dir", "r\udcfc", "--dry-run")
     assert (code, len(out), err) == (Exit.DONE, 1, [])
     bad = ask(capsys, "phase1", "--params", "p\udcfc.yaml", "--set", "windows.seq_len=0")
-    assert bad[2] == [r"error: p\xfc.yaml: windows.seq_len: input should be greater than or equal to 2, found 0"]
+    assert bad[2] == [r"error: --set: windows.seq_len: input should be greater than or equal to 2, found 0"]
 
 
 def test_what_is_recorded_of_a_command_line_is_text(folder, capsys, monkeypatch):

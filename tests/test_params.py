@@ -113,10 +113,10 @@ def test_relative_paths_are_meant_from_the_params_file(tmp_path, monkeypatch):
 
 
 MISTAKES = [
-    ("\ngian: {}", "line 2: gian: unknown key"),
-    ("gain: {gird: [1.0]}", "gain.gird: unknown key"),
+    ("\ngian: {}", "line 2: gian: unknown key; did you mean gain?"),
+    ("gain: {gird: [1.0]}", "gain.gird: unknown key; did you mean grid?"),
     ("file: 1", "file: unknown key"),
-    ("data: {A: {source: file, path: x, file: y}}", "data.A.file: unknown key"),
+    ("data: {A: {source: file, path: x, feild: y}}", "data.A.feild: unknown key; did you mean field?"),
     ("data: {C: {source: embedded}}", "data.C: unknown key"),
     ("models: {BASE: {source: hub, id: a/b, path: c}}", "models.BASE.path: unknown key"),
     ("1: 2", "line 1: 1: a key must be text, found a number"),
@@ -238,8 +238,8 @@ def test_an_override_below_a_value_is_refused(refusal):
 def test_the_line_of_a_file_is_none_of_the_override_in_its_place(refusal):
     content = "windows:\n  seq_len: 1"
     assert refusal(content).startswith("mine.yaml: line 2: windows.seq_len: ")
-    assert refusal(content, "windows.seq_len=0").startswith("mine.yaml: windows.seq_len: ")
-    assert refusal(content, "windows={seq_len: 0}").startswith("mine.yaml: windows.seq_len: ")
+    assert refusal(content, "windows.seq_len=0").startswith("--set: windows.seq_len: ")
+    assert refusal(content, "windows={seq_len: 0}").startswith("--set: windows.seq_len: ")
 
 
 def test_a_params_file_that_is_not_there():

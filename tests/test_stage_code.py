@@ -82,7 +82,9 @@ def loaded(tasks: dict[str, tuple[str, str, list[str]]]) -> dict:
 
 
 LATER = (
+    "critnb.criticality.tails.drawing",
     "critnb.events.passes",
+    "critnb.events.kernels",
     "critnb.lattice.kernels",
     "critnb.lattice.bit_kernels",
     "critnb.lattice.permuting",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from critnb.canon import PACK_ROOT, Exit
 from critnb.errors import DataError, ParamsError, StorageError
-from critnb.pipeline.progress import Display
+from critnb.pipeline.display import Display
 from critnb.system import terminal
 from critnb.system.failures import message_and_exit
 
@@ -58,9 +58,9 @@ def test_a_closed_stream_is_no_error(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     terminal.err("nobody reads this")
     display = Display()
-    display.announce("nor this")
-    display.show("step", 1, 2, "window")
-    display.close()
+    display.begin("S02", "nor this")
+    display.show("S02", "step", done=1, total=2, unit="window")
+    display.end("S02")
 
 
 class _OfZmqError(Exception):

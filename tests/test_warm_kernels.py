@@ -17,6 +17,8 @@ from nbclient.exceptions import DeadKernelError
 
 from critnb.canon import PACK_ROOT
 from critnb.pipeline.kernel import kernel_manager
+from critnb.pipeline.kernels import Kernels
+from critnb.pipeline.limits import Limits
 from critnb.pipeline.warm_kernels import WarmKernels
 
 pytestmark = pytest.mark.skipif(not WarmKernels.are_possible(), reason="kernels are not forked on this system")
@@ -44,10 +46,9 @@ def warm():
 def run(source: str, warm: WarmKernels, folder: Path) -> str:
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
-    manager, _ = kernel_manager(scratch, {"STAGE": folder.name}, warm)
+    manager, _ = kernel_manager(scratch, folder, {"STAGE": folder.name}, Kernels(warm))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    resources = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, kernel_manager_class=manager, resources=resources, shutdown_kernel="immediate")
+    client = NotebookClient(notebook, kernel_manager_class=manager, shutdown_kernel="immediate")
     client.execute(env={})
     return text(notebook.cells[0].outputs)
 
@@ -77,10 +78,10 @@ def test_a_stage_sees_nothing_of_the_stage_before_it(warm, tmp_path):
 def test_a_kernel_that_is_killed_says_so(warm, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    manager, end = kernel_manager(scratch, {}, warm)
+    manager, end = kernel_manager(scratch, tmp_path, {}, Kernels(warm))
     cell = nbformat.v4.new_code_cell("import os, sys; print('the end', file=sys.__stderr__); os.kill(os.getpid(), 9)")
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    client = NotebookClient(notebook, kernel_manager_class=manager, resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(notebook, kernel_manager_class=manager)
     with pytest.raises(DeadKernelError):
         client.execute(env={})
     assert end.code == -signal.SIGKILL
@@ -121,3 +122,17 @@ def test_a_killed_runner_leaves_no_process(tmp_path):
     runner.stdout.close()
     assert gone(server)
     assert gone(kernel)
+
+
+def test_a_server_that_imports_for_too_long_is_a_kernel_that_did_not_start(tmp_path, monkeypatch):
+    (tmp_path / "cold_disk.py").write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("critnb.pipeline.warm_kernels._ALWAYS", ("cold_disk",))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with WarmKernels([]) as kernels:
+        manager, end = kernel_manager(scratch, tmp_path, {}, Kernels(kernels), limits=Limits(start=1))
+        client = NotebookClient(nbformat.v4.new_notebook(), kernel_manager_class=manager, startup_timeout=1)
+        with pytest.raises(RuntimeError, match="Kernel didn't respond") as raised:
+            client.execute(env={})
+    assert "within 1 s" in (end.why_not_started(raised.value) or "")

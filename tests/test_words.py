@@ -226,11 +226,12 @@ def test_every_value_that_the_page_allows_is_accepted_and_none_beyond(key, value
         listed = values.startswith("list")
         assert all(accepted(key, sorted({*needed, one}) if listed else one) for one in choices)
         assert not accepted(key, ["another"] if listed else "another")
-    elif bounds := re.fullmatch(r"whole number ≥ (\d+) and < 2\^(\d+)", values):
+    elif bounds := re.fullmatch(r"whole number ≥ (\d+) and < 2\^(\d+)( or null)?", values):
         # hidden tokens leave two of a window, which is shorter than 2^31 itself
         least, most = int(bounds[1]), 2 ** int(bounds[2]) - (3 if "burn_in" in key else 1)
         assert [accepted(key, value) for value in (least - 1, least, most, most + 1)] == [False, True, True, False]
-        assert not any(accepted(key, value) for value in (least + 0.5, str(least), True, None))
+        assert not any(accepted(key, value) for value in (least + 0.5, str(least), True))
+        assert accepted(key, None) is (bounds[3] is not None)
     elif values == "number > 0":
         assert [accepted(key, value) for value in (0.0, 1e-9, 5, float("inf"))] == [False, True, True, False]
     elif values == "list of number > 0 and < 1":

@@ -165,6 +165,7 @@ class _Const(_Section):
     N_WINDOWS_B_EVAL: int
     WINDOWS_SEED: int
     BATCH_TOKENS: int
+    KERNEL_START_SECONDS: int
     BOOTSTRAP_REPS: int
     BOOTSTRAP_SEED: int
     NULL_REPLICATES: int

@@ -13,26 +13,33 @@ from critnb import __version__
 from critnb.canon import Exit
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
-from critnb.params import Params, dump_yaml, load
+from critnb.params import Params
 from critnb.pipeline.options import RunOptions, command_line
 from critnb.system import terminal
 from critnb.system.failures import message_and_exit
+from critnb.system.signals import ending_like_ctrl_c, how_interrupted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; refusals go to stderr in one or two lines, tracebacks only with -v."""
     terminal.open_closed_streams()
     arguments = _parser().parse_args(argv)
+    with ending_like_ctrl_c():
+        return _answer(arguments)
+
+
+def _answer(arguments: argparse.Namespace) -> int:
+    runs_stages = hasattr(arguments, "word")
     try:
         handler: Callable[[argparse.Namespace], int] = arguments.handler
         return handler(arguments)
-    except KeyboardInterrupt:
-        terminal.err("interrupted; continue with --allow-resume")
+    except KeyboardInterrupt as interrupt:
+        terminal.err(how_interrupted(interrupt) + ("; continue with --allow-resume" if runs_stages else ""))
         return int(Exit.INTERRUPTED)
     except BrokenPipeError:
         terminal.drop_stdout()
         # whoever read a listing has read enough; stages that were still to run have not run
-        return int(Exit.STAGE_FAILED if hasattr(arguments, "word") else Exit.DONE)
+        return int(Exit.STAGE_FAILED if runs_stages else Exit.DONE)
     except Exception as error:
         if arguments.verbose:
             terminal.err(*traceback.format_exc().rstrip().split("\n"))
@@ -62,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         stage = commands.add_parser(word, help=help_text, description=help_text)
         _stage_options(stage)
         stage.set_defaults(handler=_run_stages, word=word)
-    _add(commands, "list", _list, "list runs", runs=True)
-    _add(commands, "show", _show, "show a run", runs=True).add_argument("run", metavar="RUN")
+    _json(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
+    _json(_add(commands, "show", _look("show"), "show a run", runs=True)).add_argument("run", metavar="RUN")
     verify = _add(commands, "verify", _verify, "hash every file of runs again", runs=True)
     verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
     verify.add_argument("--release", type=Path, metavar="FILE", help="check a release's zip from scratch instead")
@@ -79,9 +86,17 @@ def _parser() -> argparse.ArgumentParser:
         "--to", type=Path, metavar="FOLDER", help="where the zip and its signature go; here if not given"
     )
     release.add_argument("zip", type=Path, metavar="ZIP", nargs="?", help="the newest release of the runs if not given")
-    diff = _add(commands, "diff", _diff, "say what differs between two runs of a stage", runs=True)
+    diff = _add(commands, "diff", _look("diff"), "say what differs between two runs of a stage", runs=True)
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
+    prune = _add(
+        commands,
+        "prune",
+        _look("prune"),
+        "name runs that newer code has superseded, that rest on a run that is gone, or that were left incomplete",
+        runs=True,
+    )
+    _json(prune).add_argument("--delete", action="store_true", help="remove them")
     init = _add(
         commands, "init", _init, "lay out a working folder: the pack's notebooks and params files, to change and run"
     )
@@ -92,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     _add(commands, "index", _index, "write the page of all runs anew", runs=True)
-    _add(commands, "params", _params, "print resolved parameters").add_argument("file", metavar="FILE")
+    _json(_add(commands, "params", _look("params"), "print resolved parameters")).add_argument("file", metavar="FILE")
     _add(commands, "schema", _schema, "print the parameters' JSON Schema")
     return parser
 
@@ -133,7 +148,12 @@ def _power_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--power", type=float, default=0.8, metavar="SHARE", help="of studies that detect it; 0.8 if not given"
     )
+    _json(parser)
+
+
+def _json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
 
 
 def _run_options(parser: argparse._ActionsContainer, *names: str) -> None:
@@ -148,29 +168,14 @@ def _run_stages(arguments: argparse.Namespace) -> int:
     return run_stages(arguments)
 
 
-def _list(arguments: argparse.Namespace) -> int:
-    for entry in RunOptions.of_command(vars(arguments)).store().entries():
-        record = entry.record
-        role = record.hash_inputs.who if record and record.hash_inputs else ""
-        created = record.created_utc if record else "record unreadable"
-        terminal.out(f"{entry.run_id:<26} {entry.state:<9} {role:<9} {created}  {entry.path}")
-    return int(Exit.DONE)
+def _look(word: str) -> Callable[[argparse.Namespace], int]:
+    def handler(arguments: argparse.Namespace) -> int:
+        from critnb.cli import look
 
+        command: Callable[[argparse.Namespace], int] = getattr(look, word)
+        return command(arguments)
 
-def _show(arguments: argparse.Namespace) -> int:
-    from critnb.review.diff import find_run
-
-    run = find_run(arguments.run, RunOptions.of_command(vars(arguments)).store())
-    record = run.record
-    terminal.out(f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}", run.path)
-    terminal.out(f"made by: {' '.join(record.command)}")
-    for dependency in record.dependencies:
-        terminal.out(f"needs    {dependency.run_id}")
-    facts = {"model": record.model, "datasets": record.datasets, "metrics": record.metrics}
-    terminal.out(*json.dumps(facts, indent=2).split("\n"))
-    for artifact in record.artifact_index:
-        terminal.out(f"{artifact.sha256}  {artifact.bytes:>10}  {artifact.path}")
-    return int(Exit.DONE)
+    return handler
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -194,15 +199,6 @@ def _release(arguments: argparse.Namespace) -> int:
     return int(Exit.DONE)
 
 
-def _diff(arguments: argparse.Namespace) -> int:
-    from critnb.review.diff import compare, find_run, format_diff
-
-    store = RunOptions.of_command(vars(arguments)).store()
-    old, new = (find_run(name, store) for name in (arguments.old, arguments.new))
-    terminal.out(*format_diff(compare(old, new)))
-    return int(Exit.DONE)
-
-
 def _init(arguments: argparse.Namespace) -> int:
     from critnb.cli.init import init
 
@@ -219,11 +215,6 @@ def _index(arguments: argparse.Namespace) -> int:
     from critnb.review.index import write_index
 
     terminal.out(write_index(RunOptions.of_command(vars(arguments)).store()))
-    return int(Exit.DONE)
-
-
-def _params(arguments: argparse.Namespace) -> int:
-    terminal.out(*dump_yaml(load(arguments.file).params.sections()).rstrip("\n").split("\n"))
     return int(Exit.DONE)
 
 

@@ -36,6 +36,11 @@ class ModelFiles:
     tokenizer_sha256: str
     config_sha256: str
 
+    @property
+    def weights_bytes(self) -> int:
+        """How many bytes the weights have on disk."""
+        return sum(path.stat().st_size for path in self.files.weights)
+
     def identity(self) -> dict[str, str]:
         """Return what enters a run's hash: content only."""
         return {

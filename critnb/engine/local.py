@@ -1,4 +1,4 @@
-"""Map a function over shards with the threads or the processes of this machine."""
+"""Map a function over shards with threads or processes, as many as affinity and quota leave this process processors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, cpu_count, delayed, parallel_config
 
 _WATCH_SECONDS = 0.5
 
@@ -30,7 +30,7 @@ def map_shards(
     Threads serve numpy code, which releases the interpreter's lock while it sorts and multiplies. The first exception
     of a shard is raised, after which no further shard is begun.
     """
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or cpu_count()) as pool:
         futures = [pool.submit(function, shard) for shard in shards]
         try:
             return _collected((future.result() for future in futures), on_done)
@@ -50,7 +50,7 @@ def map_in_processes(
 
     Function and shards must be picklable. A worker process uses one thread for linear algebra and ends with its parent.
     """
-    workers = min(workers or os.cpu_count() or 1, len(shards))
+    workers = min(workers or cpu_count(), len(shards))
     if workers < 2:
         return _collected(map(function, shards), on_done)
     # the results come in the shards' order while later ones are still at work

@@ -1,18 +1,14 @@
-"""Mean and standard deviation of every MLP unit, accumulated in float64 in one pass."""
+"""Mean and standard deviation of every MLP unit, accumulated in float64 in one pass. No torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from critnb.canon import CANON
 from critnb.errors import DataError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _EPS = CANON.CONST.EPS
 
@@ -49,10 +45,17 @@ class Calibration:
         """The denominator of z, sigma + EPS, in float64 [L, F]."""
         return self.sigma.astype(np.float64) + _EPS
 
-    def z(self, layer: int, unit: NDArray[np.intp], u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def z(self, layer: int, unit: NDArray[np.integer], u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return z of values ``u`` of the given units of a layer; the one place where z is computed."""
-        scores: NDArray[np.float64] = (u - self.mu[layer].astype(np.float64)[unit]) / self.scale[layer][unit]
+        scale = self.sigma[layer, unit].astype(np.float64) + _EPS
+        scores: NDArray[np.float64] = (u - self.mu[layer, unit].astype(np.float64)) / scale
         return scores
+
+    def u(self, layer: int, z: float) -> NDArray[np.float64]:
+        """Return the u of every unit of a layer whose z it is, up to rounding; [F]."""
+        scale = self.sigma[layer].astype(np.float64) + _EPS
+        values: NDArray[np.float64] = self.mu[layer] + z * scale
+        return values
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the arrays of calibration_stats.npz."""
@@ -69,23 +72,6 @@ class Calibration:
         return cls(arrays["mu"].astype(np.float32), arrays["sigma"].astype(np.float32), int(arrays["n_samples"]))
 
 
-# So many values are widened to float64 at a time: 32 MB each for them, their deviations and the squares of these.
-_WIDE_VALUES = 1 << 22
-# A slice of units is at least so wide, however long a window is.
-_LEAST_UNITS = 1 << 10
-
-
-def _of_windows(u: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean [B, F] and sum of squared deviations [B, F] of each window of u [B, T, F].
-
-    A unit's sum runs over its tokens in an order that the other units and windows have no part in, so slices change no bit.
-    """
-    wide = u.double() if u.device.type != "mps" else u.cpu().double()
-    means = wide.mean(dim=1)
-    squares = (wide - means[:, None]).square_().sum(dim=1)
-    return means.cpu().numpy(), squares.cpu().numpy()
-
-
 class Moments:
     """Streaming mean and sum of squared deviations per unit, windows merged one by one in their order.
 
@@ -96,18 +82,6 @@ class Moments:
         self._count = np.zeros(n_layers, dtype=np.int64)
         self._mean = np.zeros((n_layers, n_units))
         self._squares = np.zeros((n_layers, n_units))
-
-    def add(self, layer: int, u: Tensor) -> None:
-        """Merge the windows of u [B, T, F] of one layer, a few windows and units at a time: float64 takes memory."""
-        n_windows, length, n_units = u.shape
-        units = max(_LEAST_UNITS, _WIDE_VALUES // length)
-        windows = max(1, _WIDE_VALUES // (length * min(units, n_units)))
-        for first in range(0, n_windows, windows):
-            parts = [
-                _of_windows(u[first : first + windows, :, unit : unit + units]) for unit in range(0, n_units, units)
-            ]
-            for mean, square in zip(*(np.concatenate(kind, axis=1) for kind in zip(*parts, strict=True)), strict=True):
-                self.merge(layer, length, mean=mean, squares=square)
 
     def merge(self, layer: int, n: int, *, mean: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
         """Merge one window of n tokens of a layer: the mean [F] and the sum of squared deviations from it [F] of each unit."""

@@ -14,6 +14,7 @@ from critnb.events.rate_matching import Counts, Matched, Matching, per_site
 from critnb.events.screening import screen
 from critnb.events.screening_bounds import FirstBounds, add_blocks, add_first_batch
 from critnb.events.targets import RateTargets
+from critnb.events.window_moments import window_moments
 from critnb.lattice.thresholds import Thresholds
 from critnb.model.forward import ForwardPasses, OnBatch, OnLogits, Setting, unreported
 
@@ -21,7 +22,12 @@ from critnb.model.forward import ForwardPasses, OnBatch, OnLogits, Setting, unre
 def calibrate(passes: ForwardPasses, tokens: NDArray[np.int64], on_batch: OnBatch = unreported) -> Calibration:
     """Return mu and sigma of u on ``tokens`` [N, T] at gain 1, from one forward pass per window."""
     moments = Moments(passes.model.n_layers, passes.model.n_units)
-    passes.run(tokens, Setting(), lambda _first, layer, u: moments.add(layer, u), on_batch)
+
+    def collect(_first: int, layer: int, u: Tensor) -> None:
+        for mean, squares in window_moments(u):
+            moments.merge(layer, u.shape[1], mean=mean, squares=squares)
+
+    passes.run(tokens, Setting(), collect, on_batch)
     return moments.finish()
 
 

@@ -7,7 +7,7 @@ lost to rounding, and the survivors are decided by z in float64.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +25,8 @@ Bounds = Mapping[SpikeDef, float]
 class EventCandidates:
     """Values that may be events: the flat index of their site (b * T + t in a batch), their unit, and z; by site, then unit."""
 
-    site: NDArray[np.intp]
-    unit: NDArray[np.intp]
+    site: NDArray[np.int64]
+    unit: NDArray[np.int64]
     z: NDArray[np.float64]
 
     def score(self, spike_def: SpikeDef) -> NDArray[np.float64]:
@@ -36,15 +36,14 @@ class EventCandidates:
 
 def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> EventCandidates:
     """Return every value of u [B, T, F], or [sites, F], whose v is at least the bound of some spike definition, and few others."""
-    u = u.contiguous()
-    upper = _outer(calibration, layer, min(bounds.values()), u, side=1)
-    two_sided = bounds.get(SpikeDef.SPIKE_TWO_SIDED_ABS)
-    lower = None if two_sided is None else _outer(calibration, layer, two_sided, u, side=-1)
-    if u.device.type == "cpu" and u.dtype is not torch.bfloat16:
-        index, values = _outside_in_blocks(u, upper, lower)
-    else:
-        index, values = _outside(u, upper, lower)
-    site, unit = np.divmod(index, u.shape[-1])
+    rows = u.reshape(-1, u.shape[-1])
+    two_sided = bounds.get(SpikeDef.SPIKE_TWO_SIDED_ABS, np.inf)
+    on_host = rows.device.type == "cpu"
+    # on a CPU compared as float32, which holds the coarser formats exactly; on other devices in u's own format
+    dtype = torch.promote_types(rows.dtype, torch.float32) if on_host else rows.dtype
+    low = _outer(calibration, layer, two_sided, dtype, side=-1)
+    high = _outer(calibration, layer, min(bounds.values()), dtype, side=1)
+    site, unit, values = (_outside_on_host if on_host else _outside)(rows, low, high)
     return EventCandidates(site, unit, calibration.z(layer, unit, values))
 
 
@@ -52,42 +51,57 @@ def event_places(u: Tensor, layer: int, calibration: Calibration, spike_def: Spi
     """Return the flat place, site * F + unit, of every event of u [B, T, F], ascending."""
     found = screen(u, layer, calibration, {spike_def: tau})
     here = found.score(spike_def) > tau
-    return found.site[here].astype(np.int64) * u.shape[-1] + found.unit[here]
+    return found.site[here] * u.shape[-1] + found.unit[here]
 
 
-_Found = tuple[NDArray[np.intp], NDArray[np.float64]]
+# sites, units and values
+_Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
-def _outside(u: Tensor, upper: Tensor, lower: Tensor | None) -> _Found:
-    mask = u > upper
-    if lower is not None:
-        mask |= u < lower
-    places = mask.view(-1).nonzero().squeeze(1)
-    return places.cpu().numpy(), u.view(-1)[places].float().cpu().numpy().astype(np.float64)
+def _outside(rows: Tensor, low: Tensor, high: Tensor) -> _Found:
+    """Return what lies outside of two vectors [F], of rows [n, F] on any device, in one transfer from it."""
+    mask = rows > high.to(rows.device)
+    mask |= rows < low.to(rows.device)
+    site, unit = mask.nonzero(as_tuple=True)
+    bits = rows[site, unit].float().view(torch.int32)
+    found = torch.stack((site.int(), unit.int(), bits)).cpu()
+    return found[0].long().numpy(), found[1].long().numpy(), found[2].view(torch.float32).double().numpy()
 
 
-# A block and its mask stay in the second-level cache; torch's comparison of a whole batch took 2.7 times as long.
-_BLOCK_VALUES = 1 << 18
+# So many values of a coarser format are widened to float32 at a time, 0.5 MB, which stay in the second-level cache.
+_WIDENED = 1 << 17
+# The least room for what is found; beyond it the reading goes on with room of its own.
+_ROOM = 1 << 16
 
 
-def _outside_in_blocks(u: Tensor, upper: Tensor, lower: Tensor | None) -> _Found:
-    rows = u.view(-1, u.shape[-1]).numpy()
-    high, low = upper.numpy(), None if lower is None else lower.numpy()
-    step = max(1, _BLOCK_VALUES // rows.shape[1])
-    found = []
-    for first in range(0, len(rows), step):
-        block = rows[first : first + step]
-        mask = block > high
-        if low is not None:
-            mask |= block < low
-        found.append(np.flatnonzero(mask) + first * rows.shape[1])
-    index = np.concatenate(found)
-    return index, rows.reshape(-1)[index].astype(np.float64)
+def _outside_on_host(rows: Tensor, low: Tensor, high: Tensor) -> _Found:
+    from critnb.events import kernels
+
+    width = rows.shape[1]
+    row_mask = np.zeros(-(-width // kernels.WORD) * kernels.WORD, dtype=np.uint8)
+    bounds, room = (low.numpy(), high.numpy()), max(_ROOM, len(row_mask))
+    parts: list[_Found] = []
+    for start, block in _as_arrays(rows, low.dtype):
+        row = 0
+        while row < len(block):
+            site, unit, value = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
+            found, row = kernels.outside(block, *bounds, row, row_mask, site, unit, value)
+            parts.append((site[:found] + start, unit[:found].copy(), value[:found].copy()))
+    site, unit, value = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+    return site, unit, value
 
 
-def _outer(calibration: Calibration, layer: int, bound: float, like: Tensor, *, side: int) -> Tensor:
-    """Return mu + side * bound * (sigma + EPS) in the number format of u, rounded so that every event lies beyond it."""
-    rounded = torch.from_numpy(calibration.mu[layer] + side * bound * calibration.scale[layer]).to(like.dtype)
+def _as_arrays(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[int, NDArray[np.floating]]]:
+    """Yield the place of each block's first row, and the block in the given format."""
+    rows = rows.contiguous()
+    step = max(1, _WIDENED // rows.shape[1] if rows.dtype is not dtype else len(rows))
+    for start in range(0, len(rows), step):
+        yield start, rows[start : start + step].to(dtype).numpy()
+
+
+def _outer(calibration: Calibration, layer: int, bound: float, dtype: torch.dtype, *, side: int) -> Tensor:
+    """Return mu + side * bound * (sigma + EPS) in a number format, rounded so that every event lies beyond it."""
+    rounded = torch.from_numpy(calibration.u(layer, side * bound)).to(dtype)
     inwards = torch.full_like(rounded, -side * torch.inf)
     # two steps: one undoes rounding the wrong way, one lets values equal to the bound pass a strict comparison
-    return torch.nextafter(torch.nextafter(rounded, inwards), inwards).to(like.device)
+    return torch.nextafter(torch.nextafter(rounded, inwards), inwards)

@@ -244,6 +244,9 @@ def prompt_reuse(model: LanguageModel, questions: Sequence[EncodedQuestion]) -> 
     expected = plain.score(tried, CANON.CONST.GAIN_BASELINE)
     try:
         found = cached.score(tried, CANON.CONST.GAIN_BASELINE)
+    except (MemoryError, torch.OutOfMemoryError):
+        # another machine would find that the cache serves
+        raise
     except Exception as error:
         # caches of many classes fail in many ways, and each means that prompts are read anew for every choice
         return Reuse(False, f"the model takes no cache: {type(error).__name__}")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from critnb.canon import Intervention
+from critnb.canon import CANON, Intervention
 from critnb.errors import ModelError
 from critnb.model.architectures import Architecture
 
@@ -189,10 +189,14 @@ def scaled_layers(intervention: Intervention, n_layers: int) -> range:
 
 @contextmanager
 def gain_applied(taps: Taps, intervention: Intervention, gain: float) -> Iterator[None]:
-    """Scale what the intervention's branch adds to the residual stream by ``gain`` inside the context."""
+    """Scale what the intervention's branch adds to the residual stream by ``gain`` inside the context.
+
+    At the baseline nothing is multiplied: a number times one is the number.
+    """
     taps.refuse_mixed([intervention])
     with ExitStack() as stack:
-        for number in scaled_layers(intervention, taps.n_layers):
+        layers = () if gain == CANON.CONST.GAIN_BASELINE else scaled_layers(intervention, taps.n_layers)
+        for number in layers:
             module = getattr(taps.layers[number], _TARGETS[intervention].branch)
             stack.enter_context(scaled_output(module, gain))
         yield

@@ -60,28 +60,45 @@ def find(name: str | Path) -> Path:
     raise ParamsError(f"{shown} not found in {places}; give its path with --params FILE")
 
 
-def load(name: str | Path, overrides: Mapping[str, Any] | None = None) -> Loaded:
-    """Read a params file and apply ``overrides`` (dotted key -> value); raises ParamsError with one line per mistake."""
+def load(
+    name: str | Path, overrides: Mapping[str, Any] | None = None, *, given_by: Mapping[str, str] | None = None
+) -> Loaded:
+    """Read a params file and apply ``overrides`` (dotted key -> value); raises ParamsError with one line per mistake.
+
+    ``given_by`` says what gave the override of a key, to be named where it is mistaken; ``--set`` if it does not say.
+    """
     path = find(name)
     document = read_yaml(path)
-    lines = dict(document.lines)
     for key, value in (overrides or {}).items():
         _put(document.value, key, value)
-        place = tuple(key.split("."))
-        lines = {known: line for known, line in lines.items() if known[: len(place)] != place}
+    overridden: dict[Place, str] = {
+        tuple(key.split(".")): (given_by or {}).get(key, "--set") for key in overrides or {}
+    }
+    lines = {
+        place: line
+        for place, line in document.lines.items()
+        if not any(place[:n] in overridden for n in range(1, len(place) + 1))
+    }
     origin = plain(path.name)
-    return Loaded(validate(document.value, origin=origin, lines=lines), origin, path.parent)
+    return Loaded(validate(document.value, origin=origin, lines=lines, overridden=overridden), origin, path.parent)
 
 
-def validate(tree: Mapping[str, Any], *, origin: str, lines: Mapping[Place, int] | None = None) -> Params:
+def validate(
+    tree: Mapping[str, Any],
+    *,
+    origin: str,
+    lines: Mapping[Place, int] | None = None,
+    overridden: Mapping[Place, str] | None = None,
+) -> Params:
     """Return ``Params`` from plain values, CANON references resolved; raises ParamsError naming ``origin`` and the key.
 
-    ``lines`` are those of the file that the values come from, where they come from one.
+    ``lines`` are those of the file that the values come from, where they come from one; ``overridden`` names another origin
+    of the values at a place.
     """
     try:
         return Params.model_validate(_resolve_references(tree, origin))
     except ValidationError as error:
-        raise ParamsError(one_line_each(error, origin, lines or {})) from None
+        raise ParamsError(one_line_each(error, origin, lines or {}, overridden)) from None
     except RecursionError:
         raise ParamsError(f"{origin}: a value holds itself, or too many levels; write it out") from None
 

@@ -126,13 +126,15 @@ class Data(_ParamsSection):
 
 
 class Compute(_ParamsSection):
-    """Where and how forward passes run; device and engine are recorded in a run, the rest is part of its identity."""
+    """Where and how forward passes run; of this, dtype, batches and attention are part of a run's identity."""
 
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_tokens: Count = _CONST.BATCH_TOKENS
     engine: Literal["local"] = "local"
     attention: Literal["sdpa", "eager"] = "sdpa"
+    timeout: Count | None = None
+    kernel_start_timeout: Count = _CONST.KERNEL_START_SECONDS
 
     @field_validator("device")
     @classmethod

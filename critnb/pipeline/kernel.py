@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 from critnb.canon import CODE_ROOT
 from critnb.errors import StageFailedError
+from critnb.pipeline.limits import USUAL_LIMITS, Clock, Limits
+from critnb.system.cores import threads_of_quota
 from critnb.system.failures import limit_named, limit_reached
+from critnb.system.signals import ENDING, Terminated, signal_name
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
 
-    from critnb.pipeline.warm_kernels import WarmKernels
+    from critnb.pipeline.kernels import Kernels
 
 KERNEL = "critnb"
-START_SECONDS = 180
 _STDERR = "kernel.err"
 _LONGEST = 200
 # What passes into the kernel; spec/14 lists the same groups.
@@ -44,7 +46,7 @@ PASSED = (
     *("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_MPS_*", "MALLOC_*"),
     # threads: the record says how many
     *("OMP_*", "GOMP_*", "KMP_*", "MKL_NUM_THREADS", "MKL_DYNAMIC", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"),
-    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_*", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"),
+    *("VECLIB_MAXIMUM_THREADS", "NUMEXPR_*", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"),
 )
 
 
@@ -57,6 +59,9 @@ def environment(scratch: Path, given: Mapping[str, str]) -> dict[str, str]:
     for folder in own.values():
         Path(folder).mkdir(exist_ok=True)
     return {
+        # threads that wait for each other sleep: one that spins takes the core that the other waits for, where others work, too
+        "OMP_WAIT_POLICY": "passive",
+        **threads_of_quota(given),
         **passed,
         **own,
         "PYTHONPATH": os.pathsep.join([str(CODE_ROOT), *_absolute(given.get("PYTHONPATH", ""))]),
@@ -84,21 +89,39 @@ class KernelEnd:
     """What became of a kernel that ended by itself."""
 
     stderr: Path
+    limits: Limits = USUAL_LIMITS
     begun: bool = False
     code: int | None = None
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(self.limits.stage)
 
     def begin(self, **_: object) -> None:
         """Note that the kernel answers."""
         self.begun = True
 
+    def raise_if_terminated(self) -> None:
+        """Raise Terminated where the kernel ended because a signal asked it to, as a scheduler asks every process of a job."""
+        if self.code is not None and -self.code in ENDING:
+            raise Terminated(f"the notebook's kernel was ended by {signal_name(-self.code)}")
+
     def why_not_started(self, error: Exception) -> str | None:
         """Say why no kernel began to work, if that is what the exception is about, else None."""
+        if self.clock.ran_out:
+            return self.out_of_time()
         if str(error).startswith("Kernel died before replying"):
             return f"the notebook's kernel {self.described()}; it had not begun to work"
         if str(error).startswith("Kernel didn't respond"):
-            return f"the notebook's kernel did not start within {START_SECONDS} s; try again on a machine that is less busy"
+            return (
+                f"the notebook's kernel did not start within {self.limits.start} s; "
+                "where the machine is busy or its disks are slow, raise compute.kernel_start_timeout"
+            )
         limit = None if self.begun else limit_reached(error)
         return None if limit is None else f"the notebook's kernel cannot be started: {limit}"
+
+    def out_of_time(self) -> str:
+        """Say that the stage took longer than it may."""
+        return f"ended after {self.clock.seconds} s, as compute.timeout says; raise it and continue with --allow-resume"
 
     def described(self) -> str:
         """Say how the kernel ended, and the error that it wrote last, where it wrote one."""
@@ -106,7 +129,7 @@ class KernelEnd:
             return "died, killed by SIGKILL; it may have run out of memory"
         ended = "died" if self.code is None else f"died with code {self.code}"
         if self.code is not None and self.code < 0:
-            ended = f"died of {_signal_name(-self.code)}"
+            ended = f"died of {signal_name(-self.code)}"
         text = self.stderr.read_text(encoding="utf-8", errors="replace") if self.stderr.is_file() else ""
         said = _last_error(text)
         if (limit := limit_named(text)) is not None:
@@ -120,27 +143,20 @@ def _last_error(text: str) -> str:
     return shown[:_LONGEST]
 
 
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
 def kernel_manager(
-    scratch: Path, extra: Mapping[str, str], warm: WarmKernels | None = None
+    scratch: Path, folder: Path, extra: Mapping[str, str], kernels: Kernels, *, limits: Limits = USUAL_LIMITS
 ) -> tuple[type[AsyncKernelManager], KernelEnd]:
-    """Return the class of a manager whose kernel has this environment, with ``extra``, and the record of how it ends.
+    """Return the class of a manager whose kernel works in ``folder`` with this environment, and the record of how it ends.
 
-    The kernel comes from ``warm``, if given, else it is a new process. What it writes to its own stderr goes into a file, so
-    that none of it reaches a user's terminal.
+    ``extra`` belongs to the environment. The kernel is ended where its stage exceeds the ``limits``. What it writes to its own
+    stderr goes into a file below ``scratch``, so that none of it reaches a user's terminal.
     """
     # not imported above: it costs time that the command line's other words need not wait for
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
-    end = KernelEnd(scratch / _STDERR)
-    kernel_environment = {**environment(scratch, os.environ), **extra}
+    end = KernelEnd(scratch / _STDERR, limits)
+    kernel_environment = {**environment(scratch, os.environ), **kernels.threads, **extra}
 
     class Manager(AsyncKernelManager):
         """Starts the kernel, and notes how it ended."""
@@ -153,10 +169,14 @@ def kernel_manager(
 
         async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
             self.connection_file = str(scratch / "connection.json")
-            if warm is not None:
-                self.provisioner = warm.provisioner(kernel_spec=self.kernel_spec, parent=self)
+            if kernels.warm is not None:
+                self.provisioner = kernels.warm.provisioner(limits.start, kernel_spec=self.kernel_spec, parent=self)
             with end.stderr.open("wb") as stderr:
-                await super().start_kernel(**{**options, "env": kernel_environment, "stderr": stderr})
+                own = {"env": kernel_environment, "stderr": stderr, "cwd": str(folder)}
+                await super().start_kernel(**{**options, **own})
+            provisioner: Any = self.provisioner
+            kernels.add(provisioner.process)
+            end.clock.watch(provisioner.process.pid)
 
         async def _async_is_alive(self) -> bool:
             alive = await super()._async_is_alive()

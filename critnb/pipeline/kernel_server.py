@@ -22,6 +22,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
+from critnb.system.signals import ENDING
+
 
 def serve(channel: socket.socket, modules: Iterable[str]) -> None:
     """Import ``modules`` and answer requests until the channel is closed."""
@@ -78,6 +80,8 @@ def _forked(channel: socket.socket, wanted: Mapping[str, Any]) -> int:
 
 def _become_kernel(*, argv: list[str], env: Mapping[str, str], cwd: str, stderr: str) -> NoReturn:
     """Take on the environment, folder and streams that a new process would have had, and run the kernel to its end."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(env, JPY_PARENT_PID=str(os.getppid()))
     time.tzset()
@@ -97,6 +101,9 @@ def _become_kernel(*, argv: list[str], env: Mapping[str, str], cwd: str, stderr:
 
 def main() -> None:
     """Serve the runner at the other end of the socket that the first argument numbers; the others name modules."""
+    # a scheduler asks every process of a job to end: what becomes of this one is the runner's to say
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
     # the runner's folder is no place to import from; a kernel adds its own
     sys.path = [place for place in sys.path if place not in ("", os.getcwd())]  # noqa: PTH109
     serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

@@ -11,46 +11,58 @@ from typing import TYPE_CHECKING, Any
 from critnb.canon import CANON, CODE_ROOT, PACK_ROOT, Stage
 from critnb.contract import StageSpec
 from critnb.errors import CritnbError, StageFailedError, by_name
-from critnb.pipeline.kernel import KERNEL, START_SECONDS, KernelNotStartedError, kernel_manager
+from critnb.pipeline.kernel import KERNEL, KernelEnd, KernelNotStartedError, kernel_manager
+from critnb.pipeline.limits import USUAL_LIMITS, Limits
+from critnb.pipeline.memory import is_out_of_memory, may_be_out_of_memory, said_of_memory, with_less_memory
 from critnb.report.notebook import clean, to_html, to_ipynb
 from critnb.runs import PartialRun
 from critnb.runs.scratch import Scratch
-from critnb.system.failures import too_few_files
+from critnb.system.failures import limit_named, too_few_files
 
 if TYPE_CHECKING:
     import nbformat
 
-    from critnb.pipeline.warm_kernels import WarmKernels
+    from critnb.pipeline.kernels import Kernels
 
 _LINES_SHOWN = 10
 # how papermill calls an error that the kernel could not describe
 _NO_NAME = "CellExecutionError"
+# how jupyter calls the end of a kernel, of which it is said here how it came
+_DEAD = "DeadKernelError"
+# errors by which Python, the system and ZeroMQ say that a limit is reached
+_OF_THE_SYSTEM = frozenset({"OSError", "BlockingIOError", "RuntimeError", "ImportError", "ZMQError"})
 
 
 def execute_notebook(
-    spec: StageSpec, run: PartialRun, variables: Mapping[str, str], warm: WarmKernels | None = None
+    spec: StageSpec,
+    run: PartialRun,
+    variables: Mapping[str, str],
+    kernels: Kernels,
+    *,
+    limits: Limits = USUAL_LIMITS,
 ) -> nbformat.NotebookNode:
-    """Return a stage's notebook, executed in the folder of its run by a kernel with these environment ``variables``.
+    """Return a stage's notebook, executed in the folder of its run by one of the ``kernels`` with these environment ``variables``.
 
-    The kernel is one of ``warm``, if given.
+    The kernel is ended where its stage exceeds the ``limits``.
 
-    Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work.
+    Raises CellFailedError with the notebook up to the cell that failed, KernelNotStartedError where no kernel began to work,
+    KeyboardInterrupt where the kernels were stopped, or a signal asked this one to end.
     """
-    from papermill.exceptions import PapermillExecutionError
-
     if (too_few := too_few_files()) is not None:
         raise KernelNotStartedError(f"{spec.id}: {too_few}")
     with Scratch() as scratch:
         output = scratch / spec.notebook
-        manager, end = kernel_manager(scratch, variables, warm)
+        manager, end = kernel_manager(scratch, run.path, variables, kernels, limits=limits)
+        options = {"kernel_manager_class": manager, "on_notebook_start": end.begin, "start_timeout": limits.start}
         try:
-            _papermill(output, run.path, kernel_manager_class=manager, on_notebook_start=end.begin)
-        except PapermillExecutionError as error:
-            raise CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error)) from None
+            kernels.raise_if_stopped()
+            with end.clock.running():
+                _papermill(output, **options)
         except Exception as error:
-            if type(error).__name__ == "DeadKernelError":
-                kept, text = _read(output), f"the notebook's kernel {end.described()}"
-                raise CellFailedError(kept, spec.id, "DeadKernelError", text, _running_cell(kept)) from None
+            kernels.raise_if_stopped()
+            end.raise_if_terminated()
+            if (failed := _cell_failure(spec, output, end, error)) is not None:
+                raise failed from None
             not_started = end.why_not_started(error)
             if not_started is None:
                 raise
@@ -60,7 +72,24 @@ def execute_notebook(
     raise KernelNotStartedError(f"{spec.id}: {not_started}")
 
 
-def _papermill(output: Path, folder: Path, **options: Any) -> None:
+def _cell_failure(spec: StageSpec, output: Path, end: KernelEnd, error: Exception) -> CellFailedError | None:
+    """Return the failure of the cell that was at work when papermill raised this error; None where none was."""
+    from papermill.exceptions import PapermillExecutionError
+
+    if end.begun and end.clock.ran_out:
+        kept = _read(output)
+        return CellFailedError(
+            kept, spec.id, StageFailedError.__name__, f"{spec.id}: {end.out_of_time()}", _running_cell(kept)
+        )
+    if isinstance(error, PapermillExecutionError):
+        return CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error))
+    if type(error).__name__ == _DEAD:
+        kept, text = _read(output), f"the notebook's kernel {end.described()}"
+        return CellFailedError(kept, spec.id, _DEAD, text, _running_cell(kept))
+    return None
+
+
+def _papermill(output: Path, **options: Any) -> None:
     import papermill
 
     # its log would print what is said here in one line
@@ -71,9 +100,8 @@ def _papermill(output: Path, folder: Path, **options: Any) -> None:
         parameters={"params": CANON.OUTPUT.CONFIG_RESOLVED_YAML, "overrides": {}, "run_dir": "."},
         kernel_name=KERNEL,
         language="python",
-        cwd=str(folder),
+        # no cwd: papermill would change that of this process, in which other threads are at work
         progress_bar=False,
-        start_timeout=START_SECONDS,
         # its stage has closed its run, and a kernel with torch takes seconds to say goodbye
         shutdown_kernel="immediate",
         **options,
@@ -117,15 +145,21 @@ class CellFailedError(Exception):
         self.notebook, self.source = notebook, source
         self._stage, self._name, self._message = stage, name, message
 
-    def error(self) -> CritnbError:
-        """Return the pack's error that the cell raised, or a StageFailedError about any other."""
+    def error(self, config: Mapping[str, Any]) -> CritnbError:
+        """Return the pack's error that the cell raised, or a StageFailedError about any other, by the stage's ``config``."""
         kind = by_name(self._name)
         if kind is not None:
             return kind(self._message)
+        if self._name != _DEAD and is_out_of_memory(self._name, self._message):
+            said = said_of_memory(self._name, self._message)
+            return StageFailedError(f"{self._stage} had too little memory: {said}\n{with_less_memory(config)}")
         first = next(iter(self._message.splitlines()), "")
+        if self._name in _OF_THE_SYSTEM and (limit := limit_named(self._message)) is not None:
+            return StageFailedError(f"{self._stage} failed with {self._name}: {first}\n{limit}")
         if self._name == _NO_NAME and not first:
             first = "the kernel could not say why; it may have run out of memory"
-        return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}")
+        advice = f"\n{with_less_memory(config)}" if may_be_out_of_memory(self._message) else ""
+        return StageFailedError(f"{self._stage} failed with {self._name}{': ' if first else ''}{first}{advice}")
 
 
 def say_where(error: CritnbError, failure: CellFailedError, notebooks: Sequence[Path]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from critnb.canon import ModelRole, Stage
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
+from critnb.pipeline.limits import USUAL_LIMITS, Limits
 from critnb.system.terminal import plain
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _VARIABLE = "CRITNB_OPTIONS"
 _ALL = "all"
+_MOST_JOBS = 1024
 
 
 def _option(
@@ -41,12 +44,18 @@ def _switch(*flags: str, **where: Any) -> Any:
     return _option(False, *flags, action="store_true", **where)
 
 
+def _whole_number(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _MOST_JOBS:
+        raise ArgumentTypeError(f"{plain(repr(text), 40)} is no whole number from 1 to {_MOST_JOBS}")
+    return int(text)
+
+
 _ROLES = [*map(str, ModelRole), _ALL]
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run stages; see the module. ``device``, ``engine``, ``base_dir`` and ``data`` have no flag of their own."""
+    """How to run stages; see the module. ``device``, ``engine``, ``base_dir``, ``data`` and ``limits`` have no flag."""
 
     role: str | None = _option(
         None, "--role", notebook=str, choices=_ROLES, help="model role; the first one of the params by default"
@@ -64,6 +73,13 @@ class RunOptions:
         (), "--use", action="append", metavar="STAGE=RUN", help="pin an upstream run; repeatable"
     )
     dry_run: bool = _switch("--dry-run", help="say what would run, and why")
+    jobs: int | None = _option(
+        None,
+        "--jobs",
+        type=_whole_number,
+        metavar="N",
+        help="run at most N stages at once; as many as suit this machine if not given",
+    )
     strict: bool = _switch(
         "--strict", notebook=bool, kernel=True, help="a gate that fails or is not available ends its stage"
     )
@@ -74,6 +90,7 @@ class RunOptions:
     # where relative paths of the params are meant from, and where the corpora of a run come from
     base_dir: Path = _option(Path(), kernel=True)  # noqa: RUF009 - a field
     data: Mapping[str, Mapping[str, Any]] = _option(dict, kernel=True)
+    limits: Limits = USUAL_LIMITS
     # what the record says that the run was made by
     command: Sequence[str] = ()
 
@@ -111,7 +128,8 @@ class RunOptions:
     def with_params(self, loaded: Loaded) -> RunOptions:
         """Return these options with what the params say of them."""
         compute = loaded.params.compute
-        return replace(self, device=compute.device, engine=compute.engine, base_dir=loaded.base_dir)
+        limits = Limits(start=compute.kernel_start_timeout, stage=compute.timeout)
+        return replace(self, device=compute.device, engine=compute.engine, base_dir=loaded.base_dir, limits=limits)
 
     def roles(self, params: Params, *, every: bool = False) -> list[ModelRole]:
         """Return the roles to run: those asked for, else the first one of the params, or each with ``every``."""

@@ -41,7 +41,7 @@ class PlannedRun:
     """The run that a stage would have under given params: its id, everything its hash covers, and what executing it needs.
 
     ``roles`` holds one model role, or every role that a stage joins; ``data`` is what the record says of where each corpus
-    comes from.
+    comes from. ``model_bytes``: how many bytes the weights of its model have on disk.
     """
 
     spec: StageSpec
@@ -51,6 +51,7 @@ class PlannedRun:
     inputs: HashInputs
     data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pinned: bool = False
+    model_bytes: int = 0
 
     @property
     def who(self) -> str:
@@ -183,7 +184,11 @@ def _plan_stage(spec: StageSpec, role: ModelRole, upstream: Mapping[str, str], f
         config["data"] = {name: everything["data"][name] for name in corpora}
         sections["data"] = {name: corpus.identity() for name, corpus in corpora.items()}
     run = _from_inputs(spec, (role,), files, config=config, sections=sections, upstream=upstream)
-    return replace(run, data={name: _origin(corpus) for name, corpus in corpora.items()})
+    return replace(
+        run,
+        data={name: _origin(corpus) for name, corpus in corpora.items()},
+        model_bytes=files.model(role).weights_bytes if spec.uses_model else 0,
+    )
 
 
 def _origin(corpus: data.Corpus) -> dict[str, Any]:

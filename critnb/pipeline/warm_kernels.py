@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,16 +42,20 @@ class WarmKernels:
     The server starts at once and imports while the runner goes on.
     """
 
-    def __init__(self, planned: Iterable[PlannedRun]) -> None:
-        """Start the server for these runs; raises OSError where no process can be started."""
+    def __init__(self, planned: Iterable[PlannedRun], *, threads: Mapping[str, str] | None = None) -> None:
+        """Start the server for these runs; raises OSError where no process can be started.
+
+        ``threads`` are variables of the environment, which numeric libraries read when the server imports them.
+        """
         self._forked: list[ForkedKernel] = []
+        self._asking = threading.Lock()
         self._scratch = Scratch()
         modules = _modules(list(planned))
         ours, theirs = socket.socketpair()
         with theirs:
             self._server = subprocess.Popen(
                 [sys.executable, "-m", _SERVER, str(theirs.fileno()), *modules],
-                env=environment(self._scratch.path, os.environ),
+                env={**environment(self._scratch.path, os.environ), **(threads or {})},
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -64,23 +69,37 @@ class WarmKernels:
         """Tell whether this system lets a process that has loaded numeric libraries go on as a fork of itself."""
         return sys.platform == "linux"
 
-    def fork(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, stderr: Path) -> ForkedKernel:
-        """Return a new kernel; raises OSError where the server is gone or cannot fork."""
+    def fork(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, stderr: Path, within: float
+    ) -> ForkedKernel:
+        """Return a new kernel.
+
+        Raises TimeoutError where the server has not answered ``within`` so many seconds, as it does not while it imports, and
+        OSError where it is gone or cannot fork.
+        """
         wanted = {"argv": list(argv), "env": dict(env), "cwd": cwd, "stderr": str(stderr)}
-        self._forked.append(ForkedKernel(self, int(self.ask(fork=wanted))))
-        return self._forked[-1]
+        kernel = ForkedKernel(self, int(self.ask(within=within, fork=wanted)))
+        self._forked.append(kernel)
+        return kernel
 
-    def provisioner(self, **named: Any) -> ForkingProvisioner:
-        """Return what gives jupyter's kernel manager a kernel of this server."""
-        return ForkingProvisioner(self, kernel_id=uuid.uuid4().hex, **named)
+    def provisioner(self, start_seconds: int, **named: Any) -> ForkingProvisioner:
+        """Return what gives jupyter's kernel manager a kernel of this server, which may take ``start_seconds`` to answer."""
+        return ForkingProvisioner(self, start_seconds, kernel_id=uuid.uuid4().hex, **named)
 
-    def ask(self, **request: Any) -> Any:
-        """Return the server's answer to a request; raises OSError where it gives none."""
-        self._lines.write(json.dumps(request) + "\n")
-        self._lines.flush()
-        if not (answer := self._lines.readline()):
-            raise ConnectionError("the server of kernels is gone")
+    def ask(self, *, within: float | None = None, **request: Any) -> Any:
+        """Return the server's answer to a request; raises OSError where it gives none, or none ``within`` so many seconds."""
+        with self._asking:
+            self._channel.settimeout(within)
+            self._lines.write(json.dumps(request) + "\n")
+            self._lines.flush()
+            if not (answer := self._lines.readline()):
+                raise ConnectionError("the server of kernels is gone")
         return json.loads(answer)
+
+    def hang_up(self) -> None:
+        """Ask no more: the server ends with its kernels, and who waits for an answer gets none."""
+        with contextlib.suppress(OSError):
+            self._channel.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Self:
         return self
@@ -136,8 +155,10 @@ class ForkedKernel:
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the kernel and the processes that it has started."""
-        if self.poll() is None:
-            os.killpg(self.pid, number)
+        # not asked first: the server may be busy, and a kernel that it has not waited for still has its number
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
 
     def terminate(self) -> None:
         """Ask the kernel to end."""
@@ -151,16 +172,22 @@ class ForkedKernel:
 class ForkingProvisioner(LocalProvisioner):
     """Jupyter's own provisioner, but for where the process comes from."""
 
-    def __init__(self, kernels: WarmKernels, **named: Any) -> None:
-        """Provide a kernel of ``kernels``."""
+    def __init__(self, kernels: WarmKernels, start_seconds: int, **named: Any) -> None:
+        """Provide a kernel of ``kernels``, whose server may take ``start_seconds`` to answer."""
         super().__init__(**named)
         self._kernels = kernels
+        self._start_seconds = start_seconds
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> KernelConnectionInfo:
         """Fork a kernel where the plain provisioner starts a program; ``cmd`` without the words that name Python."""
         env, cwd = options["env"], str(options.get("cwd") or Path.cwd())
         try:
-            process = self._kernels.fork(cmd[2:], env=env, cwd=cwd, stderr=Path(options["stderr"].name))
+            process = self._kernels.fork(
+                cmd[2:], env=env, cwd=cwd, stderr=Path(options["stderr"].name), within=self._start_seconds
+            )
+        except TimeoutError:
+            # as jupyter says it of a kernel that does not answer; a server that still imports would not be quicker as a kernel
+            raise RuntimeError(f"Kernel didn't respond in {self._start_seconds} seconds") from None
         except OSError:
             return await super().launch_kernel(cmd, **options)
         self.process: Any = process

@@ -189,11 +189,15 @@ def _settle(figure: Figure) -> None:
 
     The last bits of the layout's solver depend on memory addresses, and a PDF would show them.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine(None)
     for part in figure.subfigs:
         part.bbox_relative.set_points(_rounded(part.bbox_relative))
     for axes in figure.axes:
+        locator = axes.get_axes_locator()
+        axes.apply_aspect(locator(axes, None) if locator else None)  # as drawing does: a colour bar is narrower than its place
         axes.set_position(Bbox(_rounded(axes.get_position())))
 
 

@@ -17,6 +17,7 @@ from critnb.errors import DependencyError
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
 from critnb.runs.notebook_files import is_notebook, pack_notebook
+from critnb.system.cores import available_cores, threads_of_quota
 
 NO_GIT = "no_git_metadata"
 PACKAGES = (
@@ -26,13 +27,14 @@ PACKAGES = (
 _GIT_SECONDS = 10
 _THREADS = frozenset(
     {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"}
-    | {"NUMEXPR_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"}
+    | {"NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "LOKY_MAX_CPU_COUNT"}
 )
 
 
-def environment_facts() -> dict[str, Any]:
+def environment_facts(threads: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return interpreter, platform, processor, what sets the number of threads, and package versions (None: not installed).
 
+    ``threads`` are variables that a kernel's environment has and this one's has not.
     Raises DependencyError where a package would be imported from another place than the one whose version is recorded.
     """
     require_installed(PACKAGES)
@@ -42,11 +44,15 @@ def environment_facts() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu_name(),
         "cpu_count": os.cpu_count() or 1,
-        "cpus_allowed": _cpus_allowed(),
-        "threads": {name: value for name, value in sorted(os.environ.items()) if name in _THREADS},
+        "cpus_allowed": available_cores(),
+        "threads": {name: value for name, value in sorted(_kernel_variables(threads).items()) if name in _THREADS},
         "gpu": None,
         "packages": {name: _installed(name) for name in PACKAGES},
     }
+
+
+def _kernel_variables(threads: Mapping[str, str] | None) -> dict[str, str]:
+    return {**os.environ, **threads_of_quota(os.environ), **(threads or {})}
 
 
 def require_installed(names: Iterable[str]) -> None:
@@ -72,10 +78,6 @@ def _installed_file(name: str) -> Path | None:
     except metadata.PackageNotFoundError:
         return None
     return file if file.is_file() else None
-
-
-def _cpus_allowed() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def code_facts(sources: Mapping[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Moments in slices: the bits of a whole window, and no more float64 at a time than a slice."""
+"""Moments of windows: numpy's of each window, bit by bit, whatever the slices; and no wider than a slice."""
 
 from __future__ import annotations
 
@@ -6,41 +6,66 @@ import numpy as np
 import pytest
 import torch
 
-from critnb.events import calibration
+from critnb.events import window_moments as module
 from critnb.events.calibration import Moments
+from critnb.events.window_moments import window_moments
+
+SHAPES = [(1, 2, 1), (3, 64, 100), (5, 127, 33), (2, 600, 257), (7, 16, 2500)]
 
 
-def whole_windows(u: torch.Tensor):
-    """The same moments of each window widened as a whole, merged one by one."""
-    moments, wide = Moments(1, u.shape[2]), u.double()
-    means = wide.mean(dim=1)
-    squares = (wide - means[:, None]).square().sum(dim=1)
-    for mean, square in zip(means.numpy(), squares.numpy(), strict=True):
-        moments.merge(0, u.shape[1], mean=mean, squares=square)
-    return moments.finish()
+def made(shape, dtype):
+    random = torch.Generator().manual_seed(1)
+    return (torch.randn(shape, generator=random) * torch.rand(shape[2], generator=random) * 9 + 2).to(dtype)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("shape", [(1, 2, 1), (3, 64, 100), (5, 127, 33), (2, 600, 257), (7, 16, 2500)], ids=str)
-@pytest.mark.parametrize(("values", "units"), [(1, 1), (1000, 7), (5000, 64), (1 << 22, 1 << 10)])
-def test_slices_change_no_bit(shape, dtype, values, units, monkeypatch):
-    made = torch.Generator().manual_seed(1)
-    u = (torch.randn(shape, generator=made) * torch.rand(shape[2], generator=made) * 9 + 2).to(dtype)
-    monkeypatch.setattr(calibration, "_WIDE_VALUES", values)
-    monkeypatch.setattr(calibration, "_LEAST_UNITS", units)
-    moments = Moments(1, shape[2])
-    moments.add(0, u)
-    found, plain = moments.finish(), whole_windows(u)
-    np.testing.assert_array_equal(found.mu, plain.mu)
-    np.testing.assert_array_equal(found.sigma, plain.sigma)
-    assert found.n_samples == plain.n_samples
-    np.testing.assert_allclose(found.mu[0], u.double().mean(dim=(0, 1)), rtol=1e-6, atol=1e-6)
+def by_numpy(window):
+    """Numpy adds the rows of an array one after the other."""
+    wide = window.double().numpy()
+    mean = wide.mean(axis=0)
+    return mean, ((wide - mean) ** 2).sum(axis=0)
 
 
-@pytest.mark.parametrize("shape", [(4, 256, 5000), (1, 4096, 3000), (40, 128, 900)], ids=str)
-def test_no_slice_is_wider_than_the_limit(shape, monkeypatch):
-    wide, plain = [], calibration._of_windows
-    monkeypatch.setattr(calibration, "_of_windows", lambda u: wide.append(u.numel()) or plain(u))
-    Moments(1, shape[2]).add(0, torch.zeros(shape))
-    assert max(wide) <= calibration._WIDE_VALUES
-    assert sum(wide) == np.prod(shape)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("widened", [1, 5000, 1 << 20])
+@pytest.mark.parametrize("burn_in", [0, 1])
+def test_moments_of_a_window_are_numpy_s_whatever_the_slices(shape, dtype, widened, burn_in, monkeypatch):
+    monkeypatch.setattr(module, "_WIDENED", widened)
+    u = made(shape, dtype)[:, burn_in:]
+    for window, found in zip(u, window_moments(u), strict=True):
+        np.testing.assert_array_equal(found, by_numpy(window))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_on_another_device_they_are_the_same_up_to_the_order_of_adding(shape, monkeypatch):
+    u = made(shape, torch.bfloat16)
+    monkeypatch.setattr(module, "_WIDENED", 700)
+    for window in u:
+        np.testing.assert_allclose(module._on_device(window).numpy(), by_numpy(window), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("sizes", [(8,), (1, 7), (3, 3, 2)])
+def test_batches_change_no_bit_and_the_merge_is_the_whole(sizes):
+    u = made((8, 50, 40), torch.float32) + 1000
+    moments, one = Moments(1, 40), Moments(1, 40)
+    for part in torch.split(u, sizes):
+        for mean, squares in window_moments(part):
+            moments.merge(0, 50, mean=mean, squares=squares)
+    for mean, squares in window_moments(u):
+        one.merge(0, 50, mean=mean, squares=squares)
+    found, whole = moments.finish(), one.finish()
+    np.testing.assert_array_equal(found.mu, whole.mu)
+    np.testing.assert_array_equal(found.sigma, whole.sigma)
+    assert found.n_samples == 400
+    np.testing.assert_allclose(found.mu[0], u.double().mean(dim=(0, 1)), rtol=1e-7)
+    # a large mean would drown a sum of squares that is not taken from it
+    np.testing.assert_allclose(found.sigma[0], u.double().std(dim=(0, 1), correction=0), rtol=1e-7)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((4, 256, 5000), torch.bfloat16), ((1, 4096, 3000), torch.float16)])
+def test_no_slice_is_wider_than_the_limit(shape, dtype):
+    n_units = shape[2]
+    slices = list(module._slices(torch.zeros(shape[1:], dtype=dtype)))
+    widths = [min(each.stop, n_units) - each.start for each in slices]
+    assert sum(widths) == n_units
+    assert max(widths) * shape[1] <= module._WIDENED

@@ -75,8 +75,8 @@ def run_stages(inputs) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def whole(run_stages, tmp_path_factory) -> Path:
-    """A runs folder with every stage done once, undisturbed."""
+    """A runs folder with every stage done once, undisturbed, two of them at a time."""
     runs = tmp_path_factory.mktemp("runs")
-    done = run_stages("all", runs, timeout=900)
+    done = run_stages("all", runs, "--jobs", "2", timeout=900)
     assert done.returncode == 0, done.stderr
     return runs

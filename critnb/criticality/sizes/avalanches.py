@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import ndimage
 
 from critnb.canon import CANON, Adjacency
 from critnb.errors import DataError
@@ -16,12 +15,6 @@ from critnb.lattice.conditions import COND_ID
 
 EMPTY_SITE = -1
 Integers = npt.NDArray[np.integer[Any]]
-
-# Axes (sequence, layer, token): the outer planes are zero, so nothing joins two sequences.
-_STRUCTURE = {
-    Adjacency.ADJ_4N: np.pad(ndimage.generate_binary_structure(2, 1)[None], ((1, 1), (0, 0), (0, 0))),
-    Adjacency.ADJ_8N: np.pad(ndimage.generate_binary_structure(2, 2)[None], ((1, 1), (0, 0), (0, 0))),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,62 +74,49 @@ class Avalanches:
         return pd.DataFrame(columns | {field.name: getattr(self, field.name) for field in fields(self)})
 
 
-@dataclass(frozen=True, eq=False)
-class _Components:
-    """Every occupied site, ``at`` (sequence, layer, token), and its component; every component's sequence and id."""
-
-    at: tuple[npt.NDArray[np.intp], ...]
-    component: npt.NDArray[np.intp]
-    sequence: npt.NDArray[np.intp]
-    avalanche_id: npt.NDArray[np.intp]
-
-
 def find_avalanches(counts: npt.NDArray[np.uint16], seq_id: npt.NDArray[np.int32], adjacency: Adjacency) -> Avalanches:
     """Return the avalanches of one condition's counts uint16 [N, L, T].
 
     Raises:
         DataError: a sequence has more than CC_MAX_COMPONENTS_PER_SEQ_HARDFAIL components.
     """
-    sites = _components(counts, seq_id, adjacency)
-    found = len(sites.sequence)
-    _, layer, token = sites.at
-    return Avalanches.of_extents(
-        seq_id[sites.sequence],
-        sites.avalanche_id.astype(np.int32),
-        size=np.bincount(sites.component, weights=counts[sites.at], minlength=found).astype(np.int64),
-        area=np.bincount(sites.component, minlength=found),
-        tokens=_extremes(token, sites.component, found),
-        layers=_extremes(layer, sites.component, found),
-        shape=counts.shape[1:],
-    )
+    return _found(counts, seq_id, adjacency, None)
 
 
 def label_sites(
     counts: npt.NDArray[np.uint16], seq_id: npt.NDArray[np.int32], adjacency: Adjacency
 ) -> npt.NDArray[np.int32]:
     """Return int32 [N, L, T]: the avalanche_id of occupied sites, else EMPTY_SITE; raises as ``find_avalanches``."""
-    sites = _components(counts, seq_id, adjacency)
+    return find_and_label(counts, seq_id, adjacency)[1]
+
+
+def find_and_label(
+    counts: npt.NDArray[np.uint16], seq_id: npt.NDArray[np.int32], adjacency: Adjacency
+) -> tuple[Avalanches, npt.NDArray[np.int32]]:
+    """Return what ``find_avalanches`` and ``label_sites`` do, of one pass."""
     labels = np.full(counts.shape, EMPTY_SITE, dtype=np.int32)
-    labels[sites.at] = sites.avalanche_id[sites.component]
-    return labels
+    return _found(counts, seq_id, adjacency, labels), labels
 
 
-def _components(counts: npt.NDArray[np.uint16], seq_id: npt.NDArray[np.int32], adjacency: Adjacency) -> _Components:
-    """Label all sequences in one call, then number the components by (sequence, first token, first layer)."""
-    sequences, layers, tokens = counts.shape
-    occupied = counts > 0
-    labels, found = ndimage.label(occupied, structure=_STRUCTURE[adjacency])
-    at = sequence, layer, token = np.nonzero(occupied)
-    component = labels[at].astype(np.intp) - 1
-    first_site, _ = _extremes((sequence * tokens + token) * layers + layer, component, found)
-    order = np.argsort(first_site)
-    rank = np.empty(found, dtype=np.intp)
-    rank[order] = np.arange(found)
-    of_component = first_site[order] // (layers * tokens)
-    per_sequence = np.bincount(of_component, minlength=sequences)
-    _check_number(per_sequence, seq_id)
-    avalanche_id = np.arange(found) - (np.cumsum(per_sequence) - per_sequence)[of_component]
-    return _Components(at, rank[component], of_component, avalanche_id)
+def _found(
+    counts: npt.NDArray[np.uint16],
+    seq_id: npt.NDArray[np.int32],
+    adjacency: Adjacency,
+    labels: npt.NDArray[np.int32] | None,
+) -> Avalanches:
+    from critnb.criticality.sizes.labelling import NO_LABELS, Components
+
+    found = Components.of(counts, adjacency, NO_LABELS if labels is None else labels)
+    _check_number(np.bincount(found.plane, minlength=len(counts)), seq_id)
+    return Avalanches.of_extents(
+        seq_id[found.plane],
+        found.number,
+        size=found.size,
+        area=found.area,
+        tokens=(found.t_min, found.t_max),
+        layers=(found.l_min, found.l_max),
+        shape=counts.shape[1:],
+    )
 
 
 def _check_number(per_sequence: npt.NDArray[np.intp], seq_id: npt.NDArray[np.int32]) -> None:
@@ -147,14 +127,3 @@ def _check_number(per_sequence: npt.NDArray[np.intp], seq_id: npt.NDArray[np.int
             f"avalanches: sequence {seq_id[worst]} has {per_sequence[worst]} components, more than {limit}; "
             "use shorter windows or a lower target rate"
         )
-
-
-def _extremes(
-    coordinate: npt.NDArray[np.intp], component: npt.NDArray[np.intp], found: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the least and the largest coordinate among the sites of each component."""
-    least = np.full(found, np.iinfo(np.intp).max, dtype=np.intp)
-    largest = np.zeros(found, dtype=np.intp)
-    np.minimum.at(least, component, coordinate)
-    np.maximum.at(largest, component, coordinate)
-    return least, largest

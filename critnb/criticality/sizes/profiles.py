@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.canon import Adjacency
-from critnb.criticality.sizes.avalanches import EMPTY_SITE, find_avalanches, label_sites
+from critnb.criticality.sizes.avalanches import EMPTY_SITE, find_and_label
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,8 +46,7 @@ class Profiles:
 
 def profiles(counts: npt.NDArray[np.uint16], seq_id: npt.NDArray[np.int32], adjacency: Adjacency) -> Profiles:
     """Return the mean profiles of the avalanches of counts uint16 [N, L, T] that touch no edge."""
-    found = find_avalanches(counts, seq_id, adjacency)
-    labels = label_sites(counts, seq_id, adjacency)
+    found, labels = find_and_label(counts, seq_id, adjacency)
     n = np.bincount(found.span_tokens[~found.touches_edge], minlength=_MIN_DURATION)
     durations = np.flatnonzero(n >= _MIN_AVALANCHES)
     durations = durations[durations >= _MIN_DURATION]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from critnb.canon import CANON
 from critnb.criticality.tails.histogram import LARGEST, Histogram, Integers
 from critnb.criticality.tails.laws import mle_exponent
 from critnb.criticality.tails.powersums import survival
-from critnb.criticality.tails.scan import XminCandidates, XminScan, closest
+from critnb.criticality.tails.scan import XminCandidates, XminScan, any_below, least_distances
 from critnb.lattice.randomness import root_key, words
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +23,8 @@ _TABLE = 2**14
 _MARKS = 2**12
 # Replicates whose exponents are fitted in one call.
 _BATCH = 64
+# Candidates beside the observed xmin that are asked first.
+_BESIDE = 4
 
 
 def ks_p_value(
@@ -52,24 +54,51 @@ def ks_p_value(
     kept = reached = 0
     for start in range(0, replicates, _BATCH):
         numbers = range(start, min(start + _BATCH, replicates))
-        drawn = [mixture.draw(sample.n, words(root, number)) for number in numbers]
-        for again in scan_all(drawn, xmax=xmax, min_tail=min_tail):
-            kept += again.available
-            reached += again.available and again.distance >= scan.distance
+        drawn = [mixture.draw(sample.n, key) for key in words(root, np.array(numbers))]
+        again = _reached(drawn, scan, xmax=xmax, min_tail=min_tail)
+        kept += len(again)
+        reached += int(again.sum())
     return (1 + reached) / (kept + 1) if kept else float("nan")
 
 
-def scan_all(samples: list[Histogram], *, xmax: int | None, min_tail: int) -> Iterator[XminScan]:
-    """Yield the scan of each sample that has a candidate, all exponents fitted in one call."""
+def _reached(samples: list[Histogram], observed: XminScan, *, xmax: int | None, min_tail: int) -> npt.NDArray[np.bool_]:
+    """Say of each sample that has a scan whether its distance is the observed one or more, bool [K].
+
+    One candidate below the observed distance settles that the least is below too. The candidates beside the observed xmin,
+    where the law was fitted, are asked first, and all others only where none of those settles it.
+    """
     every = [XminCandidates.of(sample, xmax=xmax, min_tail=min_tail) for sample in samples]
     some = [candidates for candidates in every if candidates.size]
-    if not some:
-        return
-    means, lowest = (np.concatenate(parts) for parts in zip(*((one.mean_log, one.xmin) for one in some), strict=True))
-    alphas = mle_exponent(means, xmin=lowest, xmax=xmax)
-    ends = np.cumsum([one.size for one in some])
-    for candidates, alpha in zip(some, np.split(alphas, ends[:-1]), strict=True):
-        yield closest(candidates, alpha)
+    beside = [_beside(one.xmin, observed.xmin) for one in some]
+    near = _alphas(some, beside, xmax)
+    is_below = least_distances(some, near, beside, xmax) < observed.distance
+    rest = [one for one, below in zip(some, is_below, strict=True) if not below]
+    alphas = _alphas(rest, [np.arange(one.size) for one in rest], xmax)
+    scanned = [(one, alpha) for one, alpha in zip(rest, alphas, strict=True) if np.isfinite(alpha).any()]
+    later = [not any_below(one, alpha, observed.distance) for one, alpha in scanned]
+    return np.array([False] * int(is_below.sum()) + later, dtype=np.bool_)
+
+
+def _beside(xmin: Integers, at: int) -> npt.NDArray[np.intp]:
+    """Return the places of the few candidates, in ascending order, that are nearest to ``at``."""
+    first = int(np.searchsorted(xmin, at)) - _BESIDE // 2
+    first = max(0, min(first, len(xmin) - _BESIDE))
+    return np.arange(first, min(first + _BESIDE, len(xmin)))
+
+
+def _alphas(every: list[XminCandidates], places: list[npt.NDArray[np.intp]], xmax: int | None) -> list[Floats]:
+    """Return the exponents [C] of the candidates of each sample, NaN but at its ``places``, all fitted in one call."""
+    if not every:
+        return []
+    means, lowest = (
+        np.concatenate([values[at] for values, at in zip(parts, places, strict=True)])
+        for parts in ([one.mean_log for one in every], [one.xmin for one in every])
+    )
+    found = np.split(mle_exponent(means, xmin=lowest, xmax=xmax), np.cumsum([len(at) for at in places])[:-1])
+    alphas = [np.full(one.size, np.nan) for one in every]
+    for alpha, at, values in zip(alphas, places, found, strict=True):
+        alpha[at] = values
+    return alphas
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,17 +138,24 @@ class Mixture:
             tail_share=share,
         )
 
-    def draw(self, n: int, key: np.uint64 | npt.NDArray[np.uint64]) -> Histogram:
+    def draw(self, n: int, key: np.uint64) -> Histogram:
         """Return n values drawn with the words of the stream ``key``."""
-        uniform = (words(key, np.arange(n)) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        place = np.searchsorted(self.cumulative, uniform, side="right")
-        counts = np.bincount(place, minlength=len(self.values) + 1)
-        seen = np.flatnonzero(counts[:-1])
-        drawn = Histogram(self.values[seen], counts[seen].astype(np.int64))
-        if not counts[-1]:
+        from critnb.criticality.tails.drawing import count_drawn
+
+        counts, beyond = np.zeros(len(self.values), dtype=np.int64), np.empty(n)
+        n_beyond = count_drawn(self.cumulative, self._first, np.uint64(key), n, counts, beyond)
+        seen = np.flatnonzero(counts)
+        drawn = Histogram(self.values[seen], counts[seen])
+        if not n_beyond:
             return drawn
-        far = Histogram.of(self._far(uniform[place == len(self.values)]))
+        far = Histogram.of(self._far(beyond[:n_beyond]))
         return Histogram(np.append(drawn.values, far.values), np.append(drawn.counts, far.counts))
+
+    @cached_property
+    def _first(self) -> npt.NDArray[np.intp]:
+        from critnb.criticality.tails.drawing import first_places
+
+        return first_places(self.cumulative)
 
     def _far(self, uniform: Floats) -> Integers:
         """Return the values beyond the table at given levels."""

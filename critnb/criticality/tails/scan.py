@@ -11,7 +11,7 @@ import numpy.typing as npt
 from critnb.canon import CANON
 from critnb.criticality.tails.histogram import Histogram, Integers
 from critnb.criticality.tails.laws import mle_exponent
-from critnb.criticality.tails.powersums import survival
+from critnb.criticality.tails.powersums import Survival, survival
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -58,7 +58,7 @@ class XminCandidates:
         """The candidates, int64 [C]."""
         return self.sample.values[: self.size]
 
-    @property
+    @cached_property
     def mean_log(self) -> Floats:
         """The mean of ln x over each candidate's tail, float64 [C]."""
         weighted = self.sample.counts * np.log(self.sample.values)
@@ -72,13 +72,11 @@ class XminCandidates:
         the distance is largest at a value itself or just below the next one. ``places`` [K, V] or [1, V] are indices of
         distinct values; over all of them the distance is exact, over fewer it is a lower bound.
         """
-        of_tail = 1.0 / self.above[which][:, None]
         law = survival(
             alpha, self.xmin[which].astype(np.float64), self.xmax, self.sample.values[places].astype(np.float64)
         )
-        below = np.abs(self.above[places] * of_tail - law.reach)
-        beyond = np.abs(self.above[places + 1] * of_tail - (law.reach - law.mass))
-        gaps = np.where(places >= which[:, None], np.maximum(below, beyond), 0.0)
+        every = _gaps(law, self.above[places], self.above[places + 1], self.above[which])
+        gaps = np.where(places >= which[:, None], every, 0.0)
         largest: Floats = gaps.max(axis=1)
         return largest
 
@@ -128,14 +126,8 @@ def closest(candidates: XminCandidates, alpha: Floats) -> XminScan:
     usable = np.flatnonzero(np.isfinite(alpha))
     if not usable.size:
         return unavailable("every candidate's tail has a single value, or nearly all of it at xmax")
-    distinct = len(candidates.sample.values)
-    every = np.arange(distinct)[None, :]
-    bound = np.zeros(len(usable))
-    if usable.size * distinct > _PAIRS:
-        bound = candidates.distances(alpha[usable], usable, _probes(candidates, usable))
-    order = usable[np.argsort(bound, kind="stable")]
-    bound = np.sort(bound, kind="stable")
-    chunk = max(1, _PAIRS // distinct)
+    order, bound = _by_bound(candidates, alpha, usable)
+    every, chunk = _all_values(candidates)
     best_distance, best = np.inf, -1
     for start in range(0, len(order), chunk):
         if bound[start] > best_distance:
@@ -153,6 +145,73 @@ def closest(candidates: XminCandidates, alpha: Floats) -> XminScan:
         available=True,
         reason="",
     )
+
+
+def any_below(candidates: XminCandidates, alpha: Floats, distance: float) -> bool:
+    """Say whether a candidate's distance is below ``distance``, exponents alpha float64 [C] and NaN where it is not asked.
+
+    So it is as ``closest`` has a distance below it, but ends with the first such candidate.
+    """
+    usable = np.flatnonzero(np.isfinite(alpha))
+    order, bound = _by_bound(candidates, alpha, usable)
+    order = order[bound < distance]
+    every, chunk = _all_values(candidates)
+    parts = (np.sort(order[start : start + chunk]) for start in range(0, len(order), chunk))
+    return any(bool((candidates.distances(alpha[some], some, every) < distance).any()) for some in parts)
+
+
+def least_distances(
+    every: list[XminCandidates], alphas: list[Floats], which: list[Indices], xmax: int | None
+) -> Floats:
+    """Return the least distance [S] of each sample's candidates ``which``, all in one call; infinite where none has an exponent."""
+    if not every:
+        return np.empty(0)
+    longest = max(len(one.sample.values) for one in every)
+    columns = [
+        np.minimum(np.arange(longest), len(one.sample.values) - 1) for one in every
+    ]  # a last value again changes no maximum
+    values, here, beyond = (
+        np.stack([part[at] for part, at in zip(parts, columns, strict=True)])
+        for parts in (
+            [one.sample.values for one in every],
+            [one.above for one in every],
+            [one.above[1:] for one in every],
+        )
+    )
+    sample = np.repeat(np.arange(len(every)), [len(at) for at in which])
+    place = np.concatenate(which)
+    alpha = np.concatenate([alpha[at] for alpha, at in zip(alphas, which, strict=True)])
+    least = np.full(len(every), np.inf)
+    step = max(1, _PAIRS // longest)
+    usable = np.flatnonzero(np.isfinite(alpha))
+    for some in (usable[start : start + step] for start in range(0, len(usable), step)):
+        row, of = sample[some], place[some]
+        law = survival(alpha[some], values[row, of].astype(np.float64), xmax, values[row].astype(np.float64))
+        gaps = _gaps(law, here[row], beyond[row], here[row, of])
+        distance = np.where(np.arange(longest) >= of[:, None], gaps, 0.0).max(axis=1)
+        np.minimum.at(least, row, distance)
+    return least
+
+
+def _gaps(law: Survival, here: Integers, beyond: Integers, tail: Integers) -> Floats:
+    """Return how far law and sample are apart [K, V] at values, and just below the next; ``tail`` [K] values are counted."""
+    of_tail = 1.0 / tail[:, None]
+    gaps: Floats = np.maximum(np.abs(here * of_tail - law.reach), np.abs(beyond * of_tail - (law.reach - law.mass)))
+    return gaps
+
+
+def _by_bound(candidates: XminCandidates, alpha: Floats, usable: Indices) -> tuple[Indices, Floats]:
+    """Return the usable candidates in ascending order of a lower bound of their distances, and the bounds, both [K]."""
+    bound = np.zeros(len(usable))
+    if usable.size * len(candidates.sample.values) > _PAIRS:
+        bound = candidates.distances(alpha[usable], usable, _probes(candidates, usable))
+    return usable[np.argsort(bound, kind="stable")], np.sort(bound, kind="stable")
+
+
+def _all_values(candidates: XminCandidates) -> tuple[Indices, int]:
+    """Return the indices of all distinct values [1, U], and how many candidates are evaluated at them in one go."""
+    distinct = len(candidates.sample.values)
+    return np.arange(distinct)[None, :], max(1, _PAIRS // distinct)
 
 
 def _probes(candidates: XminCandidates, which: Indices) -> Indices:

@@ -52,7 +52,7 @@ def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> RunByHa
     shorten_errors(verbose=overrides.get("verbose") is True)
     options, values = RunOptions.of_notebook(overrides)
     store = options.store()
-    loaded = load(params, values)
+    loaded = load(params, values, given_by=dict.fromkeys(values, "overrides"))
     options = replace(options, allow_resume=True, command=["notebook", spec.notebook]).with_params(loaded)
     roles = options.roles(loaded.params)
     *upstream, planned = plan_runs([spec], loaded, roles, store, join_complete=options.role is None)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from critnb.criticality.synthetic.samples import discrete_power_law, rounded_lognormal
-from critnb.criticality.tails import Histogram, XminScan, ks_p_value, pvalue, scan_xmin
+from critnb.criticality.tails import Histogram, XminScan, ks_p_value, mle_exponent, pvalue, scan_xmin
 from critnb.criticality.tails.pvalue import Mixture
+from critnb.criticality.tails.scan import XminCandidates, any_below, closest, least_distances
 from critnb.errors import DataError
 from critnb.lattice.randomness import root_key, words
 
@@ -96,3 +97,29 @@ def test_a_value_above_the_bound_is_an_error():
     sample, scan = scanned(np.arange(1, 200), None)
     with pytest.raises(DataError, match="above xmax 100"):
         ks_p_value(sample, scan, xmax=100, replicates=10, **STREAM)
+
+
+@pytest.mark.parametrize("xmax", [None, 60])
+def test_draws_are_those_of_a_search_with_the_words_of_the_stream(xmax):
+    sample, scan = scanned(discrete_power_law(1.4, 2_000, xmin=2, xmax=60, seed=8), xmax)
+    mixture, key = Mixture.of(sample, scan, xmax), words(root_key(3), 7)[()]
+    level = (words(key, np.arange(5_000)) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    place = np.searchsorted(mixture.cumulative, level, side="right")
+    near = Histogram.of(mixture.values[place[place < len(mixture.values)]])
+    drawn = mixture.draw(5_000, key)
+    assert np.array_equal(drawn.values[: len(near.values)], near.values)
+    assert np.array_equal(drawn.counts[: len(near.values)], near.counts)
+    assert drawn.n == 5_000
+    assert (len(drawn.values) > len(near.values)) == (xmax is None)
+
+
+def test_the_least_distance_of_samples_of_different_lengths_is_that_of_each_alone():
+    samples = [discrete_power_law(2.2, n, xmax=400, seed=n) for n in (150, 900, 4_000)]
+    every = [XminCandidates.of(Histogram.of(one), xmax=400, min_tail=50) for one in samples]
+    alphas = [mle_exponent(one.mean_log, xmin=one.xmin, xmax=400) for one in every]
+    which = [np.arange(one.size) for one in every]
+    found = least_distances(every, alphas, which, 400)
+    np.testing.assert_allclose(found, [closest(*pair).distance for pair in zip(every, alphas, strict=True)], rtol=1e-12)
+    for one, alpha, least in zip(every, alphas, found, strict=True):
+        assert any_below(one, alpha, least * (1 + 1e-9))
+        assert not any_below(one, alpha, least * (1 - 1e-9))

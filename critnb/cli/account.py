@@ -1,0 +1,94 @@
+"""What a command says of its stages while they run, side by side or not: lines of results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from critnb.gates import summed_up
+from critnb.pipeline.display import Display
+from critnb.pipeline.notebook import kept_notebooks
+from critnb.pipeline.options import RunOptions
+from critnb.pipeline.plan import PlannedRun
+from critnb.pipeline.progress import Event
+from critnb.runs import Run
+from critnb.system.failures import message_and_exit
+from critnb.system.paths import from_here
+from critnb.system.terminal import err, out, plain
+
+Show = Callable[[Event], None]
+# a run that was made, None where it was there already, and the seconds that it took
+Ended = tuple[Run | None, float]
+
+
+class Account:
+    """The account of one command, which several threads may give at once. ``ran``: what it has run, in the order of ending."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self.ran: list[PlannedRun] = []
+        self._options = options
+        self._display = Display()
+        self._at_work: set[str] = set()
+        self._has_failed = False
+        self._lock = threading.Lock()
+
+    def of(self, planned: PlannedRun, make: Callable[[Show], Run | None]) -> Ended:
+        """Say what a stage is about, and show what it reports while ``make`` is at work; returns how that ended."""
+        name, begins = _name(planned), f"{label(planned)}  {planned.spec.asks}"
+        with self._lock:
+            self._at_work.add(planned.run_id)
+        if self._options.verbose:
+            self._err(begins)  # lines of steps stand below it
+        elif not self._options.quiet:
+            self._display.begin(name, begins)
+        started = time.monotonic()
+        try:
+            return make(lambda event: self._show(name, event)), time.monotonic() - started
+        finally:
+            self._display.end(name)
+            with self._lock:
+                self._at_work.discard(planned.run_id)
+
+    def done(self, planned: PlannedRun, ended: Ended) -> None:
+        """Print the line of a run; raises OSError where stdout does not take it."""
+        run, seconds = ended
+        if run is None:
+            if not self._options.quiet:
+                self._err(f"{label(planned)}  reused")
+            return
+        self.ran.append(planned)
+        page = kept_notebooks(planned.spec, run.path)[0]
+        gates = summed_up(run.record.metrics.get("gates", ()))
+        with self._display.aside():
+            out(f"{label(planned)}  {f'{seconds:.1f} s':>7}  {gates}  {from_here(page)}")
+
+    def failed(self, planned: PlannedRun, error: Exception) -> None:
+        """Say which stage failed, where that is not the one error that the command ends with at once."""
+        with self._lock:
+            n_left = len(self._at_work)
+        if n_left or self._has_failed:
+            others = f"; waiting for {n_left} at work" if n_left else ""
+            self._err(f"{label(planned)}  failed{others}: {message_and_exit(error)[0].partition(chr(10))[0]}")
+        self._has_failed = True
+
+    def _show(self, name: str, event: Event) -> None:
+        payload = event["payload"]
+        if event["event_type"] == "progress" and not self._options.quiet:
+            numbers = {"done": payload["done"], "total": payload["total"], "unit": payload["unit"]}
+            self._display.show(name, plain(payload["label"]), **numbers)
+        elif event["event_type"] == "step" and self._options.verbose:
+            self._err(f"  {name} {payload['step']}: {payload['seconds']:.1f} s")
+
+    def _err(self, *lines: str) -> None:
+        with self._display.aside():
+            err(*lines)
+
+
+def label(planned: PlannedRun) -> str:
+    """Return what a line about a run begins with."""
+    return f"{planned.spec.id:<6} {planned.who:<8} {planned.run_id}"
+
+
+def _name(planned: PlannedRun) -> str:
+    return f"{planned.spec.id} {planned.who}"

@@ -1,0 +1,109 @@
+"""The commands that look at runs and change none, and the one that removes those nobody needs: what they print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from critnb.canon import Exit
+from critnb.params import dump_yaml, load
+from critnb.pipeline.options import RunOptions
+from critnb.system.terminal import out
+
+
+def list_runs(arguments: argparse.Namespace) -> int:
+    """Print every run of a folder, a line each below the heads, or as JSON."""
+    from critnb.review.listing import listed, table
+
+    rows = listed(_options(arguments).store())
+    return _printed(arguments, [row.to_dict() for row in rows], lambda: table(rows))
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print what the record of a run says and which files it has; raises the errors of ``find_run``."""
+    from critnb.review.diff import find_run
+
+    run = find_run(arguments.run, _options(arguments).store())
+    record = run.record
+
+    def lines() -> list[str]:
+        facts = {"model": record.model, "datasets": record.datasets, "metrics": record.metrics}
+        return [
+            f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}",
+            str(run.path),
+            f"made by: {' '.join(record.command)}",
+            *(f"needs    {dependency.run_id}" for dependency in record.dependencies),
+            *json.dumps(facts, indent=2).split("\n"),
+            *(f"{each.sha256}  {each.bytes:>10}  {each.path}" for each in record.artifact_index),
+        ]
+
+    return _printed(arguments, record.to_dict(), lines)
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """Print what differs between two runs of a stage; raises the errors of ``find_run`` and ``compare``."""
+    from critnb.review.diff import compare, find_run, format_diff
+
+    store = _options(arguments).store()
+    old, new = (find_run(name, store) for name in (arguments.old, arguments.new))
+    out(*format_diff(compare(old, new)))
+    return int(Exit.DONE)
+
+
+def prune(arguments: argparse.Namespace) -> int:
+    """Print which runs nobody needs, and with ``--delete`` remove them."""
+    from critnb.review.listing import folder_bytes, size
+    from critnb.runs.pruning import prunable, remove
+
+    store = _options(arguments).store()
+    found = prunable(store)
+    sizes = {each.run_id: folder_bytes(each.path) for each in found}
+    if arguments.delete:
+        remove(store, found)
+        _renew_page(store.root.is_dir(), arguments)
+
+    def lines() -> list[str]:
+        rows = [f"{each.run_id:<26}  {size(sizes[each.run_id]):>9}  {each.why}{_because(each)}" for each in found]
+        counts = Counter(str(each.why) for each in found)
+        summary = ", ".join(f"{n} {why}" for why, n in counts.items()) or "nothing"
+        done = "removed" if arguments.delete else "to remove (add --delete to do it)" if found else "to remove"
+        return [*rows, f"{summary} {done}, {size(sum(sizes.values()))}"]
+
+    tree = [
+        {"run_id": each.run_id, "path": str(each.path), "why": str(each.why), "because": each.because}
+        | {"bytes": sizes[each.run_id], "removed": bool(arguments.delete)}
+        for each in found
+    ]
+    return _printed(arguments, tree, lines)
+
+
+def _because(each: Any) -> str:
+    words = {"superseded": " by ", "orphaned": ": made from "}
+    return (
+        f"{words[each.why]}{each.because}{', which is gone' if each.why == 'orphaned' else ''}" if each.because else ""
+    )
+
+
+def _renew_page(is_there: bool, arguments: argparse.Namespace) -> None:
+    from critnb.review.index import refresh_index
+
+    if is_there:
+        refresh_index(_options(arguments).store())
+
+
+def params(arguments: argparse.Namespace) -> int:
+    """Print the parameters of a file with every default, as YAML or JSON; raises ParamsError."""
+    sections = load(arguments.file).params.sections()
+    return _printed(arguments, sections, lambda: dump_yaml(sections).rstrip("\n").split("\n"))
+
+
+def _options(arguments: argparse.Namespace) -> RunOptions:
+    return RunOptions.of_command(vars(arguments))
+
+
+def _printed(arguments: argparse.Namespace, tree: Any, lines: Callable[[], list[str]]) -> int:
+    out(*(json.dumps(tree, indent=2).split("\n") if arguments.json else lines()))
+    return int(Exit.DONE)

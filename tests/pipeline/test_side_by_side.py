@@ -1,0 +1,96 @@
+"""Stages side by side as a user runs them: one whose kernel is killed, and a command that is interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
+from critnb.runs import RunState, RunStore
+from critnb.runs.locks import KERNEL_LOCK
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def two_roles(inputs, tmp_path) -> Path:
+    """Params with both roles, whose S01 takes some seconds."""
+    folder = shutil.copytree(inputs, tmp_path / "inputs")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["models"]["INSTRUCT"] = dict(params["models"]["BASE"])
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    return folder / "params.yaml"
+
+
+def start(params: Path, runs: Path) -> subprocess.Popen[str]:
+    words = ["phase2_gain_grid", "--role", "all", "--params", params, "--runs-dir", runs, "--jobs", "2"]
+    command = [sys.executable, str(PACK_ROOT / "runner.py"), *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PACK_ROOT)
+
+
+def kernels_of(process: subprocess.Popen[str], runs: Path, n: int) -> dict[str, int]:
+    """Wait until n stages are at work at once, and return their runs with the process of each kernel."""
+    deadline = time.monotonic() + 240
+    while process.poll() is None and time.monotonic() < deadline:
+        found = {lock.parent.name: lock.read_text() for lock in runs.glob(f"*.partial/{KERNEL_LOCK}")}
+        # the runner has looked at the lock before the kernel had it
+        if len(found) == n and all(pid not in ("", str(process.pid)) for pid in found.values()):
+            return {name.removesuffix(CANON.PATH.PARTIAL_SUFFIX): int(pid) for name, pid in found.items()}
+        time.sleep(0.005)
+    raise AssertionError(f"no {n} stages side by side")
+
+
+def status_of(runs: Path, run_id: str) -> tuple[str, str]:
+    record = json.loads((RunStore(runs).partial_path(run_id) / CANON.OUTPUT.RUN_RECORD_JSON).read_text())
+    return record["stage_status"], record["error"]
+
+
+def test_of_two_stages_the_one_goes_on_when_the_other_is_killed_and_nothing_more_is_begun(two_roles, tmp_path):
+    runs = tmp_path / "runs"
+    process = start(two_roles, runs)
+    (killed, pid), (other, _) = sorted(kernels_of(process, runs, 2).items())
+    os.kill(pid, signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == Exit.STAGE_FAILED, err
+    store = RunStore(runs)
+    assert (store.state(killed), store.state(other)) == (RunState.partial, RunState.complete)
+    assert status_of(runs, killed)[0] == Status.failed
+    assert "SIGKILL" in status_of(runs, killed)[1]
+    assert {run_id[:8] for run_id in store.ids()} == {f"RUN_{Stage.S01}_"}
+    (line,) = out.splitlines()
+    assert other in line
+    assert "SIGKILL" in next(line for line in err.splitlines() if line.startswith("error: "))
+    assert any(killed in line and "waiting for 1 at work" in line for line in err.splitlines())
+    # what was kept is gone on with, the other is used as it is
+    again = start(two_roles, runs)
+    out, err = again.communicate(timeout=300)
+    assert again.returncode == Exit.RUN_EXISTS
+    assert f"{other}  reused" in err
+
+
+def test_an_interruption_ends_every_stage_at_once_and_leaves_each_as_it_is(two_roles, tmp_path):
+    runs = tmp_path / "runs"
+    process = start(two_roles, runs)
+    found = kernels_of(process, runs, 2)
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    out, err = process.communicate(timeout=120)
+    # a kernel that is not ended goes on for longer than this
+    assert time.monotonic() - started < 60
+    assert process.returncode == Exit.INTERRUPTED, err
+    assert err.splitlines()[-1] == "interrupted; continue with --allow-resume"
+    assert out == ""
+    assert not [pid for pid in found.values() if Path(f"/proc/{pid}").exists()]
+    for run_id in found:
+        assert RunStore(runs).state(run_id) is RunState.partial
+        assert status_of(runs, run_id) == (Status.failed, "interrupted")
+    assert sorted(RunStore(runs).ids()) == sorted(found)
