@@ -33,6 +33,7 @@ OUTSIDE: Mapping[str, str] = {
     "report.notebook": "how an executed notebook is kept",
     "pipeline.by_hand": "who started the notebook",
     "pipeline.options": "where the notebook was started",
+    "pipeline.limits": "how long one waits at most",
     "pipeline.progress": "what is shown while one waits",
 }
 # what draws a stage's results and none of them follows from

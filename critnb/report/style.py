@@ -197,7 +197,9 @@ def _settle(figure: Figure) -> None:
         part.bbox_relative.set_points(_rounded(part.bbox_relative))
     for axes in figure.axes:
         locator = axes.get_axes_locator()
-        axes.apply_aspect(locator(axes, None) if locator else None)  # as drawing does: a colour bar is narrower than its place
+        axes.apply_aspect(
+            locator(axes, None) if locator else None
+        )  # as drawing does: a colour bar is narrower than its place
         axes.set_position(Bbox(_rounded(axes.get_position())))
 
 
