@@ -11,7 +11,7 @@ DEV_READY := $(VENV)/.ready-dev
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test quick lab check pages clean
+.PHONY: demo test quick lab check pages bench clean
 
 demo: $(READY)
 	@$(BIN)/python runner.py all --params base.yaml || test $$? -eq 4
@@ -41,6 +41,10 @@ $(DEV_READY): $(READY) requirements-dev.lock
 
 pages: $(DEV_READY)
 	@$(BIN)/python tools/pages.py
+
+# on a machine that does nothing else
+bench: $(DEV_READY)
+	@$(BIN)/python benchmarks/all.py
 
 clean:
 	rm -rf $(VENV)

@@ -1,10 +1,10 @@
 """What matching the rates of one layer costs where events lie on the first token of windows, before and after a change.
 
-    python benchmarks/matching.py --before REVISION > benchmarks/matching.txt
+    python benchmarks/matching.py --before REVISION [--repeats 2] > benchmarks/matching.txt
 
 The rows u are made up: normal values, those of the first token of each window larger by a factor, as attention sinks
-make them, or all alike. Each tree runs in a process of its own, in turn, several times; times are the best, and "bare"
-is one comparison of every value with a vector, which no matcher can do without.
+make them, or all alike. Each tree runs in a process of its own, in turn, several times; times are the processor's, the best
+of them, and "bare" is one comparison of every value with a vector, which no matcher can do without.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ CASES = (
     (18_944, 32, 16, 30.0),
     (512, 4096, 16, 1.0),
 )
+# How the time grows with the number of windows, batches of 16, and of a layer: a slope of one is linear.
+STREAMS = (256, 512, 1024, 2048, 4096)
 HERE = Path(__file__).resolve().parents[1]
 
 
@@ -56,9 +58,9 @@ def measure(units: int, windows: int, size: int, factor: float) -> dict[str, obj
     def run(_tokens, _setting, on_units, _on_batch, *_more):
         nonlocal spent
         for first, u in batches(units, windows, size, factor):
-            started = time.perf_counter()
+            started = time.process_time()
             on_units(first, 0, u)
-            spent += time.perf_counter() - started
+            spent += time.process_time() - started
 
     def compare(_first, _layer, u):
         np.count_nonzero(u.view(-1, units).numpy() > bound)
@@ -71,6 +73,11 @@ def measure(units: int, windows: int, size: int, factor: float) -> dict[str, obj
     targets = RateTargets(2.5, units, {kind: np.array([0.01]) for kind in SpikeDef}, RATES)
     passes = SimpleNamespace(run=run, burn_in=0)
     calibration = Calibration(0 * ones, ones, windows * TOKENS)
+    few = SimpleNamespace(
+        run=lambda _tokens, _setting, on_units, *_more: on_units(0, 0, next(batches(units, 2, 2, 1))[1]), burn_in=0
+    )
+    # what is loaded on first use is no part of the time
+    match_rates(few, np.zeros((2, TOKENS), np.int64), calibration, targets, Setting())
     thresholds, counts = match_rates(passes, np.zeros((windows, TOKENS), np.int64), calibration, targets, Setting())
     digest = hashlib.sha256(thresholds.tau.tobytes() + counts.tobytes()).hexdigest()[:12]
     return {"bare": bare, "matching": spent, "digest": digest}
@@ -109,6 +116,14 @@ def main() -> None:
                 f"thresholds and counts {same}",
                 flush=True,
             )
+    grows(arguments.repeats)
+
+
+def grows(repeats: int) -> None:
+    times = [min(of_tree(HERE, (512, windows, 16, 1.0))["matching"] for _ in range(repeats)) for windows in STREAMS]
+    slope = np.polyfit(np.log(STREAMS), np.log(times), 1)[0]
+    shown = ", ".join(f"{windows} {spent:.2f} s" for windows, spent in zip(STREAMS, times, strict=True))
+    print(f"F    512, by windows: {shown}; slope of the logarithms {slope:.3f}")
 
 
 if __name__ == "__main__":

@@ -58,10 +58,12 @@ def test_flags_of_the_command_line():
 
 def test_a_kernel_gets_what_its_stage_needs_through_its_environment(monkeypatch, tmp_path):
     data = {"A": {"source": "file:x", "revision": None}}
-    options = RunOptions(base_dir=tmp_path / "with space", device="cuda:1", strict=True, data=data)
-    for name, value in options.for_kernel().items():
-        monkeypatch.setenv(name, value)
-    assert RunOptions.of_kernel() == options
+    base = tmp_path / "with space"
+    for checked in (None, tmp_path):
+        options = RunOptions(base_dir=base, device="cuda:1", strict=True, data=data, checked=checked)
+        for name, value in options.for_kernel().items():
+            monkeypatch.setenv(name, value)
+        assert RunOptions.of_kernel() == options
 
 
 def test_device_and_folder_are_those_of_the_params(tmp_path):

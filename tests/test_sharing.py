@@ -79,3 +79,15 @@ def test_stages_with_a_model_have_a_device_one_after_the_other(monkeypatch):
     monkeypatch.setattr(sharing, "_DEVICES", ("/",))
     assert one_at_a_time(planned, options) == with_model
     assert one_at_a_time(planned, replace(options, device="cpu")) == []
+
+
+def test_the_memory_of_a_container_is_that_of_its_group_in_either_version(tmp_path, monkeypatch):
+    second, first = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"
+    monkeypatch.setattr(sharing, "_LIMITS_OF_GROUPS", (second, first))
+    assert sharing._limit_of_group() is None
+    first.write_text("3000000000\n")
+    assert sharing._limit_of_group() == 3 * GIGABYTE
+    second.write_text("max\n")
+    assert sharing._limit_of_group() == 3 * GIGABYTE
+    second.write_text("2000000000\n")
+    assert sharing._limit_of_group() == 2 * GIGABYTE

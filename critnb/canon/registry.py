@@ -236,7 +236,9 @@ class Registry(_Section):
 
 
 def _load() -> Registry:
-    registry = Registry.model_validate(yaml.safe_load(REGISTRY_FILE.read_text(encoding="utf-8")))
+    # the same language read by C, where PyYAML was built with it: every command waits for this
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    registry = Registry.model_validate(yaml.load(REGISTRY_FILE.read_text(encoding="utf-8"), Loader=loader))
     in_code: dict[str, tuple[str, ...]] = {key: tuple(enum) for key, enum in _ENUMS.items()}
     agree = (
         in_code == registry.ENUM

@@ -30,7 +30,7 @@ class Account:
         self._options = options
         self._display = Display()
         self._at_work: set[str] = set()
-        self._has_failed = False
+        self._failure: str | None = None
         self._lock = threading.Lock()
 
     def of(self, planned: PlannedRun, make: Callable[[Show], Run | None]) -> Ended:
@@ -64,13 +64,15 @@ class Account:
             out(f"{label(planned)}  {f'{seconds:.1f} s':>7}  {gates}  {from_here(page)}")
 
     def failed(self, planned: PlannedRun, error: Exception) -> None:
-        """Say which stage failed, where that is not the one error that the command ends with at once."""
+        """Say which stage failed, where that is not the error with which the command ends, or does not end yet."""
+        said = message_and_exit(error)[0].partition("\n")[0].removeprefix(f"{planned.spec.id}: ")
         with self._lock:
             n_left = len(self._at_work)
-        if n_left or self._has_failed:
+        is_first = self._failure is None
+        self._failure = self._failure or said
+        if said != self._failure or (is_first and n_left and not self._options.quiet):
             others = f"; waiting for {n_left} at work" if n_left else ""
-            self._err(f"{label(planned)}  failed{others}: {message_and_exit(error)[0].partition(chr(10))[0]}")
-        self._has_failed = True
+            self._err(f"{label(planned)}  failed{others}: {said}")
 
     def _show(self, name: str, event: Event) -> None:
         payload = event["payload"]

@@ -21,6 +21,7 @@ from critnb.pipeline.plan import PlannedRun, plan_runs
 from critnb.pipeline.schedule import side_by_side
 from critnb.pipeline.sharing import needs_of, number_of_jobs, one_at_a_time, thread_variables
 from critnb.runs import Run, RunState, RunStore
+from critnb.runs.scratch import Scratch
 from critnb.system.paths import from_here
 from critnb.system.terminal import err, out, plain
 
@@ -56,13 +57,16 @@ def _run_missing(
             err(f"{label(run)}  reused")
     allowed = [run for run in planned if run.spec in stages or not options.no_upstream]
     missing = {run.run_id: run for run in allowed if run.run_id not in complete}
+    if not missing:
+        return False
     account = Account(options)
     jobs = number_of_jobs(list(missing.values()), options)
-    with _kernels(list(missing.values()), thread_variables(jobs)) as kernels:
+    with Scratch() as checked, _kernels(list(missing.values()), thread_variables(jobs)) as kernels:
+        handed = replace(options, checked=checked)
         side_by_side(
             needs_of(missing.values()),
             lambda run_id: account.of(
-                missing[run_id], lambda show: _run(missing[run_id], store, options, show, kernels)
+                missing[run_id], lambda show: _run(missing[run_id], store, handed, show, kernels)
             ),
             jobs=jobs,
             done=lambda run_id, ended: account.done(missing[run_id], ended),

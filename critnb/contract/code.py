@@ -33,7 +33,7 @@ OUTSIDE: Mapping[str, str] = {
     "report.notebook": "how an executed notebook is kept",
     "pipeline.by_hand": "who started the notebook",
     "pipeline.options": "where the notebook was started",
-    "pipeline.limits": "how long one waits at most",
+    "pipeline.limits": "how long that may take",
     "pipeline.progress": "what is shown while one waits",
 }
 # what draws a stage's results and none of them follows from
@@ -67,10 +67,12 @@ def stage_sources(spec: StageSpec, *, root: Path = PACK_ROOT) -> dict[str, str]:
     return dict(stage_code(spec, root=root).files)
 
 
-def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT, pack: PackSources | None = None) -> dict[str, str]:
-    """Return path -> digest of all files of the pack that a stage's result follows from: sources, and what it reads beside them."""
-    pack = pack or PackSources(root)
-    return {**stage_code(spec, pack=pack).files, **pack_digests(spec.files, root=pack.root)}
+def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT, code: StageCode | None = None) -> dict[str, str]:
+    """Return path -> digest of all files of the pack that a stage's result follows from: sources, and what it reads beside them.
+
+    ``code`` is the stage's, where that has been found already.
+    """
+    return {**(code or stage_code(spec, root=root)).files, **pack_digests(spec.files, root=root)}
 
 
 def changed_code(
@@ -84,7 +86,7 @@ def changed_code(
     notebook = f"{CANON.PATH.NOTEBOOKS_DIR}/{spec.notebook}"
     if not (root / notebook).is_file():
         return [notebook]
-    files = stage_files(spec, root=root, pack=pack)
+    files = stage_files(spec, root=root, code=stage_code(spec, root=root, pack=pack))
     changed = [path for path, digest in inputs.sources.items() if files.get(path) != digest]
     changed += [path for path in files if path not in inputs.sources]
     same = sha256_hex(notebook_source(root / notebook)) == inputs.notebook_sha256
@@ -105,9 +107,12 @@ def file_meanings(paths: Iterable[str]) -> dict[str, str]:
     return {path: read_code(pack_path(path).read_bytes()).digest for path in paths}
 
 
-def stage_constants(spec: StageSpec, *, pack: PackSources | None = None) -> dict[str, Any]:
-    """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere."""
-    return _valued(stage_code(spec, pack=pack).constants)
+def stage_constants(spec: StageSpec, *, code: StageCode | None = None) -> dict[str, Any]:
+    """Return the registry's constants that a stage's sources name, by name: numbers of the code that stand elsewhere.
+
+    ``code`` is the stage's, where that has been found already.
+    """
+    return _valued((code or stage_code(spec)).constants)
 
 
 def named_constants(paths: Iterable[Path]) -> dict[str, Any]:

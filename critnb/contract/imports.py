@@ -6,9 +6,10 @@ Sources are parsed and never imported, so that the code in an unpacked release c
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from critnb.runs.meaning import code_digest, syntax_tree, text_digest
 
@@ -79,32 +80,48 @@ def _only_imports(statement: ast.stmt) -> bool:
     return False
 
 
-class _Reader(ast.NodeVisitor):
+class _Reader:
     def __init__(self, package: str) -> None:
         self.imports: list[Import] = []
         self.constants: set[str] = set()
         self._package = package
         self._lazy = self._typing = False
 
-    def visit_Import(self, node: ast.Import) -> None:
+    def visit(self, node: ast.AST) -> None:
+        """Read a node and all below it."""
+        kind = type(node)
+        if (read := _READERS.get(kind)) is not None:
+            read(self, node)
+        elif kind not in _LEAVES:
+            self._below(node)
+
+    def _below(self, node: ast.AST) -> None:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                for each in value:
+                    if isinstance(each, ast.AST):
+                        self.visit(each)
+            elif isinstance(value, ast.AST):
+                self.visit(value)
+
+    def _import(self, node: ast.Import) -> None:
         for alias in node.names:
             if _is_ours(alias.name):
                 self._add(alias.name, "", alias.asname or PACKAGE)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+    def _import_from(self, node: ast.ImportFrom) -> None:
         module = self._absolute(node)
         if _is_ours(module):
             for alias in node.names:
                 self._add(module, "" if alias.name == "*" else alias.name, alias.asname or alias.name)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
         outside, self._lazy = self._lazy, True
-        self.generic_visit(node)
+        self._below(node)
         self._lazy = outside
 
-    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
-
-    def visit_If(self, node: ast.If) -> None:
+    def _if(self, node: ast.If) -> None:
         outside, self._typing = self._typing, self._typing or _last(node.test) == _FOR_CHECKERS
         for statement in node.body:
             self.visit(statement)
@@ -113,17 +130,12 @@ class _Reader(ast.NodeVisitor):
         for statement in node.orelse:
             self.visit(statement)
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:
+    def _attribute(self, node: ast.Attribute) -> None:
         if node.attr.isupper() and _last(node.value).endswith(_CONSTANTS):
             self.constants.add(node.attr)
         if isinstance(node.value, ast.Name) and node.value.id == PACKAGE:
             self._add(PACKAGE, node.attr, node.attr)
         self.visit(node.value)
-
-    def visit_Name(self, node: ast.Name | ast.Constant) -> None:
-        """Pass over what most of a tree is made of."""
-
-    visit_Constant = visit_Name
 
     def _add(self, module: str, name: str, bound: str) -> None:
         self.imports.append(Import(module, name, bound, self._lazy, self._typing))
@@ -131,6 +143,17 @@ class _Reader(ast.NodeVisitor):
     def _absolute(self, node: ast.ImportFrom) -> str:
         above = self._package.split(".")[: len(self._package.split(".")) + 1 - node.level] if node.level else []
         return ".".join([*above, *filter(None, [node.module])])
+
+
+_READERS: dict[type[ast.AST], Callable[[_Reader, Any], None]] = {
+    ast.Import: _Reader._import,
+    ast.ImportFrom: _Reader._import_from,
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda), _Reader._function),
+    ast.If: _Reader._if,
+    ast.Attribute: _Reader._attribute,
+}
+# what most of a tree is made of, and says nothing here
+_LEAVES = frozenset({ast.Name, ast.Constant, ast.Load, ast.Store, ast.Pass})
 
 
 def _is_ours(module: str) -> bool:

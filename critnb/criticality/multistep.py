@@ -175,8 +175,9 @@ def multistep(
     if np.isnan(slopes).any():
         return _not_available(lags, slopes, nothing[None], _NO_VARIANCE)
     resampled = lag_slopes(activity, len(lags), centre=centre, weights=weights)
-    m, b, c = (float(value) for value in fit_lags(slopes, offset=offset))
-    again = fit_lags(resampled, offset=offset)
+    fitted = fit_lags(np.vstack([slopes, resampled]), offset=offset)
+    m, b, c = (float(values[0]) for values in fitted)
+    again = [values[1:] for values in fitted]
     interval = percentile_interval(again[0])
     reason = _NO_CORRELATION[offset] if np.isnan(m) else ""
     if not reason and np.isnan(interval.low):

@@ -11,6 +11,7 @@ from critnb.data.local_files import json_lines, suffix_of
 from critnb.data.models import ModelFiles, locate_model, model_files
 from critnb.data.parquet_files import parquet_rows
 from critnb.data.records import Tally, as_text, field_of
+from critnb.data.remembered import remembered_digest
 
 __all__ = [
     "Corpus",
@@ -27,5 +28,6 @@ __all__ = [
     "matching_files",
     "model_files",
     "parquet_rows",
+    "remembered_digest",
     "suffix_of",
 ]

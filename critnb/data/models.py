@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from critnb.data.checkpoint import (
     checkpoint,
 )
 from critnb.data.hub import first_line
+from critnb.data.remembered import file_digest
 from critnb.errors import DependencyError, ParamsError
 from critnb.params import FileModel, HubModel, Loaded, ModelSource
 
+Digest = Callable[[Path], str]
 _HUB_PATTERNS = [CONFIG, ADAPTER, "*.safetensors", WEIGHTS_INDEX, *TOKENIZER_FILES, VERSIONED_TOKENIZERS]
 
 
@@ -50,10 +52,11 @@ class ModelFiles:
         }
 
 
-def model_files(loaded: Loaded, role: ModelRole) -> ModelFiles:
+def model_files(loaded: Loaded, role: ModelRole, *, digest: Digest = file_digest) -> ModelFiles:
     """Find and fingerprint the model of ``role``; raises ParamsError where there is no such role.
 
-    Raises DependencyError where there is no such model, and ModelError where its files do not fit together.
+    ``digest`` gives the sha256 of a file of weights: by reading it, or ``remembered_digest``. Raises DependencyError where there
+    is no such model, and ModelError where its files do not fit together.
     """
     if role not in loaded.params.models:
         named = ", ".join(loaded.params.models)
@@ -66,9 +69,9 @@ def model_files(loaded: Loaded, role: ModelRole) -> ModelFiles:
         files,
         name,
         revision,
-        _hash_files(files.weights, role),
-        _hash_files(files.tokenizer, role),
-        _hash_files([files.config], role),
+        _hash_files(files.weights, role, digest),
+        _hash_files(files.tokenizer, role, file_digest),
+        _hash_files([files.config], role, file_digest),
     )
 
 
@@ -102,13 +105,12 @@ def _hub_snapshot(source: HubModel, role: ModelRole) -> tuple[Path, str]:
     return path, path.name
 
 
-def _hash_files(paths: Sequence[Path], role: ModelRole) -> str:
-    digest = hashlib.sha256()
+def _hash_files(paths: Sequence[Path], role: ModelRole, digest: Digest) -> str:
+    joined = hashlib.sha256()
     for path in paths:
         try:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
+            content = digest(path)
         except OSError as error:
             raise DependencyError(f"models.{role}: {path} cannot be read: {error.strerror}") from None
-        digest.update(f"{path.name}\0{content}\n".encode())
-    return digest.hexdigest()
+        joined.update(f"{path.name}\0{content}\n".encode())
+    return joined.hexdigest()

@@ -28,22 +28,55 @@ def outside(
     Site and unit ascend. ``row_mask`` uint8 is F rounded up to whole words of zeros. Return how many were written, and the
     row to go on with: n, or the first for which there might not be room.
     """
-    width, words = rows.shape[1], row_mask.view(np.uint64)
+    found: Any = 0
+    for r in range(first, len(rows)):
+        if found + len(row_mask) > len(site):
+            return found, r
+        found = _outside_of_row(rows[r], low, high, r, found, row_mask, site, unit, value)
+    return found, len(rows)
+
+
+@njit(nogil=True, cache=True)
+def outside_bfloat16(
+    rows: _Array, low: _Array, high: _Array, first: int, row_mask: _Array, site: _Array, unit: _Array, value: _Array
+) -> tuple[int, int]:
+    """Do as ``outside`` for values of bfloat16, given as the uint16 that they are made of: the upper half of a float32."""
+    wide = np.empty(rows.shape[1], dtype=np.float32)
+    bits = wide.view(np.uint32)
     found: Any = 0
     for r in range(first, len(rows)):
         if found + len(row_mask) > len(site):
             return found, r
         row = rows[r]
-        # this loop is the one that is vectorised, so nothing in it depends on what it finds
-        for j in range(width):
-            row_mask[j] = np.uint8(row[j] > high[j]) | np.uint8(row[j] < low[j])
-        for w in range(len(words)):
-            if words[w]:
-                for j in range(WORD * w, WORD * w + WORD):
-                    # written whether it is one or not, and written over if not: no branch; beyond the row's end none is
-                    site[found], unit[found], value[found] = r, j, row[min(j, width - 1)]
-                    found += np.int64(row_mask[j])
+        for j in range(len(row)):
+            bits[j] = np.uint32(row[j]) << np.uint32(16)
+        found = _outside_of_row(wide, low, high, r, found, row_mask, site, unit, value)
     return found, len(rows)
+
+
+@njit(nogil=True, cache=True)
+def _outside_of_row(
+    row: _Array,
+    low: _Array,
+    high: _Array,
+    r: int,
+    found: Any,
+    row_mask: _Array,
+    site: _Array,
+    unit: _Array,
+    value: _Array,
+) -> Any:
+    width, words = len(row), row_mask.view(np.uint64)
+    # this loop is the one that is vectorised, so nothing in it depends on what it finds
+    for j in range(width):
+        row_mask[j] = np.uint8(row[j] > high[j]) | np.uint8(row[j] < low[j])
+    for w in range(len(words)):
+        if words[w]:
+            for j in range(WORD * w, WORD * w + WORD):
+                # written whether it is one or not, and written over if not: no branch; beyond the row's end none is
+                site[found], unit[found], value[found] = r, j, row[min(j, width - 1)]
+                found += np.int64(row_mask[j])
+    return found
 
 
 @njit(nogil=True, cache=True)

@@ -68,32 +68,39 @@ def _outside(rows: Tensor, low: Tensor, high: Tensor) -> _Found:
     return found[0].long().numpy(), found[1].long().numpy(), found[2].view(torch.float32).double().numpy()
 
 
-# So many values of a coarser format are widened to float32 at a time, 0.5 MB, which stay in the second-level cache.
+# So many float16 are widened to float32 at a time, 0.5 MB, which stay in the second-level cache.
 _WIDENED = 1 << 17
 # The least room for what is found; beyond it the reading goes on with room of its own.
 _ROOM = 1 << 16
 
 
 def _outside_on_host(rows: Tensor, low: Tensor, high: Tensor) -> _Found:
+    # imported here, since numba takes a moment to load
     from critnb.events import kernels
 
+    outside = kernels.outside_bfloat16 if rows.dtype is torch.bfloat16 else kernels.outside
     width = rows.shape[1]
     row_mask = np.zeros(-(-width // kernels.WORD) * kernels.WORD, dtype=np.uint8)
     bounds, room = (low.numpy(), high.numpy()), max(_ROOM, len(row_mask))
     parts: list[_Found] = []
-    for start, block in _as_arrays(rows, low.dtype):
+    for start, block in _as_arrays(rows.contiguous(), low.dtype):
         row = 0
         while row < len(block):
             site, unit, value = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
-            found, row = kernels.outside(block, *bounds, row, row_mask, site, unit, value)
-            parts.append((site[:found] + start, unit[:found].copy(), value[:found].copy()))
+            found, row = outside(block, *bounds, row, row_mask, site, unit, value)
+            site[:found] += start
+            parts.append((site[:found], unit[:found], value[:found]))
+    if len(parts) == 1:
+        return parts[0]
     site, unit, value = (np.concatenate(kind) for kind in zip(*parts, strict=True))
     return site, unit, value
 
 
-def _as_arrays(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[int, NDArray[np.floating]]]:
-    """Yield the place of each block's first row, and the block in the given format."""
-    rows = rows.contiguous()
+def _as_arrays(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[int, NDArray[np.generic]]]:
+    """Yield the place of each block's first row, and the block in a format that numpy has."""
+    if rows.dtype is torch.bfloat16:
+        yield 0, rows.view(torch.uint16).numpy()
+        return
     step = max(1, _WIDENED // rows.shape[1] if rows.dtype is not dtype else len(rows))
     for start in range(0, len(rows), step):
         yield start, rows[start : start + step].to(dtype).numpy()

@@ -21,7 +21,8 @@ from critnb.events.screening import Bounds, EventCandidates, screen
 LargestByDef = Mapping[SpikeDef, LargestValues]
 FirstBounds = dict[tuple[int, SpikeDef], float]
 
-_SAMPLE = 1 << 16
+# A sample is one of so many values, and at most so large: looking at one takes as long as screening some 200.
+_SAMPLED, _SAMPLE = 64, 1 << 16
 # So many values are looked at in full where nothing is known of them.
 _FIRST_VALUES = 1 << 15
 # A neighbouring setting's bound is lowered by this share, so that about as many values pass it here.
@@ -109,5 +110,6 @@ def sampled_places(n_values: int) -> NDArray[np.int64]:
 
     The multiples of the golden ratio, modulo one, lie evenly in every part of 0..1, whatever its period.
     """
-    share = (np.arange(1, min(_SAMPLE, n_values) + 1, dtype=np.uint64) * _GOLDEN) >> np.uint64(32)
+    size = min(_SAMPLE, n_values, max(_FIRST_VALUES // 4, n_values // _SAMPLED))
+    share = (np.arange(1, size + 1, dtype=np.uint64) * _GOLDEN) >> np.uint64(32)
     return ((share * np.uint64(n_values)) >> np.uint64(32)).astype(np.int64)

@@ -113,3 +113,21 @@ def drawn_elsewhere(
                     place += n_own[n, t]
                 found[plane, layer, t] = values[layer, place]
     return found
+
+
+@njit(nogil=True, cache=True)
+def held_elsewhere(planes: _Array, values: _Array, first: _Array, own: _Array, n_own: _Array, others: _Array) -> bool:
+    """Say whether every site of planes [N, L, T] holds a value that ``drawn_elsewhere`` could have drawn for window N.
+
+    A list is searched until the value is met: of a null that is right after as many places, on average, as the list has values.
+    """
+    windows, layers, tokens = planes.shape
+    for n in range(windows):
+        for layer in range(layers):
+            for t in range(tokens):
+                wanted, place, end = planes[n, layer, t], first[n, t], first[n, t] + others[n, t] + n_own[n, t]
+                while place < end and (values[layer, place] != wanted or own[n, t] <= place < own[n, t] + n_own[n, t]):
+                    place += 1
+                if place == end:
+                    return False
+    return True

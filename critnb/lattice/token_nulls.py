@@ -60,31 +60,12 @@ def identity_kept(real: Source, null: Counts) -> bool:
     For a token that no other window holds: one that any token has there. Of one window nothing can be drawn, and its null is
     empty.
     """
-    n, layers, _ = real.counts.shape
-    if n == 1:
+    from critnb.lattice import kernels
+
+    if len(real.counts) == 1:
         return not null.any()
-    lists = _lists(_tokens(real), real.seq_id)
-    alone = lists.first >= lists.place.size // 2
-    ids = np.where(alone, -1, np.unique(_tokens(real), return_inverse=True)[1].reshape(alone.shape))
-    window = np.broadcast_to(np.arange(n)[:, None], alone.shape)
-    return all(
-        _has(ids, real.counts[:, layer], null[:, layer], window, of_token=True)[~alone].all()
-        and _has(ids, real.counts[:, layer], null[:, layer], window, of_token=False)[alone].all()
-        for layer in range(layers)
-    )
-
-
-def _has(ids: _Places, real: Counts, null: Counts, window: _Places, *, of_token: bool) -> npt.NDArray[np.bool_]:
-    """Say of each site [N, T] whether another window holds its null count, on a site of the same token where ``of_token``."""
-    group = ids + 1 if of_token else np.zeros_like(ids)
-    base = np.int64(max(real.max(initial=0), null.max(initial=0))) + 1
-    has, wants = (group * base + counts for counts in (real, null))
-    # the distinct (group and count, window) pairs: a key that two windows hold, or one that is not the site's, will do
-    pairs = np.unique(has * len(real) + window)
-    keys, windows_of = np.unique(pairs // len(real), return_counts=True)
-    at = np.minimum(np.searchsorted(keys, wants), len(keys) - 1)
-    n_windows = np.where(keys[at] == wants, windows_of[at], 0)
-    return n_windows - np.isin(wants * len(real) + window, pairs) > 0
+    values, lists = _places_of(real, real.counts)
+    return bool(kernels.held_elsewhere(null, values, lists.first, lists.own, lists.n_own, lists.others))
 
 
 def _places_of(source: Source, values: npt.NDArray[_Site]) -> tuple[npt.NDArray[_Site], _Lists]:

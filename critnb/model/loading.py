@@ -18,11 +18,11 @@ from transformers import AutoConfig, AutoTokenizer
 from critnb.data import ModelFiles
 from critnb.errors import CritnbError, ModelError, ParamsError
 from critnb.model.architectures import architecture_of
-from critnb.model.checks import require_sound
 from critnb.model.discovery import find_taps
 from critnb.model.hashed_files import only_hashed
 from critnb.model.language_model import LanguageModel
 from critnb.model.refusals import refuse_random, refuse_unsuitable
+from critnb.model.soundness import Soundness
 from critnb.model.weights import load_weights
 from critnb.params import Compute
 from critnb.system.terminal import plain
@@ -31,6 +31,7 @@ from critnb.system.terminal import plain
 _CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "n_ctx", "seq_length")
 _LONGEST_REASON = 240
 _NO_MEMORY = re.compile(r"(not enough|out of|cannot allocate|can't allocate) memory|failed to map", re.IGNORECASE)
+_UNKNOWN = Soundness()
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -55,11 +56,11 @@ def choose_dtype(name: str, stored: torch.dtype | None) -> torch.dtype:
     return torch.bfloat16 if stored is torch.bfloat16 else torch.float32
 
 
-def load(files: ModelFiles, compute: Compute) -> LanguageModel:
+def load(files: ModelFiles, compute: Compute, soundness: Soundness = _UNKNOWN) -> LanguageModel:
     """Load the model of a directory, ready for inference, from the files that its hashes cover.
 
-    Raises ModelError where it is none that can be tapped, or where its weights are not those of its config; and
-    DependencyError where its files cannot be read.
+    ``soundness`` knows which models need not be checked again. Raises ModelError where it is none that can be tapped, or where its
+    weights are not those of its config; and DependencyError where its files cannot be read.
     """
     device = choose_device(compute.device)
     _quiet_transformers()
@@ -80,7 +81,7 @@ def load(files: ModelFiles, compute: Compute) -> LanguageModel:
     with _in_one_line(files, folder, f"model type {config.model_type!r}"):
         taps = find_taps(causal, config.model_type)
         model = LanguageModel(causal, tokenizer, taps, device, dtype, context_length(config))
-        require_sound(model)
+        soundness.require(model, files)
     return model
 
 

@@ -77,7 +77,8 @@ def _growths(kept: KeptPass, seq_id: NDArray[np.integer], directions: int, seed:
     """Yield the log growth [K + 1, B] of each block, the last of them of direction 0 with the wide step."""
     stream = kept.calls[0].stream.float()
     steps = [STEP] * directions + [WIDE_STEP]
-    tracks = [_direction(stream, seq_id, k % directions, seed) for k in range(directions + 1)]
+    tracks = [_direction(stream, seq_id, number, seed) for number in range(directions)]
+    tracks.append(tracks[0].clone())
     for track in tracks:
         track[:, : kept.burn_in] = 0
     tracks = [_resized(track, _size(track, stream), step) for track, step in zip(tracks, steps, strict=True)]

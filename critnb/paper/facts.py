@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
 from critnb.canon import CANON, Criterion, CriterionKind, DatasetRole, ModelRole, Stage
 from critnb.contract import spec_of
@@ -48,13 +49,15 @@ class RowView:
     """A row of a table whose columns are attributes."""
 
     def __init__(self, table: Sourced, place: Any) -> None:
-        self._table, self._cells = table, table.frame.loc[place]
-        self._key = {name: plain(self._cells[name]) for name in table.key}
+        self._table, self._place = table, place
+        self._key = table.cells(place, table.key)
 
     def __getattr__(self, column: str) -> Cell:
-        if column.startswith("_") or column not in self._cells.index:
+        if column.startswith("_") or column not in self._table.frame.columns:
             raise AttributeError(f"{self._table.table} has no column {column}")
-        return Cell(plain(self._cells[column]), _origin(self._table, Kind.CELL, column, self._key))
+        return Cell(
+            self._table.cells(self._place, [column])[column], _origin(self._table, Kind.CELL, column, self._key)
+        )
 
     def at(self, column: str) -> Cell:
         """Return the cell of a column that is named in a variable; raises AttributeError."""
@@ -73,7 +76,7 @@ class TableView:
 
     def rows(self, **where: Any) -> list[RowView]:
         """Return the rows where all columns have those values."""
-        return [RowView(self.source, place) for place in self._chosen(where).index]
+        return [RowView(self.source, place) for place in self.source.frame.index[self._matching(where)]]
 
     def row(self, **where: Any) -> RowView:
         """Return the one row where all columns have those values; raises PaperError where there is another number."""
@@ -84,7 +87,8 @@ class TableView:
 
     def distinct(self, *columns: str, **where: Any) -> list[RowView]:
         """Return, of those rows, the first with each combination of values of the columns."""
-        return [RowView(self.source, place) for place in self._chosen(where).drop_duplicates([*columns]).index]
+        chosen = self.source.frame[[*columns]][self._matching(where)]
+        return [RowView(self.source, place) for place in chosen.drop_duplicates().index]
 
     def said(self, column: str, **where: Any) -> list[Cell]:
         """Return the different words of a column among those rows; none where the table has no such column."""
@@ -97,7 +101,8 @@ class TableView:
     def count(self, **where: Any) -> Cell:
         """Return how many rows have those values."""
         return Cell(
-            len(self._chosen(where)), _origin(self.source, Kind.FOLD, self.source.key[0], _plain(where), "count")
+            int(self._matching(where).sum()),
+            _origin(self.source, Kind.FOLD, self.source.key[0], _plain(where), "count"),
         )
 
     def smallest(self, column: str, **where: Any) -> Cell:
@@ -109,11 +114,11 @@ class TableView:
         return self._fold("largest", column, where)
 
     def _fold(self, fold: str, column: str, where: Mapping[str, Any]) -> Cell:
-        value = self._chosen(where)[column].agg(_FOLDS[fold])
+        value = self.source.frame[column][self._matching(where)].agg(_FOLDS[fold])
         return Cell(plain(value), _origin(self.source, Kind.FOLD, column, _plain(where), fold))
 
-    def _chosen(self, where: Mapping[str, Any]) -> pd.DataFrame:
-        return self.source.where(**_plain(where))
+    def _matching(self, where: Mapping[str, Any]) -> NDArray[np.bool_]:
+        return self.source.matching(_plain(where))
 
 
 def _plain(where: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from tqdm.std import tqdm
-
 from critnb.pipeline.progress import Throttle
 
 _LOG_SECONDS = 10
@@ -107,6 +105,9 @@ class Display:
         stage = self._stages[name]
         if not stage.label:
             return stage.about[:columns]
+        # not imported above: most commands show no progress
+        from tqdm.std import tqdm
+
         meter: str = tqdm.format_meter(
             stage.done,
             stage.total,
@@ -120,6 +121,8 @@ class Display:
 
 
 def _in_words(stage: _Stage, now: float) -> str:
+    from tqdm.std import tqdm
+
     rate = stage.done / (now - stage.started)
     left = tqdm.format_interval((stage.total - stage.done) / rate if rate else float("inf"))
     return f"{stage.label}: {stage.done}/{stage.total} {stage.unit}s, {rate:.1f} {stage.unit}s/s, {left} left"

@@ -106,13 +106,15 @@ class StageInputs:
         """The model of this role, loaded and recorded."""
         from critnb import data
         from critnb.model import loading
+        from critnb.model.soundness import Soundness
 
         flags = loading.make_deterministic()
-        files = data.model_files(self._loaded, self.role)
+        files = data.model_files(self._loaded, self.role, digest=data.remembered_digest)
         self._check_identity("model", files.identity())
         compute = self._loaded.params.compute.model_copy(update={"device": self.options.device})
         with self.run.timing("load model"):
-            model = loading.load(files, compute)
+            # a stage that rests on no other relies on no other's checks either: S00 asks whether the model can be trusted
+            model = loading.load(files, compute, Soundness(self.options.checked, anew=not self.spec.needs))
             model.taps.refuse_mixed(self._loaded.params.gain.interventions)
         facts = model.facts(files, self.role)
         determinism = dict(self.run.record.determinism or {})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import textwrap
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +59,7 @@ def execute_notebook(
         options = {"kernel_manager_class": manager, "on_notebook_start": end.begin, "start_timeout": limits.start}
         try:
             kernels.raise_if_stopped()
-            with end.clock.running():
+            with end.clock.running(), _loop_of_this_thread():
                 _papermill(output, **options)
         except Exception as error:
             kernels.raise_if_stopped()
@@ -87,6 +90,24 @@ def _cell_failure(spec: StageSpec, output: Path, end: KernelEnd, error: Exceptio
         kept, text = _read(output), f"the notebook's kernel {end.described()}"
         return CellFailedError(kept, spec.id, _DEAD, text, _running_cell(kept))
     return None
+
+
+@contextmanager
+def _loop_of_this_thread() -> Iterator[None]:
+    """Close the event loop that jupyter makes for a thread, with all that the block has left in it; the main one's stays."""
+    from jupyter_core.utils import ensure_event_loop
+
+    try:
+        yield
+    finally:
+        if threading.current_thread() is not threading.main_thread():
+            loop = ensure_event_loop()
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
 
 def _papermill(output: Path, **options: Any) -> None:

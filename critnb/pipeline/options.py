@@ -55,7 +55,7 @@ _ROLES = [*map(str, ModelRole), _ALL]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run stages; see the module. ``device``, ``engine``, ``base_dir``, ``data`` and ``limits`` have no flag."""
+    """How to run stages; see the module. those without a flag are set by the pack."""
 
     role: str | None = _option(
         None, "--role", notebook=str, choices=_ROLES, help="model role; the first one of the params by default"
@@ -87,6 +87,8 @@ class RunOptions:
     verbose: bool = _switch("-v", "--verbose", notebook=bool, help="show tracebacks, and the steps of stages")
     device: str = _option("auto", kernel=True)
     engine: str = _option("local", kernel=True)
+    # where the stages of a command note which models they have found sound
+    checked: Path | None = _option(None, kernel=True)  # noqa: RUF009 - a field
     # where relative paths of the params are meant from, and where the corpora of a run come from
     base_dir: Path = _option(Path(), kernel=True)  # noqa: RUF009 - a field
     data: Mapping[str, Mapping[str, Any]] = _option(dict, kernel=True)
@@ -119,7 +121,8 @@ class RunOptions:
     def of_kernel(cls) -> RunOptions:
         """Return what the runner handed over; raises KeyError in a process that no runner started."""
         handed = json.loads(os.environ[_VARIABLE])
-        return cls(**{**handed, "base_dir": Path(handed["base_dir"])})
+        checked = handed["checked"] and Path(handed["checked"])
+        return cls(**{**handed, "base_dir": Path(handed["base_dir"]), "checked": checked})
 
     def for_kernel(self) -> dict[str, str]:
         """Return the environment variable that hands a kernel its options."""

@@ -12,7 +12,7 @@ from typing import Any
 from critnb import data
 from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage
 from critnb.contract import StageSpec, spec_of, upstream_closure
-from critnb.contract.code import stage_constants, stage_files
+from critnb.contract.code import stage_code, stage_constants, stage_files
 from critnb.contract.declared import project
 from critnb.contract.pack_sources import PackSources
 from critnb.data import questions
@@ -78,13 +78,14 @@ class _InputFiles:
 
     loaded: Loaded
     _pack: PackSources = field(default_factory=PackSources, init=False)
+    _notebooks: dict[Stage, bytes] = field(default_factory=dict, init=False)
     _code: dict[Stage, tuple[Mapping[str, Any], Mapping[str, str]]] = field(default_factory=dict, init=False)
     _models: dict[ModelRole, data.ModelFiles] = field(default_factory=dict, init=False)
     _corpora: dict[DatasetRole, data.Corpus] = field(default_factory=dict, init=False)
 
     def model(self, role: ModelRole) -> data.ModelFiles:
         if role not in self._models:
-            self._models[role] = data.model_files(self.loaded, role)
+            self._models[role] = data.model_files(self.loaded, role, digest=data.remembered_digest)
         return self._models[role]
 
     def corpus(self, role: DatasetRole) -> data.Corpus:
@@ -93,10 +94,17 @@ class _InputFiles:
             self._corpora[role] = data.corpus(self.loaded, role) if is_text else questions.read(self.loaded).corpus
         return self._corpora[role]
 
+    def notebook(self, spec: StageSpec) -> bytes:
+        """Return what the code cells of a stage's notebook say."""
+        if spec.id not in self._notebooks:
+            self._notebooks[spec.id] = notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook)
+        return self._notebooks[spec.id]
+
     def code(self, spec: StageSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         """Return the constants that a stage's code names, and the digests of the files that it rests on."""
         if spec.id not in self._code:
-            self._code[spec.id] = stage_constants(spec, pack=self._pack), stage_files(spec, pack=self._pack)
+            code = stage_code(spec, pack=self._pack)
+            self._code[spec.id] = stage_constants(spec, code=code), stage_files(spec, code=code)
         return self._code[spec.id]
 
 
@@ -257,7 +265,7 @@ def _from_inputs(
         stage=spec.id,
         sections={"params": params, "constants": constants, **sections},
         upstream=upstream,
-        notebook=notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook),
+        notebook=files.notebook(spec),
         sources=sources,
     )
     return PlannedRun(spec, roles, inputs.run_id(), {**params, **config}, inputs)

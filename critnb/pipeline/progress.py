@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm as notebook_or_terminal_bar
-
 Advance = Callable[[int], None]
 Event = dict[str, Any]
 _POLL_SECONDS = 0.25
@@ -55,6 +53,9 @@ def reported(report: Callable[[int], None], total: int) -> Iterator[Advance]:
 @contextmanager
 def bar(label: str, total: int, unit: str) -> Iterator[Advance]:
     """Yield an ``advance(n)`` that moves a bar, in a notebook or on a terminal."""
+    # not imported above: most commands show no bar
+    from tqdm.auto import tqdm as notebook_or_terminal_bar
+
     with notebook_or_terminal_bar(total=total, desc=label, unit=unit, leave=False) as shown:
         yield lambda n: shown.update(n) and None
 

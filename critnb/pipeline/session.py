@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,20 @@ from critnb.gates import Gate, JudgedGates
 from critnb.pipeline import progress
 from critnb.pipeline.inputs import StageInputs
 from critnb.pipeline.options import RunOptions
-from critnb.runs import PartialRun, Run, RunStore, RunWriter, peak_memory
+from critnb.runs import HashInputs, PartialRun, Run, RunState, RunStore, RunWriter, peak_memory
+from critnb.runs.encoding import canonical_json
+from critnb.runs.files import sha256_hex
+from critnb.runs.reuse import shared_arrays
 
 if TYPE_CHECKING:
     from critnb.pipeline.by_hand import RunByHand
 
 _RESULTS = CANON.RUN_SUBDIR.RESULTS
+# the metric that names what a run has taken from the folder's shared arrays, with the digest of what these rest on
+SHARED = "shared"
+# beside code, what numbers can hang on in their last bits
+_MACHINE = ("python", "implementation", "platform", "cpu", "packages")
+_COMPILERS = ("numba", "llvmlite")
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 
@@ -100,6 +109,29 @@ class StageSession(StageInputs):
             arrays = compute()
         self.run.save_checkpoint(name, dict(arrays))
         return arrays
+
+    def shared(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Return the arrays of a step that follow from this stage's code and this machine alone, computed once a runs folder.
+
+        The record says whether they were there. A complete run that is computed again to be compared takes none.
+        """
+        inputs = self.run.record.hash_inputs
+        if inputs is None or self.store.state(self.run.run_id) is RunState.complete:
+            return compute()
+        key = self._code_and_machine(inputs)
+        with self.run.timing(name):
+            arrays, were_there = shared_arrays(self.store.root, name, key, compute)
+        if were_there:
+            self.run.update(metrics={**self.run.record.metrics, SHARED: {name: key}})
+            self.run.log("arrays_shared", name=name, key=key)
+        return arrays
+
+    def _code_and_machine(self, inputs: HashInputs) -> str:
+        """Return the digest of the code that the stage rests on, of this Python, its packages and its processor."""
+        environment = self.run.record.environment or {}
+        machine = [environment.get(key) for key in _MACHINE]
+        compilers = [metadata.version(name) for name in _COMPILERS]
+        return sha256_hex(canonical_json([inputs.sources, inputs.sections.get("constants"), machine, compilers]))
 
     def save_npz(self, basename: str, arrays: Arrays) -> None:
         """Write arrays under results/."""

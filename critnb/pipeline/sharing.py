@@ -23,6 +23,8 @@ _MOST_JOBS = 4
 # a kernel with its libraries and rasters; weights count twice, since some are held in a wider dtype than they are stored in
 _KERNEL_BYTES = 2 * 10**9
 _WEIGHTS_FACTOR = 2
+# of control groups, version 2 and 1; a word or a very large number where there is none
+_LIMITS_OF_GROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 
 
@@ -80,6 +82,8 @@ def _free_in_system() -> int | None:
 
 
 def _limit_of_group() -> int | None:
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text(encoding="ascii").strip() if limit.is_file() else ""
-    return int(text) if text.isdecimal() else None
+    for limit in _LIMITS_OF_GROUPS:
+        text = limit.read_text(encoding="ascii").strip() if limit.is_file() else ""
+        if text.isdecimal():
+            return int(text)
+    return None

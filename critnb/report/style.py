@@ -196,11 +196,14 @@ def _settle(figure: Figure) -> None:
     for part in figure.subfigs:
         part.bbox_relative.set_points(_rounded(part.bbox_relative))
     for axes in figure.axes:
-        locator = axes.get_axes_locator()
-        axes.apply_aspect(
-            locator(axes, None) if locator else None
-        )  # as drawing does: a colour bar is narrower than its place
+        _apply_aspect(axes)
         axes.set_position(Bbox(_rounded(axes.get_position())))
+
+
+def _apply_aspect(axes: Any) -> None:
+    """Shrink the place that a panel was given to its aspect, as drawing does: a colour bar is narrower than its place."""
+    locator = axes.get_axes_locator()
+    axes.apply_aspect(locator(axes, None) if locator is not None else None)
 
 
 def _rounded(place: BboxBase) -> npt.NDArray[np.float64]:

@@ -83,26 +83,28 @@ def _is_silent(source: str) -> bool:
 
 def _write(node: Any, parts: list[str], docstrings: bool) -> None:
     kind = type(node)
-    parts.append(f"({kind.__name__}")
     if kind is ast.Constant:
-        parts.append(_value(node.value))
-    for name in _fields(kind):
+        parts.append(f"(Constant{_value(node.value)})")
+        return
+    parts.append(f"({kind.__name__}")
+    for name in _FIELDS.get(kind) or _fields(kind):
         value = getattr(node, name, None)
-        if value is None or (kind is ast.Constant and name == "value"):
+        if value is None:
             continue
         if isinstance(value, ast.AST):
             if not _is_plain_format(value):
                 parts.append(f" {name}=")
                 _write(value, parts, docstrings)
         elif isinstance(value, list):
-            _write_list(name, _joined(value) if kind is ast.JoinedStr else value, parts, docstrings)
+            if value:
+                _write_list(name, _joined(value) if kind is ast.JoinedStr else value, parts, docstrings)
         else:
             parts.append(f" {name}={_value(value)}")
     parts.append(")")
 
 
 def _write_list(name: str, items: Sequence[Any], parts: list[str], docstrings: bool) -> None:
-    said = [item for item in items if docstrings or not _does_nothing(item)]
+    said = items if docstrings else [item for item in items if not _does_nothing(item)]
     if not said:
         return
     parts.append(f" {name}=[")
@@ -121,18 +123,16 @@ def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
 
 
 def _does_nothing(item: Any) -> bool:
-    return isinstance(item, ast.Pass) or _is_literal(item)
-
-
-def _is_literal(item: Any) -> bool:
-    return isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant)
+    kind = type(item)
+    return kind is ast.Pass or (kind is ast.Expr and type(item.value) is ast.Constant)
 
 
 def _value(value: Any) -> str:
     """Return a literal or a name as ASCII: one text for each value and type, whatever Unicode a Python knows."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    kind = type(value)
+    if kind is int:
         return hex(value)
-    if isinstance(value, complex):
+    if kind is complex:
         return f"{value.real!r}+{value.imag!r}j"
     return ascii(value)
 
@@ -151,4 +151,4 @@ def _joined(values: Iterable[ast.expr]) -> list[ast.expr]:
 
 
 def _is_plain_format(value: ast.AST) -> bool:
-    return isinstance(value, ast.JoinedStr) and not _joined(value.values)
+    return type(value) is ast.JoinedStr and not _joined(value.values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
 from critnb.runs.events import LOG_PATH, EventType, append_event
 from critnb.runs.files import HashingSink, atomic_file, inside, storage
 from critnb.runs.identity import stage_of
-from critnb.runs.locks import KERNEL_LOCK, LOCK_FILES, RECORD_LOCK, STORE_LOCK, Lock, exclusively, holder
+from critnb.runs.locks import KERNEL_LOCK, LOCK_FILES, RECORD_LOCK, STORE_LOCK, Held, Lock, exclusively, holder
 from critnb.runs.publish import move, remove, seal
 from critnb.runs.record import Artifact, RunRecord, read_record, utc_now, write_record
 from critnb.runs.run import Run
@@ -80,9 +81,8 @@ class PartialRun:
             if record.stage_status != Status.started:
                 raise DependencyError(f"{path}: the run is {record.stage_status}; start it again with --allow-resume")
             if not lock.acquire():
-                raise RunExistsError(
-                    f"{path}: {holder(path, locks=[KERNEL_LOCK])} works on it already; wait for it or end it"
-                )
+                by = holder(path, locks=[KERNEL_LOCK]) or Held(path / KERNEL_LOCK, None)
+                raise RunExistsError(f"{path}: {by} works on it already; {by.advice}")
         return cls(path, lock, created=False)
 
     @property
@@ -213,6 +213,8 @@ class PartialRun:
 
     def close(self) -> None:
         """Release the lock; a second call does nothing."""
+        if self._created and self.path.is_dir():
+            _unname(Lock(self.path / KERNEL_LOCK))
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -235,12 +237,19 @@ class PartialRun:
         kernel = Lock(self.path / KERNEL_LOCK)
         with storage(self.path):
             if not kernel.acquire(_DETACH_SECONDS):
-                by = holder(self.path, locks=[KERNEL_LOCK])
-                raise RunExistsError(f"{self.path}: its notebook's kernel ({by}) still holds it; wait for it or end it")
+                by = holder(self.path, locks=[KERNEL_LOCK]) or Held(kernel.path, None)
+                raise RunExistsError(f"{self.path}: its notebook's kernel ({by}) still holds it; {by.advice}")
             try:
                 yield
             finally:
                 kernel.release()
+
+
+def _unname(kernel: Lock) -> None:
+    """Let a kernel's lock name nobody where that kernel was ended: another machine could not tell that it is gone."""
+    with contextlib.suppress(OSError):
+        if kernel.acquire(patience=0.0):
+            kernel.release()
 
 
 def media_type(path: str) -> str:

@@ -67,8 +67,12 @@ def move(partial: Path) -> Path:
 
 def remove(partial: Path) -> None:
     """Remove a partial run whole; raises OSError."""
+    # under another name first: another thread or process that lists runs may make a lock file in a folder that it still finds
+    gone = partial.with_name(f".{partial.name}.removed")
     with exclusively(partial.parent / STORE_LOCK):
-        shutil.rmtree(partial)
+        shutil.rmtree(gone, ignore_errors=True)
+        partial.rename(gone)
+        shutil.rmtree(gone)
 
 
 def _refuse(partial: Path, findings: list[Finding]) -> None:

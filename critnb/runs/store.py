@@ -15,7 +15,7 @@ from critnb.runs.checkpoints import sweep_checkpoints
 from critnb.runs.events import EventType, repair_log
 from critnb.runs.files import storage, sync_folder
 from critnb.runs.identity import stage_of
-from critnb.runs.locks import KERNEL_LOCK, LOCK_FILES, RUNNER_LOCK, STORE_LOCK, Lock, exclusively, holder
+from critnb.runs.locks import KERNEL_LOCK, LOCK_FILES, RUNNER_LOCK, STORE_LOCK, Held, Lock, exclusively, holder
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import RunRecord, read_record, write_record
 from critnb.runs.run import Run
@@ -216,13 +216,14 @@ def _make(partial: Path) -> bool:
 def _claim(partial: Path, *, resumed: bool, allow_resume: bool) -> Lock:
     """Take the runner's lock of a partial run; files of an abandoned one are removed first, under its kernel's lock."""
     if resumed and (by := holder(partial)) is not None:
-        raise RunExistsError(f"{partial} is being made by {by}; wait for it or end it")
+        raise RunExistsError(f"{partial} is being made by {by}; {by.advice}")
     if resumed and not allow_resume:
         raise RunExistsError(f"{partial} is incomplete; pass --allow-resume to go on with it, or delete it")
     runner, kernel = Lock(partial / RUNNER_LOCK), Lock(partial / KERNEL_LOCK)
     if not (kernel.acquire() and runner.acquire()):
         kernel.release()
-        raise RunExistsError(f"{partial} is being made by {holder(partial)}; wait for it or end it")
+        now = holder(partial) or Held(runner.path, None)
+        raise RunExistsError(f"{partial} is being made by {now}; {now.advice}")
     try:
         _clear(partial)
     except BaseException:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from critnb.canon import Adjacency, NullId, SizeDef
-from critnb.criticality import find_avalanches, multinomial_weights
+from critnb.criticality import AvalancheSample, exponents, find_avalanches, multinomial_weights
 from critnb.criticality.multistep import along_tokens, multistep
 from critnb.criticality.sizes.analysis import PERMUTED, REAL, Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.sample import Lattice
@@ -55,6 +55,17 @@ def test_rows_fit_the_schemas(found):
         assert set(row) <= set(schema.by_name), schema.name
     required = {*T04.required, *T05.required, *T09.required} & {*t04_columns(found), *t05_columns(found, ADJ)}
     assert {"xmin", "alpha_powerlaw", "crackling_gamma", "pass"} <= required
+
+
+def test_both_size_definitions_have_the_exponents_that_each_has_alone(counts, found):
+    ids, weights = np.arange(120, dtype=np.int32), multinomial_weights(120, 60, 1)
+    for size_def in SizeDef:
+        sample = AvalancheSample.of(find_avalanches(counts, ids, ADJ), ids, size_def)
+        alone = exponents(sample, weights, lattice=Lattice(12, 80, 50), size_def=size_def)
+        together = found.exponents[REAL, ADJ, size_def]
+        assert together.duration_scan == alone.duration_scan
+        assert np.array_equal(together.alpha_D.replicates, alone.alpha_D.replicates)
+        assert np.array_equal(together.dcc.replicates, alone.dcc.replicates, equal_nan=True)
 
 
 def test_every_combination_is_there(found):
@@ -131,10 +142,10 @@ def test_poor_rasters_say_why_and_never_crash(counts):
     assert crackling["pass"] != bool(crackling["opt_reason"])
     assert math.isnan(crackling["opt_gamma_collapse"]) == bool(crackling["opt_reason_collapse"])
     assert math.isnan(crackling["opt_crackling_gamma_perm"]) <= bool(crackling["opt_reason_perm"])
-    for exponents in found.exponents.values():
-        missing = [exponents.tau_S.value, exponents.alpha_D.value, exponents.gamma.gamma]
-        ends = [*exponents.tau_S.interval, *exponents.alpha_D.interval, exponents.gamma.ci_low]
-        assert any(math.isnan(value) for value in (*missing, *ends)) <= bool(exponents.reason)
+    for each in found.exponents.values():
+        missing = [each.tau_S.value, each.alpha_D.value, each.gamma.gamma]
+        ends = [*each.tau_S.interval, *each.alpha_D.interval, each.gamma.ci_low]
+        assert any(math.isnan(value) for value in (*missing, *ends)) <= bool(each.reason)
     why, summary = reasons(found, ADJ), t01_columns(found, ADJ)
     for suffix in ("", "_perm"):
         numbers = [value for name, value in summary.items() if name.endswith(suffix) and isinstance(value, float)]

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from critnb.engine import ENGINES
+from critnb.engine import ENGINES, local
 from critnb.engine.local import map_in_processes, map_shards
 from critnb.params import Params
 
@@ -54,6 +54,25 @@ def test_work_is_done_in_other_processes():
     found = set(map_in_processes(process_id, range(8), workers=2))
     assert len(found) == 2
     assert os.getpid() not in found
+
+
+def busy(x: int) -> tuple[int, int]:
+    end = time.thread_time() + 0.05
+    while time.thread_time() < end:
+        pass
+    return x, os.getpid()
+
+
+@pytest.mark.parametrize(("start", "elsewhere"), [(1e9, False), (0.0, True)])
+def test_a_pool_takes_over_only_what_pays_for_starting_it(monkeypatch, start, elsewhere):
+    monkeypatch.setattr(local, "_START_SECONDS", start)
+    monkeypatch.setattr(local, "cpu_count", lambda: 2)
+    done = []
+    values, places = zip(*map_in_processes(busy, range(6), on_done=done.append), strict=True)
+    assert values == tuple(range(6))
+    assert done == [1] * 6
+    assert set(places[:3]) == {os.getpid()}
+    assert (os.getpid() not in places[3:]) == elsewhere
 
 
 def threads(_: int) -> set[str | None]:

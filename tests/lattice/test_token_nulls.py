@@ -64,6 +64,20 @@ def raster():
     return Raster(rng.integers(1, 4, (1, 4, 3, 20), dtype=np.uint16), ConditionTable([ONE]), ids(4), tokens)
 
 
+@given(st.integers(0, 10**6))
+@settings(max_examples=40)
+def test_a_null_is_kept_where_every_count_is_allowed(seed):
+    rng = np.random.default_rng(seed)
+    shape = rng.integers((2, 1, 1), (5, 3, 6))
+    counts, null = rng.integers(0, 3, (2, *shape), dtype=np.uint16)
+    null = np.where(rng.random(shape) < 0.2, null, counts)
+    tokens = rng.integers(0, 3, (shape[0], shape[2]), dtype=np.int32)
+    expected = all(null[at] in allowed(counts, tokens, *at) for at in np.ndindex(null.shape))
+    table = ConditionTable([ONE.with_null(TOKENS)])
+    real = Raster(counts[None], ConditionTable([ONE]), ids(shape[0]), tokens)
+    assert marginals_exact(real, Raster(null[None], table, ids(shape[0]), tokens)).tolist() == [expected]
+
+
 def test_what_is_kept_is_told_of_a_token_and_of_one_that_no_other_window_has(raster):
     null = null_raster(raster, TOKENS, seed=1)
     assert marginals_exact(raster, null).tolist() == [True]

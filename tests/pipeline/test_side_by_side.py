@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import yaml
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
 from critnb.runs import RunState, RunStore
+from critnb.runs.holders import Holder
 from critnb.runs.locks import KERNEL_LOCK
 
 pytestmark = pytest.mark.slow
@@ -31,20 +33,49 @@ def two_roles(inputs, tmp_path) -> Path:
     return folder / "params.yaml"
 
 
-def start(params: Path, runs: Path) -> subprocess.Popen[str]:
-    words = ["phase2_gain_grid", "--role", "all", "--params", params, "--runs-dir", runs, "--jobs", "2"]
-    command = [sys.executable, str(PACK_ROOT / "runner.py"), *map(str, words)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PACK_ROOT)
+@pytest.fixture
+def start(two_roles, tmp_path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Start a command on both roles; what still runs at the end of the test is killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin() -> subprocess.Popen[str]:
+        words = [
+            "phase2_gain_grid",
+            "--role",
+            "all",
+            "--params",
+            two_roles,
+            "--runs-dir",
+            tmp_path / "runs",
+            "--jobs",
+            "2",
+        ]
+        command = [sys.executable, str(PACK_ROOT / "runner.py"), *map(str, words)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        processes.append(subprocess.Popen(command, text=True, cwd=PACK_ROOT, **pipes))
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 def kernels_of(process: subprocess.Popen[str], runs: Path, n: int) -> dict[str, int]:
-    """Wait until n stages are at work at once, and return their runs with the process of each kernel."""
+    """Wait until n stages are at work at once, and return their runs with each kernel; the first waits for the last."""
     deadline = time.monotonic() + 240
+    halted: set[int] = set()
     while process.poll() is None and time.monotonic() < deadline:
-        found = {lock.parent.name: lock.read_text() for lock in runs.glob(f"*.partial/{KERNEL_LOCK}")}
-        # the runner has looked at the lock before the kernel had it
-        if len(found) == n and all(pid not in ("", str(process.pid)) for pid in found.values()):
-            return {name.removesuffix(CANON.PATH.PARTIAL_SUFFIX): int(pid) for name, pid in found.items()}
+        held = {lock.parent.name: Holder.read(lock) for lock in runs.glob(f"*.partial/{KERNEL_LOCK}")}
+        # the runner looks at the lock before the kernel has it
+        found = {name: by.pid for name, by in held.items() if by is not None and by.pid != process.pid}
+        for pid in set(found.values()) - halted:
+            os.kill(pid, signal.SIGSTOP)
+            halted.add(pid)
+        if len(found) == n:
+            for pid in halted:
+                os.kill(pid, signal.SIGCONT)
+            return {name.removesuffix(CANON.PATH.PARTIAL_SUFFIX): pid for name, pid in found.items()}
         time.sleep(0.005)
     raise AssertionError(f"no {n} stages side by side")
 
@@ -54,9 +85,9 @@ def status_of(runs: Path, run_id: str) -> tuple[str, str]:
     return record["stage_status"], record["error"]
 
 
-def test_of_two_stages_the_one_goes_on_when_the_other_is_killed_and_nothing_more_is_begun(two_roles, tmp_path):
+def test_of_two_stages_the_one_goes_on_when_the_other_is_killed_and_nothing_more_is_begun(start, tmp_path):
     runs = tmp_path / "runs"
-    process = start(two_roles, runs)
+    process = start()
     (killed, pid), (other, _) = sorted(kernels_of(process, runs, 2).items())
     os.kill(pid, signal.SIGKILL)
     out, err = process.communicate(timeout=300)
@@ -71,15 +102,15 @@ def test_of_two_stages_the_one_goes_on_when_the_other_is_killed_and_nothing_more
     assert "SIGKILL" in next(line for line in err.splitlines() if line.startswith("error: "))
     assert any(killed in line and "waiting for 1 at work" in line for line in err.splitlines())
     # what was kept is gone on with, the other is used as it is
-    again = start(two_roles, runs)
+    again = start()
     out, err = again.communicate(timeout=300)
     assert again.returncode == Exit.RUN_EXISTS
     assert f"{other}  reused" in err
 
 
-def test_an_interruption_ends_every_stage_at_once_and_leaves_each_as_it_is(two_roles, tmp_path):
+def test_an_interruption_ends_every_stage_at_once_and_leaves_each_as_it_is(start, tmp_path):
     runs = tmp_path / "runs"
-    process = start(two_roles, runs)
+    process = start()
     found = kernels_of(process, runs, 2)
     process.send_signal(signal.SIGINT)
     started = time.monotonic()

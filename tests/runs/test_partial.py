@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from critnb.canon import CANON, Status
 from critnb.errors import DataError, DependencyError, IntegrityError, RunExistsError
 from critnb.runs import PartialRun, Run, RunState, RunStore, verify
 from critnb.runs.files import sha256_hex
+from critnb.runs.locks import holder
 
 RUN_ID = "RUN_S00_0123456789ab"
 
@@ -258,6 +260,27 @@ def test_only_the_creator_ends_a_run(store: RunStore, ministage) -> None:
             kernel.publish()
         with pytest.raises(RunExistsError, match="only the process that created"):
             kernel.discard()
+
+
+def test_a_run_is_discarded_whoever_looks_at_its_locks(store: RunStore, partial: PartialRun) -> None:
+    over, seen = threading.Event(), []
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append(holder(partial.path))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(20):
+            partial.discard()
+            partial = store.create(partial.run_id)
+        partial.discard()
+    finally:
+        over.set()
+        thread.join()
+    assert seen
+    assert [path.name for path in store.root.iterdir() if "RUN" in path.name] == []
 
 
 def test_discard_leaves_nothing(partial: PartialRun, store: RunStore) -> None:

@@ -14,7 +14,9 @@ from critnb.criticality.tails import fit_tail, scan_xmin
 from critnb.report.figures.known_answers import cluster_numbers, critical_branching, subsampling
 from critnb.report.provenance import Provenance
 from critnb.report.style import render, styled
-from critnb.stages.s00_validate.known_answers import known_answers, sizes, table
+from critnb.runs.decoding import npz_arrays
+from critnb.runs.encoding import npz_bytes, parquet_bytes
+from critnb.stages.s00_validate.known_answers import from_arrays, known_answers, sizes, table, to_arrays
 
 PROVENANCE = Provenance(
     run_id="RUN_S00_test", stage_id=Stage.S00, model_id="none", config_hash="0" * 64, code_version="0"
@@ -201,3 +203,16 @@ def test_k03_draws_slopes_and_parameters(answers):
 def test_a_figure_has_the_same_bytes_twice(answers):
     first, second = (render(cluster_numbers(answers.clusters), "fig", PROVENANCE) for _ in range(2))
     assert (first.png, first.pdf) == (second.png, second.pdf)
+
+
+def test_what_runs_share_is_value_for_value_what_was_computed(answers):
+    again = from_arrays(npz_arrays(npz_bytes(to_arrays(answers))))
+    assert parquet_bytes(again.table) == parquet_bytes(answers.table)
+    assert parquet_bytes(again.clusters) == parquet_bytes(answers.clusters)
+    assert all(np.array_equal(*pair) for pair in zip(again.runs, answers.runs, strict=True))
+    assert again.subsampled.keys() == answers.subsampled.keys()
+    for key, (fit, errors) in answers.subsampled.items():
+        for one, other in zip(dataclasses.astuple(fit), dataclasses.astuple(again.subsampled[key][0]), strict=True):
+            assert type(one) in (type(other), np.float64, np.bool_)
+            np.testing.assert_array_equal(one, other)
+        assert np.array_equal(errors, again.subsampled[key][1])

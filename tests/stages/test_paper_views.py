@@ -9,7 +9,7 @@ import pytest
 from paper.made_study import evidence_of
 
 from critnb.canon import Claim, ModelRole, Stage
-from critnb.gates import Verdict
+from critnb.gates import Gate, Verdict
 from critnb.paper.claims import evaluate
 from critnb.paper.replication import replicate
 from critnb.report.provenance import Provenance
@@ -62,17 +62,24 @@ def test_t07_is_shown_or_its_absence_explained(studies):
     assert f"{row['delta_b_tot_at_gstar_base']:.3f} [{row['opt_delta_b_tot_at_gstar_base_ci_low']:.3f}" in shown
 
 
+def judged(study: Study) -> list[Gate]:
+    """The gates of a study, from its claims as claims.json has them."""
+    return study_gates(
+        [each.as_dict() for each in study.claims], paired=study.replication.table, reason=study.replication.reason
+    )
+
+
 def test_with_one_role_pairing_is_not_available_and_all_else_passes(studies):
-    rows, paired = study_gates(studies[1])
+    rows, paired = judged(studies[1])
     assert rows.passed
     assert paired.verdict is Verdict.NOT_AVAILABLE
     assert "INSTRUCT is missing" in paired.reason
-    assert all(gate.passed for gate in study_gates(studies[2]))
+    assert all(gate.passed for gate in judged(studies[2]))
 
 
 def test_a_claim_that_names_no_row_fails_its_gate_by_name(studies):
     first, *others = studies[1].claims
     bare = replace(first, by_role={role: replace(each, rows=()) for role, each in first.by_role.items()})
-    rows, _ = study_gates(replace(studies[1], claims=[bare, *others]))
+    rows, _ = judged(replace(studies[1], claims=[bare, *others]))
     assert rows.verdict is Verdict.FAIL
     assert first.id in rows.reason

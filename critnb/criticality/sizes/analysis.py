@@ -114,6 +114,7 @@ def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
             lattice=settings.lattice,
             size_def=size_def,
             like=None if null_id is REAL else estimated[REAL, adjacency, size_def],
+            same_durations=estimated.get((null_id, adjacency, settings.size_defs[0])),
         )
     main = (REAL, settings.adjacency, SizeDef.SIZE_EVENTS)
     regressed = sources if shard.margins is None else sources | {MARGINS: shard.margins}

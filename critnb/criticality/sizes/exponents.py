@@ -102,27 +102,32 @@ def exponents(
     lattice: Lattice,
     size_def: SizeDef,
     like: Exponents | None = None,
+    same_durations: Exponents | None = None,
 ) -> Exponents:
     """Estimate every exponent of a sample; weights int64 [R, N] of the sequence bootstrap.
 
     lattice and size_def give the upper ends of the supports, the Kolmogorov-Smirnov scan the lower ones. With ``like``
     supports and durations are those of another raster: two exponents can be compared on one support only, for an
     xmin of its own moves the exponent by more than the width of its interval. A small sample raises nothing: what it
-    does not support is not available, with a reason.
+    does not support is not available, with a reason. ``same_durations``: the exponents of the same avalanches with sizes
+    of another definition, whose alpha_D is this one's.
     """
-    return estimated(Samples(sample, sample, sample, sample), weights, lattice=lattice, size_def=size_def, like=like)
+    every = Samples(sample, sample, sample, sample)
+    return estimated(every, weights, lattice=lattice, size_def=size_def, like=like, same_durations=same_durations)
 
 
 def estimated(
-    samples: Samples, weights: npt.NDArray[np.int64], *, lattice: Lattice, size_def: SizeDef, like: Exponents | None
-) -> Exponents:
+    samples: Samples, weights: npt.NDArray[np.int64], *, lattice: Lattice, size_def: SizeDef, like: Exponents | None,
+    same_durations: Exponents | None = None,
+) -> Exponents:  # fmt: skip
     """Estimate each exponent of its own sample, else as ``exponents`` does."""
-    inner, by_duration = samples.sizes.uncensored(), samples.durations.uncensored()
-    size_max, duration_max = lattice.largest_size(size_def, inside=True), lattice.longest_duration(inside=True)
+    inner, size_max = samples.sizes.uncensored(), lattice.largest_size(size_def, inside=True)
     size_scan = _support(inner.size, size_max, like.size_scan if like else None)
-    duration_scan = _support(by_duration.duration, duration_max, like.duration_scan if like else None)
     tau = estimate_exponent(inner.size, inner.sequence, size_scan, size_max, weights)
-    alpha = estimate_exponent(by_duration.duration, by_duration.sequence, duration_scan, duration_max, weights)
+    if same_durations is None:
+        duration_scan, alpha = _of_durations(samples.durations.uncensored(), lattice, weights, like)
+    else:
+        duration_scan, alpha = same_durations.duration_scan, same_durations.alpha_D
     of_all = crackling(samples.slope, weights, among=like.crackling.durations if like else None)
     gamma = crackling(samples.inner_slope.uncensored(), weights, among=like.gamma.durations if like else None)
     predicted = ResampledEstimate(
@@ -132,6 +137,14 @@ def estimated(
     dcc = ResampledEstimate(abs(gamma.gamma - predicted.value), np.abs(gamma.slopes - predicted.replicates))
     n = len(samples.sizes), len(inner)
     return Exponents(*n, size_scan, duration_scan, tau, alpha, of_all, gamma, predicted, dcc)
+
+
+def _of_durations(
+    sample: AvalancheSample, lattice: Lattice, weights: npt.NDArray[np.int64], like: Exponents | None
+) -> tuple[XminScan, ResampledEstimate]:
+    longest = lattice.longest_duration(inside=True)
+    scan = _support(sample.duration, longest, like.duration_scan if like else None)
+    return scan, estimate_exponent(sample.duration, sample.sequence, scan, longest, weights)
 
 
 def predicted_gamma(tau_S: Floats | np.float64, alpha_D: Floats | np.float64) -> Floats:

@@ -71,7 +71,11 @@ def reference(
         ],
         axis=1,
     )
-    tau, alpha, gamma = found
+    sizes, durations = observed.size_scan, observed.duration_scan
+    # all exponents in one call: it is the number of calls that takes time
+    tau = mle_exponent(found[0], xmin=max(1, sizes.xmin), xmax=size_max)
+    alpha = mle_exponent(found[1], xmin=max(1, durations.xmin), xmax=duration_max)
+    gamma = found[2]
     dcc = np.abs(gamma - predicted_gamma(tau, alpha))
     interval = percentile_interval(dcc)
     reason = ""
@@ -98,25 +102,25 @@ def _median(values: Floats) -> float:
 def _sampled(
     observed: Exponents, pool: AvalancheSample, numbers: range, size_max: int, duration_max: int, seed: int
 ) -> Floats:
-    """Return tau, alpha and gamma, [3, R], of the samples of these numbers, NaN where nothing was observed."""
+    """Return the mean ln S and ln D on the supports, and gamma, [3, R], of these samples, NaN where nothing was observed."""
     key = words(root_key(seed, _STREAM), np.array(numbers))
     drawn = below(words(key[:, None], np.arange(observed.n_uncensored)), len(pool))  # [R, n]
     none = np.full(len(drawn), np.nan)
     sizes, durations = observed.size_scan, observed.duration_scan
-    tau = _exponents(pool.size, drawn, sizes.xmin, size_max) if sizes.available else none
-    alpha = _exponents(pool.duration, drawn, durations.xmin, duration_max) if durations.available else none
+    log_size = _mean_log(pool.size, drawn, sizes.xmin, size_max) if sizes.available else none
+    log_duration = _mean_log(pool.duration, drawn, durations.xmin, duration_max) if durations.available else none
     gamma = none if np.isnan(observed.gamma.gamma) else _slopes(pool, drawn, observed.gamma.durations)
-    return np.stack([tau, alpha, gamma])
+    return np.stack([log_size, log_duration, gamma])
 
 
-def _exponents(values: npt.NDArray[np.int64], drawn: npt.NDArray[np.int64], xmin: int, xmax: int) -> Floats:
-    """Return the exponent [R] of each sample on the support."""
+def _mean_log(values: npt.NDArray[np.int64], drawn: npt.NDArray[np.int64], xmin: int, xmax: int) -> Floats:
+    """Return the mean logarithm [R] of each sample on the support, NaN where it has nothing there."""
     tail = (values >= xmin) & (values <= xmax)
-    n = tail[drawn].sum(axis=1)
+    n = np.count_nonzero(tail[drawn], axis=1)
     logs = np.where(tail, np.log(values), 0.0)[drawn].sum(axis=1)
     mean_log = np.full(len(drawn), np.nan)
     np.divide(logs, n, out=mean_log, where=n > 0)
-    return mle_exponent(mean_log, xmin=xmin, xmax=xmax)
+    return mean_log
 
 
 def _slopes(pool: AvalancheSample, drawn: npt.NDArray[np.int64], durations: npt.NDArray[np.int64]) -> Floats:

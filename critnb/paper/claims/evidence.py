@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -39,22 +40,24 @@ class Sourced:
 
     def where(self, **wanted: Any) -> pd.DataFrame:
         """Return the rows whose cells equal ``wanted``; raises KeyError for a column that the table lacks."""
-        chosen = pd.Series(True, index=self.frame.index)
+        return self.frame[self.matching(wanted)]
+
+    def matching(self, wanted: Mapping[str, Any]) -> NDArray[np.bool_]:
+        """Return which rows' cells equal ``wanted``, without the rows; raises KeyError for a column that the table lacks."""
+        chosen = np.ones(len(self.frame), dtype=np.bool_)
         for column, value in wanted.items():
-            chosen &= self.frame[column] == value
-        return self.frame[chosen]
+            chosen &= (self.frame[column] == value).to_numpy(dtype=np.bool_)
+        return chosen
+
+    def cells(self, place: Any, columns: Iterable[str]) -> dict[str, Any]:
+        """Return the named cells of the row with that index label, as JSON has them."""
+        # cell by cell: a whole row of many types is made anew for each
+        return {name: plain(self.frame.at[place, name]) for name in columns}
 
     def row(self, place: Any, *columns: str) -> Row:
         """Return the named cells of the row with that index label."""
-        cells = self.frame.loc[place]
-        return Row(
-            self.table,
-            self.run_id,
-            self.artifact,
-            self.sha256,
-            key={name: plain(cells[name]) for name in self.key},
-            values={name: plain(cells[name]) for name in columns},
-        )
+        key, values = self.cells(place, self.key), self.cells(place, columns)
+        return Row(self.table, self.run_id, self.artifact, self.sha256, key, values)
 
     def rows(self, frame: pd.DataFrame, *columns: str) -> tuple[Row, ...]:
         """Return the named cells of each row of a part of the table."""

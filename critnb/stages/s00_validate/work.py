@@ -12,7 +12,7 @@ from critnb.report.figures import known_answers as figures
 from critnb.report.provenance import Provenance
 from critnb.report.style import Drawing, Rendered, save_figure
 from critnb.stages.s00_validate import tables
-from critnb.stages.s00_validate.known_answers import KnownAnswers
+from critnb.stages.s00_validate.known_answers import KnownAnswers, from_arrays, known_answers, to_arrays
 
 _PROBE_WINDOWS = 4
 _SHOWN_PARAMETER = 0.9
@@ -40,6 +40,13 @@ def check_model(stage: StageSession) -> pd.DataFrame:
         for layer in layers
     ]
     return tables.save_checks(stage, pd.DataFrame(rows))
+
+
+def answers(stage: StageSession) -> KnownAnswers:
+    """Return the known answers and write their table; nothing in them is the model's, so the runs of a folder share them."""
+    found = from_arrays(stage.shared("known_answers", lambda: to_arrays(known_answers())))
+    tables.save_answers(stage, found)
+    return found
 
 
 def model_table(stage: StageSession) -> pd.DataFrame:

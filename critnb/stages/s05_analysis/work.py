@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from critnb.canon import CANON, Intervention, NullId, SpikeDef, Stage
@@ -32,6 +34,8 @@ from critnb.stages.shared.closed_form import closed_form_gate
 from critnb.stages.shared.controls import stored_rates as control_rates
 
 _CONST = CANON.CONST
+# One replicate of these is analysed as the raster is; of other nulls what they kept is all that is asked.
+_HELD = (PRIMARY, MARGINS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +66,9 @@ def analyse(stage: StageSession) -> AnalysisResult:
     content = stage.upstream(Stage.S02B)
     choices = content.json(content.result(CANON.OUTPUT.GSTAR_JSON_BASENAME))["choices"]
     gstar = {(SpikeDef(name), rate): gain for (name, rate), gain in load_gstar(content).items()}
-    nulls = {null_id: null_raster(raster, null_id, seed=params.nulls.seed) for null_id in RASTER_NULLS}
+    nulls = {
+        null_id: null_raster(raster, null_id, seed=params.nulls.seed) for null_id in RASTER_NULLS if null_id in _HELD
+    }
     n_units = int((s03.record.model or {})["d_ff"])
     found = _statistics(stage, raster, nulls, load_null_raster(s04), gstar, n_units=n_units)
     rows = metrics(found)
@@ -90,7 +96,7 @@ def analyse(stage: StageSession) -> AnalysisResult:
 def _statistics(
     stage: StageSession, raster: Raster, nulls: Mapping[NullId, Raster], kept: Raster, gstar: Gstar, *, n_units: int
 ) -> Statistics:
-    """``nulls``: one replicate of every condition by raster null; ``kept``: the null rasters that S04 kept."""
+    """``nulls``: one replicate of every condition of the nulls that are held; ``kept``: the null rasters that S04 kept."""
     analysis = stage.params.analysis
     with stage.step("branching"):
         summary = summarise(
@@ -104,9 +110,17 @@ def _statistics(
         shuffled_input(raster, kept),
         against_shuffles(raster, _shuffles(stage), replicates=analysis.bootstrap_reps, seed=analysis.bootstrap_seed),
         spike_def_overlap(raster),
-        {null_id: marginals_exact(raster, null) for null_id, null in nulls.items()},
+        {null_id: _marginals(raster, null_id, nulls, stage.params.nulls.seed) for null_id in RASTER_NULLS},
         analysis.adjacency,
     )
+
+
+def _marginals(raster: Raster, null_id: NullId, nulls: Mapping[NullId, Raster], seed: int) -> npt.NDArray[np.bool_]:
+    """Say of each condition [C] whether a null kept what it must; one that is not held is drawn a condition at a time."""
+    if null_id in nulls:
+        return marginals_exact(raster, nulls[null_id])
+    each = (raster.take([i]) for i in range(len(raster.conditions)))
+    return np.concatenate([marginals_exact(one, null_raster(one, null_id, seed=seed)) for one in each])
 
 
 def _shuffles(stage: StageSession) -> TokenShuffles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -16,7 +17,7 @@ from critnb.paper.replication import Replication, replicate
 from critnb.pipeline.session import StageSession
 from critnb.report.provenance import Provenance
 from critnb.report.schema import T07
-from critnb.report.tables import table_path, write_table
+from critnb.report.tables import load_table, table_path, write_table
 from critnb.runs import pack_version
 from critnb.runs.encoding import json_bytes, parquet_bytes
 from critnb.runs.files import sha256_hex
@@ -103,29 +104,33 @@ def _replicated(stage: StageSession, table: pd.DataFrame | None) -> Sourced | No
 
 
 def gates(stage: StageSession) -> list[Gate]:
-    """Return the gates of S07 from what it rests on; raises as ``judge``."""
-    return study_gates(judge(stage))
+    """Return the gates of S07 from what it has written."""
+    own = stage.own
+    paired = load_table(own, T07.name) if table_path(T07, ".parquet") in own.artifacts else None
+    claims = own.json(own.result(_OUT.CLAIMS_JSON_BASENAME))
+    return study_gates(claims, paired=paired, reason=str(own.record.metrics["replication"]))
 
 
-def study_gates(study: Study) -> list[Gate]:
-    """Return the gates of S07: every claim names rows, and both roles stand side by side.
+def study_gates(claims: Sequence[Mapping[str, Any]], *, paired: pd.DataFrame | None, reason: str) -> list[Gate]:
+    """Return the gates of S07: every claim of claims.json names rows, and both roles stand side by side in T07.
 
-    Templates that do not hold together end the stage before it writes; no gate is left to say so.
+    ``reason`` says why there is no T07. Templates that do not hold together end the stage before it writes; no gate is
+    left to say so.
     """
-    missing = [claimed.id for claimed in study.claims if not all(each.rows for each in claimed.by_role.values())]
+    missing = [each["claim"] for each in claims if not all(judged["rows"] for judged in each["roles"].values())]
     return [
         Gate.judge(
             "claims with rows",
             passed=not missing,
-            value=f"{len(study.claims) - len(missing)} of {len(study.claims)}",
+            value=f"{len(claims) - len(missing)} of {len(claims)}",
             condition="each claim names the rows that decided, in every role",
             reason=f"none for {', '.join(missing)}" if missing else "",
         ),
         Gate.judge(
             "both roles side by side",
-            passed=study.replication.table is not None or None,
-            value=f"{len(study.replication.table)} rows" if study.replication.table is not None else None,
+            passed=paired is not None or None,
+            value=f"{len(paired)} rows" if paired is not None else None,
             condition="BASE and INSTRUCT have run on the same windows",
-            reason=study.replication.reason,
+            reason=reason if paired is None else "",
         ),
     ]
