@@ -7,14 +7,21 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 
-.PHONY: demo test lab check pages bench clean
+# compiled code is kept, whatever the user's shell says of it: a test starts hundreds of processes
+unexport PYTHONDONTWRITEBYTECODE
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+.PHONY: demo test quick lab check pages bench clean
 
 demo: $(READY)
 	@$(BIN)/python runner.py all --params base.yaml || test $$? -eq 4
 	@echo "open runs/index.html: every run, the paper and the release"
 
 test: $(DEV_READY)
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	@$(PYTEST)
+
+quick: $(DEV_READY)
+	@$(PYTEST) -m "not slow"
 
 lab: $(DEV_READY)
 	@$(BIN)/python -m jupyterlab --notebook-dir=.

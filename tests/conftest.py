@@ -1,4 +1,4 @@
-"""What every test relies on: threads divided among workers, tests that share runs kept together, and markers that skip."""
+"""What every test relies on: threads divided among workers, what they share, and markers that skip or leave out."""
 
 from __future__ import annotations
 
@@ -14,14 +14,30 @@ from pathlib import Path
 
 import pytest
 
-# the fixture of tests/pipeline that runs every stage once
-SHARED_CHAIN = "whole"
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+# `make quick` leaves these out: whole chains, real kernels and browsers, pages and figures, zips, many architectures
+SLOW = (
+    *("tests/pipeline/", "tests/release/", "tests/report/", "tests/paper/", "tests/by_hand/", "tests/api/test_import"),
+    *("tests/test_wheel", "tests/test_lab", "tests/test_warm_kernels", "tests/test_terminal", "tests/test_extras"),
+    "tests/test_stage_code",
+    *("tests/stages/test_added_null", "tests/stages/test_known_answers", "tests/stages/test_paper_views"),
+    *("tests/model/test_architectures", "tests/model/test_choices", "tests/criticality/test_imports"),
+)
+# one worker does all of a folder whose tests look at what is made once for them
+TOGETHER = ("tests/release/", "tests/report/", "tests/paper/")
+# What workers begin with, so that none waits for another: one makes the chain of all stages, and others what needs no chain;
+# at the end stand the many short ones.
+FIRST = (
+    *("tests/pipeline/notebooks/test_nbval", "tests/test_wheel", "tests/stages/test_added_null", "tests/release/"),
+    *("tests/pipeline/", "tests/paper/", "tests/report/", "tests/test_", "tests/model/", "tests/stages/"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     gpu = "torch" in sys.modules and sys.modules["torch"].cuda.is_available()
     for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason=f"no {SHARED}"))
         if item.get_closest_marker("gpu") and not gpu:
@@ -29,17 +45,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if workers:
             item.add_marker(pytest.mark.xdist_group(_together(item)))
     if workers:
-        items.sort(key=lambda item: not _is_long(item))
+        items.sort(key=_turn)
 
 
 def _together(item: pytest.Item) -> str:
-    """Name the tests that one worker does: all that look at the one whole chain of runs, otherwise those of a module."""
-    return SHARED_CHAIN if SHARED_CHAIN in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
+    """Name the tests that one worker does: those of a module, or of a folder of ``TOGETHER``."""
+    return next(filter(item.nodeid.startswith, TOGETHER), item.nodeid.partition("::")[0])
 
 
-def _is_long(item: pytest.Item) -> bool:
-    """Tell what a worker should begin with, so that no worker waits for another at the end."""
-    return "tests/pipeline/" in item.nodeid or item.nodeid.startswith(("tests/test_lab", "tests/test_wheel"))
+def _turn(item: pytest.Item) -> int:
+    return next((place for place, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Notebooks run by a real kernel, cell by cell, as a front-end runs them."""
+"""Notebooks run cell by cell: by a real kernel, as a front-end runs them, or here, where the kernel is not the point."""
 
 from __future__ import annotations
 
@@ -47,3 +47,15 @@ def by_hand(stage: Stage, params: Path, runs: Path, **overrides: Any) -> nbforma
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     cell.source = f"params = {str(params)!r}\noverrides = { ({'runs_dir': str(runs), **overrides})!r}\nrun_dir = None"
     return notebook
+
+
+def run_here(stage: Stage, params: Path, runs: Path, **overrides: Any) -> dict[str, Any]:
+    """Run a stage's notebook from top to bottom in this process, without a kernel; returns the names that it left.
+
+    Upstream runs have to be there.
+    """
+    names: dict[str, Any] = {}
+    for cell in by_hand(stage, params, runs, **overrides).cells:
+        if cell.cell_type == "code":
+            exec(cell.source, names)
+    return names

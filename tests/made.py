@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ MODEL = {
     "tokenizer_sha256": "2" * 64,
 }
 Files = Mapping[str, Any]
+# the same all along, and slow to find out
+_environment = cache(environment_facts)
 
 
 def begun(
@@ -84,7 +87,7 @@ def begun(
             "dependencies": [each.dependency() for each in upstream],
             "determinism": {"seeds": {}, "flags": {}, "not_deterministic": []},
             "code": code_facts(inputs.sources),
-            "environment": environment_facts(),
+            "environment": _environment(),
             "metrics": {"gates": [gate.as_dict() for gate in gates]} if gates else {},
             **sections,
         }

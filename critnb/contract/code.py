@@ -75,15 +75,18 @@ def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT, code: StageCode | No
     return {**(code or stage_code(spec, root=root)).files, **pack_digests(spec.files, root=root)}
 
 
-def changed_code(spec: StageSpec, inputs: HashInputs, *, root: Path = PACK_ROOT) -> list[str]:
+def changed_code(
+    spec: StageSpec, inputs: HashInputs, *, root: Path = PACK_ROOT, pack: PackSources | None = None
+) -> list[str]:
     """Return the files by which the pack at ``root`` is not what a stage's ``inputs`` were made from, its notebook first.
 
     Which files these are that pack's imports say, not the inputs.
     """
+    root = pack.root if pack else root
     notebook = f"{CANON.PATH.NOTEBOOKS_DIR}/{spec.notebook}"
     if not (root / notebook).is_file():
         return [notebook]
-    files = stage_files(spec, root=root)
+    files = stage_files(spec, root=root, code=stage_code(spec, root=root, pack=pack))
     changed = [path for path, digest in inputs.sources.items() if files.get(path) != digest]
     changed += [path for path in files if path not in inputs.sources]
     same = sha256_hex(notebook_source(root / notebook)) == inputs.notebook_sha256

@@ -8,6 +8,7 @@ from pathlib import Path
 from critnb.canon import CANON, PACK_ROOT
 from critnb.contract import spec_of
 from critnb.contract.code import changed_code
+from critnb.contract.pack_sources import PackSources
 from critnb.errors import DependencyError, IntegrityError, StorageError
 from critnb.release.zip_writer import Source
 from critnb.runs import FindingKind, Run, RunStore, ancestors, pack_files, verify
@@ -66,8 +67,9 @@ def check_runs(runs: Sequence[Run], root: Path = PACK_ROOT) -> None:
                 f"{run.run_id} is not what its record says: {findings[0]}\n"
                 f"delete the run and make it again; runner.py verify {run.run_id} shows everything"
             )
+    pack = PackSources(root)
     for run in runs:
-        if changed := changed_code(spec_of(run.stage), run.inputs, root=root):
+        if changed := changed_code(spec_of(run.stage), run.inputs, pack=pack):
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
             raise DependencyError(
                 f"{run.run_id} was made by other code: {changed[0]}{more} differs from the pack that would be released\n"

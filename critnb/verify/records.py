@@ -9,6 +9,7 @@ from typing import Any
 from critnb.canon import CANON, PACK_ROOT, REGISTRY_FILE, ModelRole, SliceRole
 from critnb.contract import spec_of
 from critnb.contract.code import changed_code, stage_code
+from critnb.contract.pack_sources import PackSources
 from critnb.data import locate_model
 from critnb.params import FileModel, HubModel, Loaded, validate
 from critnb.release.contents import run_folder
@@ -120,15 +121,15 @@ def _seeds(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def code(release: UnpackedRelease) -> Result:
     """Compare the code and the constants that each run says it was made from with those in the release."""
-    constants = _constants(release)
+    constants, pack = _constants(release), PackSources(release.folder)
     runs_by_path: dict[str, list[str]] = {}
     for run in release.runs:
         spec = spec_of(run.stage)
-        for path in changed_code(spec, run.inputs, root=release.folder):
+        for path in changed_code(spec, run.inputs, pack=pack):
             runs_by_path.setdefault(path, []).append(run.run_id)
         if not (release.folder / CANON.PATH.NOTEBOOKS_DIR / spec.notebook).is_file():
             continue
-        named = stage_code(spec, root=release.folder).constants
+        named = stage_code(spec, pack=pack).constants
         if run.inputs.sections.get("constants") != {name: constants.get(name) for name in named}:
             runs_by_path.setdefault(_REGISTRY, []).append(run.run_id)
     wrong = [f"{path}: is not what {listed(run_ids)} came from" for path, run_ids in runs_by_path.items()]

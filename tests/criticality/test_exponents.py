@@ -97,6 +97,7 @@ def bounds():
     }
 
 
+@pytest.mark.slow
 def test_critical_cascades_agree_with_their_own_reference(weights, pool):
     inside = 0
     for seed in range(20, 32):

@@ -101,6 +101,7 @@ def test_fits_are_scipys(offset):
     np.testing.assert_allclose(ours[:, : len(start)], scipys, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_no_m_on_a_fine_grid_fits_better():
     k, rng = np.arange(1, 9), np.random.default_rng(6)
     r = rng.standard_normal((40, 8))  # noise: several minima, edges
@@ -221,6 +222,7 @@ def test_wrong_shapes_are_errors():
         lag_slopes(activity[0], 2)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_m():
     weights, covered = multinomial_weights(48, 150, seed=1), []
     for seed in range(80):

@@ -68,6 +68,7 @@ def spread(durations, each):
     return AvalancheSample(size, duration, np.arange(len(duration)) % N, np.zeros(len(duration), dtype=bool))
 
 
+@pytest.mark.slow
 def test_as_few_replicates_are_pooled_as_give_eight_durations_five_avalanches():
     counts = bernoulli(0.3, (N, LAYERS, TOKENS), seed=5).astype(np.uint16)
     found = pooled(counts, 1000, spread(8, 40))

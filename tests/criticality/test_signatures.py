@@ -421,6 +421,7 @@ def of_raster(counts, seed=1):
     return case_of(numbers, gstar=1.0, n_layers=layers, n_tokens=tokens, **own)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("density", [0.1, 0.3])
 def test_independent_sites_pass_nothing_more_often_than_by_chance(density):
     passed = dict.fromkeys(Criterion, 0)

@@ -239,6 +239,7 @@ def test_a_file_that_cannot_be_opened_is_named(model, monkeypatch):
     assert "config.json cannot be read: Too many open files" in message
 
 
+@pytest.mark.slow
 def test_every_file_that_a_tokenizer_of_transformers_reads_is_covered():
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, tokenizer_class_from_name

@@ -142,6 +142,7 @@ def unit_in_window(places, n_units, length):
     return places // (n_units * length) * n_units + places % n_units
 
 
+@pytest.mark.slow
 def test_a_window_alone_gives_what_it_gives_among_others(model, tokens, calibration, tau, sums):
     alone = knocked(model, tokens[3:4], calibration, tau, seq_id=np.array([3]))
     batched = KnockOutSums.concatenate(
@@ -208,6 +209,7 @@ def toy_summary(toy, seed):
     return summarise_knock_outs(sums[0, 0], multinomial_weights(len(tokens), 500, seed), seed=seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toy", [Toy(0.6, churn=True), Toy(0.95), Toy(0.0, shared=0.8, churn=True)])
 def test_the_answer_of_a_toy_network_lies_in_its_interval_about_as_often_as_it_should(toy):
     found = [toy_summary(toy, seed) for seed in range(25)]

@@ -66,6 +66,7 @@ def pictures(page: str) -> list[Image.Image]:
     return [Image.open(io.BytesIO(base64.b64decode(data))) for data in found]
 
 
+@pytest.mark.slow
 def test_exploring_needs_no_torch_until_somebody_asks_the_model(whole_chain):
     code = (
         "import sys; from critnb.explore import Explorer; from IPython.utils.capture import capture_output\n"
@@ -86,6 +87,7 @@ def test_the_explorer_displays_widgets_and_their_twin(whole_chain, shown):
     assert len(pictures(still["text/html"])) == 4
 
 
+@pytest.mark.slow
 def test_controls_move_the_state_and_the_state_moves_what_is_shown(whole_chain):
     looking = Explorer(whole_chain.root)
     shows, state = looking._view, looking.state
@@ -170,6 +172,7 @@ def test_from_a_run_with_damaged_numbers_one_can_go_to_another(raster, tmp_path)
     assert "is not the file" not in shows._message.value
 
 
+@pytest.mark.slow
 def test_a_page_shows_the_views_as_they_were_left(whole_chain, shown, updates):
     looking = Explorer(whole_chain.root)
     _, still = shown(looking.show)

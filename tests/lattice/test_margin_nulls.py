@@ -35,6 +35,7 @@ def replicates(x, n):
     return drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -162,6 +163,7 @@ def t08(role: ModelRole) -> pd.DataFrame:
     return frames.filled(T08, rows).assign(model_role=str(role))
 
 
+@cache
 def picture() -> dict[str, bytes]:
     figure = Figure(figsize=(2, 1))
     figure.add_subplot().plot([1, 2])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from models import save, tiny_llama
+from once import once
 
 from critnb.canon import PACK_ROOT
 
@@ -35,8 +36,11 @@ def write_questions(path: Path, questions: list[tuple[str, str, str, list[str], 
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory) -> Path:
-    """A folder with a tiny model, a corpus and params that every stage runs on in seconds."""
-    folder = tmp_path_factory.mktemp("inputs")
+    """A folder with a tiny model, a corpus and params that every stage runs on in seconds; all workers share it."""
+    return once(tmp_path_factory, "inputs", _write_inputs)
+
+
+def _write_inputs(folder: Path) -> None:
     save(folder / "model", tiny_llama(n_layers=3, width=16, units=24, context=64))
     (folder / "corpus.txt").write_text("".join(TEXT.format(n=n, m=n * n) for n in range(400)))
     write_questions(folder / "questions.jsonl", QUESTIONS)
@@ -56,7 +60,6 @@ def inputs(tmp_path_factory) -> Path:
         "analysis": {"bootstrap_reps": 50, "control_rasters": 1},
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    return folder
 
 
 def runner(*words: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
@@ -75,8 +78,10 @@ def run_stages(inputs) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def whole(run_stages, tmp_path_factory) -> Path:
-    """A runs folder with every stage done once, undisturbed, two of them at a time."""
-    runs = tmp_path_factory.mktemp("runs")
-    done = run_stages("all", runs, "--jobs", "2", timeout=900)
-    assert done.returncode == 0, done.stderr
-    return runs
+    """A runs folder with every stage done once, undisturbed, two of them at a time; all workers share it and change copies."""
+
+    def make(runs: Path) -> None:
+        done = run_stages("all", runs, "--jobs", "2", timeout=900)
+        assert done.returncode == 0, done.stderr
+
+    return once(tmp_path_factory, "whole", make)

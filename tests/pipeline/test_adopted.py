@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packs import copied
 from pipeline.test_pipeline import digests, run_of
 
 from critnb.canon import CANON, PACK_ROOT, Stage
@@ -31,7 +32,7 @@ def redrawn(whole, inputs, tmp_path_factory) -> Path:
     """Runs of a pack whose shared panels have one more line of code, beside those of the pack as it is."""
     root, runs = tmp_path_factory.mktemp("redrawn") / "pack", tmp_path_factory.mktemp("runs")
     for name in ("critnb", "spec", CANON.PATH.NOTEBOOKS_DIR, CANON.PATH.PARAMS_DIR, CANON.PATH.PAPER_DIR):
-        shutil.copytree(PACK_ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "weights"))
+        copied(PACK_ROOT / name, root / name, without="weights")
     shutil.copy(PACK_ROOT / "runner.py", root)
     with (root / PANELS).open("a", encoding="utf-8") as file:
         file.write("\n_ANOTHER_LOOK = True\n")

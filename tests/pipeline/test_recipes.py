@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packs import copied
 
 from critnb import params
 from critnb.canon import CANON, DOCS_DIR, PACK_ROOT
@@ -54,7 +55,7 @@ def pack(whole, inputs, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("pack") / "critnb"
     root.mkdir()
     for name in ("critnb", "spec", *(CANON.PATH.NOTEBOOKS_DIR, CANON.PATH.PARAMS_DIR, CANON.PATH.PAPER_DIR)):
-        shutil.copytree(PACK_ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "weights"))
+        copied(PACK_ROOT / name, root / name, without="weights")
     shutil.copy(PACK_ROOT / "runner.py", root)
     shutil.copytree(inputs / "model", root / "models" / "my-llama")
     (root / "text").mkdir()

@@ -99,6 +99,7 @@ def test_what_sets_the_number_of_threads_is_told(monkeypatch: pytest.MonkeyPatch
     assert 1 <= facts["cpus_allowed"] <= facts["cpu_count"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["papermill", "mine"])
 def test_a_package_in_front_of_an_installed_one_is_refused(tmp_path: Path, package: str) -> None:
     """The record would name the version of the one that was not used."""
@@ -137,6 +138,7 @@ def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None
     assert code_facts(SOURCES)["git_commit"] == "no_git_metadata"
 
 
+@pytest.mark.slow
 def test_the_run_store_is_light() -> None:
     code = "import critnb.runs, sys; print(sorted({'torch', 'papermill', 'matplotlib', 'scipy', 'jsonschema'} & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT)}
@@ -144,6 +146,7 @@ def test_the_run_store_is_light() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_the_peak_of_memory_counts_what_was_held_and_let_go():
     code = (
         "from critnb.runs import peak_memory; before = peak_memory(); held = bytearray(300_000_000); del held;"

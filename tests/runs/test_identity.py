@@ -62,6 +62,7 @@ def test_the_order_of_keys_does_not_matter() -> None:
     assert stage_hash(**turned) == stage_hash(**INPUTS)
 
 
+@pytest.mark.slow
 def test_the_id_depends_on_no_place_time_or_process(tmp_path: Path) -> None:
     code = (
         "from critnb.runs import *\nfrom critnb.canon import Stage\n"

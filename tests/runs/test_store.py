@@ -72,6 +72,7 @@ def test_resuming_keeps_checkpoints_and_log_and_nothing_else(store: RunStore) ->
         assert kinds == ["start", "artifacts_written", "artifacts_written", "end", "start"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["hold", "attach"])
 def test_a_run_that_another_process_holds_is_left_alone(store: RunStore, ministage, start, action: str) -> None:
     if action == "attach":
@@ -138,6 +139,7 @@ def _digests(run: Run) -> dict[str, str]:
     return {path: artifact.sha256 for path, artifact in run.artifacts.items() if not path.startswith("logs/")}
 
 
+@pytest.mark.slow
 def test_killed_at_any_operation_and_resumed_the_bytes_are_the_same(tmp_path: Path, ministage, start) -> None:
     # Every operation was swept once (149 of them, all sound); the test visits every ninth from a drawn start.
     rows = start(killsweep.sweep, tmp_path / "killed", random.randint(1, 9), 9)[1].recv()
@@ -148,6 +150,7 @@ def test_killed_at_any_operation_and_resumed_the_bytes_are_the_same(tmp_path: Pa
     assert [row["operation"] for row in rows if row["digests"] != undisturbed] == []
 
 
+@pytest.mark.slow
 def test_killed_at_random_times_and_resumed(tmp_path: Path, store: RunStore, ministage, start) -> None:
     for _ in range(4):
         maker, _ = start(ministage.make_in, store.root, channel=False)

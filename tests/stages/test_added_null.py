@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from packs import copied
 
 from critnb.canon import PACK_ROOT, SPEC_DIR
 from critnb.report.schema.columns import PROVENANCE
@@ -101,11 +101,11 @@ def b_tot(x):
 def pack_with(changes, root: Path) -> Path:
     """Lay out a pack with changes: its code and spec are copies, everything else is the pack's own."""
     root.mkdir()
-    copied = {"critnb": PACK_ROOT / "critnb", "spec": SPEC_DIR}
-    for name, source in copied.items():
-        shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    changeable = {"critnb": PACK_ROOT / "critnb", "spec": SPEC_DIR}
+    for name, source in changeable.items():
+        copied(source, root / name)
     for entry in PACK_ROOT.iterdir():
-        if entry.name not in copied and not entry.name.startswith(".") and entry.name != "runs":
+        if entry.name not in changeable and not entry.name.startswith(".") and entry.name != "runs":
             (root / entry.name).symlink_to(entry)
     for file, old, new in changes:
         text = (root / file).read_text(encoding="utf-8")

@@ -27,6 +27,7 @@ def share_errors(found, expected, n):
     return (found - expected) / np.sqrt(expected * (1 - expected) / n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("m_time", "m_depth"), [(0.6, 0.4), (0.3, 0.3), (0.0, 1.0)])
 def test_sizes_that_nothing_cuts_off_follow_the_borel_law(m_time, m_depth):
     found = cascades(m_time=m_time, m_depth=m_depth, n_layers=40, n_tokens=40)
@@ -110,6 +111,7 @@ def test_draws_are_fixed():
     assert found.span_tokens.tolist() == [2, 1, 2, 2, 5, 1, 1, 1, 1, 1, 9, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mean", [0.05, 1.3, 31.9, 32.1, 100.0, 700.0])
 def test_poisson_variables(mean):
     draws = poisson(np.full(40_000, mean), words(np.uint64(9), np.arange(40_000)))

@@ -61,6 +61,7 @@ def test_independent_sites_are_poisson():
     assert near((counts == 2).mean(axis=(1, 2)), np.exp(-RATE) * RATE**2 / 2)
 
 
+@pytest.mark.slow
 def test_events_of_a_window_at_gamma_rates_are_negative_binomial():
     counts = control_lattices.window_rates(KEY, (20_000, 4, 50), rate=RATE, parts=4)
     events = counts.sum(axis=(1, 2), dtype=np.float64)

@@ -93,18 +93,19 @@ def test_cells_of_one_s_own_are_told_of_and_not_kept(lacking, run_by_hand):
     assert "stage.run.run_id" not in [cell.source for cell in kept(run).cells]
 
 
-def test_run_all_again_compares_and_keeps_nothing(whole, run_by_hand, tmp_path):
-    before = sorted(whole.iterdir())
-    run = only(whole, SELECT)
+def test_run_all_again_compares_and_keeps_nothing(lacking, run_by_hand):
+    runs = lacking()
+    before = sorted(runs.iterdir())
+    run = only(runs, SELECT)
     again = ["stage.finish()", "work.choose(stage)"]
-    seen = run_by_hand(SELECT, whole, *again)
+    seen = run_by_hand(SELECT, runs, *again)
     cells = code_cells(seen)
     said = f"'{run.run_id}: computed again, its 2 artifacts came out the same byte for byte'"
     assert text(cells[-3].outputs) == text(cells[-2].outputs) == said
     assert errors(seen) == [
         f"RunExistsError: {run.run_id} is finished; run the notebook from the top to compute it again"
     ]
-    assert sorted(whole.iterdir()) == before
+    assert sorted(runs.iterdir()) == before
 
 
 def test_run_all_again_names_what_came_out_different(lacking, run_by_hand):
@@ -225,7 +226,7 @@ def test_the_role_and_params_of_the_parameters_cell_count(run_by_hand, tmp_path)
 
 
 @pytest.mark.parametrize("where", ["the pack's root", "the params' folder"])
-def test_plain_papermill_from_wherever(whole, inputs, tmp_path, where):
+def test_plain_papermill_from_wherever(lacking, inputs, tmp_path, where):
     cwd, params = {
         "the pack's root": (PACK_ROOT, os.path.relpath(inputs / "params.yaml", PACK_ROOT)),
         "the params' folder": (inputs, "params.yaml"),
@@ -233,7 +234,7 @@ def test_plain_papermill_from_wherever(whole, inputs, tmp_path, where):
     notebook, out = PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec_of(SELECT).notebook, tmp_path / "out.ipynb"
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(notebook), str(out), "-p", "params", params]
     environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT), "PYTHONWARNINGS": "ignore"}
-    overrides = json.dumps({"overrides": {"runs_dir": str(whole)}})
+    overrides = json.dumps({"overrides": {"runs_dir": str(lacking())}})
     done = subprocess.run([*command, "-y", overrides], cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     last = nbformat.read(out, as_version=4).cells[-1]

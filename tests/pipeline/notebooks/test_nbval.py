@@ -5,6 +5,7 @@ artifacts come out as they are.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,12 +51,13 @@ def on_runs(name: str, runs: Path) -> nbformat.NotebookNode:
 @pytest.fixture(scope="module")
 def outcomes(whole, inputs, tmp_path_factory) -> Outcomes:
     """Whether each code cell of each notebook went as it should."""
-    folder = tmp_path_factory.mktemp("nbval")
-    runs = {spec_of(run.stage).notebook: run.path for spec in STAGES for run in RunStore(whole).runs(spec.id)}
+    folder, copy = tmp_path_factory.mktemp("nbval"), tmp_path_factory.mktemp("copy") / "runs"
+    shutil.copytree(whole, copy)
+    runs = {spec_of(run.stage).notebook: run.path for spec in STAGES for run in RunStore(copy).runs(spec.id)}
     for name, run in runs.items():
         nbformat.write(reference(run, name, inputs / "params.yaml"), folder / name)
     for name in OTHERS:
-        nbformat.write(on_runs(name, whole), folder / name)
+        nbformat.write(on_runs(name, copy), folder / name)
     spoilt = reference(runs[spec_of(Stage.S02B).notebook], spec_of(Stage.S02B).notebook, inputs / "params.yaml")
     marked(spoilt)[0].outputs[0].data["text/html"] += " "
     nbformat.write(spoilt, folder / SPOILT)

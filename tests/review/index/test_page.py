@@ -292,6 +292,7 @@ def test_sizes(n, words):
     assert size(n) == words
 
 
+@pytest.mark.slow
 def test_hundreds_of_runs_take_a_moment(store):
     run = made(store)
     tree = run.record.to_dict()
@@ -305,6 +306,7 @@ def test_hundreds_of_runs_take_a_moment(store):
     assert len(Elements(page).of_class("run")) == 401
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason=REASON)
 def test_a_real_browser_shows_it_all_and_complains_of_nothing(folder, page, tmp_path):
     seen = look(folder / INDEX, tmp_path / "profile")
@@ -316,6 +318,7 @@ def test_a_real_browser_shows_it_all_and_complains_of_nothing(folder, page, tmp_
     assert all((folder / target).is_file() for target in relative(seen.dom))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason=REASON)
 def test_a_real_browser_draws_thumbnails_and_boxes_in_their_inks(folder, tmp_path):
     from matplotlib import image
