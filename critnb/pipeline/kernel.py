@@ -62,6 +62,10 @@ def environment(scratch: Path, given: Mapping[str, str]) -> dict[str, str]:
     return {
         # threads that wait for each other sleep: one that spins takes the core that the other waits for, where others work, too
         "OMP_WAIT_POLICY": "passive",
+        # glibc gives the memory of every layer's result back and takes it anew: an eighth of a pass's time; one of the two alone
+        # is worse than neither
+        "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+        "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
         **threads_of_quota(given),
         **passed,
         **own,

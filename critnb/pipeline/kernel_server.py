@@ -31,6 +31,7 @@ def serve(channel: socket.socket, modules: Iterable[str]) -> None:
         # a stage that needs it says what is wrong with it
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    _prepare_compiled()
     gc.freeze()
     codes: dict[int, int | None] = {}
     with channel.makefile("rw", encoding="utf-8") as lines:
@@ -46,6 +47,15 @@ def serve(channel: socket.socket, modules: Iterable[str]) -> None:
     for pid in [pid for pid, code in codes.items() if code is None]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
+
+
+def _prepare_compiled() -> None:
+    """Let numba register its types here: it would do so at the first compiled call of each kernel."""
+    with contextlib.suppress(Exception):
+        from numba.core.registry import cpu_target
+
+        cpu_target.typing_context.refresh()
+        cpu_target.target_context.refresh()
 
 
 def _code(pid: int, known: int | None) -> int | None:
