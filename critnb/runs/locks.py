@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from filelock import FileLock, Timeout
 
 from critnb.errors import StorageError
 from critnb.runs.holders import Holder
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 RUNNER_LOCK = ".runner.lock"
 KERNEL_LOCK = ".kernel.lock"
@@ -59,13 +65,17 @@ class Lock:
         return True
 
     def is_free(self) -> bool:
-        """Whether nobody held the lock a moment ago; raises OSError where its file cannot be opened."""
-        if not self._take(_LOOK_SECONDS):
-            return False
-        try:
-            return not self._is_held_elsewhere()
-        finally:
+        """Whether nobody held the lock a moment ago; raises OSError where its file cannot be opened.
+
+        A look makes no file, nor the folder of a run that has just been removed, as taking the lock would.
+        """
+        if fcntl is None:
+            if not self._take(_LOOK_SECONDS):
+                return False
             self._lock.release()
+        elif not _was_free(self.path):
+            return False
+        return not self._is_held_elsewhere()
 
     def release(self) -> None:
         """Release the lock and name nobody in its file; a second call does nothing.
@@ -90,6 +100,21 @@ class Lock:
     def _is_held_elsewhere(self) -> bool:
         named = Holder.read(self.path)
         return named is not None and named.is_elsewhere()
+
+
+def _was_free(path: Path) -> bool:
+    """Whether the lock of a file could be taken, which it is for an instant; raises OSError as ``open``."""
+    started = time.monotonic()
+    with _locking(path), path.open("r+b") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() - started > _LOOK_SECONDS:
+                    return False
+                time.sleep(_POLL_SECONDS)
+            else:
+                return True
 
 
 @dataclass(frozen=True)

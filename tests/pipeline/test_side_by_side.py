@@ -88,8 +88,14 @@ def status_of(runs: Path, run_id: str) -> tuple[str, str]:
 def test_of_two_stages_the_one_goes_on_when_the_other_is_killed_and_nothing_more_is_begun(start, tmp_path):
     runs = tmp_path / "runs"
     process = start()
-    (killed, pid), (other, _) = sorted(kernels_of(process, runs, 2).items())
+    (killed, pid), (other, waits) = sorted(kernels_of(process, runs, 2).items())
+    # until the runner knows of the one, the other cannot end and be followed by its next stage
+    os.kill(waits, signal.SIGSTOP)
     os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while status_of(runs, killed)[0] != Status.failed and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(waits, signal.SIGCONT)
     out, err = process.communicate(timeout=300)
     assert process.returncode == Exit.STAGE_FAILED, err
     store = RunStore(runs)
@@ -120,6 +126,9 @@ def test_an_interruption_ends_every_stage_at_once_and_leaves_each_as_it_is(start
     assert process.returncode == Exit.INTERRUPTED, err
     assert err.splitlines()[-1] == "interrupted; continue with --allow-resume"
     assert out == ""
+    deadline = time.monotonic() + 20  # whoever adopts the kernels of a server that is gone takes a moment to bury them
+    while any(Path(f"/proc/{pid}").exists() for pid in found.values()) and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert not [pid for pid in found.values() if Path(f"/proc/{pid}").exists()]
     for run_id in found:
         assert RunStore(runs).state(run_id) is RunState.partial

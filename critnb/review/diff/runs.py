@@ -17,6 +17,8 @@ from critnb.runs.decoding import npz_arrays, parquet_frame
 _CONTENT = ("model", "data")
 # Made of the same values as what is compared as numbers; they name their run, so those of two runs always differ.
 _VIEWS = frozenset({".html", ".ipynb", ".pdf", ".png", ".svg"})
+# How a command that ran several stages at once shared the cores among them, which reaches no result.
+_SHARES = frozenset({"threads.LOKY_MAX_CPU_COUNT", "threads.NUMBA_NUM_THREADS"})
 # The params are compared as such, and a log holds times.
 _NOT_COMPARED = frozenset({CANON.OUTPUT.CONFIG_RESOLVED_YAML, LOG_PATH})
 
@@ -128,7 +130,8 @@ def _notebook(old: HashInputs, new: HashInputs) -> tuple[Change, ...]:
 def _machine(run: Run) -> dict[str, str]:
     record = run.record
     placed = {key: (record.model or {}).get(key) for key in ("device", "dtype")}
-    return flatten({**(record.environment or {}), "model": placed})
+    found = flatten({**(record.environment or {}), "model": placed})
+    return {key: value for key, value in found.items() if key not in _SHARES}
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:

@@ -221,7 +221,7 @@ def test_the_role_and_params_of_the_parameters_cell_count(run_by_hand, tmp_path)
     seen = run_by_hand(SELECT, tmp_path / "runs", role="INSTRUCT")
     assert errors(seen)[0].startswith("ParamsError: params.yaml: models.INSTRUCT is not given (there is BASE)")
     seen = run_by_hand(SELECT, tmp_path / "runs", **{"gain.grid": [0.7]})
-    assert errors(seen)[0] == "ParamsError: params.yaml: gain.grid: must hold the baseline gain 1.0"
+    assert errors(seen)[0] == "ParamsError: overrides: gain.grid: must hold the baseline gain 1.0"
     assert not (tmp_path / "runs").exists()
 
 
