@@ -29,7 +29,7 @@ from critnb.runs.files import sha256_file
 from critnb.runs.record import write_record
 from critnb.verify.notebooks import kept_notebook, page, page_of
 from critnb.verify.release import verify_release
-from critnb.verify.replay import StageWork, replay, works
+from critnb.verify.replay import replay, works
 
 pytestmark = pytest.mark.slow
 T, OUT = CANON.TABLE, CANON.OUTPUT
@@ -160,7 +160,7 @@ def write_again(run: Run, relative: str, content: bytes) -> str:
 
 def judge_again(run: Run) -> None:
     """Make record, notebook and page say of a run's gates what its artifacts now give."""
-    judged = replay(run, StageWork(lambda *_: None, works()[run.stage].gates))
+    judged = replay(run, works()[run.stage])
     metrics = {**run.record.metrics, "gates": judged.metrics["gates"]}
     write_record(run.path, replace(run.record, metrics=metrics))
     notebook = nbformat.reads(run.read_bytes(kept_notebook(run)).decode(), as_version=4)

@@ -108,7 +108,7 @@ def gates(stage: StageSession) -> list[Gate]:
     own = stage.own
     paired = load_table(own, T07.name) if table_path(T07, ".parquet") in own.artifacts else None
     claims = own.json(own.result(_OUT.CLAIMS_JSON_BASENAME))
-    return study_gates(claims, paired=paired, reason=str(own.record.metrics.get("replication", "")))
+    return study_gates(claims, paired=paired, reason=str(own.record.metrics["replication"]))
 
 
 def study_gates(claims: Sequence[Mapping[str, Any]], *, paired: pd.DataFrame | None, reason: str) -> list[Gate]:
