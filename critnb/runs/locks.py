@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +16,6 @@ from filelock import FileLock, Timeout
 
 from critnb.errors import StorageError
 from critnb.runs.holders import Holder
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 RUNNER_LOCK = ".runner.lock"
 KERNEL_LOCK = ".kernel.lock"
@@ -69,7 +65,7 @@ class Lock:
 
         A look makes no file, nor the folder of a run that has just been removed, as taking the lock would.
         """
-        if fcntl is None:
+        if sys.platform == "win32":
             if not self._take(_LOOK_SECONDS):
                 return False
             self._lock.release()
@@ -104,6 +100,8 @@ class Lock:
 
 def _was_free(path: Path) -> bool:
     """Whether the lock of a file could be taken, which it is for an instant; raises OSError as ``open``."""
+    import fcntl  # which Windows has not
+
     started = time.monotonic()
     with _locking(path), path.open("r+b") as file:
         while True:
