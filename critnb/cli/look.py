@@ -55,18 +55,20 @@ def diff(arguments: argparse.Namespace) -> int:
 
 def prune(arguments: argparse.Namespace) -> int:
     """Print which runs nobody needs, and with ``--delete`` remove them."""
-    from critnb.review.listing import folder_bytes, size
+    from critnb.review.index import refresh_index
+    from critnb.review.index.files import size
+    from critnb.review.listing import folder_bytes
     from critnb.runs.pruning import prunable, remove
 
     store = _options(arguments).store()
     found = prunable(store)
     sizes = {each.run_id: folder_bytes(each.path) for each in found}
-    if arguments.delete:
+    if arguments.delete and found:
         remove(store, found)
-        _renew_page(store.root.is_dir(), arguments)
+        refresh_index(store)
 
     def lines() -> list[str]:
-        rows = [f"{each.run_id:<26}  {size(sizes[each.run_id]):>9}  {each.why}{_because(each)}" for each in found]
+        rows = [f"{each.run_id:<26}  {size(sizes[each.run_id]):>9}  {each.reason}" for each in found]
         counts = Counter(str(each.why) for each in found)
         summary = ", ".join(f"{n} {why}" for why, n in counts.items()) or "nothing"
         done = "removed" if arguments.delete else "to remove (add --delete to do it)" if found else "to remove"
@@ -78,20 +80,6 @@ def prune(arguments: argparse.Namespace) -> int:
         for each in found
     ]
     return _printed(arguments, tree, lines)
-
-
-def _because(each: Any) -> str:
-    words = {"superseded": " by ", "orphaned": ": made from "}
-    return (
-        f"{words[each.why]}{each.because}{', which is gone' if each.why == 'orphaned' else ''}" if each.because else ""
-    )
-
-
-def _renew_page(is_there: bool, arguments: argparse.Namespace) -> None:
-    from critnb.review.index import refresh_index
-
-    if is_there:
-        refresh_index(_options(arguments).store())
 
 
 def params(arguments: argparse.Namespace) -> int:

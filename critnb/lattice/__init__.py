@@ -10,7 +10,6 @@ from critnb.lattice.drawing import (
     draw_null,
     marginals_exact,
     null_raster,
-    occupancy_blocks,
     why_not_drawn,
 )
 from critnb.lattice.nulls import ALL_NULLS, PRIMARY, RASTER_NULLS, SECONDARY, WITHOUT_TOKENS, RasterNull, null_of
@@ -34,7 +33,6 @@ __all__ = [
     "marginals_exact",
     "null_of",
     "null_raster",
-    "occupancy_blocks",
     "token_shuffle_order",
     "why_not_drawn",
 ]

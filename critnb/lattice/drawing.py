@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from critnb.canon import NullId
 from critnb.errors import DataError
-from critnb.lattice.bits import Bits, unpack
+from critnb.lattice.bits import Bits
 from critnb.lattice.conditions import ConditionTable
 from critnb.lattice.nulls import null_of
 from critnb.lattice.randomness import Words, root_key, words
@@ -71,28 +71,6 @@ def null_raster(raster: Raster, null_id: NullId, *, seed: int, replicate: int = 
     return Raster(counts, conditions, raster.seq_id, raster.tokens)
 
 
-def occupancy_blocks(
-    counts: Counts | Occupancy,
-    seq_id: npt.NDArray[np.int32],
-    null_id: NullId,
-    *,
-    seed: int,
-    condition_key: bytes,
-    replicates: Sequence[int],
-    tokens: Tokens | None = None,
-) -> Iterator[tuple[slice, Occupancy]]:
-    """Yield the occupancy of a raster null in blocks that fit the cache, without ever making all of its counts.
-
-    counts [N, L, T]. The R * N planes (replicate outer, sequence inner) come in order as (slice of planes, bool
-    [P, L, T]); they equal ``draw_null(...) > 0`` with the first two axes flattened. Raises DataError as ``draw_null``.
-    """
-    blocks = bit_blocks(
-        counts, seq_id, null_id, seed=seed, condition_key=condition_key, replicates=replicates, tokens=tokens
-    )
-    for planes, bits in blocks:
-        yield planes, unpack(bits, counts.shape[-1])
-
-
 def bit_blocks(
     counts: Counts | Occupancy,
     seq_id: npt.NDArray[np.int32],
@@ -103,7 +81,11 @@ def bit_blocks(
     replicates: Sequence[int],
     tokens: Tokens | None = None,
 ) -> Iterator[tuple[slice, Bits]]:
-    """Yield the occupancy as ``occupancy_blocks`` does, its rows as bits: (slice of planes, uint64 [P, L, W])."""
+    """Yield the occupancy of a raster null in blocks that fit the cache, without ever making all of its counts.
+
+    counts [N, L, T]. The R * N planes (replicate outer, sequence inner) come in order as (slice of planes, bits uint64
+    [P, L, W]); unpacked they equal ``draw_null(...) > 0`` with the first two axes flattened. Raises DataError as ``draw_null``.
+    """
     stream = _window_keys(seq_id, null_id, seed, condition_key)
     draw = null_of(null_id).bits(_source(counts, tokens, null_id, seq_id, stream))
     for planes, sequence, keys in _blocks(counts, stream, replicates, _BLOCK_BITS):

@@ -55,7 +55,7 @@ _ROLES = [*map(str, ModelRole), _ALL]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run stages; see the module. those without a flag are set by the pack."""
+    """How to run stages; see the module. Those without a flag are set by the pack."""
 
     role: str | None = _option(
         None, "--role", notebook=str, choices=_ROLES, help="model role; the first one of the params by default"

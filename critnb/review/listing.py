@@ -12,6 +12,7 @@ from typing import Any
 
 from critnb.canon import Stage
 from critnb.review.index.facts import RunFacts, facts_of
+from critnb.review.index.files import size
 from critnb.runs import RunStore
 
 _HEADS = ("run", "state", "model", "role", "made", "size", "differs in")
@@ -116,11 +117,3 @@ def age(created_utc: str, now: datetime) -> str:
     except (TypeError, ValueError):
         return created_utc
     return next((f"{seconds / unit:.0f} {name} ago" for name, unit in _UNITS if seconds >= unit), "just now")
-
-
-def size(n_bytes: int) -> str:
-    """Return a number of bytes in decimal units, as disks are sold."""
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if n_bytes >= unit:
-            return f"{n_bytes / unit:.1f} {name}"
-    return f"{n_bytes} B"

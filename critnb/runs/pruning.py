@@ -7,7 +7,6 @@ living process holds it. What a kept run was made from is kept.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,10 +15,10 @@ from pathlib import Path
 from critnb.runs.encoding import json_bytes
 from critnb.runs.files import storage
 from critnb.runs.locks import STORE_LOCK, exclusively
+from critnb.runs.publish import vanish
 from critnb.runs.run import Run
 from critnb.runs.store import RunState, RunStore
 
-_DOOMED = ".removed"
 # what the code decides; a run whose other inputs are those of a newer one has nothing of its own
 _OF_CODE = frozenset({"constants"})
 
@@ -38,6 +37,16 @@ class Prunable:
     path: Path
     why: Needless
     because: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why it may be removed, in words."""
+        match self.why:
+            case Needless.superseded:
+                return f"superseded by {self.because}"
+            case Needless.orphaned:
+                return f"orphaned: made from {self.because}, which is gone"
+        return "abandoned: incomplete, and nobody is at work on it"
 
 
 def prunable(store: RunStore) -> list[Prunable]:
@@ -74,10 +83,7 @@ def remove(store: RunStore, doomed: Iterable[Prunable]) -> None:
         for each in doomed:
             if each.why is Needless.abandoned and store.state(each.run_id) is not RunState.partial:
                 continue
-            away = each.path.with_name(f".{each.path.name}{_DOOMED}")
-            shutil.rmtree(away, ignore_errors=True)
-            each.path.rename(away)
-            shutil.rmtree(away)
+            vanish(each.path)
 
 
 def _orphans(runs: dict[str, Run]) -> dict[str, str]:

@@ -67,12 +67,19 @@ def move(partial: Path) -> Path:
 
 def remove(partial: Path) -> None:
     """Remove a partial run whole; raises OSError."""
-    # under another name first: another thread or process that lists runs may make a lock file in a folder that it still finds
-    gone = partial.with_name(f".{partial.name}.removed")
     with exclusively(partial.parent / STORE_LOCK):
-        shutil.rmtree(gone, ignore_errors=True)
-        partial.rename(gone)
-        shutil.rmtree(gone)
+        vanish(partial)
+
+
+def vanish(run: Path) -> None:
+    """Remove a run's folder while the lock of its runs folder is held; raises OSError.
+
+    It gets another name first, so that a removal that is cut off leaves no run, and nobody makes a file in what goes.
+    """
+    gone = run.with_name(f".{run.name}.removed")
+    shutil.rmtree(gone, ignore_errors=True)
+    run.rename(gone)
+    shutil.rmtree(gone)
 
 
 def _refuse(partial: Path, findings: list[Finding]) -> None:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from lattice.null_blocks import occupancy_blocks
 from scipy import stats
 
 from critnb.canon import CANON, NullId
-from critnb.lattice import draw_null, kernels, occupancy_blocks
+from critnb.lattice import draw_null, kernels
 from critnb.lattice.bits import pack
 from critnb.lattice.randomness import words
 

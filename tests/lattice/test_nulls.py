@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from lattice.null_blocks import occupancy_blocks
 from scipy import stats
 
 from critnb.canon import DatasetRole, Intervention, ModelRole, NullId, SpikeDef
@@ -22,7 +23,6 @@ from critnb.lattice import (
     marginals_exact,
     null_of,
     null_raster,
-    occupancy_blocks,
     token_shuffle_order,
 )
 

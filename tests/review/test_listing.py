@@ -10,7 +10,7 @@ from made import MODEL, PARAMS, begun, made
 
 from critnb.canon import Exit, Stage
 from critnb.cli.command_line import main
-from critnb.review.listing import age, listed, size, table
+from critnb.review.listing import age, listed, table
 from critnb.runs import RunStore
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -70,11 +70,6 @@ def test_a_run_at_work_and_a_broken_record_are_listed(store):
 )
 def test_ages(created, said):
     assert age(created, NOW) == said
-
-
-@pytest.mark.parametrize(("n", "said"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (47_600_000, "47.6 MB")])
-def test_sizes(n, said):
-    assert size(n) == said
 
 
 def test_json_of_every_command_that_looks(store, capsys):

@@ -9,7 +9,7 @@ import pytest
 from made import PARAMS, begun, made
 
 from critnb.canon import Stage
-from critnb.runs import RunStore, pruning, verify
+from critnb.runs import RunStore, publish, verify
 from critnb.runs.pruning import Needless, prunable, remove
 
 SEEDS = ({"nulls": {"seed": 1}}, {"nulls": {"seed": 2}})
@@ -121,7 +121,7 @@ def test_a_removal_that_is_cut_off_leaves_nothing_that_looks_like_a_run(store, g
             raise KeyboardInterrupt
         return
 
-    monkeypatch.setattr(pruning.shutil, "rmtree", cut)
+    monkeypatch.setattr(publish.shutil, "rmtree", cut)
     with pytest.raises(KeyboardInterrupt):
         remove(store, doomed)
     assert old_raster.run_id not in store.ids()
