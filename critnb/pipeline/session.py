@@ -6,7 +6,7 @@ rules. Everything a stage leaves behind goes through its session and so through 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -137,8 +137,8 @@ class StageSession(StageInputs):
         """Write arrays under results/."""
         self.run.write_npz(f"{_RESULTS}/{basename}", dict(arrays))
 
-    def save_parquet(self, basename: str, frame: pd.DataFrame) -> None:
-        """Write a table of data under results/."""
+    def save_parquet(self, basename: str, frame: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
+        """Write a table of data under results/, or the rows of one frame after the other."""
         self.run.write_parquet(f"{_RESULTS}/{basename}", frame)
 
     def save_json(self, basename: str, content: Any) -> None:
