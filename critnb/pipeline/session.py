@@ -101,14 +101,19 @@ class StageSession(StageInputs):
 
     def checkpointed(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """Return the arrays of a step, from an interrupted earlier attempt at this run where it finished the step."""
-        kept = self.run.load_checkpoint(name)
-        if kept is not None:
-            self.run.log("checkpoint_reused", name=name)
+        if (kept := self.kept(name)) is not None:
             return kept
         with self.run.timing(name):
             arrays = compute()
         self.run.save_checkpoint(name, dict(arrays))
         return arrays
+
+    def kept(self, name: str) -> Arrays | None:
+        """Return the arrays that an interrupted earlier attempt at this run has left of a step, None where it left none."""
+        kept = self.run.load_checkpoint(name)
+        if kept is not None:
+            self.run.log("checkpoint_reused", name=name)
+        return kept
 
     def shared(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """Return the arrays of a step that follow from this stage's code and this machine alone, computed once a runs folder.
