@@ -172,7 +172,7 @@ def each_kept_pass(
                 passes.repeatable = True
             kept = keep(passes, ids, setting, lambda layer, u, at=first: on_units(at, layer, u))  # type: ignore[misc]
             on_kept(first, kept)
-            passes.windows_run += len(ids)
+            passes.finished(len(ids))
             on_batch(len(ids))
 
 
