@@ -126,14 +126,16 @@ class StageInputs:
         self.run.log("model_loaded", **facts)
         return model
 
-    def forward_passes(self) -> ForwardPasses:
-        """Return a runner of forward passes under this stage's batch size and burn-in; the windows it runs are recorded."""
+    def forward_passes(self, burn_in: int | None = None) -> ForwardPasses:
+        """Return a runner of forward passes under this stage's batch size; the windows it runs are recorded.
+
+        Its burn-in is that of the params, or what is given by a stage that reads no windows.
+        """
         from critnb.model.forward import ForwardPasses
 
         params = self.params
-        passes = ForwardPasses(
-            self.model, batch_tokens=params.compute.batch_tokens, burn_in=params.windows.burn_in_tokens
-        )
+        burn_in = params.windows.burn_in_tokens if burn_in is None else burn_in
+        passes = ForwardPasses(self.model, batch_tokens=params.compute.batch_tokens, burn_in=burn_in)
         self._passes.append(passes)
         return passes
 
