@@ -33,7 +33,7 @@ def logits_of(model: LanguageModel, ids: Tensor, most: int | None = None) -> Ite
     hidden states. They are as large as ``most`` allows: last bits can follow from how large they are, and a batch that fits
     goes through the head at once. A model whose head does not ask its body as a whole (OPT) gives all logits at once.
     """
-    most_tokens = (MOST_LOGITS if most is None else most) // int(model.causal.config.vocab_size)
+    most_tokens = (MOST_LOGITS if most is None else most) // model.vocabulary
     if ids.numel() <= most_tokens or not _asks_its_body(model, ids):
         yield Logits(0, 0, model.causal(input_ids=ids, use_cache=False).logits)
         return

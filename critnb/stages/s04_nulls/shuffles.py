@@ -39,7 +39,7 @@ def shuffle(stage: StageSession) -> TokenShuffles:
         seed=stage.params.nulls.seed,
     )
     n_shuffles = stage.params.nulls.shuffles
-    parts = spans(n_shuffles, batch=1, parts=stage.engine.PASSES_AT_ONCE)
+    parts = spans(n_shuffles, batch=1, parts=stage.engine.passes_at_once())
     steps = {
         f"shuffle_{setting.intervention}_gain_{setting.gain:g}": [ShuffleShard(setting, *part) for part in parts]
         for setting in settings

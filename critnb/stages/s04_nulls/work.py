@@ -39,7 +39,7 @@ def _token_shuffle(stage: StageSession, kept: Raster) -> Raster:
     spike_defs = tuple(targets.base)
     tau = {each: tau_of(thresholds, each.intervention, each.gain, spike_defs, targets.rates) for each in settings}
     passes = stage.forward_passes()
-    batch, workers = passes.batch_windows(tokens.shape[1]), stage.engine.PASSES_AT_ONCE
+    batch, workers = passes.batch_windows(tokens.shape[1]), stage.engine.passes_at_once()
     of_settings = shards_of(settings, len(tokens), batch=batch, workers=workers).values()
     shards = [shard for of_setting in of_settings for shard in of_setting]
     with stage.progress("token shuffle", len(tokens) * len(settings)) as advance:

@@ -64,7 +64,7 @@ def _perturbed(
     )  # fmt: skip
     passes = stage.forward_passes()
     # settings with knock-outs take by far the longest, so each is divided over all workers
-    parts = spans(len(tokens), batch=passes.batch_windows(tokens.shape[1]), parts=stage.engine.PASSES_AT_ONCE)
+    parts = spans(len(tokens), batch=passes.batch_windows(tokens.shape[1]), parts=stage.engine.passes_at_once())
     names = {setting: f"perturb_gain_{setting.gain:g}" for setting in settings}
     steps = {name: [Shard(setting, *part) for part in parts] for setting, name in names.items()}
     found = mapped(stage, "perturb", work, steps, passes=passes, each=len(tokens), join=joined)
