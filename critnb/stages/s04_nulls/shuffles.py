@@ -40,11 +40,11 @@ def shuffle(stage: StageSession) -> TokenShuffles:
 
     n_passes = n_windows * stage.params.nulls.shuffles
     steps = {f"shuffle_{setting.intervention}_gain_{setting.gain:g}": [setting] for setting in settings}
-    arrays = mapped(stage, "shuffle", compute, steps, passes=passes, each=n_passes).values()
+    arrays: dict[str, Arrays] = mapped(stage, "shuffle", compute, steps, passes=passes, each=n_passes)
     window_id = windows.window_id[:n_windows]
     parts = [
         _from_arrays(each, _at_gain(real, setting).conditions, window_id)
-        for each, setting in zip(arrays, settings, strict=True)
+        for each, setting in zip(arrays.values(), settings, strict=True)
     ]
     found = joined(parts, real.conditions)
     stage.save_parquet(CANON.OUTPUT.TOKEN_SHUFFLES_PARQUET_BASENAME, found.to_frame())
