@@ -166,6 +166,7 @@ class _Const(_Section):
     WINDOWS_SEED: int
     BATCH_TOKENS: int
     KERNEL_START_SECONDS: int
+    WAIT_SECONDS: int
     BOOTSTRAP_REPS: int
     BOOTSTRAP_SEED: int
     NULL_REPLICATES: int

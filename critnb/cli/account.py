@@ -13,6 +13,7 @@ from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
 from critnb.pipeline.progress import Event
 from critnb.runs import Run
+from critnb.runs.locks import Held
 from critnb.system.failures import message_and_exit
 from critnb.system.paths import from_here
 from critnb.system.terminal import err, out, plain
@@ -49,6 +50,11 @@ class Account:
             self._display.end(name)
             with self._lock:
                 self._at_work.discard(planned.run_id)
+
+    def waits(self, planned: PlannedRun, held: Held) -> None:
+        """Say who is making a run that is waited for."""
+        if not self._options.quiet:
+            self._err(f"{label(planned)}  {held.awaited}")
 
     def done(self, planned: PlannedRun, ended: Ended) -> None:
         """Print the line of a run; raises OSError where stdout does not take it."""

@@ -134,6 +134,9 @@ def _stage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
     parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
+    parser.add_argument(
+        "--wait", type=int, metavar="SECONDS", help="for a run that another process is making; a day if not given"
+    )
     volume = ("quiet", "verbose")
     _run_options(parser, *(each.name for each in command_line() if each.name not in volume))
     _run_options(parser.add_mutually_exclusive_group(), *volume)

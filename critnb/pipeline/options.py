@@ -15,7 +15,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
-from critnb.canon import ModelRole, Stage
+from critnb.canon import CANON, ModelRole, Stage
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.pipeline.limits import USUAL_LIMITS, Limits
@@ -93,6 +93,8 @@ class RunOptions:
     base_dir: Path = _option(Path(), kernel=True)  # noqa: RUF009 - a field
     data: Mapping[str, Mapping[str, Any]] = _option(dict, kernel=True)
     limits: Limits = USUAL_LIMITS
+    # seconds to wait for a run that another process is making
+    wait: int = CANON.CONST.WAIT_SECONDS
     # what the record says that the run was made by
     command: Sequence[str] = ()
 
@@ -132,7 +134,14 @@ class RunOptions:
         """Return these options with what the params say of them."""
         compute = loaded.params.compute
         limits = Limits(start=compute.kernel_start_timeout, stage=compute.timeout)
-        return replace(self, device=compute.device, engine=compute.engine, base_dir=loaded.base_dir, limits=limits)
+        return replace(
+            self,
+            device=compute.device,
+            engine=compute.engine,
+            base_dir=loaded.base_dir,
+            limits=limits,
+            wait=compute.wait,
+        )
 
     def roles(self, params: Params, *, every: bool = False) -> list[ModelRole]:
         """Return the roles to run: those asked for, else the first one of the params, or each with ``every``."""

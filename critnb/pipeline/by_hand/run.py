@@ -25,6 +25,7 @@ from critnb.pipeline.notebook import keep_notebook
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun, plan_runs
 from critnb.pipeline.progress import Event
+from critnb.pipeline.waiting import made_or_awaited
 from critnb.review.index import refresh_index
 from critnb.runs import PartialRun, RunState, RunStore
 from critnb.runs.manifest import copy_to_root
@@ -77,8 +78,16 @@ def _make_upstream(needed: PlannedRun, store: RunStore, options: RunOptions) -> 
             line.show(f"{label}: {progress['label']} {progress['done']}/{progress['total']} {progress['unit']}s")
 
     started = time.monotonic()
-    run = execute(needed, store, options, show=show)
-    line.show(f"{label}: {time.monotonic() - started:.1f} s, {summed_up(run.record.metrics.get('gates', ()))}")
+    run = made_or_awaited(
+        needed,
+        store,
+        lambda: execute(needed, store, options, show=show),
+        seconds=options.wait,
+        allow_resume=options.allow_resume,
+        waits=lambda held: line.show(f"{label}: {held.awaited}"),
+    )
+    came_of_it = "made elsewhere" if run is None else summed_up(run.record.metrics.get("gates", ()))
+    line.show(f"{label}: {time.monotonic() - started:.1f} s, {came_of_it}")
 
 
 class RunByHand:
