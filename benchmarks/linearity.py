@@ -28,10 +28,10 @@ import numpy as np
 from critnb import data
 from critnb.canon import DatasetRole, ModelRole
 from critnb.criticality import Lattice, NullSample, multinomial_weights, null_branching, summarise
-from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeShard, analyse_sizes
+from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.events import RateTargets, base_rates, calibrate, extract, match_rates
-from critnb.lattice import PRIMARY, RASTER_NULLS, null_raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, null_when_asked
 from critnb.model.forward import ForwardPasses, Setting
 from critnb.model.loading import load as load_model
 from critnb.model.windows import corpus_windows
@@ -107,17 +107,14 @@ class Work:
 
     def s05(self) -> None:
         raster, analysis, seed = self.found["raster"], self.params.analysis, self.params.nulls.seed
-        null = {null_id: null_raster(raster, null_id, seed=seed) for null_id in (PRIMARY, MARGINS)}
+        permuted = null_when_asked(raster, PRIMARY, seed=seed)
         of_bootstrap: dict[str, Any] = {"replicates": RESAMPLES, "seed": 1}
-        summarise(raster, self.found["nulls"], permuted=null[PRIMARY], adjacency=analysis.adjacency, **of_bootstrap)
+        summarise(raster, self.found["nulls"], permuted=permuted, adjacency=analysis.adjacency, **of_bootstrap)
         lattice = Lattice(self.model.n_layers, raster.counts.shape[-1], self.model.n_units)
         weights = multinomial_weights(self.windows, RESAMPLES, 1)
         settings = Settings(lattice, analysis.adjacency, weights, self.found["critical"], p_replicates=20)
-        for i, condition in enumerate(raster.conditions):
-            shard = SizeShard(
-                raster.counts[i], null[PRIMARY].counts[i], raster.seq_id, condition.key(), null[MARGINS].counts[i], 20
-            )
-            analyse_sizes(shard, settings)
+        for i in range(len(raster.conditions)):
+            analyse_sizes(SizeShard(raster.take([i]), 20), settings)
 
     def steps(self) -> dict[str, Callable[[], None]]:
         """Return what each stage does; the critical cascades of S05 are paid once however many windows there are."""

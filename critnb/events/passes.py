@@ -40,6 +40,20 @@ def base_rates(
     on_batch: OnBatch = unreported,
 ) -> Mapping[SpikeDef, NDArray[np.float64]]:
     """Return the fraction [L] of values with v > tau0 at gain 1 for each spike definition."""
+    events = base_events(passes, tokens, calibration, spike_defs, tau0, on_batch)
+    n_samples = _samples(passes, tokens)
+    return {spike_def: events[i] / n_samples for i, spike_def in enumerate(spike_defs)}
+
+
+def base_events(
+    passes: ForwardPasses,
+    tokens: NDArray[np.int64],
+    calibration: Calibration,
+    spike_defs: Sequence[SpikeDef],
+    tau0: float,
+    on_batch: OnBatch = unreported,
+) -> NDArray[np.int64]:
+    """Return how many values have v > tau0 at gain 1, for each spike definition and layer, [D, L]."""
     events = np.zeros((len(spike_defs), passes.model.n_layers), dtype=np.int64)
     bounds = dict.fromkeys(spike_defs, tau0)
 
@@ -48,8 +62,7 @@ def base_rates(
         events[:, layer] += [np.count_nonzero(found.score(spike_def) > tau0) for spike_def in spike_defs]
 
     passes.run(tokens, Setting(), count, on_batch)
-    n_samples = _samples(passes, tokens)
-    return {spike_def: events[i] / n_samples for i, spike_def in enumerate(spike_defs)}
+    return events
 
 
 def match_rates(
@@ -87,6 +100,20 @@ def match_counts(
 
     As ``match_rates``, for counts that follow from no rate.
     """
+    return gather(passes, tokens, calibration, spike_defs, wanted, setting, on_batch, first_bounds).finish()
+
+
+def gather(
+    passes: ForwardPasses,
+    tokens: NDArray[np.int64],
+    calibration: Calibration,
+    spike_defs: Sequence[SpikeDef],
+    wanted: NDArray[np.int64],
+    setting: Setting,
+    on_batch: OnBatch = unreported,
+    first_bounds: FirstBounds | None = None,
+) -> Matching:
+    """Return the largest values of ``tokens`` [N, T] in every layer, as many as ``wanted`` [D, R, L] events ask for."""
     known = {} if first_bounds is None else first_bounds
     length = tokens.shape[1] - passes.burn_in
     matching = Matching(spike_defs, wanted, windows=len(tokens), tokens=length)
@@ -99,7 +126,7 @@ def match_counts(
             add_blocks(largest, rows, layer, calibration, first_site=first * length)
 
     passes.run(tokens, setting, collect, on_batch)
-    return matching.finish()
+    return matching
 
 
 def extract(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -129,8 +129,8 @@ class PartialRun:
         """Write arrays as NPZ, in their order; raises as ``write_bytes``, and DataError for object arrays."""
         return self.write_bytes(relative, npz_bytes(arrays))
 
-    def write_parquet(self, relative: str, frame: pd.DataFrame) -> Artifact:
-        """Write a frame as Parquet without its index; raises as ``write_bytes``, and DataError for mixed columns."""
+    def write_parquet(self, relative: str, frame: pd.DataFrame | Iterable[pd.DataFrame]) -> Artifact:
+        """Write a frame, or the rows of several, as Parquet; raises as ``write_bytes``, and DataError for mixed columns."""
         return self.write_bytes(relative, parquet_bytes(frame))
 
     def write_csv(self, relative: str, frame: pd.DataFrame) -> Artifact:

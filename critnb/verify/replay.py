@@ -6,7 +6,7 @@ stages and parts of stages that read artifacts are replayed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -117,7 +117,7 @@ class _StandIn:
     def write_csv(self, relative: str, frame: pd.DataFrame) -> Artifact:
         return self.write_bytes(relative, csv_bytes(frame))
 
-    def write_parquet(self, relative: str, frame: pd.DataFrame) -> Artifact:
+    def write_parquet(self, relative: str, frame: pd.DataFrame | Iterable[pd.DataFrame]) -> Artifact:
         return self.write_bytes(relative, parquet_bytes(frame))
 
     def write_npz(self, relative: str, arrays: Arrays) -> Artifact:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from critnb.canon import CANON, DatasetRole, Intervention, ModelRole, NullId, SliceRole, SpikeDef
 from critnb.gates import Gate
 from critnb.lattice import Condition, ConditionTable, Raster
+from critnb.stages.shared.shards import mapped
 
 # which brings torch along, and tables are made again without it
 if TYPE_CHECKING:
-    from critnb.model.forward import Setting
-    from critnb.pipeline.progress import Advance
+    from critnb.model.forward import ForwardPasses, Setting
+    from critnb.model.shards import Shard
     from critnb.pipeline.session import Arrays, StageSession
 
 EVENT_KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
@@ -27,27 +28,27 @@ def passes_under(
     verb: str,
     settings: Iterable[Setting],
     n_windows: int,
-    compute: Callable[[Setting, Advance], Arrays],
+    work: Callable[[ForwardPasses, Shard], Any],
+    *,
+    passes: ForwardPasses,
+    join: Callable[[Sequence[Any]], Arrays],
 ) -> list[Arrays]:
-    """Return the arrays that ``compute`` gives under each setting; ``verb`` says what it does in progress bars.
+    """Return the arrays of ``work`` under each setting, its shards joined; ``verb`` says what it does in progress bars.
 
     A finished setting survives an interruption as a checkpoint. Settings under which the model does the same share one pass.
     """
-    found: dict[Setting, Arrays] = {}
+    from critnb.model.shards import shards_of
 
-    def under(setting: Setting) -> Arrays:
-        label = f"{verb} {setting.intervention} gain {setting.gain:g}"
-
-        def shown() -> Arrays:
-            with stage.progress(label, n_windows) as advance:
-                return compute(setting, advance)
-
-        return stage.checkpointed(label.replace(" ", "_"), shown)
-
-    for setting in (wanted := list(settings)):
-        if setting.in_effect() not in found:
-            found[setting.in_effect()] = under(setting)
-    return [found[setting.in_effect()] for setting in wanted]
+    wanted = list(settings)
+    run: dict[Setting, Setting] = {}
+    for setting in wanted:
+        run.setdefault(setting.in_effect(), setting)
+    names = {setting: f"{verb}_{setting.intervention}_gain_{setting.gain:g}" for setting in run.values()}
+    batch = passes.batch_windows(stage.params.windows.seq_len)
+    shards = shards_of(names, n_windows, batch=batch, workers=stage.engine.PASSES_AT_ONCE)
+    steps = {name: shards[setting] for setting, name in names.items()}
+    found = mapped(stage, verb, work, steps, passes=passes, each=n_windows, join=join)
+    return [found[names[run[setting.in_effect()]]] for setting in wanted]
 
 
 def conditions_of(
