@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,10 @@ def find(name: str | Path) -> Path:
     places = " or ".join(
         dict.fromkeys(str(absolute(each, what="--params", any_bytes=True).parent) for each in candidates)
     )
-    raise ParamsError(f"{shown} not found in {places}; give its path with --params FILE")
+    others = sorted({each.name for candidate in candidates for each in candidate.parent.glob("*.y*ml")})
+    meant = get_close_matches(path.name, others, n=1)
+    advice = f"did you mean {plain(meant[0], _SHOWN)}?" if meant else "give its path with --params FILE"
+    raise ParamsError(f"{shown} not found in {places}; {advice}")
 
 
 def load(

@@ -11,6 +11,7 @@ import os
 from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,12 @@ class RunOptions:
                 raise ParamsError(f"overrides: {word}: {value!r} cannot be used; leave it out for the default")
         if (role := given.get("role")) is not None and role not in list(ModelRole):
             raise ParamsError(f"overrides: role: {role!r} is none; use one of {', '.join(ModelRole)}")
-        return cls(**given), {key: value for key, value in overrides.items() if key not in kinds}
+        others = {key: value for key, value in overrides.items() if key not in kinds}
+        for key in others:
+            # else it is told of as a key of the params, none of which is like it
+            if key not in _sections() and (meant := get_close_matches(key, [*kinds, *_sections()], n=1, cutoff=0.7)):
+                raise ParamsError(f"overrides: {plain(key, 60)}: unknown key; did you mean {meant[0]}?")
+        return cls(**given), others
 
     @classmethod
     def of_kernel(cls) -> RunOptions:
@@ -167,6 +173,12 @@ class RunOptions:
                 raise ParamsError(f"--use {plain(repr(text), 100)}: write it as STAGE=RUN, for example {example}")
             pins[Stage(stage)] = run
         return pins
+
+
+def _sections() -> list[str]:
+    from critnb.params import Params
+
+    return list(Params.model_fields)
 
 
 def command_line() -> list[Field[Any]]:

@@ -183,6 +183,12 @@ def ancestors(store: RunStore, runs: Sequence[Run]) -> Ancestors:
     return Ancestors(tuple(found.values()), missing)
 
 
+def model_ids(store: RunStore, run: Run) -> tuple[str, ...]:
+    """Return the ids of the models that a run is about: its own, or those of the runs that it was made from, sorted."""
+    known = [run] if run.record.model else ancestors(store, [run]).runs
+    return tuple(sorted({str(each.record.model["id"]) for each in known if each.record.model}))
+
+
 def runs_folder(given: str | Path | None = None) -> Path:
     """Return the folder of runs that a user means, as an absolute path: the one given, else ``runs/``.
 

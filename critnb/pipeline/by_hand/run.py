@@ -19,6 +19,7 @@ from critnb.gates import summed_up
 from critnb.params import load
 from critnb.pipeline.by_hand.notebook_kernel import Line, numeric_variables, restore_defaults, shorten_errors
 from critnb.pipeline.by_hand.notebook_outputs import strange_cells, with_outputs
+from critnb.pipeline.by_hand.parameters import refuse_unfit, refuse_unknown_parameters
 from critnb.pipeline.by_hand.recorder import Recorder
 from critnb.pipeline.execute import check_code, check_outputs, execute, prepare
 from critnb.pipeline.notebook import keep_notebook
@@ -49,8 +50,10 @@ def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> RunByHa
     not finish are given up. Raises the errors of the params, of planning, of the run store, and of upstream stages.
     """
     _leave_open()
+    shorten_errors(verbose=isinstance(overrides, Mapping) and overrides.get("verbose") is True)
+    refuse_unfit(params, overrides)
+    refuse_unknown_parameters()
     restore_defaults()
-    shorten_errors(verbose=overrides.get("verbose") is True)
     options, values = RunOptions.of_notebook(overrides)
     store = options.store()
     loaded = load(params, values, given_by=dict.fromkeys(values, "overrides"))
