@@ -14,6 +14,7 @@ from critnb.cli.account import Account, label
 from critnb.contract import StageSpec, named
 from critnb.params import Loaded, load, parse_override
 from critnb.pipeline.execute import execute
+from critnb.pipeline.forecast import Forecast
 from critnb.pipeline.kernels import Kernels
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun, plan_runs
@@ -39,14 +40,24 @@ def run_stages(arguments: argparse.Namespace) -> int:
             is_there = store.state(run.run_id) is RunState.complete
             out(f"{label(run)}  {'reuse' if is_there else 'run'}: {run.reason(store)}")
     else:
-        _run_missing(planned, stages, store, options)
+        run_missing(planned, stages, store, options)
     return int(Exit.DONE)
 
 
-def _run_missing(
-    planned: Sequence[PlannedRun], stages: Sequence[StageSpec], store: RunStore, options: RunOptions
-) -> None:
-    """Run what is missing, and say of all else that it is reused."""
+def run_missing(
+    planned: Sequence[PlannedRun],
+    stages: Sequence[StageSpec],
+    store: RunStore,
+    options: RunOptions,
+    *,
+    each: Mapping[str, RunOptions] | None = None,
+    keep_going: bool = False,
+) -> Mapping[str, Exception]:
+    """Run what is missing, and say of all else that it is reused; raises the first error of a stage.
+
+    ``each``: by run id the options of a run that is of other params. To ``keep_going``, a failure ends only what needs it, and the
+    errors are returned by run id.
+    """
     complete = {run.run_id for run in planned if store.state(run.run_id) is RunState.complete}
     for run in planned:
         if run.run_id in complete and not options.quiet:
@@ -54,11 +65,12 @@ def _run_missing(
     allowed = [run for run in planned if run.spec in stages or not options.no_upstream]
     missing = {run.run_id: run for run in allowed if run.run_id not in complete}
     if not missing:
-        return
-    account = Account(options)
-    jobs = number_of_jobs(list(missing.values()), options)
+        return {}
+    jobs, alone = number_of_jobs(list(missing.values()), options), one_at_a_time(missing.values(), options)
+    forecast = Forecast(planned, missing, store, jobs=jobs, alone=alone)
+    account = Account(options, forecast, keep_going=keep_going)
     with Scratch() as checked, _kernels(list(missing.values()), thread_variables(jobs)) as kernels:
-        handed = replace(options, checked=checked)
+        handed = {run_id: replace((each or {}).get(run_id, options), checked=checked) for run_id in missing}
         side_by_side(
             needs_of(missing.values()),
             lambda run_id: account.of(
@@ -66,7 +78,7 @@ def _run_missing(
                 lambda show: made_or_awaited(
                     missing[run_id],
                     store,
-                    lambda: execute(missing[run_id], store, handed, show=show, kernels=kernels),
+                    lambda: execute(missing[run_id], store, handed[run_id], show=show, kernels=kernels),
                     seconds=options.wait,
                     allow_resume=options.allow_resume,
                     waits=lambda held: account.waits(missing[run_id], held),
@@ -77,8 +89,10 @@ def _run_missing(
             done=lambda run_id, ended: account.done(missing[run_id], ended),
             failed=lambda run_id, error: account.failed(missing[run_id], error),
             stop=kernels.stop,
-            alone=one_at_a_time(missing.values(), options),
+            alone=alone,
+            keep_going=keep_going,
         )
+    return account.errors
 
 
 @contextmanager
