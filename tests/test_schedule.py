@@ -133,6 +133,15 @@ def test_the_longest_path_is_begun_first_then_what_stands_first():
     assert work.begun == [3, 4, 0, 1, 2, 5]
 
 
+def test_a_lower_rank_is_begun_before_a_longer_path():
+    begun = []
+    needs = {"a1": [], "a2": ["a1"], "b1": [], "b2": ["b1"], "b3": ["b2"]}
+    ranks = {key: "ab".index(key[0]) for key in needs}
+    ways = {"jobs": 1, "done": lambda *_: None, "failed": lambda *_: None, "stop": lambda _: None}
+    side_by_side(needs, begun.append, ranks=ranks, **ways)
+    assert begun == ["a1", "a2", "b1", "b2", "b3"]
+
+
 def test_parts_that_need_nothing_of_each_other_are_at_work_together():
     meet = threading.Barrier(2, timeout=20)
     side_by_side(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from critnb.canon import IS_INSTALLED, Exit
 from critnb.cli.account import Account, label
@@ -51,12 +52,13 @@ def run_missing(
     options: RunOptions,
     *,
     each: Mapping[str, RunOptions] | None = None,
+    ranks: Mapping[str, int] | None = None,
     keep_going: bool = False,
 ) -> Mapping[str, Exception]:
     """Run what is missing, and say of all else that it is reused; raises the first error of a stage.
 
-    ``each``: by run id the options of a run that is of other params. To ``keep_going``, a failure ends only what needs it, and the
-    errors are returned by run id.
+    ``each``: by run id the options of a run that is of other params; ``ranks``: what is begun before what has a higher one. To
+    ``keep_going``, a failure ends only what needs it, and the errors are returned by run id.
     """
     complete = {run.run_id for run in planned if store.state(run.run_id) is RunState.complete}
     for run in planned:
@@ -67,7 +69,7 @@ def run_missing(
     if not missing:
         return {}
     jobs, alone = number_of_jobs(list(missing.values()), options), one_at_a_time(missing.values(), options)
-    forecast = Forecast(planned, missing, store, jobs=jobs, alone=alone)
+    forecast = Forecast(planned, missing, store, jobs=jobs, alone=alone, ranks=ranks)
     account = Account(options, forecast, keep_going=keep_going)
     with Scratch() as checked, _kernels(list(missing.values()), thread_variables(jobs)) as kernels:
         handed = {run_id: replace((each or {}).get(run_id, options), checked=checked) for run_id in missing}
@@ -90,6 +92,7 @@ def run_missing(
             failed=lambda run_id, error: account.failed(missing[run_id], error),
             stop=kernels.stop,
             alone=alone,
+            ranks=ranks,
             keep_going=keep_going,
         )
     return account.errors
@@ -107,11 +110,17 @@ def _kernels(missing: Sequence[PlannedRun], threads: Mapping[str, str]) -> Itera
         yield Kernels(warm, threads=threads)
 
 
-def _load_params(arguments: argparse.Namespace) -> Loaded:
+def overrides_of(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the overrides of ``--set`` and of the options that stand for one, and which option gave a key, for blame."""
     overrides = dict(parse_override(text) for text in arguments.set)
     options = {f"compute.{word}": word for word in ("device", "dtype", "wait") if getattr(arguments, word) is not None}
     overrides |= {key: getattr(arguments, word) for key, word in options.items()}
-    loaded = load(arguments.params, overrides, given_by={key: f"--{word}" for key, word in options.items()})
+    return overrides, {key: f"--{word}" for key, word in options.items()}
+
+
+def _load_params(arguments: argparse.Namespace) -> Loaded:
+    overrides, given_by = overrides_of(arguments)
+    loaded = load(arguments.params, overrides, given_by=given_by)
     if IS_INSTALLED and not Path(arguments.params).is_file() and not arguments.quiet:
         # the working folder has one of this name, or the installed pack does
         err(f"params: {plain(from_here(loaded.base_dir / loaded.origin))}")

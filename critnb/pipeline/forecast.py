@@ -33,14 +33,15 @@ class Forecast:
         *,
         jobs: int,
         alone: Collection[str] = (),
+        ranks: Mapping[str, int] | None = None,
     ) -> None:
-        """Take every planned run, those that are there included, and the ids of those to be made."""
+        """Take every planned run, those that are there included, the ids of those to be made, and limits as ``side_by_side``."""
         inputs = {run.run_id: run.inputs for run in planned}
         ids = list(missing)
         self._kinds = {run_id: _kind(inputs[run_id], inputs) for run_id in ids}
         self._needs = needs_of(run for run in planned if run.run_id in self._kinds)
         self._seconds = _seconds_of(store.runs(), set(self._kinds.values())) if len(ids) > 1 else {}
-        self._jobs, self._alone = jobs, alone
+        self._limits: dict[str, Any] = {"jobs": jobs, "alone": alone, "ranks": ranks}
         self._at_work: dict[str, float] = {}
         self._over: set[str] = set()
         self._lock = threading.Lock()
@@ -85,7 +86,7 @@ class Forecast:
                 return None
             begun = self._at_work.get(run_id)
             seconds[run_id] = max(0.0, statistics.median(known[-_NEWEST:]) - (0.0 if begun is None else now - begun))
-        return time_left(needs, seconds, jobs=self._jobs, at_work=list(self._at_work), alone=self._alone)
+        return time_left(needs, seconds, at_work=list(self._at_work), **self._limits)
 
 
 def roughly(seconds: float) -> str:

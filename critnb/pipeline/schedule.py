@@ -25,18 +25,19 @@ def side_by_side(
     failed: Callable[[_Key, Exception], object],
     stop: Callable[[BaseException], object],
     alone: Collection[_Key] = (),
+    ranks: Mapping[_Key, int] | None = None,
     keep_going: bool = False,
 ) -> None:
     """Call ``do`` for every key of ``needs``, at most ``jobs`` at once; ``done`` and ``failed`` hear of each as it ends.
 
-    Of what can be begun, that comes first from which the longest path leads to an end, then what stands first. Of the keys in
-    ``alone`` one at a time is at work.
+    Of what can be begun, that comes first that has the lowest of the ``ranks``, if given, then that from which the longest path
+    leads to an end, then what stands first. Of the keys in ``alone`` one at a time is at work.
 
     As with ``make``, nothing is begun after a failure, what is at work goes on to its end, and the first error is raised; or, to
     ``keep_going``, only what needs what has failed is not begun, and nothing is raised but what ``failed`` has heard of. What
     interrupts (no Exception, or one of ``done``) is handed to ``stop``, which ends what is at work, and raised after that.
     """
-    work: _Work[_Key, _Result] = _Work(needs, jobs=jobs, alone=alone)
+    work: _Work[_Key, _Result] = _Work(needs, jobs=jobs, alone=alone, ranks=ranks or {})
     first: Exception | None = None
     with ThreadPoolExecutor(jobs) as pool:
         try:
@@ -65,12 +66,13 @@ def time_left(
     jobs: int,
     at_work: Collection[_Key] = (),
     alone: Collection[_Key] = (),
+    ranks: Mapping[_Key, int] | None = None,
 ) -> float:
     """Return how long ``side_by_side`` takes for what is left to do, of which each part takes so many seconds from now on.
 
     ``at_work`` has been begun; what it needs, and what else is done, is no key.
     """
-    work: _Work[_Key, None] = _Work(needs, jobs=jobs, alone=alone)
+    work: _Work[_Key, None] = _Work(needs, jobs=jobs, alone=alone, ranks=ranks or {})
     now, ends = 0.0, dict[_Key, float]()
     for key in at_work:
         work.waiting.remove(key)
@@ -128,11 +130,13 @@ class _Work(Generic[_Key, _Result]):
     needs: Needs[_Key]
     jobs: int
     alone: Collection[_Key]
+    ranks: Mapping[_Key, int]
     waiting: list[_Key] = field(init=False)
     _at_work: dict[Future[_Result], _Key] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.waiting = sorted(self.needs, key=_to_the_end(self.needs).__getitem__, reverse=True)
+        to_the_end = _to_the_end(self.needs)
+        self.waiting = sorted(self.needs, key=lambda key: (self.ranks.get(key, 0), -to_the_end[key]))
 
     def begin(self, pool: ThreadPoolExecutor, do: Callable[[_Key], _Result], *, anything: bool) -> bool:
         """Begin what can be begun, if ``anything`` may be, and tell whether something is at work."""
