@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         stage = commands.add_parser(word, help=help_text, description=help_text)
         _stage_options(stage)
         stage.set_defaults(handler=_run_stages, word=word)
+    _sweep_options(commands)
     _json(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
     _json(_add(commands, "show", _look("show"), "show a run", runs=True)).add_argument("run", metavar="RUN")
     verify = _add(commands, "verify", _verify, "hash every file of runs again", runs=True)
@@ -129,16 +130,39 @@ def _add(
     return command
 
 
-def _stage_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--params", default="base.yaml", metavar="FILE", help="a path, or a name in params/")
+def _sweep_options(commands: Any) -> None:
+    help_text = "run many params, several runs at once, and write one table over them"
+    sweep = commands.add_parser("sweep", help=help_text, description=help_text)
+    sweep.add_argument("file", metavar="FILE", help="a list of overrides, or a params file with a section sweep")
+    sweep.add_argument(
+        "--to",
+        dest="word",
+        default="phase5",
+        choices=[word for word, _ in _stage_words()],
+        metavar="COMMAND",
+        help="which command is run of each; phase5 if not given",
+    )
+    sweep.add_argument("--array", metavar="I/N", help="run the I-th of N parts only, as a job of an array")
+    sweep.add_argument("--collect", action="store_true", help="run nothing; write the table of what is finished")
+    _stage_options(sweep, params=None, without=("no_upstream", "use"))
+    sweep.set_defaults(handler=_sweep)
+
+
+def _stage_options(
+    parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", without: Sequence[str] = ()
+) -> None:
+    parser.add_argument("--params", default=params, metavar="FILE", help="a path, or a name in params/")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
     parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
     parser.add_argument("--engine", help="local, or dask for several workers")
     parser.add_argument("--workers", type=whole_number, metavar="N", help="processes that engine dask starts here")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of workers that are there: tcp://HOST:PORT or a file")
+    parser.add_argument(
+        "--wait", type=int, metavar="SECONDS", help="for a run that another process is making; a day if not given"
+    )
     volume = ("quiet", "verbose")
-    _run_options(parser, *(each.name for each in command_line() if each.name not in volume))
+    _run_options(parser, *(each.name for each in command_line() if each.name not in (*volume, *without)))
     _run_options(parser.add_mutually_exclusive_group(), *volume)
 
 
@@ -169,6 +193,12 @@ def _run_stages(arguments: argparse.Namespace) -> int:
     from critnb.cli.stages import run_stages
 
     return run_stages(arguments)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from critnb.cli.sweep import run_sweep
+
+    return run_sweep(arguments)
 
 
 def _look(word: str) -> Callable[[argparse.Namespace], int]:
