@@ -69,9 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         stage = commands.add_parser(word, help=help_text, description=help_text)
         _stage_options(stage)
         stage.set_defaults(handler=_run_stages, word=word)
-    _json(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
+    _list_options(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
     _json(_add(commands, "show", _look("show"), "show a run", runs=True)).add_argument("run", metavar="RUN")
-    verify = _add(commands, "verify", _verify, "hash every file of runs again", runs=True)
+    verify = _json(_add(commands, "verify", _verify, "hash every file of runs again", runs=True))
     verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
     verify.add_argument("--release", type=Path, metavar="FILE", help="check a release's zip from scratch instead")
     verify.add_argument("--no-recompute", action="store_true", help="of a release, do not compute the tables again")
@@ -86,9 +86,14 @@ def _parser() -> argparse.ArgumentParser:
         "--to", type=Path, metavar="FOLDER", help="where the zip and its signature go; here if not given"
     )
     release.add_argument("zip", type=Path, metavar="ZIP", nargs="?", help="the newest release of the runs if not given")
-    diff = _add(commands, "diff", _look("diff"), "say what differs between two runs of a stage", runs=True)
+    diff = _json(_add(commands, "diff", _look("diff"), "say what differs between two runs of a stage", runs=True))
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
+    _compare_options(
+        _add(
+            commands, "compare", _compare, "set runs side by side: of each condition what every run measured", runs=True
+        )
+    )
     prune = _add(
         commands,
         "prune",
@@ -97,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         runs=True,
     )
     _json(prune).add_argument("--delete", action="store_true", help="remove them")
+    prune.add_argument("--outdated", action="store_true", help="name runs of other code than this pack's, too")
     init = _add(
         commands, "init", _init, "lay out a working folder: the pack's notebooks and params files, to change and run"
     )
@@ -137,6 +143,23 @@ def _stage_options(parser: argparse.ArgumentParser) -> None:
     volume = ("quiet", "verbose")
     _run_options(parser, *(each.name for each in command_line() if each.name not in volume))
     _run_options(parser.add_mutually_exclusive_group(), *volume)
+
+
+def _list_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stage", type=str.upper, choices=[str(spec.id) for spec in STAGES], help="of one stage")
+    _run_options(parser, "role")
+    parser.add_argument("--model", metavar="TEXT", help="of models whose name holds a text")
+    parser.add_argument("--stale", action="store_true", help="superseded, orphaned, abandoned or outdated ones")
+    _json(parser)
+
+
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run", metavar="RUN", nargs="*", help="runs of S05, or of what rests on them; all of S05 if none is named"
+    )
+    parser.add_argument("--every-gain", action="store_true", help="the whole grid, not g1 and g* alone")
+    _json(parser).add_argument("--csv", action="store_true", help="print CSV")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page")
 
 
 def _power_options(parser: argparse.ArgumentParser) -> None:
@@ -182,10 +205,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     from critnb.cli.verify import verify_release, verify_runs
 
     if arguments.release is not None:
-        return verify_release(arguments.release, recompute=not arguments.no_recompute, signer=arguments.signer)
+        asked = {"recompute": not arguments.no_recompute, "signer": arguments.signer, "as_json": arguments.json}
+        return verify_release(arguments.release, **asked)
     if arguments.signer is not None:
         raise ParamsError("--signer is for verify --release FILE")
-    return verify_runs(RunOptions.of_command(vars(arguments)).store(), arguments.run)
+    return verify_runs(RunOptions.of_command(vars(arguments)).store(), arguments.run, as_json=arguments.json)
 
 
 def _release(arguments: argparse.Namespace) -> int:
@@ -209,6 +233,12 @@ def _power(arguments: argparse.Namespace) -> int:
     from critnb.cli.power import power
 
     return power(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from critnb.cli.compare import compare
+
+    return compare(arguments)
 
 
 def _index(arguments: argparse.Namespace) -> int:
