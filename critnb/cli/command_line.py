@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from critnb import __version__
-from critnb.canon import Exit
+from critnb.canon import SPEC_DIR, Exit
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.params import Params
@@ -18,6 +18,9 @@ from critnb.pipeline.options import RunOptions, command_line
 from critnb.system import terminal
 from critnb.system.failures import message_and_exit
 from critnb.system.signals import ending_like_ctrl_c, how_interrupted
+
+# the commands with --json; verify-release is verify with --release
+_WITH_JSON = ("list", "show", "verify", "verify-release", "diff", "compare", "prune", "power", "params")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,7 +117,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add(commands, "index", _index, "write the page of all runs anew", runs=True)
     _json(_add(commands, "params", _look("params"), "print resolved parameters")).add_argument("file", metavar="FILE")
-    _add(commands, "schema", _schema, "print the parameters' JSON Schema")
+    schema = _add(
+        commands, "schema", _schema, "print the JSON Schema of the parameters, or of what a command prints as JSON"
+    )
+    schema.add_argument("of", nargs="?", choices=_WITH_JSON, metavar="COMMAND", help=f"one of {', '.join(_WITH_JSON)}")
     return parser
 
 
@@ -248,6 +254,12 @@ def _index(arguments: argparse.Namespace) -> int:
     return int(Exit.DONE)
 
 
-def _schema(_: argparse.Namespace) -> int:
-    terminal.out(*json.dumps(Params.model_json_schema(), indent=2).split("\n"))
+def _schema(arguments: argparse.Namespace) -> int:
+    if arguments.of in (None, "params"):
+        terminal.out_json(Params.model_json_schema())
+    elif arguments.of == "show":
+        terminal.out(*(SPEC_DIR / "run_record.schema.json").read_text(encoding="utf-8").splitlines())
+    else:
+        schema = json.loads((SPEC_DIR / "commands.schema.json").read_text(encoding="utf-8"))
+        terminal.out_json({**schema, "$ref": f"#/$defs/{arguments.of}"})
     return int(Exit.DONE)

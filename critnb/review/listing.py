@@ -130,24 +130,21 @@ def folder_bytes(path: Path) -> int:
 def table(rows: Sequence[Listed], *, now: datetime | None = None, width: int | None = None) -> list[str]:
     """Return the listing as lines of columns, its heads first, and a line that sums it up; no line at all for no run.
 
-    A column that says the same of every run is left out: of states where all are complete and none is stale, of models where
-    there is one, which the last line names. In a terminal of ``width`` columns models are shortened, and what tells runs apart
-    goes on in the next line. ``now`` is the clock's if not given.
+    A column that says the same of every run is left out: roles and models where there is one, which a line below names, and
+    states where all are complete and none is stale. In a terminal of ``width`` columns models are shortened, and what tells runs
+    apart goes on in the next line. ``now`` is the clock's if not given.
     """
     if not rows:
         return []
-    now = now or datetime.now(UTC)
-    models = {row.model for row in rows}
-    told = [
-        len(models) < 2,
-        all(_state(row) == RunStatus.complete for row in rows),
-        not any(r.differs_in for r in rows),
-    ]
-    left_out = {head for head, is_told in zip(("model", "state", "differs in"), told, strict=True) if is_told}
-    lines = [dict(zip(_HEADS, cells, strict=True)) for cells in (_HEADS, *_cells(rows, now, short=width is not None))]
-    columns = [[line[head] for line in lines] for head in _HEADS if head not in left_out]
-    places = [head for head in _HEADS if head not in left_out]
-    return [*_laid_out(dict(zip(places, columns, strict=True)), width), *_summary(rows, models)]
+    lines = [_HEADS, *_cells(rows, now or datetime.now(UTC), short=width is not None)]
+    columns = {head: list(cells) for head, *cells in zip(*lines, strict=True)}
+    same = {head for head in ("role", "model") if len({*columns[head]}) == 1}
+    same |= {
+        head for head, usual in (("state", str(RunStatus.complete)), ("differs in", "")) if {*columns[head]} == {usual}
+    }
+    shown = {head: [head, *cells] for head, cells in columns.items() if head not in same}
+    about = [f"{head} {columns[head][0]}" for head in ("role", "model") if head in same and columns[head][0]]
+    return [*_laid_out(shown, width), *([f"all of {', '.join(about)}"] if about else []), _summary(rows)]
 
 
 def _laid_out(columns: dict[str, list[str]], width: int | None) -> list[str]:
@@ -164,7 +161,8 @@ def _laid_out(columns: dict[str, list[str]], width: int | None) -> list[str]:
     ]
     if last is None:
         return [head.rstrip() for head in heads]
-    return [line for head, cell in zip(heads, last, strict=True) for line in _wrapped(head, cell, width)]
+    lines = [line for head, cell in zip(heads[1:], last[1:], strict=True) for line in _wrapped(head, cell, width)]
+    return [f"{heads[0]}  {last[0]}", *lines]
 
 
 def _shortened(model: str, longest: int) -> str:
@@ -185,21 +183,12 @@ def _wrapped(head: str, apart: str, width: int | None) -> list[str]:
     return [f"{head}  {first}", *(" " * place + each for each in more)]
 
 
-def _summary(rows: Sequence[Listed], models: set[str]) -> list[str]:
+def _summary(rows: Sequence[Listed]) -> str:
     stale = Counter(row.stale for row in rows if row.stale)
-    words = ", ".join(
-        [
-            f"{len(rows)} run{'s' * (len(rows) != 1)}",
-            size(sum(row.bytes for row in rows)),
-            *(f"{n} {w}" for w, n in stale.items()),
-        ]
-    )
+    all_in_all = f"{len(rows)} run{'s' * (len(rows) != 1)}", size(sum(row.bytes for row in rows))
+    words = ", ".join([*all_in_all, *(f"{n} {why}" for why, n in stale.items())])
     free = sum(row.bytes for row in rows if row.stale and row.stale != Needless.outdated)
-    model = next(iter(models)) if len(models) == 1 else ""
-    return [
-        *([f"all of model {model}"] if model else []),
-        f"{words}; runner.py prune --delete frees {size(free)}" if free else words,
-    ]
+    return f"{words}; runner.py prune --delete frees {size(free)}" if free else words
 
 
 def _cells(rows: Sequence[Listed], now: datetime, *, short: bool) -> list[tuple[str, ...]]:
