@@ -86,6 +86,11 @@ class Moments:
         self._squares[layer] += squares + delta**2 * (before * n / total)
         self._count[layer] = total
 
+    def merge_window(self, n: int, *, mean: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
+        """Merge one window of n tokens of every layer, [L, F] each."""
+        for layer in range(len(mean)):
+            self.merge(layer, n, mean=mean[layer], squares=squares[layer])
+
     def finish(self) -> Calibration:
         """Return the calibration; sigma is the population standard deviation."""
         count = int(self._count[0])

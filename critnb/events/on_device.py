@@ -19,16 +19,21 @@ from critnb.canon import SpikeDef
 from critnb.events.calibration import Calibration
 from critnb.events.unit_bounds import Bound, low_and_high, mu_and_scale
 
-_READ_BY_HOST = ("cpu", "mps")
+_ON_HOST = ("cpu", "mps")
 _FORMATS = (torch.float32, torch.bfloat16, torch.float16)
 # places are sent as int32
 _MOST_VALUES = 2**31
 _LEAST_ROOM = 1 << 10
 
 
+def computes(device: torch.device) -> bool:
+    """Tell whether u of a device is worked on there: it is not the processor, and has float64."""
+    return device.type not in _ON_HOST
+
+
 def chooses(u: Tensor) -> bool:
     """Tell whether events of u are chosen where it lies; else the host reads all of it."""
-    return u.device.type not in _READ_BY_HOST and u.dtype in _FORMATS and 0 < u.numel() < _MOST_VALUES
+    return computes(u.device) and u.dtype in _FORMATS and 0 < u.numel() < _MOST_VALUES
 
 
 class Rooms:

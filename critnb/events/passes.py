@@ -33,7 +33,7 @@ def calibrate(passes: ForwardPasses, tokens: NDArray[np.int64], on_batch: OnBatc
 
         return finish
 
-    _each_layer(passes, tokens, Setting(), begin, on_batch)
+    each_layer(passes, tokens, Setting(), begin, on_batch)
     return moments.finish()
 
 
@@ -46,6 +46,20 @@ def base_rates(
     on_batch: OnBatch = unreported,
 ) -> Mapping[SpikeDef, NDArray[np.float64]]:
     """Return the fraction [L] of values with v > tau0 at gain 1 for each spike definition."""
+    events = base_events(passes, tokens, calibration, spike_defs, tau0, on_batch)
+    n_samples = _samples(passes, tokens)
+    return {spike_def: events[i] / n_samples for i, spike_def in enumerate(spike_defs)}
+
+
+def base_events(
+    passes: ForwardPasses,
+    tokens: NDArray[np.int64],
+    calibration: Calibration,
+    spike_defs: Sequence[SpikeDef],
+    tau0: float,
+    on_batch: OnBatch = unreported,
+) -> NDArray[np.int64]:
+    """Return how many values have v > tau0 at gain 1, for each spike definition and layer, [D, L]."""
     events = np.zeros((len(spike_defs), passes.model.n_layers), dtype=np.int64)
     bounds, rooms = dict.fromkeys(spike_defs, tau0), Rooms()
 
@@ -58,9 +72,8 @@ def base_rates(
 
         return finish
 
-    _each_layer(passes, tokens, Setting(), begin, on_batch)
-    n_samples = _samples(passes, tokens)
-    return {spike_def: events[i] / n_samples for i, spike_def in enumerate(spike_defs)}
+    each_layer(passes, tokens, Setting(), begin, on_batch)
+    return events
 
 
 def match_rates(
@@ -98,6 +111,20 @@ def match_counts(
 
     As ``match_rates``, for counts that follow from no rate.
     """
+    return gather(passes, tokens, calibration, spike_defs, wanted, setting, on_batch, first_bounds).finish()
+
+
+def gather(
+    passes: ForwardPasses,
+    tokens: NDArray[np.int64],
+    calibration: Calibration,
+    spike_defs: Sequence[SpikeDef],
+    wanted: NDArray[np.int64],
+    setting: Setting,
+    on_batch: OnBatch = unreported,
+    first_bounds: FirstBounds | None = None,
+) -> Matching:
+    """Return the largest values of ``tokens`` [N, T] in every layer, as many as ``wanted`` [D, R, L] events ask for."""
     known = {} if first_bounds is None else first_bounds
     length = tokens.shape[1] - passes.burn_in
     matching, rooms = Matching(spike_defs, wanted, windows=len(tokens), tokens=length), Rooms()
@@ -108,8 +135,8 @@ def match_counts(
             return first_batch(largest, u, layer, calibration, known, rooms)
         return later_batch(largest, u, layer, calibration, first_site=first * length, rooms=rooms)
 
-    _each_layer(passes, tokens, setting, begin, on_batch)
-    return matching.finish()
+    each_layer(passes, tokens, setting, begin, on_batch)
+    return matching
 
 
 def extract(
@@ -144,16 +171,16 @@ def extract(
 
         return finish
 
-    _each_layer(passes, tokens, setting, begin, on_batch, on_logits)
+    each_layer(passes, tokens, setting, begin, on_batch, on_logits)
     return counts
 
 
-def _each_layer(
+def each_layer(
     passes: ForwardPasses,
     tokens: NDArray[np.int64],
     setting: Setting,
     begin: Callable[[int, int, Tensor], Finish],
-    on_batch: OnBatch,
+    on_batch: OnBatch = unreported,
     on_logits: OnLogits | None = None,
 ) -> None:
     """Run ``tokens`` and call what ``begin(first, layer, u)`` returns: at once where the host reads u.

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from critnb.events.on_device import Transfer
+from critnb.events.on_device import Transfer, computes
 
 # The mean [F] and the sum of squared deviations from it [F] of each unit in one window.
 OfWindow = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -25,8 +25,7 @@ def window_moments(u: Tensor) -> Callable[[], Iterator[OfWindow]]:
     A unit's sum runs over its tokens alone, so neither slices nor batches change a bit of it on a CPU, where tokens are added
     one after the other, as numpy adds rows. Another device adds in an order of its own, and sends all in one transfer.
     """
-    # Apple's devices have no float64
-    if u.device.type in ("cpu", "mps"):
+    if not computes(u.device):
         here = u.cpu()
         return lambda: map(_on_host, here)
     transfer = Transfer(_there(u))

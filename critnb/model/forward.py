@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,29 @@ class ForwardPasses:
         self.burn_in = burn_in
         self.windows_run = 0
         self._batch_tokens = batch_tokens
+        self._on_done: OnBatch = unreported
+
+    def batch_windows(self, length: int) -> int:
+        """Return how many windows of so many tokens are in a batch."""
+        return max(1, self._batch_tokens // length)
+
+    @contextmanager
+    def reporting(self, on_done: OnBatch) -> Iterator[None]:
+        """Call ``on_done(n)`` inside the context when n more windows, or what else is counted, are finished."""
+        before, self._on_done = self._on_done, on_done
+        try:
+            yield
+        finally:
+            self._on_done = before
+
+    def report(self, n: int) -> None:
+        """Tell who asked for reports that n more of what is counted are finished."""
+        self._on_done(n)
+
+    def finished(self, n: int) -> None:
+        """Count n more windows as run, and report them."""
+        self.windows_run += n
+        self.report(n)
 
     @torch.inference_mode()
     def run(
@@ -71,7 +95,7 @@ class ForwardPasses:
         with gain_applied(self.model.taps, setting.intervention, setting.gain), reading_units(self.model.taps, read):
             for first, batch in self.batches(tokens):
                 self._forward(first, batch, setting, on_logits)
-                self.windows_run += len(batch)
+                self.finished(len(batch))
                 on_batch(len(batch))
 
     def _forward(self, first: int, batch: Tensor, setting: Setting, on_logits: OnLogits | None) -> None:
@@ -88,7 +112,7 @@ class ForwardPasses:
 
     def batches(self, tokens: NDArray[np.int64]) -> Iterator[tuple[int, Tensor]]:
         """Yield the row of each batch's first window and its token ids [B, T] on the model's device."""
-        size = max(1, self._batch_tokens // tokens.shape[1])
+        size = self.batch_windows(tokens.shape[1])
         for first in range(0, len(tokens), size):
             yield first, self.model.ids(tokens[first : first + size])
 

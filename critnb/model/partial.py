@@ -138,7 +138,7 @@ def each_kept_pass(
                 require_repeatable(model, ids[:1])
             kept = keep(passes, ids, setting, lambda layer, u, at=first: on_units(at, layer, u))  # type: ignore[misc]
             on_kept(first, kept)
-            passes.windows_run += len(ids)
+            passes.finished(len(ids))
             on_batch(len(ids))
 
 

@@ -6,7 +6,7 @@ rules. Everything a stage leaves behind goes through its session and so through 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -101,14 +101,19 @@ class StageSession(StageInputs):
 
     def checkpointed(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """Return the arrays of a step, from an interrupted earlier attempt at this run where it finished the step."""
-        kept = self.run.load_checkpoint(name)
-        if kept is not None:
-            self.run.log("checkpoint_reused", name=name)
+        if (kept := self.kept(name)) is not None:
             return kept
         with self.run.timing(name):
             arrays = compute()
         self.run.save_checkpoint(name, dict(arrays))
         return arrays
+
+    def kept(self, name: str) -> Arrays | None:
+        """Return the arrays that an interrupted earlier attempt at this run has left of a step, None where it left none."""
+        kept = self.run.load_checkpoint(name)
+        if kept is not None:
+            self.run.log("checkpoint_reused", name=name)
+        return kept
 
     def shared(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """Return the arrays of a step that follow from this stage's code and this machine alone, computed once a runs folder.
@@ -137,8 +142,8 @@ class StageSession(StageInputs):
         """Write arrays under results/."""
         self.run.write_npz(f"{_RESULTS}/{basename}", dict(arrays))
 
-    def save_parquet(self, basename: str, frame: pd.DataFrame) -> None:
-        """Write a table of data under results/."""
+    def save_parquet(self, basename: str, frame: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
+        """Write a table of data under results/, or the rows of one frame after the other."""
         self.run.write_parquet(f"{_RESULTS}/{basename}", frame)
 
     def save_json(self, basename: str, content: Any) -> None:

@@ -92,7 +92,7 @@ def test_stages_find_the_same_and_ask_once_a_layer_and_batch(model, tokens, burn
 
 
 def test_a_device_without_float64_is_not_asked_for_it(model, tokens, monkeypatch):
-    monkeypatch.setattr(on_device, "_READ_BY_HOST", ("cpu", "meta"))
+    monkeypatch.setattr(on_device, "_ON_HOST", ("cpu", "meta"))
     device = OtherDevice(has_float64=False)
     found, counted, calibration, passes = all_passes(model, tokens, 0, device)
     for here, there in zip(all_passes(model, tokens, 0)[0], found, strict=True):

@@ -14,13 +14,12 @@ from critnb.events.screening_bounds import FirstBounds
 from critnb.lattice import ConditionTable, Raster
 from critnb.model.forward import ForwardPasses, Setting
 from critnb.model.windows import Slice
-from critnb.pipeline.progress import Advance
 from critnb.pipeline.session import Arrays, StageSession
 from critnb.report.words import SPIKE_NAMES
 from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s04_nulls.tables import at_chosen_gains
 from critnb.stages.s04_nulls.work import shuffled_tokens
-from critnb.stages.shared.conditions import passes_under
+from critnb.stages.shared.shards import mapped
 
 _EXPECTED = "expected_"
 
@@ -36,15 +35,16 @@ def shuffle(stage: StageSession) -> TokenShuffles:
     calibration, _ = upstream_calibration(stage)
     passes, settings = stage.forward_passes(), _settings(real)
 
-    def compute(setting: Setting, advance: Advance) -> Arrays:
-        return _of_gain(stage, passes, calibration, _at_gain(real, setting), windows, n_windows, setting, advance)
+    def compute(passes: ForwardPasses, setting: Setting) -> Arrays:
+        return _of_gain(stage, passes, calibration, _at_gain(real, setting), windows, n_windows, setting)
 
     n_passes = n_windows * stage.params.nulls.shuffles
-    arrays = passes_under(stage, "shuffle", settings, n_passes, compute)
+    steps = {f"shuffle_{setting.intervention}_gain_{setting.gain:g}": [setting] for setting in settings}
+    arrays: dict[str, Arrays] = mapped(stage, "shuffle", compute, steps, passes=passes, each=n_passes)
     window_id = windows.window_id[:n_windows]
     parts = [
         _from_arrays(each, _at_gain(real, setting).conditions, window_id)
-        for each, setting in zip(arrays, settings, strict=True)
+        for each, setting in zip(arrays.values(), settings, strict=True)
     ]
     found = joined(parts, real.conditions)
     stage.save_parquet(CANON.OUTPUT.TOKEN_SHUFFLES_PARQUET_BASENAME, found.to_frame())
@@ -67,7 +67,6 @@ def _of_gain(
     windows: Slice,
     n_windows: int,
     setting: Setting,
-    advance: Advance,
 ) -> Arrays:
     """Return what one gain's checkpoint holds: arrays [C, S, N] and missed [C, S]."""
     wanted = real.counts[:, :n_windows].sum(axis=(1, 3), dtype=np.int64)  # [C, L]
@@ -77,7 +76,7 @@ def _of_gain(
     of_shuffles = []
     for number in range(stage.params.nulls.shuffles):
         shuffled = shuffled_tokens(tokens, window_id, special, seed=seed, shuffle=number)
-        counts = _matched(passes, shuffled, calibration, real.conditions, wanted, setting, advance, bounds)
+        counts = _matched(passes, shuffled, calibration, real.conditions, wanted, setting, bounds)
         of_shuffles.append(_reduced(counts, wanted))
     return {name: np.stack([each[name] for each in of_shuffles], axis=1) for name in of_shuffles[0]}
 
@@ -89,7 +88,6 @@ def _matched(
     conditions: ConditionTable,
     wanted: NDArray[np.int64],
     setting: Setting,
-    advance: Advance,
     bounds: FirstBounds,
 ) -> NDArray[np.uint16]:
     """Return the counts [C, N, L, T] of conditions that want ``wanted`` [C, L] events.
@@ -102,7 +100,7 @@ def _matched(
     events = np.zeros((len(kinds), len(rates), wanted.shape[1]), dtype=np.int64)
     for row, at in enumerate(place):
         events[at] = wanted[row]
-    found = match_counts(passes, tokens, calibration, kinds, events, setting, advance, bounds)
+    found = match_counts(passes, tokens, calibration, kinds, events, setting, first_bounds=bounds)
     return np.stack([found.counts[at] for at in place])
 
 

@@ -16,7 +16,7 @@ from critnb.pipeline.session import StageSession
 from critnb.report.words import spike_words
 from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s04_nulls.tables import NullRasters, keep
-from critnb.stages.shared.conditions import conditions_of, raster_of
+from critnb.stages.shared.conditions import conditions_of, held, raster_of
 
 
 def keep_one(stage: StageSession) -> NullRasters:
@@ -40,7 +40,7 @@ def _token_shuffle(stage: StageSession, kept: Raster) -> Raster:
     for setting in settings:
         tau = tau_of(thresholds, setting.intervention, setting.gain, spike_defs, targets.rates)
         with stage.progress(f"token shuffle gain {setting.gain:g}", len(tokens)) as advance:
-            counts.append(extract(passes, tokens, calibration, tau, spike_defs, setting, advance))
+            counts.append(held(extract(passes, tokens, calibration, tau, spike_defs, setting, advance)))
     conditions = conditions_of(
         settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates,
         null_id=NullId.NULL_TOKEN_SHUFFLE_INPUT,

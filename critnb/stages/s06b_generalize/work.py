@@ -23,7 +23,7 @@ from critnb.report.provenance import Provenance
 from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.s06b_generalize.tables import carried_outputs, carried_thresholds, save_vocabulary, tabulate
-from critnb.stages.shared.conditions import conditions_of, raster_of
+from critnb.stages.shared.conditions import conditions_of, held, raster_of
 from critnb.stages.shared.null_replicates import draw_replicates
 
 
@@ -80,7 +80,7 @@ def _carry(
             return {"counts": found, "nll_mean": read.nll_mean}
 
         arrays = stage.checkpointed(label.replace(" ", "_"), compute)
-        counts.append(arrays["counts"])
+        counts.append(held(arrays["counts"]))
         nll[setting.gain] = arrays["nll_mean"]
     conditions = conditions_of(
         settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates, dataset_role=DatasetRole.B
