@@ -14,7 +14,7 @@ from critnb.canon import Exit
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.params import Params
-from critnb.pipeline.options import RunOptions, command_line
+from critnb.pipeline.options import RunOptions, command_line, whole_number
 from critnb.system import terminal
 from critnb.system.failures import message_and_exit
 from critnb.system.signals import ending_like_ctrl_c, how_interrupted
@@ -134,6 +134,9 @@ def _stage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
     parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
+    parser.add_argument("--engine", help="local, or dask for several workers")
+    parser.add_argument("--workers", type=whole_number, metavar="N", help="processes that engine dask starts here")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of workers that are there: tcp://HOST:PORT or a file")
     volume = ("quiet", "verbose")
     _run_options(parser, *(each.name for each in command_line() if each.name not in volume))
     _run_options(parser.add_mutually_exclusive_group(), *volume)

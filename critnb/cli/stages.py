@@ -20,10 +20,14 @@ from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun, plan_runs
 from critnb.pipeline.schedule import side_by_side
 from critnb.pipeline.sharing import needs_of, number_of_jobs, one_at_a_time, thread_variables
+from critnb.pipeline.workers import workers_of
 from critnb.runs import Run, RunState, RunStore
 from critnb.runs.scratch import Scratch
 from critnb.system.paths import from_here
 from critnb.system.terminal import err, out, plain
+
+# options that stand for keys of the params
+_OF_COMPUTE = ("device", "dtype", "engine", "workers", "scheduler")
 
 
 def run_stages(arguments: argparse.Namespace) -> int:
@@ -61,8 +65,12 @@ def _run_missing(
         return False
     account = Account(options)
     jobs = number_of_jobs(list(missing.values()), options)
-    with Scratch() as checked, _kernels(list(missing.values()), thread_variables(jobs)) as kernels:
-        handed = replace(options, checked=checked)
+    with (
+        Scratch() as checked,
+        workers_of(list(missing.values()), options) as with_workers,
+        _kernels(list(missing.values()), thread_variables(jobs)) as kernels,
+    ):
+        handed = replace(with_workers, checked=checked)
         side_by_side(
             needs_of(missing.values()),
             lambda run_id: account.of(
@@ -98,7 +106,7 @@ def _kernels(missing: Sequence[PlannedRun], threads: Mapping[str, str]) -> Itera
 
 def _load_params(arguments: argparse.Namespace) -> Loaded:
     overrides = dict(parse_override(text) for text in arguments.set)
-    options = {f"compute.{word}": word for word in ("device", "dtype") if getattr(arguments, word) is not None}
+    options = {f"compute.{word}": word for word in _OF_COMPUTE if getattr(arguments, word) is not None}
     overrides |= {key: getattr(arguments, word) for key, word in options.items()}
     loaded = load(arguments.params, overrides, given_by={key: f"--{word}" for key, word in options.items()})
     if IS_INSTALLED and not Path(arguments.params).is_file() and not arguments.quiet:

@@ -31,6 +31,7 @@ OUTSIDE: Mapping[str, str] = {
     "system": "words of what the machine refuses",
     "report.display": "how a notebook shows a value",
     "report.notebook": "how an executed notebook is kept",
+    "engine": "where shards are worked on; what is done with them, and how results are joined, enters",
     "pipeline.by_hand": "who started the notebook",
     "pipeline.options": "where the notebook was started",
     "pipeline.limits": "how long that may take",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,6 +16,9 @@ from critnb.canon import CANON, Intervention
 from critnb.errors import NonFiniteError
 from critnb.model.language_model import LanguageModel
 from critnb.model.taps import finite, gain_applied, reading_units
+
+if TYPE_CHECKING:
+    from critnb.model.elsewhere import ModelFacts
 
 OnBatch = Callable[[int], object]
 OnBatchUnits = Callable[[int, int, Tensor], None]
@@ -40,12 +44,20 @@ class Setting:
 class ForwardPasses:
     """Runs a model over windows and counts how many windows it ran; ``burn_in`` leading tokens are hidden from readers."""
 
-    def __init__(self, model: LanguageModel, *, batch_tokens: int, burn_in: int = 0) -> None:
-        self.model = model
+    def __init__(
+        self, model: LanguageModel, *, batch_tokens: int, burn_in: int = 0, facts: ModelFacts | None = None
+    ) -> None:
+        """``facts`` are those that a record names, where the model was loaded for one."""
+        self.model, self.facts = model, facts
         self.burn_in = burn_in
         self.windows_run = 0
         self._batch_tokens = batch_tokens
         self._on_done: OnBatch = unreported
+
+    @property
+    def threads(self) -> int:
+        """How many threads torch uses here."""
+        return torch.get_num_threads()
 
     def batch_windows(self, length: int) -> int:
         """Return how many windows of so many tokens are in a batch."""

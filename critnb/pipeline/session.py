@@ -17,7 +17,6 @@ import pandas as pd
 
 from critnb.canon import CANON, Stage
 from critnb.contract import StageSpec, spec_of
-from critnb.engine import ENGINES, Engine
 from critnb.errors import GateError, RunExistsError
 from critnb.gates import Gate, JudgedGates
 from critnb.pipeline import progress
@@ -74,11 +73,6 @@ class StageSession(StageInputs):
         if self._by_hand is not None and self._by_hand.last_line is not None:
             raise RunExistsError(f"{self._run.run_id} is finished; run the notebook from the top to compute it again")
         return self._run
-
-    @property
-    def engine(self) -> Engine:
-        """Where this stage's shards are worked on."""
-        return ENGINES[self.options.engine]
 
     @property
     def own(self) -> Run:
@@ -170,7 +164,10 @@ class StageSession(StageInputs):
         """Close the stage; by hand this also publishes the run. Returns the line that a notebook shows at its end."""
         if self._by_hand is not None and self._by_hand.last_line is not None:
             return self._by_hand.last_line
-        self.run.update(forward_windows=sum(passes.windows_run for passes in self._passes))
+        self.run.update(
+            forward_windows=sum(passes.windows_run for passes in self._passes),
+            environment={**(self.run.record.environment or {}), "engine": self.engine.facts()},
+        )
         self.run.log("memory", peak_bytes=peak_memory())
         if self.options.strict and (names := self._gates.not_passed()):
             raise GateError(

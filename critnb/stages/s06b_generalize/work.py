@@ -53,7 +53,7 @@ def measure(stage: StageSession) -> Generalization:
     save_raster(stage, raster)
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
     stage.save_parquet(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME, likelihoods)
-    save_vocabulary(stage, stage.model.causal.config.vocab_size)
+    save_vocabulary(stage, stage.model.vocabulary)
     provenance = Provenance.of(stage.run, stage.run.record.model)
     samples = draw_replicates(stage, raster, [stage.params.nulls.replicates] * len(raster.conditions))
     t02 = tabulate(stage, raster, samples, nll, gstar=gstar, thresholds=thresholds, provenance=provenance)

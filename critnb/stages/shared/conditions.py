@@ -66,7 +66,7 @@ def passes_under(
         run.setdefault(setting.in_effect(), setting)
     names = {setting: f"{verb}_{setting.intervention}_gain_{setting.gain:g}" for setting in run.values()}
     batch = passes.batch_windows(stage.params.windows.seq_len)
-    shards = shards_of(names, n_windows, batch=batch, workers=stage.engine.PASSES_AT_ONCE)
+    shards = shards_of(names, n_windows, batch=batch, workers=stage.engine.passes_at_once())
     steps = {name: shards[setting] for setting, name in names.items()}
     found = mapped(stage, verb, work, steps, passes=passes, each=n_windows, join=join, keep=UnderSetting.of)
     return [found[names[run[setting.in_effect()]]] for setting in wanted]
