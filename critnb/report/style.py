@@ -21,7 +21,9 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox, BboxBase
 
 from critnb.canon import CANON, DatasetRole, SliceRole, SpikeDef
+from critnb.report.pixels import ALT, fewer_colours
 from critnb.report.provenance import Provenance
+from critnb.report.seen import words_of
 from critnb.runs import RunWriter
 
 PAGE_WIDTH = 7.0
@@ -109,11 +111,12 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A figure as files: vector PDF and 200-dpi PNG, with the caption that belongs under it."""
+    """A figure as files: vector PDF and 200-dpi PNG, with the caption that belongs under it, and what is seen in words."""
 
     pdf: bytes
     png: bytes
     caption: str
+    alt: str = ""
 
 
 @contextmanager
@@ -173,13 +176,16 @@ def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Render
             "Creator": CANON.PROJECT.ID,
             "CreationDate": None,
         }
-        png: dict[str, str | None] = {
+        alt = words_of(drawing.figure)
+        png = {
             "Title": figure_name,
             "Description": drawing.caption,
+            ALT: alt,
             "Software": CANON.PROJECT.ID,
             **facts,
         }
-        rendered = Rendered(_bytes(drawing.figure, "pdf", pdf), _bytes(drawing.figure, "png", png), drawing.caption)
+        pixels = fewer_colours(_bytes(drawing.figure, "png", {}), png)
+        rendered = Rendered(_bytes(drawing.figure, "pdf", pdf), pixels, drawing.caption, alt)
         line.remove()
         return rendered
 
