@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from critnb.canon import CANON, ModelRole
 from critnb.errors import DependencyError
 from critnb.paper.claims import RoleEvidence
+from critnb.report.pixels import alt_of
 from critnb.runs import Run
 
 _STEMS = {name.partition("_")[0]: getattr(CANON.FIGURE, name) for name in type(CANON.FIGURE).model_fields}
@@ -29,6 +30,11 @@ class Picture:
     def label(self) -> str:
         """Return how its caption begins."""
         return f"Figure {self.id}, {self.role}."
+
+    @property
+    def alt(self) -> str:
+        """What is seen in it, as its PNG says."""
+        return alt_of(self.png)
 
     def seen_from_paper(self, suffix: str) -> str:
         """Return where the file lies, seen from the paper's folder in its run."""
