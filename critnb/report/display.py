@@ -9,7 +9,7 @@ import base64
 import html
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +18,11 @@ import pandas as pd
 from IPython.display import HTML
 
 from critnb.gates import Gate, Verdict
+from critnb.report.links import Link, joined
 
 # Figures import matplotlib, which stages that only show tables do not need.
 if TYPE_CHECKING:
+    from critnb.report.sketch import Sketch
     from critnb.report.style import Rendered
 
 __all__ = ["Gate", "Verdict", "gates", "picture", "table", "tables"]
@@ -54,6 +56,8 @@ _STYLE = (
     ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"
     ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto}"
     ".critnb figcaption{font-size:.85em;max-width:60em}"
+    ".critnb .from{font-size:.8em;font-weight:400;opacity:.85}.critnb .from::before{content:'from '}"
+    ".critnb details>summary{cursor:pointer;font-size:.9em;padding:.2em 0}"
     "</style>"
 )
 
@@ -66,28 +70,56 @@ def table(
     digits: int = _DIGITS,
     wide: Collection[str] = (),
     verdicts: Collection[str] = (),
+    source: Link | Sequence[Link] = (),
+    folded: bool = False,
 ) -> HTML:
-    """Show a frame's columns with their units under the names, NaN as a dash.
+    """Show a frame's columns with their units under the names, NaN as a dash, a ``Link`` as one.
 
     A number and what stands in brackets after it share a line where the page has room for that.
     The largest number of a float column has ``digits`` significant digits and the others as many decimals, where that
     leaves the smallest two of its own; otherwise each number has its own ``digits``. The columns ``wide`` hold
-    sentences, which wrap; ``verdicts`` hold verdicts, shown as badges.
+    sentences, which wrap; ``verdicts`` hold verdicts, shown as badges. ``source`` leads to the file that the numbers stand in.
+    A table that is ``folded`` shows its caption until it is opened.
     """
     given = units or {}
     heads = [_head(str(name), given.get(str(name), ""), _is_text(frame[name])) for name in frame.columns]
     columns = [_cells(frame[name], digits, name in wide, name in verdicts) for name in frame.columns]
-    return _fragment(_table(caption, heads, [list(row) for row in zip(*columns, strict=True)]))
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    links = [source] if isinstance(source, Link) else list(source)
+    if folded:
+        return _fragment(_folded(html.escape(caption), _table("", heads, rows, links)))
+    return _fragment(_table(caption, heads, rows, links))
 
 
-def tables(frames: Mapping[str, pd.DataFrame], *, wide: Collection[str] = (), verdicts: Collection[str] = ()) -> HTML:
-    """Show several frames below each other, each under its caption, as ``table`` does."""
-    return HTML("\n".join(table(frame, name, wide=wide, verdicts=verdicts).data for name, frame in frames.items()))
+def tables(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    wide: Collection[str] = (),
+    verdicts: Collection[str] = (),
+    source: Link | Sequence[Link] = (),
+    folded: str = "",
+) -> HTML:
+    """Show several frames below each other, each under its caption, as ``table`` does; ``folded`` is what all are folded under."""
+    shown_tables = [table(frame, name, wide=wide, verdicts=verdicts, source=source) for name, frame in frames.items()]
+    content = "\n".join(each.data for each in shown_tables)
+    return _fragment(_folded(html.escape(folded), content)) if folded else HTML(content)
+
+
+def _folded(summary: str, content: str) -> str:
+    return f"<details><summary>{summary}</summary>{content}</details>"
+
+
+def _from(links: Sequence[Link]) -> str:
+    return f'<span class="from">{joined(links)}</span>' if links else ""
 
 
 def _cells(values: pd.Series[Any], digits: int, wide: bool, verdict: bool) -> list[str]:
     if verdict:
         return [_badge(Verdict(value)) for value in values]
+    if any(isinstance(value, Link) for value in values):
+        return [
+            f'<td class="text">{each.html() if isinstance(each, Link) else shown(each, digits)}</td>' for each in values
+        ]
     kind = "text wide" if wide else "text" if _is_text(values) else ""
     return [_cell(words, kind) if wide else _parts(words, kind) for words in _column(values, digits)]
 
@@ -108,12 +140,15 @@ def gates(checked: Iterable[Gate]) -> HTML:
     return _fragment(_table("", heads, rows))
 
 
-def picture(rendered: Rendered) -> HTML:
-    """Show a figure, its PNG embedded, with its caption under it."""
-    data = base64.b64encode(rendered.png).decode("ascii")
-    caption = html.escape(rendered.caption)
-    image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
-    return _fragment(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
+def picture(rendered: Rendered | Sketch) -> HTML:
+    """Show a figure, its PNG embedded, or a sketch; with its caption and links to its files and to what it was drawn from."""
+    kind, data, alt = rendered.image
+    image = f'<img alt="{html.escape(alt)}" src="data:{kind};base64,{base64.b64encode(data).decode("ascii")}">'
+    if rendered.files:
+        image = f'<a href="{html.escape(rendered.files[-1].href)}">{image}</a>'
+    links = " · ".join(filter(None, [_from(rendered.sources), joined(rendered.files)]))
+    below = f'<br><span class="files">{links}</span>' if links else ""
+    return _fragment(f"<figure>{image}<figcaption>{html.escape(rendered.caption)}{below}</figcaption></figure>")
 
 
 def shown(value: Any, digits: int) -> str:
@@ -176,8 +211,9 @@ def _badge(verdict: Verdict) -> str:
     return f'<td class="text"><span class="badge" style="background:{background};color:{ink}">{verdict}</span></td>'
 
 
-def _table(caption: str, heads: list[str], rows: list[list[str]]) -> str:
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+def _table(caption: str, heads: list[str], rows: list[list[str]], links: Sequence[Link] = ()) -> str:
+    words = " ".join(filter(None, [html.escape(caption), _from(links)]))
+    title = f"<caption>{words}</caption>" if words else ""
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     kind = ' class="dense"' if len(heads) > _MOST_COLUMNS else ""
     return f"<table{kind}>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"

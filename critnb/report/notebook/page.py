@@ -16,6 +16,8 @@ from typing import Any
 
 from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
 
+from critnb.report.notebook import about, sections
+
 _TEMPLATE = "nbconvert/templates/classic/base.html.j2"
 # Outputs that need scripts have no place in a page without scripts; nbconvert would also give them random ids.
 _BODY = """
@@ -26,6 +28,9 @@ _BODY = """
 {{ cell.source | highlight_code(metadata=cell.metadata) }}
 </details>
 {%- endblock input_group -%}
+{%- block any_cell scoped -%}
+{{ cell.metadata.get("before", "") }}{{ super() }}{{ cell.metadata.get("after", "") }}
+{%- endblock any_cell -%}
 {%- block data_javascript scoped %}{% endblock -%}
 {%- block data_widget_view scoped %}{% endblock -%}
 {%- block footer %}{% endblock -%}
@@ -42,7 +47,9 @@ p, ul, ol { max-width: 46rem; }
 code, pre { font: .86em/1.45 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 p code, li code, td code { background: #f3f4f6; border-radius: 3px; padding: .1em .3em; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
-details.code { margin: .5rem 0; font-size: .85rem; color: #667; }
+details.code { margin: 0; font-size: .78rem; color: #667; }
+details.fold { margin: .5rem 0; } details.fold > summary { cursor: pointer; }
+details.fold > summary h2 { display: inline-block; border: 0; margin: .25em 0; font-size: 1.12rem; }
 details.code > summary { cursor: pointer; user-select: none; width: max-content; }
 details.code .highlight { background: #f7f8fa; border-left: 3px solid #d5d9e0; padding: .6rem .9rem; margin-top: .3rem; }
 .output_area { margin: .5rem 0; overflow-x: auto; }
@@ -68,23 +75,37 @@ _CODE_CSS = HtmlFormatter(style="default").get_style_defs(".highlight")
 # The policy makes a browser refuse whatever is not in the file itself.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _HEADING = re.compile(r"^#\s+(.+?)\s*#*$", re.MULTILINE)
+# a page of fewer sections needs no table of contents
+_FEWEST_HEADINGS = 3
 
 
-def to_html(notebook: Mapping[str, Any]) -> bytes:
+def to_html(notebook: Mapping[str, Any], of_run: about.About | None = None) -> bytes:
     """Return the notebook as HTML: self-contained, without scripts or outside resources, the same bytes every time.
 
-    The title is the notebook's own, or its first heading of the first level.
+    The title is the notebook's own, or its first heading of the first level. The page of a run begins with what it is and where
+    its files lie, and links to nothing but other files of the runs folder.
     """
     import nbformat
 
-    body, _ = _exporter().from_notebook_node(nbformat.from_dict(notebook))
+    cells = sections.arranged(notebook["cells"])
+    shown, _ = _exporter().from_notebook_node(nbformat.from_dict({**notebook, "cells": cells}))
+    body, headings = sections.named(shown)
+    if len(headings) >= _FEWEST_HEADINGS:
+        body = _after_title(body, about.contents(headings))
+    if of_run is not None:
+        body = f"{about.head(of_run)}\n{body}"
     head = (
         f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title_of(notebook))}</title>\n<style>{_CSS}{_CODE_CSS}</style>"
+        f"<title>{html.escape(title_of(notebook))}</title>\n<style>{_CSS}{about.CSS}{_CODE_CSS}</style>"
     )
     page = f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n'
     return page.encode("utf-8")
+
+
+def _after_title(body: str, nav: str) -> str:
+    title, end, rest = body.partition("</h1>")
+    return f"{title}{end}\n{nav}{rest}" if end else f"{nav}\n{body}"
 
 
 def _exporter() -> Any:
