@@ -57,7 +57,7 @@ _STYLE = (
     ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto}"
     ".critnb figcaption{font-size:.85em;max-width:60em}"
     ".critnb .from{font-size:.8em;font-weight:400;opacity:.85}.critnb .from::before{content:'from '}"
-    ".critnb details>summary{cursor:pointer;font-size:.9em;padding:.2em 0}"
+    ".critnb details>summary{cursor:pointer;font-size:.9em;padding:.2em 0}.critnb img[src*=svg]{width:56rem}"
     "</style>"
 )
 
@@ -97,12 +97,11 @@ def tables(
     wide: Collection[str] = (),
     verdicts: Collection[str] = (),
     source: Link | Sequence[Link] = (),
-    folded: str = "",
+    folded: bool = False,
 ) -> HTML:
-    """Show several frames below each other, each under its caption, as ``table`` does; ``folded`` is what all are folded under."""
-    shown_tables = [table(frame, name, wide=wide, verdicts=verdicts, source=source) for name, frame in frames.items()]
-    content = "\n".join(each.data for each in shown_tables)
-    return _fragment(_folded(html.escape(folded), content)) if folded else HTML(content)
+    """Show several frames below each other, each under its caption, as ``table`` does."""
+    options: dict[str, Any] = {"wide": wide, "verdicts": verdicts, "source": source, "folded": folded}
+    return HTML("\n".join(table(frame, name, **options).data for name, frame in frames.items()))
 
 
 def _folded(summary: str, content: str) -> str:
@@ -146,9 +145,12 @@ def picture(rendered: Rendered | Sketch) -> HTML:
     image = f'<img alt="{html.escape(alt)}" src="data:{kind};base64,{base64.b64encode(data).decode("ascii")}">'
     if rendered.files:
         image = f'<a href="{html.escape(rendered.files[-1].href)}">{image}</a>'
-    links = " · ".join(filter(None, [_from(rendered.sources), joined(rendered.files)]))
-    below = f'<br><span class="files">{links}</span>' if links else ""
-    return _fragment(f"<figure>{image}<figcaption>{html.escape(rendered.caption)}{below}</figcaption></figure>")
+    first, _, rest = rendered.caption.partition(". ")
+    words = html.escape(f"{first}." if rest else first)
+    more = f"<details><summary>how to read it</summary>{html.escape(rest)}</details>" if rest else ""
+    links = " · ".join(filter(None, [_from(rendered.sources), joined(rendered.files, " ")]))
+    below = f'<div class="files">{links}</div>' if links else ""
+    return _fragment(f"<figure>{image}<figcaption>{words}{more}{below}</figcaption></figure>")
 
 
 def shown(value: Any, digits: int) -> str:

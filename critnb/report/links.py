@@ -49,10 +49,10 @@ def to_index(run_id: str = "") -> str:
     return quote(f"../../{CANON.OUTPUT.INDEX_HTML_BASENAME}") + (f"#{run_id}" if run_id else "")
 
 
-def readable(path: str, held: Iterable[str]) -> str:
-    """Return the path of the same table as text where a run holds one among the paths ``held``, else the path itself."""
-    text = str(PurePosixPath(path).with_suffix(".csv"))
-    return text if text in set(held) else path
+def to_readable(path: str, run_id: str = "") -> str:
+    """Return the way to a file of a run as ``to_file`` does, of a table to its copy as text."""
+    is_table = path.startswith(f"{_DIR.TABLES}/") and path.endswith(".parquet")
+    return to_file(str(PurePosixPath(path).with_suffix(".csv")) if is_table else path, run_id)
 
 
 def find(name: str, own: RunRecord, upstream: Sequence[RunRecord], rows: str = "") -> Link:
