@@ -19,6 +19,7 @@ from IPython.display import HTML
 
 from critnb.gates import Gate, Verdict
 from critnb.report.links import Link, joined
+from critnb.report.stylesheet import FRAGMENT, scroll_box
 
 # Figures import matplotlib, which stages that only show tables do not need.
 if TYPE_CHECKING:
@@ -34,32 +35,6 @@ _MOST_DECIMALS = 6
 _MOST_COLUMNS = 14
 # a number before its interval, a rate before its control: between the two a narrow column may break
 _PARTS = re.compile(r"(.*\S) (\[.*\]|\(.*\))")
-_BADGES = {
-    Verdict.PASS: ("#e2f3ec", "#00694c"),
-    Verdict.NOT_AVAILABLE: ("#eeeeee", "#555555"),
-    Verdict.FAIL: ("#fbe7dc", "#a63d00"),
-}
-# Every fragment carries its own rules, since JupyterLab shows it outside the page that ``notebook.page`` makes.
-_STYLE = (
-    "<style>"
-    ".critnb{overflow-x:auto;margin:.6em 0}"
-    ".critnb table{border-collapse:collapse;font-size:.85em;font-variant-numeric:tabular-nums}"
-    ".critnb caption,.critnb figcaption{text-align:left;color:#444;padding:.2em 0 .5em;font-size:1.05em}"
-    ".critnb th,.critnb td{padding:.25em .6em;border:0;text-align:right;white-space:nowrap;vertical-align:top}"
-    ".critnb thead th{border-bottom:1.5px solid #888;font-weight:600;vertical-align:bottom}"
-    ".critnb tbody tr:nth-child(even){background:#f6f7f9}"
-    ".critnb table .text{text-align:left}.critnb .wide{white-space:normal;min-width:14em;max-width:34em}"
-    ".critnb .parts{white-space:normal}.critnb .parts span{white-space:nowrap}"
-    ".critnb thead th{white-space:normal;max-width:9em}"
-    ".critnb table.dense{font-size:.78em}.critnb .dense th,.critnb .dense td{padding:.25em .3em}"
-    ".critnb .unit{display:block;font-weight:400;color:#777;font-size:.85em}"
-    ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"
-    ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto}"
-    ".critnb figcaption{font-size:.85em;max-width:60em}"
-    ".critnb .from{font-size:.8em;font-weight:400;opacity:.85}.critnb .from::before{content:'from '}"
-    ".critnb details>summary{cursor:pointer;font-size:.9em;padding:.2em 0}.critnb img[src*=svg]{width:56rem}"
-    "</style>"
-)
 
 
 def table(
@@ -87,7 +62,7 @@ def table(
     rows = [list(row) for row in zip(*columns, strict=True)]
     links = [source] if isinstance(source, Link) else list(source)
     if folded:
-        return _fragment(_folded(html.escape(caption), _table("", heads, rows, links)))
+        return _fragment(_folded(html.escape(caption), _table("", heads, rows, links, f"table: {caption}")))
     return _fragment(_table(caption, heads, rows, links))
 
 
@@ -136,7 +111,7 @@ def gates(checked: Iterable[Gate]) -> HTML:
         ]
         for gate in checked
     ]
-    return _fragment(_table("", heads, rows))
+    return _fragment(_table("", heads, rows, label="gates of this stage"))
 
 
 def picture(rendered: Rendered | Sketch) -> HTML:
@@ -209,17 +184,19 @@ def _parts(words: str, kind: str) -> str:
 
 
 def _badge(verdict: Verdict) -> str:
-    background, ink = _BADGES[verdict]
-    return f'<td class="text"><span class="badge" style="background:{background};color:{ink}">{verdict}</span></td>'
+    return f'<td class="text"><span class="badge {verdict.replace(" ", "-")}">{verdict}</span></td>'
 
 
-def _table(caption: str, heads: list[str], rows: list[list[str]], links: Sequence[Link] = ()) -> str:
+def _table(
+    caption: str, heads: list[str], rows: list[list[str]], links: Sequence[Link] = (), label: str = "table"
+) -> str:
     words = " ".join(filter(None, [html.escape(caption), _from(links)]))
     title = f"<caption>{words}</caption>" if words else ""
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     kind = ' class="dense"' if len(heads) > _MOST_COLUMNS else ""
-    return f"<table{kind}>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    made = f"<table{kind}>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    return scroll_box(made, f"table: {caption}" if caption else label)
 
 
 def _fragment(content: str) -> HTML:
-    return HTML(f'{_STYLE}<div class="critnb">{content}</div>')
+    return HTML(f'{FRAGMENT}<div class="critnb">{content}</div>')

@@ -22,7 +22,9 @@ from matplotlib.transforms import Bbox, BboxBase
 
 from critnb.canon import CANON, DatasetRole, SliceRole, SpikeDef
 from critnb.report.links import Link, to_file
+from critnb.report.pixels import ALT, fewer_colours
 from critnb.report.provenance import Provenance
+from critnb.report.seen import words_of
 from critnb.report.sources import SOURCES, runs_of, sources
 from critnb.runs import RunWriter
 
@@ -111,7 +113,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A figure as files: vector PDF and 200-dpi PNG, with the caption that belongs under it.
+    """A figure as files: vector PDF and 200-dpi PNG, with the caption that belongs under it, and what is seen in words.
 
     files: links to both, once they are written; sources: links to what they were drawn from.
     """
@@ -119,13 +121,14 @@ class Rendered:
     pdf: bytes
     png: bytes
     caption: str
+    alt: str = ""
     files: tuple[Link, ...] = ()
     sources: tuple[Link, ...] = ()
 
     @property
     def image(self) -> tuple[str, bytes, str]:
-        """What a page shows: its kind, its bytes, and what it says of it where it cannot be seen: the caption's first sentence."""
-        return "image/png", self.png, self.caption.partition(". ")[0]
+        """What a page shows: its kind, its bytes, and what is seen in words."""
+        return "image/png", self.png, self.alt or self.caption
 
 
 @contextmanager
@@ -185,13 +188,16 @@ def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Render
             "Creator": CANON.PROJECT.ID,
             "CreationDate": None,
         }
-        png: dict[str, str | None] = {
+        alt = words_of(drawing.figure)
+        png = {
             "Title": figure_name,
             "Description": drawing.caption,
+            ALT: alt,
             "Software": CANON.PROJECT.ID,
             **facts,
         }
-        rendered = Rendered(_bytes(drawing.figure, "pdf", pdf), _bytes(drawing.figure, "png", png), drawing.caption)
+        pixels = fewer_colours(_bytes(drawing.figure, "png", {}), png)
+        rendered = Rendered(_bytes(drawing.figure, "pdf", pdf), pixels, drawing.caption, alt)
         line.remove()
         return rendered
 

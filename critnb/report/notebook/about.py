@@ -16,9 +16,9 @@ _DIR, _OUT = CANON.RUN_SUBDIR, CANON.OUTPUT
 # what is kept beside the page, and is not known yet when it is written for the first time
 _LATER = (f"{_DIR.NOTEBOOK}/", f"{_DIR.LOGS}/")
 CSS = """
-header.run { border: 1px solid #8886; border-radius: 6px; padding: .6rem 1rem; margin: 0 0 1.6rem; font-size: .86rem; }
+header.run { border: 1px solid var(--line); border-radius: 6px; padding: .6rem 1rem; margin: 0 0 1.6rem; font-size: .86rem; }
 header.run dl { display: grid; grid-template-columns: max-content 1fr; gap: .1em 1em; margin: 0; }
-header.run dt { opacity: .75; } header.run dd { margin: 0; overflow-wrap: anywhere; }
+header.run dt { color: var(--quiet); } header.run dd { margin: 0; overflow-wrap: anywhere; }
 header.run .id { font-weight: 600; } header.run details > summary { cursor: pointer; }
 nav.contents { font-size: .88rem; margin: 0 0 1.4rem; }
 nav.contents ol { list-style: none; padding: 0; margin: 0; max-width: none; }

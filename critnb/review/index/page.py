@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from critnb.canon import CANON, Stage
 from critnb.contract import STAGES
+from critnb.report.stylesheet import PAGE
 from critnb.review.index import files
 from critnb.review.index.chain import generations, lay_out
 from critnb.review.index.facts import RunFacts, RunStatus
@@ -70,7 +71,7 @@ def _environment() -> jinja2.Environment:
     )
     made.globals |= {
         "project": CANON.PROJECT.ID,
-        "css": Markup((folder / _STYLE).read_text(encoding="utf-8")),
+        "css": Markup(PAGE + (folder / _STYLE).read_text(encoding="utf-8")),
         "commands": dict.fromkeys(Stage, "") | {spec.id: spec.command for spec in STAGES},
         "questions": {spec.id: spec.asks for spec in STAGES},
     }
