@@ -104,7 +104,9 @@ FRAGMENT = (
         for word, name in (("pass", "good"), ("fail", "bad"), ("not-available", "plain"))
     )
     + ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto;background:#fff}"
-    ".critnb figcaption{font-size:.85em;max-width:60em}"
+    ".critnb figcaption{font-size:.85em;max-width:60em}.critnb figure img{max-width:min(100%,62rem)}"
+    f".critnb .from{{font-size:.8em;font-weight:400;color:{_QUIET}}}.critnb .from::before{{content:'from '}}"
+    ".critnb details>summary{cursor:pointer;font-size:.9em;padding:.2em 0}.critnb img[src*=svg]{width:56rem}"
     "</style>"
 )
 

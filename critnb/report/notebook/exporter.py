@@ -18,6 +18,9 @@ _BODY = """
 {{ cell.source | highlight_code(metadata=cell.metadata) }}
 </details>
 {%- endblock input_group -%}
+{%- block any_cell scoped -%}
+{{ cell.metadata.get("before", "") }}{{ super() }}{{ cell.metadata.get("after", "") }}
+{%- endblock any_cell -%}
 {%- block data_javascript scoped %}{% endblock -%}
 {%- block data_widget_view scoped %}{% endblock -%}
 {%- block footer %}{% endblock -%}

@@ -13,6 +13,7 @@ from typing import Any
 
 from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
 
+from critnb.report.notebook import about, sections
 from critnb.report.stylesheet import FRAGMENT, PAGE, scroll_box
 
 # what a terminal's colours are on the page
@@ -32,7 +33,9 @@ h3 {{ font-size: 1.08rem; margin: 1.5em 0 .4em; }}
 p, ul, ol {{ max-width: 46rem; }}
 p code, li code, td code {{ background: var(--soft); border-radius: 3px; padding: .1em .3em; }}
 pre {{ margin: 0; }}
-details.code {{ margin: .5rem 0; font-size: .85rem; color: var(--quiet); }}
+details.code {{ margin: 0; font-size: .78rem; color: var(--quiet); }}
+details.fold {{ margin: .5rem 0; }}
+details.fold > summary h2 {{ display: inline-block; border: 0; margin: .25em 0; font-size: 1.12rem; }}
 details.code > summary {{ user-select: none; width: max-content; }}
 details.code .highlight {{ background: var(--soft); border-left: 3px solid var(--line); padding: .6rem .9rem; margin-top: .3rem; }}
 .output_area {{ margin: .5rem 0; overflow-wrap: anywhere; }}
@@ -55,7 +58,7 @@ _CODE_CSS = HtmlFormatter(style="xcode").get_style_defs(".highlight")
 _DARK_CODE_CSS = HtmlFormatter(style="lightbulb").get_style_defs(".highlight")
 _STYLE = "\n".join(
     (
-        f"{PAGE}{_CSS}{_CODE_CSS}",
+        f"{PAGE}{_CSS}{about.CSS}{_CODE_CSS}",
         f"@media screen and (prefers-color-scheme: dark) {{\n{_DARK_CODE_CSS}\n}}",
         ".highlight { background: none; }",
         FRAGMENT.removeprefix("<style>").removesuffix("</style>"),
@@ -68,27 +71,40 @@ _PIECE = re.compile(r"(<table\b.*?</table>|<h[1-6]\b.*?</h[1-6]>)", re.DOTALL)
 _HEADING_TAG = re.compile(r"<h([1-6])\b[^>]*>(.*?)</h\1>", re.DOTALL)
 _BOX = re.compile(r'<div class="scroll"[^>]*>\s*$')
 _HEADING = re.compile(r"^#\s+(.+?)\s*#*$", re.MULTILINE)
+# a page of fewer sections needs no table of contents
+_FEWEST_HEADINGS = 3
 
 
-def to_html(notebook: Mapping[str, Any]) -> bytes:
+def to_html(notebook: Mapping[str, Any], of_run: about.About | None = None) -> bytes:
     """Return the notebook as HTML: self-contained, without scripts or outside resources, the same bytes every time.
 
-    The title is the notebook's own, or its first heading of the first level.
+    The title is the notebook's own, or its first heading of the first level. The page of a run begins with what it is and where
+    its files lie, and links to nothing but other files of the runs folder.
     """
     import nbformat
 
     # imported here because it costs more time than all else that the command line needs
     from critnb.report.notebook.exporter import body_exporter
 
-    body, _ = body_exporter().from_notebook_node(nbformat.from_dict(notebook))
+    cells = sections.arranged(notebook["cells"])
+    shown, _ = body_exporter().from_notebook_node(nbformat.from_dict({**notebook, "cells": cells}))
+    body, headings = sections.named(_in_boxes(shown))
+    if len(headings) >= _FEWEST_HEADINGS:
+        body = _after_title(body, about.contents(headings))
+    if of_run is not None:
+        body = f"{about.head(of_run)}\n{body}"
     head = (
         f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title_of(notebook))}</title>\n<style>{_STYLE}</style>"
     )
-    shown = _in_boxes(body)
-    page = f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n<main>\n{shown}\n</main>\n</body>\n</html>\n'
+    page = f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n'
     return page.encode("utf-8")
+
+
+def _after_title(body: str, nav: str) -> str:
+    title, end, rest = body.partition("</h1>")
+    return f"{title}{end}\n{nav}{rest}" if end else f"{nav}\n{body}"
 
 
 def _in_boxes(body: str) -> str:
