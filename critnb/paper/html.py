@@ -12,7 +12,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from critnb.paper.markup import ANCHOR_TOKEN, CITE_TOKEN, FIGURES_TOKEN, REFERENCE_TOKEN, VALUE_TOKEN
-from critnb.paper.typesetting import BehindIt, Typesetting, caption_of
+from critnb.paper.typesetting import Typesetting, caption_of
+from critnb.report.links import joined
 from critnb.report.pixels import webp
 from critnb.report.stylesheet import PAGE
 
@@ -117,11 +118,9 @@ class _HtmlWriter:
 
     def _table_end(self, tokens: Sequence[Token], at: int) -> str:
         """Close the box, and say below it which files the numbers stand in."""
-        files = [self._file(each) for each in self._setting.behind(tokens, at)]
-        return f"</table></div></div>\n{_from(files)}"
-
-    def _file(self, file: BehindIt) -> str:
-        return f'<a href="{html.escape(file.seen_from_paper)}">{html.escape(file.name)}</a> of {html.escape(file.run_id)}'
+        files = [f"{link.html()} of {html.escape(run_id)}" for run_id, link in self._setting.behind(tokens, at)]
+        behind = f'<p class="from">From {"; ".join(files)}</p>\n' if files else ""
+        return f"</table></div></div>\n{behind}"
 
     def _plain(self, tokens: Sequence[Token]) -> str:
         return html.unescape(re.sub(r"<[^>]*>", "", self._inline(tokens)))
@@ -150,12 +149,13 @@ class _HtmlWriter:
         picture = self._setting.picture_of(image)
         data = base64.b64encode(webp(picture.png)).decode("ascii")
         label, seen = html.escape(picture.label), html.escape(picture.alt)
+        drawn_from = f", drawn from {joined(picture.sources)}" if picture.sources else ""
         vectors = html.escape(picture.seen_from_paper(".pdf"))
         return (
             f"<figure{self._place(f'fig-{picture.id}')}>"
             f'<a href="{vectors}"><img alt="{label} {seen}" src="data:image/webp;base64,{data}"></a>'
             f"<figcaption><b>{label}</b> {self._inline(image.children or [])}"
-            f'<p class="from"><a href="{vectors}">PDF</a> of {picture.run_id}</p></figcaption></figure>\n'
+            f'<p class="from"><a href="{vectors}">PDF</a> of {picture.run_id}{drawn_from}</p></figcaption></figure>\n'
         )
 
     def _place(self, name: str) -> str:
@@ -172,10 +172,6 @@ class _HtmlWriter:
         if tokens[at].tag == "h1":
             self.headings.append((slug, words))
         return f'<h{_level(tokens[at])} id="{slug}">'
-
-
-def _from(files: Sequence[str]) -> str:
-    return f'<p class="from">From {"; ".join(files)}</p>\n' if files else ""
 
 
 def _level(token: Token) -> int:

@@ -8,35 +8,11 @@ from pathlib import PurePosixPath
 
 from markdown_it.token import Token
 
-from critnb.canon import CANON
 from critnb.paper.bibliography import Bibliography, Work
 from critnb.paper.cells import Ledger
 from critnb.paper.figures import Picture
 from critnb.paper.markup import VALUE_TOKEN
-
-
-@dataclass(frozen=True)
-class BehindIt:
-    """A file of a run that numbers of the paper stand in."""
-
-    run_id: str
-    path: str
-
-    @property
-    def name(self) -> str:
-        """Its name without the folder."""
-        return PurePosixPath(self.path).name
-
-    @property
-    def seen_from_paper(self) -> str:
-        """Where it lies, seen from the paper's folder in its run: the same beside other runs and in an unpacked release."""
-        return f"../../{self.run_id}/{self.path}"
-
-
-def behind_it(run_id: str, path: str) -> BehindIt:
-    """Return a file as a reader opens it: of a results table the text, which every such table has beside its Parquet."""
-    is_table = path.startswith(f"{CANON.RUN_SUBDIR.TABLES}/")
-    return BehindIt(run_id, str(PurePosixPath(path).with_suffix(".csv")) if is_table else path)
+from critnb.report.links import Link, to_readable
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +30,13 @@ class Typesetting:
         """Return the works of a citation, by key."""
         return [(target.key, self.works[target.key]) for target in token.meta["targets"]]
 
-    def behind(self, tokens: Sequence[Token], end: int) -> list[BehindIt]:
-        """Return the files of runs that the shown values of a table stand in, by the ledger; ``end`` is where the table closes."""
+    def behind(self, tokens: Sequence[Token], end: int) -> list[tuple[str, Link]]:
+        """Return run and file of what the shown values of a table stand in, by the ledger; ``end`` is where the table closes."""
         start = max(place for place in range(end) if tokens[place].type == "table_open")
         shown = [child for token in tokens[start:end] for child in token.children or () if child.type == VALUE_TOKEN]
         origins = [self.ledger.entries[child.meta["entry"]].cell.origin for child in shown]
-        return list(dict.fromkeys(behind_it(each.run_id, each.artifact) for each in origins if each.run_id))
+        files = dict.fromkeys((each.run_id, each.artifact) for each in origins if each.run_id)
+        return [(run_id, file_link(run_id, path)) for run_id, path in files]
 
     def picture_of(self, token: Token) -> Picture:
         """Return the figure that an image token shows."""
@@ -71,6 +48,12 @@ def caption_of(tokens: Sequence[Token], at: int) -> Sequence[Token]:
     above = tokens[max(at - 3, 0) : at]
     is_caption = [token.type for token in above] == ["paragraph_open", "inline", "paragraph_close"]
     return (above[1].children or []) if is_caption else []
+
+
+def file_link(run_id: str, path: str) -> Link:
+    """Return the link to a file of a run that a reader can open, named as it is."""
+    href = to_readable(path, run_id)
+    return Link(PurePosixPath(href).name, href)
 
 
 def figure_key(token: Token) -> tuple[str, str]:
