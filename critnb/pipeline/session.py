@@ -22,6 +22,7 @@ from critnb.gates import Gate, JudgedGates
 from critnb.pipeline import progress
 from critnb.pipeline.inputs import StageInputs
 from critnb.pipeline.options import RunOptions
+from critnb.report.links import Link, find
 from critnb.runs import HashInputs, PartialRun, Run, RunState, RunStore, RunWriter, peak_memory
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
@@ -143,6 +144,14 @@ class StageSession(StageInputs):
     def save_json(self, basename: str, content: Any) -> None:
         """Write JSON under results/."""
         self.run.write_json(f"{_RESULTS}/{basename}", content)
+
+    def file(self, name: str, rows: str = "") -> Link:
+        """Return the link to a file of this run or of one that it rests on, for a table or picture that shows some of its rows.
+
+        ``name``: a table's number such as T01, or the name of a file under results/. Raises DependencyError where there is none.
+        """
+        upstream = self.run.record.hash_inputs.upstream if self.run.record.hash_inputs else {}
+        return find(name, self.run.record, [self.store.open(run_id).record for run_id in upstream.values()], rows)
 
     def conditions(self, frame: pd.DataFrame) -> None:
         """Record the conditions of this stage's raster."""

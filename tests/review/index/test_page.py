@@ -20,6 +20,7 @@ from review.index.conftest import GATES
 from critnb.canon import CANON, Exit, Stage
 from critnb.cli.command_line import main
 from critnb.errors import DependencyError, StorageError
+from critnb.report.stylesheet import LIGHT
 from critnb.review.index import RunFacts, RunStatus, facts_of, refresh_index, render, write_index
 from critnb.review.index.facts import ChangedParam
 from critnb.runs import RunStore, verify
@@ -328,7 +329,12 @@ def test_a_real_browser_draws_thumbnails_and_boxes_in_their_inks(folder, tmp_pat
     assert seen.console == ()
     pixels = image.imread(picture)[:, :, :3] * 255
     assert pixels.shape[1] == WIDTH
-    inks = {"thumbnail": (0xC0, 0, 0xC0), "complete": (0x1D, 0x7A, 0x4F), "failed": (0xB3, 0x26, 0x1E)}
+    inks = {
+        "thumbnail": (0xC0, 0, 0xC0),
+        "complete": bytes.fromhex(LIGHT["good"][1:]),
+        "failed": bytes.fromhex(LIGHT["bad"][1:]),
+    }
+    inks = {name: tuple(ink) for name, ink in inks.items()}
     for name, ink in inks.items():
         assert (abs(pixels - ink).max(axis=2) < 12).sum() > 100, name
 
