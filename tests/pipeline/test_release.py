@@ -15,7 +15,7 @@ import nbformat
 import pandas as pd
 import pytest
 from browser import Elements
-from pages import broken_links, pages_below
+from links import broken_links, pages_below
 from release.chains import run_of, zipped
 from release.forging import index_again, link_again, list_again
 
