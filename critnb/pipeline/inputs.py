@@ -108,6 +108,10 @@ class StageInputs:
         """Where this stage's shards are worked on."""
         return ENGINES[self.options.engine](scheduler=self.options.scheduler, name=self._run.run_id)
 
+    def engine_facts(self) -> dict[str, Any]:
+        """Return what the record says of the engine: its name, and what it did where the stage had shards."""
+        return self.engine.facts() if "engine" in vars(self) else {"name": self.options.engine}
+
     @cached_property
     def model(self) -> LanguageModel:
         """The model of this role, recorded: loaded here, or known from a worker where the engine's workers have it."""
