@@ -34,6 +34,7 @@ OUTSIDE: Mapping[str, str] = {
     "report.sources": "which files it says that a figure is drawn from",
     "report.stylesheet": "how pages look",
     "report.notebook": "how an executed notebook is kept",
+    "engine": "where shards are worked on; what is done with them, and how results are joined, enters",
     "pipeline.by_hand": "who started the notebook",
     "pipeline.options": "where the notebook was started",
     "pipeline.limits": "how long that may take",

@@ -49,7 +49,7 @@ PAGE = (
 * {{ box-sizing: border-box; }}
 html {{ background: var(--page); }}
 body {{ margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 {SANS}; }}
-a {{ color: var(--link); text-decoration: none; }} a:hover {{ text-decoration: underline; }}
+a {{ color: var(--link); text-decoration: none; overflow-wrap: anywhere; }} a:hover {{ text-decoration: underline; }}
 p a, li a, td a, figcaption a {{ text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: .15em; }}
 :focus-visible {{ outline: 3px solid var(--focus); outline-offset: 2px; border-radius: 2px; }}
 code, pre {{ font-family: {MONO}; font-size: .86em; line-height: 1.45; }}
