@@ -18,36 +18,36 @@ from critnb.report.pixels import webp
 from critnb.report.stylesheet import PAGE
 
 # what the paper has beyond report.stylesheet: a serif, a narrow column, contents, captions
-_STYLE = f"""
-body {{ font: 17px/1.55 Charter, "Bitstream Charter", Cambria, Georgia, serif; }}
-main {{ max-width: 46rem; margin: 0 auto; padding: 3rem 1.5rem 5rem; }}
-h1 {{ font-size: 1.9rem; line-height: 1.2; margin: 0 0 .6rem; }}
-h2 {{ font-size: 1.4rem; margin: 2.6rem 0 .7rem; padding-bottom: .2rem; border-bottom: 1px solid var(--line); }}
-h3 {{ font-size: 1.1rem; margin: 1.8rem 0 .4rem; }}
-p {{ margin: .7rem 0; }} li {{ margin: .25rem 0; }}
-.authors {{ margin: .2rem 0; }} .made {{ color: var(--quiet); font-size: .85rem; overflow-wrap: anywhere; }}
-nav {{ border: 1px solid var(--line); border-radius: .4rem; padding: .6rem 1.2rem; margin: 1.6rem 0; font-size: .92rem; }}
-nav ol {{ columns: 2; padding-left: 1.2rem; margin: .3rem 0; list-style: none; }}
-.wide {{ margin: 1rem -4rem 0 0; }} .wide .scroll {{ margin: 0; }}
-.from {{ color: var(--quiet); font-size: .78rem; margin: .3rem 0 1.2rem; overflow-wrap: anywhere; }}
-table {{ font-size: .82rem; line-height: 1.35; }}
-th, td {{ padding: .28rem .6rem; text-align: left; vertical-align: top; }} td {{ white-space: nowrap; }}
-td.long {{ white-space: normal; min-width: 16rem; }}
-thead th {{ border-bottom: 1.5px solid var(--quiet); border-top: 1.5px solid var(--quiet); }}
-tbody tr:last-child td {{ border-bottom: 1.5px solid var(--quiet); }}
-tbody tr:nth-child(even) {{ background: var(--stripe); }}
-code {{ background: var(--soft); border-radius: .2em; padding: .05em .25em; }}
-td code {{ background: none; padding: 0; }}
-blockquote {{ margin: 1rem 0; padding: .1rem 1.1rem; border-left: 3px solid var(--line); }}
-.n {{ border-bottom: 1px dotted var(--quiet); cursor: help; }} table .n {{ border-bottom: 0; }}
-.figures {{ display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.2rem; margin: 1.4rem 0; }}
-.figures.many {{ grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); margin-left: -3rem; margin-right: -3rem; }}
-figure img {{ width: 100%; height: auto; border: 1px solid var(--line); }}
-figcaption {{ font-size: .85rem; line-height: 1.4; margin-top: .3rem; }}
-@media (max-width: 58rem) {{ .wide {{ margin-right: 0; }} table {{ font-size: .74rem; }} th, td {{ padding: .25rem .38rem; }}
-  .figures.many {{ grid-template-columns: minmax(0, 1fr); margin-left: 0; margin-right: 0; }} nav ol {{ columns: 1; }} }}
-@media print {{ main {{ max-width: none; padding: 0; }} nav, .from {{ display: none; }} .n {{ border: 0; }}
-  .figures.many {{ margin-left: 0; margin-right: 0; }} .wide {{ margin-right: 0; }} }}
+_STYLE = """
+body { font: 17px/1.55 Charter, "Bitstream Charter", Cambria, Georgia, serif; }
+main { max-width: 46rem; margin: 0 auto; padding: 3rem 1.5rem 5rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .6rem; }
+h2 { font-size: 1.4rem; margin: 2.6rem 0 .7rem; padding-bottom: .2rem; border-bottom: 1px solid var(--line); }
+h3 { font-size: 1.1rem; margin: 1.8rem 0 .4rem; }
+p { margin: .7rem 0; } li { margin: .25rem 0; }
+.authors { margin: .2rem 0; } .made { color: var(--quiet); font-size: .85rem; overflow-wrap: anywhere; }
+nav { border: 1px solid var(--line); border-radius: .4rem; padding: .6rem 1.2rem; margin: 1.6rem 0; font-size: .92rem; }
+nav ol { columns: 2; padding-left: 1.2rem; margin: .3rem 0; list-style: none; }
+.wide { margin: 1rem clamp(-13rem, calc((46rem - 100vw) / 2 + 2rem), 0rem) 0 0; } .wide .scroll { margin: 0; }
+.from { color: var(--quiet); font-size: .78rem; margin: .3rem 0 1.2rem; overflow-wrap: anywhere; }
+table { font-size: .82rem; line-height: 1.35; }
+th, td { padding: .28rem .6rem; text-align: left; vertical-align: top; } td { white-space: nowrap; }
+td.long { white-space: normal; min-width: 16rem; }
+thead th { border-bottom: 1.5px solid var(--quiet); border-top: 1.5px solid var(--quiet); }
+tbody tr:last-child td { border-bottom: 1.5px solid var(--quiet); }
+tbody tr:nth-child(even) { background: var(--stripe); }
+code { background: var(--soft); border-radius: .2em; padding: .05em .25em; }
+td code { background: none; padding: 0; }
+blockquote { margin: 1rem 0; padding: .1rem 1.1rem; border-left: 3px solid var(--line); }
+.n { border-bottom: 1px dotted var(--quiet); cursor: help; } table .n { border-bottom: 0; }
+.figures { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.2rem; margin: 1.4rem 0; }
+.figures.many { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); margin-left: -3rem; margin-right: -3rem; }
+figure img { width: 100%; height: auto; border: 1px solid var(--line); }
+figcaption { font-size: .85rem; line-height: 1.4; margin-top: .3rem; }
+@media (max-width: 58rem) { table { font-size: .74rem; } th, td { padding: .25rem .38rem; }
+  .figures.many { grid-template-columns: minmax(0, 1fr); margin-left: 0; margin-right: 0; } nav ol { columns: 1; } }
+@media print { main { max-width: none; padding: 0; } nav, .from { display: none; } .n { border: 0; }
+  .figures.many { margin-left: 0; margin-right: 0; } .wide { margin-right: 0; } }
 """
 # a cell with more words than an interval or a path has is prose and may be broken
 _LONG = 6
