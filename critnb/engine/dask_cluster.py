@@ -17,8 +17,8 @@ _ALLOWED_FAILURES = 3
 
 
 def main() -> None:
-    """Hold workers: the arguments are how many, a folder for what they write, and whether each has a GPU of its own."""
-    n_workers, folder, on_gpus = int(sys.argv[1]), sys.argv[2], sys.argv[3] == "gpu"
+    """Hold workers: the arguments are how many, a folder for what they write, and the GPUs that they take in turn, if any."""
+    n_workers, folder, gpus = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
     from dask import config
     from distributed import Nanny, Scheduler, SpecCluster
 
@@ -34,7 +34,7 @@ def main() -> None:
     )
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with SpecCluster(
-        workers={i: _worker(Nanny, i, folder, on_gpus=on_gpus) for i in range(n_workers)},
+        workers={i: _worker(Nanny, folder, gpus[i % len(gpus)] if gpus else None) for i in range(n_workers)},
         scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "port": 0}},
         silence_logs=logging.CRITICAL,
     ) as cluster:
@@ -46,7 +46,7 @@ def main() -> None:
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _worker(kind: Any, number: int, folder: str, *, on_gpus: bool) -> dict[str, Any]:
+def _worker(kind: Any, folder: str, gpu: str | None) -> dict[str, Any]:
     options: dict[str, Any] = {
         "host": "127.0.0.1",
         "nthreads": 1,
@@ -55,22 +55,9 @@ def _worker(kind: Any, number: int, folder: str, *, on_gpus: bool) -> dict[str, 
         "dashboard": False,
         "silence_logs": logging.CRITICAL,
     }
-    if on_gpus:
-        options["env"] = {"CUDA_VISIBLE_DEVICES": _visible(number)}
+    if gpu is not None:
+        options["env"] = {"CUDA_VISIBLE_DEVICES": gpu}
     return {"cls": kind, "options": options}
-
-
-def _visible(number: int) -> str:
-    """Return the device of a worker: one of those that this process may use, in turn."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    devices = given.split(",") if given else [str(i) for i in range(_gpus())]
-    return devices[number % len(devices)] if devices else ""
-
-
-def _gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count()
 
 
 if __name__ == "__main__":
