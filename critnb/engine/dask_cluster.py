@@ -6,6 +6,8 @@ system does where the runner was killed. Its workers end with it. A worker that 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -14,13 +16,15 @@ from typing import Any
 
 # a shard that so many workers were lost with is not tried again
 _ALLOWED_FAILURES = 3
+# by name: this room knows of no model
+_LIBRARIES = ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "numba")
 
 
 def main() -> None:
     """Hold workers: the arguments are how many, a folder for what they write, and the GPUs that they take in turn, if any."""
     n_workers, folder, gpus = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
     from dask import config
-    from distributed import Nanny, Scheduler, SpecCluster
+    from distributed import Client, Nanny, Scheduler, SpecCluster
 
     config.set(
         {
@@ -41,7 +45,11 @@ def main() -> None:
         cluster.wait_for_workers(n_workers)
         sys.stdout.write(cluster.scheduler_address + "\n")
         sys.stdout.flush()
-        sys.stdin.read()
+        with Client(cluster, set_as_default=False) as client:
+            # while kernels start, workers read the libraries that passes need
+            reading = [client.submit(_read_libraries, workers=[each], pure=False) for each in client.nthreads()]
+            sys.stdin.read()
+            del reading
         # with the workers, whatever they are at
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
@@ -58,6 +66,13 @@ def _worker(kind: Any, folder: str, gpu: str | None) -> dict[str, Any]:
     if gpu is not None:
         options["env"] = {"CUDA_VISIBLE_DEVICES": gpu}
     return {"cls": kind, "options": options}
+
+
+def _read_libraries() -> None:
+    for name in _LIBRARIES:
+        # a shard that needs it says what is wrong with it
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
 
 
 if __name__ == "__main__":
