@@ -15,6 +15,7 @@ from torch import Tensor
 from critnb.canon import CANON, Intervention
 from critnb.errors import NonFiniteError
 from critnb.model.language_model import LanguageModel
+from critnb.model.logits import Logits, logits_of
 from critnb.model.taps import finite, gain_applied, reading_units
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 OnBatch = Callable[[int], object]
 OnBatchUnits = Callable[[int, int, Tensor], None]
-OnLogits = Callable[[int, Tensor, Tensor], None]
+OnLogits = Callable[[int, Tensor, Logits], None]
 
 
 def unreported(_n: int) -> None:
@@ -51,6 +52,8 @@ class ForwardPasses:
         self.model, self.facts = model, facts
         self.burn_in = burn_in
         self.windows_run = 0
+        # whether blocks of this model were found to give the same when they are run again from a kept stream
+        self.repeatable = False
         self._batch_tokens = batch_tokens
         self._on_done: OnBatch = unreported
 
@@ -95,8 +98,8 @@ class ForwardPasses:
         ``on_units(first, layer, u)`` gets u [B, T - burn_in, F] of every batch and layer, ``first`` being the row of
         the batch's first window; ``on_batch(n)`` is called when n more windows are finished. With
         ``on_logits(first, tokens, logits)`` the same pass goes through the model's own head as well, its scaling and capping
-        included: tokens [B, T], logits [B, T, V], burn-in not hidden. Raises ModelError before the first pass where a token
-        has no embedding, and NonFiniteError naming gain and layer where an activation is not finite.
+        included: tokens [B, T], and logits of a part of them at a time, burn-in not hidden. Raises ModelError before the first
+        pass where a token has no embedding, and NonFiniteError naming gain and layer where an activation is not finite.
         """
         self.model.require_known(tokens)
         first = 0
@@ -116,11 +119,11 @@ class ForwardPasses:
             if not finite(hidden):
                 self.name_the_layer(batch, setting)
             return
-        logits = self.model.causal(input_ids=batch, use_cache=False).logits
-        # the largest logit of a token stands for its hidden state: NaN and infinity get into it, and no mask of [B, T, V] is made
-        if not finite(logits.amax(dim=-1)):
-            self.name_the_layer(batch, setting)
-        on_logits(first, batch, logits)
+        for part in logits_of(self.model, batch):
+            # the largest logit of a token stands for its hidden state: NaN and infinity get into it, and no mask of logits is made
+            if not finite(part.logits.amax(dim=-1)):
+                self.name_the_layer(batch, setting)
+            on_logits(first, batch, part)
 
     def batches(self, tokens: NDArray[np.int64]) -> Iterator[tuple[int, Tensor]]:
         """Yield the row of each batch's first window and its token ids [B, T] on the model's device."""

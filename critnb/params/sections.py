@@ -138,6 +138,7 @@ class Compute(_ParamsSection):
     attention: Literal["sdpa", "eager"] = "sdpa"
     timeout: Count | None = None
     kernel_start_timeout: Count = _CONST.KERNEL_START_SECONDS
+    wait: Annotated[StrictInt, Field(ge=0, lt=_MOST)] = _CONST.WAIT_SECONDS
 
     @field_validator("device")
     @classmethod

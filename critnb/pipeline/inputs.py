@@ -108,6 +108,10 @@ class StageInputs:
         """Where this stage's shards are worked on."""
         return ENGINES[self.options.engine](scheduler=self.options.scheduler, name=self._run.run_id)
 
+    def engine_facts(self) -> dict[str, Any]:
+        """Return what the record says of the engine: its name, and what it did where the stage had shards."""
+        return self.engine.facts() if "engine" in vars(self) else {"name": self.options.engine}
+
     @cached_property
     def model(self) -> LanguageModel:
         """The model of this role, recorded: loaded here, or known from a worker where the engine's workers have it."""
@@ -125,15 +129,17 @@ class StageInputs:
             self.run.log("warning", said=facts.warning)
         return cast("LanguageModel", model)
 
-    def forward_passes(self) -> ForwardPasses:
-        """Return a runner of forward passes under this stage's batch size and burn-in; the windows it runs are recorded.
+    def forward_passes(self, burn_in: int | None = None) -> ForwardPasses:
+        """Return a runner of forward passes under this stage's batch size; the windows it runs are recorded.
 
-        Where the engine's workers have the model, it stands for theirs.
+        Its burn-in is that of the params, or what is given by a stage that reads no windows. Where the engine's workers have the
+        model, it stands for theirs.
         """
         from critnb.model.elsewhere import ModelElsewhere, PassesElsewhere
         from critnb.model.forward import ForwardPasses
 
-        batch, burn_in = self.params.compute.batch_tokens, self.params.windows.burn_in_tokens
+        batch = self.params.compute.batch_tokens
+        burn_in = self.params.windows.burn_in_tokens if burn_in is None else burn_in
         model: LanguageModel | ModelElsewhere = self.model
         passes = (
             PassesElsewhere(self._source, batch_tokens=batch, burn_in=burn_in, hardware=model.known.hardware)

@@ -64,7 +64,8 @@ def passes_under(
     run: dict[Setting, Setting] = {}
     for setting in wanted:
         run.setdefault(setting.in_effect(), setting)
-    names = {setting: f"{verb}_{setting.intervention}_gain_{setting.gain:g}" for setting in run.values()}
+    name = verb.replace(" ", "_")
+    names = {setting: f"{name}_{setting.intervention}_gain_{setting.gain:g}" for setting in run.values()}
     batch = passes.batch_windows(stage.params.windows.seq_len)
     shards = shards_of(names, n_windows, batch=batch, workers=stage.engine.passes_at_once())
     steps = {name: shards[setting] for setting, name in names.items()}
