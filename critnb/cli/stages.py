@@ -22,10 +22,14 @@ from critnb.pipeline.plan import PlannedRun, plan_runs
 from critnb.pipeline.schedule import side_by_side
 from critnb.pipeline.sharing import needs_of, number_of_jobs, one_at_a_time, thread_variables
 from critnb.pipeline.waiting import made_or_awaited
+from critnb.pipeline.workers import workers_of
 from critnb.runs import RunState, RunStore
 from critnb.runs.scratch import Scratch
 from critnb.system.paths import from_here
 from critnb.system.terminal import err, out, plain
+
+# options that stand for keys of the params
+_OF_COMPUTE = ("device", "dtype", "engine", "workers", "scheduler", "wait")
 
 
 def run_stages(arguments: argparse.Namespace) -> int:
@@ -71,8 +75,15 @@ def run_missing(
     jobs, alone = number_of_jobs(list(missing.values()), options), one_at_a_time(missing.values(), options)
     forecast = Forecast(planned, missing, store, jobs=jobs, alone=alone, ranks=ranks)
     account = Account(options, forecast, keep_going=keep_going)
-    with Scratch() as checked, _kernels(list(missing.values()), thread_variables(jobs)) as kernels:
-        handed = {run_id: replace((each or {}).get(run_id, options), checked=checked) for run_id in missing}
+    with (
+        Scratch() as checked,
+        workers_of(list(missing.values()), options) as with_workers,
+        _kernels(list(missing.values()), thread_variables(jobs)) as kernels,
+    ):
+        handed = {
+            run_id: replace((each or {}).get(run_id, options), scheduler=with_workers.scheduler, checked=checked)
+            for run_id in missing
+        }
         side_by_side(
             needs_of(missing.values()),
             lambda run_id: account.of(
@@ -113,7 +124,7 @@ def _kernels(missing: Sequence[PlannedRun], threads: Mapping[str, str]) -> Itera
 def overrides_of(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the overrides of ``--set`` and of the options that stand for one, and which option gave a key, for blame."""
     overrides = dict(parse_override(text) for text in arguments.set)
-    options = {f"compute.{word}": word for word in ("device", "dtype", "wait") if getattr(arguments, word) is not None}
+    options = {f"compute.{word}": word for word in _OF_COMPUTE if getattr(arguments, word) is not None}
     overrides |= {key: getattr(arguments, word) for key, word in options.items()}
     return overrides, {key: f"--{word}" for key, word in options.items()}
 

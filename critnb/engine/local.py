@@ -16,8 +16,8 @@ _WATCH_SECONDS = 0.5
 _START_SECONDS = 8.0
 _TIMED = 3
 
-# how many shards of passes are worked on at once: a model is here once, and has all threads
-PASSES_AT_ONCE = 1
+# passes run in this very process
+elsewhere = False
 OnDone = Callable[[int], object]
 _Shard = TypeVar("_Shard")
 _Result = TypeVar("_Result")
@@ -86,6 +86,16 @@ def iter_passes(
         with passes.reporting(on_done or _unheard):
             result = function(passes, shard)
         yield result
+
+
+def passes_at_once() -> int:
+    """Return one: the model is here once, and has all threads."""
+    return 1
+
+
+def facts() -> dict[str, Any]:
+    """Return the name; the rest is what the record says of this machine."""
+    return {"name": "local"}
 
 
 def _unheard(_n: int) -> None: ...

@@ -16,12 +16,13 @@ from torch import Tensor
 
 from critnb.canon import SpikeDef
 from critnb.events.calibration import Calibration
-from critnb.events.passes import base_events, extract, gather
+from critnb.events.passes import base_events, each_layer, extract, gather
 from critnb.events.rate_matching import Matched, Matching
-from critnb.events.screening_bounds import FirstBounds
+from critnb.events.screening_bounds import Finish, FirstBounds
 from critnb.events.targets import RateTargets
 from critnb.events.window_moments import window_moments
 from critnb.model.forward import ForwardPasses, Setting
+from critnb.model.likelihood import WindowLikelihoods
 from critnb.model.shards import Shard
 
 Arrays = dict[str, NDArray[Any]]
@@ -38,11 +39,16 @@ class MomentsOf:
         rows = shard.of(self.tokens, passes)
         found = np.empty((2, len(rows), passes.model.n_layers, passes.model.n_units))
 
-        def collect(first: int, layer: int, u: Tensor) -> None:
-            for row, moments in enumerate(window_moments(u), start=first):
-                found[:, row, layer] = moments
+        def begin(first: int, layer: int, u: Tensor) -> Finish:
+            of_windows = window_moments(u)
 
-        passes.run(rows, shard.setting, collect)
+            def finish() -> None:
+                for row, moments in enumerate(of_windows(), start=first):
+                    found[:, row, layer] = moments
+
+            return finish
+
+        each_layer(passes, rows, shard.setting, begin)
         return found
 
 
@@ -109,8 +115,25 @@ class Extracted:
         return {"counts": extract(passes, rows, self.calibration, tau, self.spike_defs, shard.setting)}
 
 
+@dataclass(frozen=True, eq=False)
+class ExtractedAndScored:
+    """As ``Extracted``, with the mean negative log-likelihood of each window ``nll_mean`` [N] from the same passes."""
+
+    extracted: Extracted
+
+    def __call__(self, passes: ForwardPasses, shard: Shard) -> Arrays:
+        """Return those of the shard's windows."""
+        each, setting = self.extracted, shard.setting
+        rows = shard.of(each.tokens, passes)
+        read = WindowLikelihoods(len(rows), setting, burn_in=passes.burn_in)
+        counts = extract(passes, rows, each.calibration, each.tau[setting], each.spike_defs, setting, on_logits=read)
+        return {"counts": counts, "nll_mean": read.nll_mean}
+
+
 def side_by_side(parts: Sequence[Mapping[str, NDArray[Any]]]) -> Arrays:
-    """Return the counts [D, R, N, L, T] of shards of one setting as those of all their windows."""
+    """Return counts [D, R, N, L, T], and numbers [N] beside them, of shards of one setting as those of all their windows."""
     if len(parts) == 1:
         return dict(parts[0])
-    return {"counts": np.concatenate([part["counts"] for part in parts], axis=2)}
+    return {
+        name: np.concatenate([part[name] for part in parts], axis=2 if name == "counts" else 0) for name in parts[0]
+    }

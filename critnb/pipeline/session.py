@@ -17,12 +17,12 @@ import pandas as pd
 
 from critnb.canon import CANON, Stage
 from critnb.contract import StageSpec, spec_of
-from critnb.engine import ENGINES, Engine
 from critnb.errors import GateError, RunExistsError
 from critnb.gates import Gate, JudgedGates
 from critnb.pipeline import progress
 from critnb.pipeline.inputs import StageInputs
 from critnb.pipeline.options import RunOptions
+from critnb.report.links import Link, find
 from critnb.runs import HashInputs, PartialRun, Run, RunState, RunStore, RunWriter, peak_memory
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
@@ -74,11 +74,6 @@ class StageSession(StageInputs):
         if self._by_hand is not None and self._by_hand.last_line is not None:
             raise RunExistsError(f"{self._run.run_id} is finished; run the notebook from the top to compute it again")
         return self._run
-
-    @property
-    def engine(self) -> Engine:
-        """Where this stage's shards are worked on."""
-        return ENGINES[self.options.engine]
 
     @property
     def own(self) -> Run:
@@ -150,6 +145,14 @@ class StageSession(StageInputs):
         """Write JSON under results/."""
         self.run.write_json(f"{_RESULTS}/{basename}", content)
 
+    def file(self, name: str, rows: str = "") -> Link:
+        """Return the link to a file of this run or of one that it rests on, for a table or picture that shows some of its rows.
+
+        ``name``: a table's number such as T01, or the name of a file under results/. Raises DependencyError where there is none.
+        """
+        upstream = self.run.record.hash_inputs.upstream if self.run.record.hash_inputs else {}
+        return find(name, self.run.record, [self.store.open(run_id).record for run_id in upstream.values()], rows)
+
     def conditions(self, frame: pd.DataFrame) -> None:
         """Record the conditions of this stage's raster."""
         self.run.update(conditions=frame.to_dict("records"))
@@ -170,7 +173,10 @@ class StageSession(StageInputs):
         """Close the stage; by hand this also publishes the run. Returns the line that a notebook shows at its end."""
         if self._by_hand is not None and self._by_hand.last_line is not None:
             return self._by_hand.last_line
-        self.run.update(forward_windows=sum(passes.windows_run for passes in self._passes))
+        self.run.update(
+            forward_windows=sum(passes.windows_run for passes in self._passes),
+            environment={**(self.run.record.environment or {}), "engine": self.engine.facts()},
+        )
         self.run.log("memory", peak_bytes=peak_memory())
         if self.options.strict and (names := self._gates.not_passed()):
             raise GateError(

@@ -27,6 +27,7 @@ from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun, plan_runs
 from critnb.pipeline.progress import Event
 from critnb.pipeline.waiting import made_or_awaited
+from critnb.pipeline.workers import held_workers
 from critnb.review.index import refresh_index
 from critnb.runs import PartialRun, RunState, RunStore
 from critnb.runs.manifest import copy_to_root
@@ -61,6 +62,7 @@ def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> RunByHa
     roles = options.roles(loaded.params)
     *upstream, planned = plan_runs([spec], loaded, roles, store, join_complete=options.role is None)
     _refuse_stale_code([*upstream, planned])
+    options = held_workers([*upstream, planned], options)
     for needed in upstream:
         if store.state(needed.run_id) is not RunState.complete:
             _make_upstream(needed, store, options)

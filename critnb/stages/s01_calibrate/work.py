@@ -54,7 +54,7 @@ def _base_rates(
 ) -> Mapping[SpikeDef, NDArray[np.float64]]:
     events = stage.params.events
     work = BaseEventsOf(tokens, calibration, events.spike_defs, events.tau0)
-    shards = _shards(passes, tokens, parts=stage.engine.PASSES_AT_ONCE)
+    shards = _shards(passes, tokens, parts=stage.engine.passes_at_once())
     with stage.step("base rates"), stage.progress("base rates", len(tokens)) as advance:
         found = sum(stage.engine.iter_passes(work, shards, passes=passes, on_done=advance))
     n_samples = len(tokens) * (tokens.shape[1] - passes.burn_in) * stage.model.n_units

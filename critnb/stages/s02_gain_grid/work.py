@@ -32,9 +32,11 @@ def match_settings(stage: StageSession, settings: list[Setting], windows: Slice,
     calibration, targets = upstream_calibration(stage)
     match = MatchedRates(windows.tokens, calibration, targets)
     found = passes_under(stage, "match", settings, len(windows.tokens), match, passes=passes, join=match.join)
-    frames = [_thresholds(each, targets, setting).to_frame() for each, setting in zip(found, settings, strict=True)]
+    frames = [
+        _thresholds(each.others, targets, setting).to_frame() for each, setting in zip(found, settings, strict=True)
+    ]
     conditions = conditions_of(settings, model_role=stage.role, spike_defs=tuple(targets.base), rates=targets.rates)
-    raster = raster_of([each["counts"] for each in found], conditions, windows.window_id)
+    raster = raster_of([each.counts for each in found], conditions, windows.window_id)
     return Matched(pd.concat(frames, ignore_index=True), raster)
 
 
