@@ -97,12 +97,15 @@ def test_one_failure_leaves_the_others_and_is_named_at_the_end(sweep, runs, stan
     store = RunStore(runs)
     shutil.rmtree(store.runs(Stage.S05)[0].path)
     shutil.rmtree(store.runs(Stage.S01)[0].path)
-    gone = "- {name: gone, models.BASE: {source: file, path: nowhere}}\n"
-    code, out, err = sweep("-q", "--jobs", "1", entries=gone + ENTRIES)
+    gone = "- {name: gone, models.BASE: {source: file, path: nowhere}}"
+    _, first, second = ENTRIES.rstrip().split("\n")
+    code, out, err = sweep("-q", "--jobs", "1", entries="\n".join([gone, second, first]))
     # the first entry's: a model that is missing
     assert code == Exit.MISSING_DEPENDENCY
     assert err[0].startswith(f"entry 1 (gone)  failed: models.BASE.path: no directory {tmp_path / 'nowhere'}")
-    assert any(line.startswith("S02B ") and line.endswith("  failed: cell 3: no such thing") for line in err)
+    assert any(
+        line.startswith("S02B ") and line.endswith("  more replicates: failed: cell 3: no such thing") for line in err
+    )
     assert err[-1].startswith("error: 2 of 3 entries are not finished: gone (models.BASE.path: no directory ")
     assert err[-1].endswith("; more replicates (S02B: cell 3: no such thing)")
     # S01, which both have, once; S05 of the second entry; and nothing that needs what failed
@@ -111,7 +114,7 @@ def test_one_failure_leaves_the_others_and_is_named_at_the_end(sweep, runs, stan
     assert [line.split()[0] for line in out] == ["S01", "S05", "sweep"]
     assert "1 of 3 entries finished" in out[-1]
     page = (runs / CANON.PATH.SWEEPS_DIR / "two" / OUT.INDEX_HTML_BASENAME).read_text()
-    assert "Entry 3, more replicates, is not finished: S02B: cell 3: no such thing." in page
+    assert "Entry 2, more replicates, is not finished: S02B: cell 3: no such thing." in page
 
 
 def test_the_table_is_what_the_runs_say(sweep, runs):
@@ -133,7 +136,9 @@ def test_the_table_is_what_the_runs_say(sweep, runs):
     store = RunStore(runs)
     s05, s04k = store.runs(Stage.S05)[0], store.runs(Stage.S04K)[0]
     t01, t10 = table(s05, T.T01_SUMMARY), table(s04k, T.T10_KNOCKOUTS)
-    assert len(found) == 2 * len(t01) * len(NullId)
+    nulls = {each for each in NullId if each.startswith("NULL_RASTER")}
+    assert set(found["null_id"]) == nulls
+    assert len(found) == 2 * len(t01) * len(nulls)
     assert set(found["run_id"]) == {s05.run_id}
     assert set(found["knock_out_run_id"]) == {s04k.run_id}
     assert {json.loads(each).get("analysis.bootstrap_reps") for each in found["overrides"]} == {None, 50}
