@@ -7,10 +7,11 @@ import json
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from critnb import __version__
 from critnb.canon import SPEC_DIR, Exit
+from critnb.cli.parser import Parser
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.params import Params
@@ -51,17 +52,8 @@ def _answer(arguments: argparse.Namespace) -> int:
         return int(code)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses a wrong word or option as the rest of the pack does: in two lines, not with all of its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print what is wrong and end the process."""
-        terminal.err(f"error: {terminal.plain(message, 500)}", f"see {self.prog} --help")
-        self.exit(int(Exit.BAD_INPUT))
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="runner.py",
         description="Run stages of the pack, or look at what they left.",
         epilog=f"exit codes: {', '.join(f'{int(code)} {code.label}' for code in Exit)}",
@@ -71,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     for word, help_text in _stage_words():
         stage = commands.add_parser(word, help=help_text, description=help_text)
         _stage_options(stage)
-        stage.set_defaults(handler=_run_stages, word=word)
+        stage.set_defaults(handler=_run_stages, word=word, own_parser=stage)
     _list_options(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
     _json(_add(commands, "show", _look("show"), "show a run", runs=True)).add_argument("run", metavar="RUN")
     verify = _json(_add(commands, "verify", _verify, "hash every file of runs again", runs=True))
@@ -115,12 +107,15 @@ def _parser() -> argparse.ArgumentParser:
             commands, "power", _power, "say how many windows a change between g1 and g* takes to be detected", runs=True
         )
     )
-    _add(commands, "index", _index, "write the page of all runs anew", runs=True)
+    index = _add(commands, "index", _index, "write the page of all runs anew", runs=True)
+    index.add_argument("--open", action="store_true", help="show it, where there is a desktop")
     _json(_add(commands, "params", _look("params"), "print resolved parameters")).add_argument("file", metavar="FILE")
     schema = _add(
         commands, "schema", _schema, "print the JSON Schema of the parameters, or of what a command prints as JSON"
     )
     schema.add_argument("of", nargs="?", choices=_WITH_JSON, metavar="COMMAND", help=f"one of {', '.join(_WITH_JSON)}")
+    completion = _add(commands, "completion", _completion, "print a script that lets a shell complete all this")
+    completion.add_argument("shell", choices=["bash", "zsh"])
     return parser
 
 
@@ -137,7 +132,7 @@ def _add(
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(word, help=help_text, description=help_text)
     _run_options(command, *(["runs_dir"] if runs else []), "verbose")
-    command.set_defaults(handler=handler)
+    command.set_defaults(handler=handler, own_parser=command)
     return command
 
 
@@ -249,9 +244,19 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _index(arguments: argparse.Namespace) -> int:
     from critnb.review.index import write_index
+    from critnb.system.desktop import show
 
-    terminal.out(write_index(RunOptions.of_command(vars(arguments)).store()))
+    page = write_index(RunOptions.of_command(vars(arguments)).store())
+    terminal.out(page)
+    if arguments.open:
+        show(page)
     return int(Exit.DONE)
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from critnb.cli.completion import completion
+
+    return completion(_parser(), arguments.shell)
 
 
 def _schema(arguments: argparse.Namespace) -> int:
