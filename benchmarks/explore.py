@@ -36,7 +36,7 @@ def main(runs: Path) -> None:
     print(f"{explorer.state.chain.label}\n\n{'ms':<58}{'median':>9}{'largest':>9}")
     line("find the runs", [opening])
     line("first view: text of the windows, rasters, curves", [seconds(lambda: explorer._view)])
-    state, controls = explorer.state, explorer._view._controls
+    state, controls = explorer.state, explorer._view.controls
     gains = [gain for gain in state.gains if gain != state.selection.condition.gain]
     line("another gain", [seconds(lambda gain=gain: setattr(controls["gain"], "value", gain)) for gain in gains])
     rows = range(min(10, state.n_windows))

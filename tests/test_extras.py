@@ -34,7 +34,8 @@ sys.meta_path[:] = [Hiding(finder) for finder in sys.meta_path]
 """
 _COMMAND = "from critnb.cli.command_line import main; sys.exit(main(sys.argv[1:]))"
 # modules that show widgets
-_WIDGETS = {f"critnb.explore.{name}" for name in ("explorer", "live_knock_out", "live_panel", "raster", "view")}
+_PANELS = ("controls", "explorer", "line", "live_knock_out", "live_panel", "raster", "slider", "view")
+_WIDGETS = {f"critnb.explore.{name}" for name in _PANELS}
 _IMPORTS = f"""
 import importlib, pkgutil, critnb
 for module in pkgutil.walk_packages(critnb.__path__, "critnb."):

@@ -17,6 +17,16 @@ from critnb.errors import ModelError
 from critnb.model.taps import Taps
 
 
+def require_embeddings(tokens: NDArray[np.int64] | Sequence[int], n_tokens: int) -> None:
+    """Raise ModelError where a token id, in an array of any shape, is none of a model's ``n_tokens``."""
+    largest = int(np.max(tokens, initial=0))
+    if largest >= n_tokens:
+        raise ModelError(
+            f"the tokenizer gives token id {largest}, the model has embeddings of {n_tokens} tokens (0 to {n_tokens - 1})\n"
+            "tokenizer and weights are not of one model; use the tokenizer of these weights"
+        )
+
+
 def decoder_of(causal: Any) -> Any:
     """Return the part of a causal language model that computes hidden states."""
     # Llama 4 names a part of another class as its base, so it would be its own
@@ -57,14 +67,14 @@ class LanguageModel:
         except (AttributeError, NotImplementedError):
             return int(self.causal.config.vocab_size)
 
+    @property
+    def vocabulary(self) -> int:
+        """Size of the vocabulary that its config names."""
+        return int(self.causal.config.vocab_size)
+
     def require_known(self, tokens: NDArray[np.int64] | Sequence[int]) -> None:
         """Raise ModelError where a token id, in an array of any shape, has no embedding."""
-        largest = int(np.max(tokens, initial=0))
-        if largest >= self.n_tokens:
-            raise ModelError(
-                f"the tokenizer gives token id {largest}, the model has embeddings of {self.n_tokens} tokens (0 to "
-                f"{self.n_tokens - 1})\ntokenizer and weights are not of one model; use the tokenizer of these weights"
-            )
+        require_embeddings(tokens, self.n_tokens)
 
     def ids(self, tokens: NDArray[np.int64]) -> Tensor:
         """Return token ids on the model's device; raises ModelError where one has no embedding."""

@@ -32,6 +32,7 @@ _CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "n_ctx", "seq_lengt
 _LONGEST_REASON = 240
 _NO_MEMORY = re.compile(r"(not enough|out of|cannot allocate|can't allocate) memory|failed to map", re.IGNORECASE)
 _UNKNOWN = Soundness()
+_OPTIONS: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -56,6 +57,22 @@ def choose_dtype(name: str, stored: torch.dtype | None) -> torch.dtype:
     return torch.bfloat16 if stored is torch.bfloat16 else torch.float32
 
 
+def load_tokenizer(files: ModelFiles) -> Any:
+    """Load the tokenizer of a directory alone; raises what ``load`` raises about it."""
+    _quiet_transformers()
+    with only_hashed(files) as folder:
+        tokenizer = _tokenizer(files, folder)
+    tokenizer.name_or_path = str(files.directory)
+    return tokenizer
+
+
+def _tokenizer(files: ModelFiles, folder: Path) -> Any:
+    with _in_one_line(files, folder, "the tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), **_OPTIONS)
+        refuse_random(tokenizer)
+    return tokenizer
+
+
 def load(files: ModelFiles, compute: Compute, soundness: Soundness = _UNKNOWN) -> LanguageModel:
     """Load the model of a directory, ready for inference, from the files that its hashes cover.
 
@@ -64,16 +81,13 @@ def load(files: ModelFiles, compute: Compute, soundness: Soundness = _UNKNOWN) -
     """
     device = choose_device(compute.device)
     _quiet_transformers()
-    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     with only_hashed(files) as folder:
         with _in_one_line(files, folder, "config.json"):
-            config = AutoConfig.from_pretrained(str(folder), **options)
+            config = AutoConfig.from_pretrained(str(folder), **_OPTIONS)
             # before gigabytes of weights are read
             refuse_unsuitable(config)
             dtype = choose_dtype(compute.dtype, getattr(config, "dtype", None))
-        with _in_one_line(files, folder, "the tokenizer"):
-            tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
-            refuse_random(tokenizer)
+        tokenizer = _tokenizer(files, folder)
         with _in_one_line(files, folder, "the weights"):
             causal = load_weights(folder, config, files, attention=compute.attention, dtype=dtype)
             causal.requires_grad_(False).eval().to(device)

@@ -13,6 +13,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from critnb.canon import CANON, PACK_ROOT, SpikeDef
 from critnb.errors import PaperError
 from critnb.paper.cells import TEXT, Cell, Fragment, Ledger, bare, escaped
+from critnb.report.links import to_file, to_readable
 from critnb.report.words import SPIKE_NAMES, agreeing, spelled
 
 FOLDER = PACK_ROOT / CANON.PATH.PAPER_DIR
@@ -52,6 +53,7 @@ def environment(folder: Path, ledger: Ledger) -> SandboxedEnvironment:
         "code": lambda text: Fragment(f"`{str(bare(text)).replace('`', '')}`"),
         "spoken": lambda name: escaped(_spoken(str(bare(name)))),
         "short": lambda digest: str(bare(digest))[:12],
+        "opened": _opened,
         "interval": _interval(ledger),
         "counted": _counted(ledger),
         "agreeing": lambda cell, one, several: agreeing(bare(cell), one, several),
@@ -61,6 +63,13 @@ def environment(folder: Path, ledger: Ledger) -> SandboxedEnvironment:
     }
     made.filters.update(shown)
     return made
+
+
+def _opened(path: str, run_id: str) -> Fragment:
+    """Show a run's file as a link to it, and where it is a results table another to the same as text."""
+    link = f"[`{path}`]({to_file(path, run_id)})"
+    as_text = to_readable(path, run_id)
+    return Fragment(link if as_text == to_file(path, run_id) else f"{link} · [csv]({as_text})")
 
 
 def _spoken(identifier: str) -> str:

@@ -131,10 +131,13 @@ class Compute(_ParamsSection):
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_tokens: Count = _CONST.BATCH_TOKENS
-    engine: Literal["local"] = "local"
+    engine: Literal["local", "dask"] = "local"
+    workers: Annotated[StrictInt, Field(ge=1, le=1024)] | None = None
+    scheduler: Needed | None = None
     attention: Literal["sdpa", "eager"] = "sdpa"
     timeout: Count | None = None
     kernel_start_timeout: Count = _CONST.KERNEL_START_SECONDS
+    wait: Annotated[StrictInt, Field(ge=0, lt=_MOST)] = _CONST.WAIT_SECONDS
 
     @field_validator("device")
     @classmethod
@@ -142,6 +145,14 @@ class Compute(_ParamsSection):
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
             raise ValueError("must be auto, cpu, mps, cuda or cuda:N")
         return value
+
+    @model_validator(mode="after")
+    def _has_workers(self) -> Compute:
+        if self.engine == "local" and (self.workers or self.scheduler):
+            raise ValueError("workers and scheduler are for engine dask")
+        if self.workers and self.scheduler:
+            raise ValueError("workers are started where no scheduler is given; give one of the two")
+        return self
 
 
 class Windows(_ParamsSection):

@@ -17,8 +17,8 @@ from critnb.errors import CritnbError, StageFailedError, by_name
 from critnb.pipeline.kernel import KERNEL, KernelEnd, KernelNotStartedError, kernel_manager
 from critnb.pipeline.limits import USUAL_LIMITS, Limits
 from critnb.pipeline.memory import is_out_of_memory, may_be_out_of_memory, said_of_memory, with_less_memory
-from critnb.report.notebook import clean, to_html, to_ipynb
-from critnb.runs import PartialRun
+from critnb.report.notebook import clean, of_run, to_html, to_ipynb
+from critnb.runs import PartialRun, Run
 from critnb.runs.scratch import Scratch
 from critnb.system.failures import limit_named, too_few_files
 
@@ -159,7 +159,7 @@ def keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookN
     cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT, CODE_ROOT])
     page, source = (path.relative_to(run.path).as_posix() for path in kept_notebooks(spec, run.path))
     run.write_bytes(source, to_ipynb(cleaned))
-    run.write_bytes(page, to_html(cleaned))
+    run.write_bytes(page, to_html(cleaned, of_run(Run(run.path, run.record, ""))))
 
 
 def kept_notebooks(spec: StageSpec, run: Path) -> tuple[Path, Path]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
-from critnb.canon import ModelRole, Stage
+from critnb.canon import CANON, ModelRole, Stage
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.pipeline.limits import USUAL_LIMITS, Limits
@@ -45,7 +45,8 @@ def _switch(*flags: str, **where: Any) -> Any:
     return _option(False, *flags, action="store_true", **where)
 
 
-def _whole_number(text: str) -> int:
+def whole_number(text: str) -> int:
+    """Return a number of processes that an option gives; raises ArgumentTypeError."""
     if not text.isdecimal() or not 0 < int(text) <= _MOST_JOBS:
         raise ArgumentTypeError(f"{plain(repr(text), 40)} is no whole number from 1 to {_MOST_JOBS}")
     return int(text)
@@ -77,7 +78,7 @@ class RunOptions:
     jobs: int | None = _option(
         None,
         "--jobs",
-        type=_whole_number,
+        type=whole_number,
         metavar="N",
         help="run at most N stages at once; as many as suit this machine if not given",
     )
@@ -88,12 +89,17 @@ class RunOptions:
     verbose: bool = _switch("-v", "--verbose", notebook=bool, help="show tracebacks, and the steps of stages")
     device: str = _option("auto", kernel=True)
     engine: str = _option("local", kernel=True)
+    # how many workers the engine is to have; none where a scheduler has them, and is named
+    workers: int | None = None
+    scheduler: str | None = _option(None, kernel=True)
     # where the stages of a command note which models they have found sound
     checked: Path | None = _option(None, kernel=True)  # noqa: RUF009 - a field
     # where relative paths of the params are meant from, and where the corpora of a run come from
     base_dir: Path = _option(Path(), kernel=True)  # noqa: RUF009 - a field
     data: Mapping[str, Mapping[str, Any]] = _option(dict, kernel=True)
     limits: Limits = USUAL_LIMITS
+    # seconds to wait for a run that another process is making
+    wait: int = CANON.CONST.WAIT_SECONDS
     # what the record says that the run was made by
     command: Sequence[str] = ()
 
@@ -138,7 +144,16 @@ class RunOptions:
         """Return these options with what the params say of them."""
         compute = loaded.params.compute
         limits = Limits(start=compute.kernel_start_timeout, stage=compute.timeout)
-        return replace(self, device=compute.device, engine=compute.engine, base_dir=loaded.base_dir, limits=limits)
+        return replace(
+            self,
+            device=compute.device,
+            engine=compute.engine,
+            workers=compute.workers,
+            scheduler=compute.scheduler,
+            base_dir=loaded.base_dir,
+            limits=limits,
+            wait=compute.wait,
+        )
 
     def roles(self, params: Params, *, every: bool = False) -> list[ModelRole]:
         """Return the roles to run: those asked for, else the first one of the params, or each with ``every``."""

@@ -63,8 +63,10 @@ class PlannedRun:
         state = store.state(self.run_id)
         if state is RunState.complete:
             return "pinned" if self.pinned else "complete"
-        if state is not RunState.absent:
-            return f"{state}: continue it with --allow-resume"
+        if state is RunState.held:
+            return "held: another process is making it, which is waited for"
+        if state is RunState.partial:
+            return "partial: continue it with --allow-resume"
         earlier = [run for run in store.runs(self.spec.id) if run.record.hash_inputs]
         same_roles = [run for run in earlier if run.roles == self.roles]
         if not same_roles:

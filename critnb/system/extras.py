@@ -29,4 +29,5 @@ class Extra:
 
 PAPER = Extra("paper", ("typst",), "writes a PDF")
 HUB = Extra("hub", ("datasets",), "reads a data set of the hub")
+CLUSTER = Extra("cluster", ("distributed",), "runs shards on workers")
 EXPLORE = Extra("explore", ("anywidget", "ipywidgets"), "shows widgets")
