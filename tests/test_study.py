@@ -15,8 +15,6 @@ from critnb.cli.command_line import main
 from critnb.system import desktop
 
 MAKE = shutil.which("make")
-# what is set up is no point here: files that are there stand for it
-DONE = ("PARAMS_READY=Makefile", "READY=Makefile")
 needs_make = pytest.mark.skipif(MAKE is None, reason="no make")
 
 
@@ -25,15 +23,25 @@ def study(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PACK_ROOT, capture_output=True, text=True, timeout=120)
 
 
+@pytest.fixture
+def done(tmp_path) -> tuple[str, str]:
+    """What is set up is no point here: new files stand for it."""
+    names = ("PARAMS_READY", "READY")
+    for name in names:
+        (tmp_path / name).touch()
+    params, everything = (f"{name}={tmp_path / name}" for name in names)
+    return params, everything
+
+
 @needs_make
-def test_a_study_without_params_or_with_wrong_ones_sets_nothing_up(tmp_path):
+def test_a_study_without_params_or_with_wrong_ones_sets_nothing_up(tmp_path, done):
     venv = f"VENV={tmp_path / 'venv'}"
     none = study(venv)
     assert (none.returncode, none.stderr.splitlines()[0]) == (2, "name a params file: make study PARAMS=mine.yaml")
     bad = tmp_path / "bad.yaml"
     bad.write_text("gain: {gird: [1.0]}")
     ready = tmp_path / "ready"
-    wrong = study(f"PARAMS={bad}", DONE[0], f"READY={ready}", f"BIN={Path(sys.executable).parent}")
+    wrong = study(f"PARAMS={bad}", done[0], f"READY={ready}", f"BIN={Path(sys.executable).parent}")
     assert wrong.returncode == 2
     assert wrong.stderr.splitlines()[0] == "error: bad.yaml: line 1: gain.gird: unknown key; did you mean grid?"
     assert not (tmp_path / "venv").exists()
@@ -41,12 +49,12 @@ def test_a_study_without_params_or_with_wrong_ones_sets_nothing_up(tmp_path):
 
 @needs_make
 @pytest.mark.parametrize(("code", "commands"), [(0, 3), (4, 2), (1, 2)])
-def test_a_study_runs_all_and_shows_the_page(tmp_path, code, commands):
+def test_a_study_runs_all_and_shows_the_page(tmp_path, done, code, commands):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/log\n[ "$2" != all ] || exit {code}\n')
     python.chmod(0o755)
-    done = study("PARAMS=my own.yaml", *DONE, f"BIN={tmp_path}")
-    assert (done.returncode == 0) == (commands == 3)
+    ended = study("PARAMS=my own.yaml", *done, f"BIN={tmp_path}")
+    assert (ended.returncode == 0) == (commands == 3)
     assert (tmp_path / "log").read_text().splitlines() == [
         "runner.py params my own.yaml",
         "runner.py all --params my own.yaml",
