@@ -40,6 +40,7 @@ class ModelSource:
     identity: Mapping[str, Any]
     checked: Path | None = None
     anew: bool = False
+    device_map: str = "none"
 
     def open(self) -> tuple[LanguageModel, ModelFacts]:
         """Load the model and return it with its facts.
@@ -50,10 +51,11 @@ class ModelSource:
         flags = loading.make_deterministic()
         files = self.files()
         params = self.loaded.params
-        compute = params.compute.model_copy(update={"device": self.device})
+        compute = params.compute.model_copy(update={"device": self.device, "device_map": self.device_map})
         model = loading.load(files, compute, Soundness(self.checked, anew=self.anew))
         model.taps.refuse_mixed(params.gain.interventions)
-        return model, ModelFacts.of(model, files, self.role, flags)
+        warning = loading.without_gpu(self.device, model.device, files)
+        return model, ModelFacts.of(model, files, self.role, flags, warning)
 
     def files(self) -> ModelFiles:
         """Return the model's files; raises the errors of ``data.model_files``, and IntegrityError where they are others."""
@@ -67,7 +69,8 @@ class ModelSource:
     def key(self) -> str:
         """Return what tells models apart that a worker holds."""
         params = self.loaded.params
-        how = (params.compute.dtype, params.compute.attention, self.device, tuple(map(str, params.gain.interventions)))
+        where = self.device, self.device_map
+        how = (params.compute.dtype, params.compute.attention, *where, tuple(map(str, params.gain.interventions)))
         return repr((sorted(self.identity.items()), how, self.anew))
 
 
@@ -84,13 +87,21 @@ class ModelFacts:
     hardware: Mapping[str, Any]
     flags: Mapping[str, Any]
     shown: str
+    warning: str | None = None
 
     @classmethod
-    def of(cls, model: LanguageModel, files: ModelFiles, role: ModelRole, flags: Mapping[str, Any]) -> ModelFacts:
-        """Return the facts of a model that was loaded here."""
+    def of(
+        cls,
+        model: LanguageModel,
+        files: ModelFiles,
+        role: ModelRole,
+        flags: Mapping[str, Any],
+        warning: str | None = None,
+    ) -> ModelFacts:
+        """Return the facts of a model that was loaded here, and a warning on how."""
         return cls(
             model.n_layers, model.n_units, model.n_tokens, model.vocabulary, model.context_length,
-            model.facts(files, role), loading.hardware(model.device), dict(flags), repr(model),
+            model.facts(files, role), loading.hardware(model.device, model.placed), dict(flags), repr(model), warning,
         )  # fmt: skip
 
 

@@ -108,6 +108,10 @@ class StageInputs:
         """Where this stage's shards are worked on."""
         return ENGINES[self.options.engine](scheduler=self.options.scheduler, name=self._run.run_id)
 
+    def engine_facts(self) -> dict[str, Any]:
+        """Return what the record says of the engine: its name, and what it did where the stage had shards."""
+        return self.engine.facts() if "engine" in vars(self) else {"name": self.options.engine}
+
     @cached_property
     def model(self) -> LanguageModel:
         """The model of this role, recorded: loaded here, or known from a worker where the engine's workers have it."""
@@ -120,6 +124,9 @@ class StageInputs:
             environment={**(self.run.record.environment or {}), "compute": dict(facts.hardware)},
         )
         self.run.log("model_loaded", **facts.recorded)
+        if facts.warning is not None:
+            self.run.update(warnings=[*self.run.record.warnings, facts.warning])
+            self.run.log("warning", said=facts.warning)
         return cast("LanguageModel", model)
 
     def forward_passes(self, burn_in: int | None = None) -> ForwardPasses:
@@ -149,7 +156,13 @@ class StageInputs:
         planned = self.run.record.hash_inputs.sections["model"] if self.run.record.hash_inputs else {}
         # a stage that rests on no other relies on no other's checks either: S00 asks whether the model can be trusted
         return ModelSource(
-            self._loaded, self.role, self.options.device, dict(planned), self.options.checked, anew=not self.spec.needs
+            self._loaded,
+            self.role,
+            self.options.device,
+            dict(planned),
+            self.options.checked,
+            anew=not self.spec.needs,
+            device_map=self.options.device_map,
         )
 
     def _model_elsewhere(self) -> tuple[ModelElsewhere, ModelFacts]:

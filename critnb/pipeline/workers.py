@@ -7,16 +7,14 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from urllib.parse import urlsplit
 
-from critnb.errors import DependencyError, StageFailedError
+from critnb.errors import StageFailedError
 from critnb.pipeline.kernel import environment
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
@@ -24,11 +22,9 @@ from critnb.pipeline.sharing import may_be_elsewhere, number_fitting
 from critnb.runs.scratch import Scratch
 from critnb.system.cores import available_cores
 from critnb.system.extras import CLUSTER
-from critnb.system.terminal import plain
 
 _HOLDER = "critnb.engine.dask_cluster"
 _START_SECONDS = 120.0
-_ANSWER_SECONDS = 10.0
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # what the notebooks that this process runs by hand work with
 _held = ExitStack()
@@ -49,7 +45,7 @@ def workers_of(runs: Sequence[PlannedRun], options: RunOptions) -> Iterator[RunO
         yield replace(options, scheduler=_answering(options.scheduler))
         return
     n_workers = options.workers or max(1, number_fitting(available_cores(), runs))
-    with _local_workers(n_workers, on_gpus=may_be_elsewhere(options)) as address:
+    with local_workers(n_workers, on_gpus=may_be_elsewhere(options)) as address:
         yield replace(options, scheduler=address)
 
 
@@ -65,25 +61,17 @@ def threads_of_workers(n_workers: int, given: Mapping[str, str]) -> dict[str, st
 
 
 def _answering(scheduler: str) -> str:
-    """Return the address of a scheduler to which a connection can be made; raises DependencyError."""
-    from critnb.engine.dask_client import address_of
+    """Return the address of a scheduler that answers; raises DependencyError."""
+    # not imported above: it takes a second, for which other commands need not wait
+    from critnb.engine.dask_client import address_of, require_answer
 
     address = address_of(scheduler)
-    place = urlsplit(address)
-    # what other protocols need, their own libraries know
-    if place.scheme in ("tcp", "tls"):
-        try:
-            with socket.create_connection((place.hostname or "", place.port or 0), timeout=_ANSWER_SECONDS):
-                pass
-        except (OSError, ValueError) as error:
-            raise DependencyError(
-                f"no scheduler answers at {plain(address, 200)} ({plain(str(error), 100)}); start it, or leave --scheduler out"
-            ) from None
+    require_answer(address)
     return address
 
 
 @contextmanager
-def _local_workers(n_workers: int, *, on_gpus: bool) -> Iterator[str]:
+def local_workers(n_workers: int, *, on_gpus: bool) -> Iterator[str]:
     """Yield the address of the scheduler of new worker processes, which end with the context or with this process."""
     with Scratch() as scratch:
         threads = threads_of_workers(n_workers, os.environ)
