@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist lo
 .PHONY: demo test quick lab check pages bench clean
 
 demo: $(READY)
-	@$(BIN)/python runner.py all --params base.yaml || test $$? -eq 4
+	@$(BIN)/python runner.py all --params base.yaml
 	@echo "open runs/index.html: every run, the paper and the release"
 
 test: $(DEV_READY)

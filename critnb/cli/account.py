@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 from critnb.gates import summed_up
 from critnb.pipeline.display import Display
+from critnb.pipeline.forecast import Forecast
 from critnb.pipeline.notebook import kept_notebooks
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
 from critnb.pipeline.progress import Event
 from critnb.runs import Run
+from critnb.runs.locks import Held
 from critnb.system.failures import message_and_exit
 from critnb.system.paths import from_here
 from critnb.system.terminal import err, out, plain
@@ -23,12 +25,15 @@ Ended = tuple[Run | None, float]
 
 
 class Account:
-    """The account of one command, which several threads may give at once. ``ran``: what it has run, in the order of ending."""
+    """The account of one command, which several threads may give at once. ``errors``: those of stages that failed, by run id."""
 
-    def __init__(self, options: RunOptions) -> None:
-        self.ran: list[PlannedRun] = []
+    def __init__(self, options: RunOptions, forecast: Forecast, *, keep_going: bool = False) -> None:
+        """``keep_going``: a failure is not the command's end, so that all is said of it at once."""
+        self.errors: dict[str, Exception] = {}
         self._options = options
-        self._display = Display()
+        self._forecast = forecast
+        self._keep_going = keep_going
+        self._display = Display(whole=forecast.words)
         self._at_work: set[str] = set()
         self._failure: str | None = None
         self._lock = threading.Lock()
@@ -38,8 +43,9 @@ class Account:
         name, begins = _name(planned), f"{label(planned)}  {planned.spec.asks}"
         with self._lock:
             self._at_work.add(planned.run_id)
+        self._forecast.begins(planned.run_id)
         if self._options.verbose:
-            self._err(begins)  # lines of steps stand below it
+            self._err(*filter(None, (begins, self._forecast.words())))  # lines of steps stand below it
         elif not self._options.quiet:
             self._display.begin(name, begins)
         started = time.monotonic()
@@ -50,14 +56,19 @@ class Account:
             with self._lock:
                 self._at_work.discard(planned.run_id)
 
+    def waits(self, planned: PlannedRun, held: Held) -> None:
+        """Say who is making a run that is waited for."""
+        if not self._options.quiet:
+            self._err(f"{label(planned)}  {held.awaited}")
+
     def done(self, planned: PlannedRun, ended: Ended) -> None:
         """Print the line of a run; raises OSError where stdout does not take it."""
         run, seconds = ended
+        self._forecast.ends(planned.run_id, None if run is None else seconds)
         if run is None:
             if not self._options.quiet:
                 self._err(f"{label(planned)}  reused")
             return
-        self.ran.append(planned)
         page = kept_notebooks(planned.spec, run.path)[0]
         gates = summed_up(run.record.metrics.get("gates", ()))
         with self._display.aside():
@@ -65,6 +76,12 @@ class Account:
 
     def failed(self, planned: PlannedRun, error: Exception) -> None:
         """Say which stage failed, where that is not the error with which the command ends, or does not end yet."""
+        self.errors[planned.run_id] = error
+        self._forecast.fails(planned.run_id)
+        if self._keep_going:
+            first, *more = message_and_exit(error)[0].split("\n")
+            self._err(f"{label(planned)}  failed: {first.removeprefix(f'{planned.spec.id}: ')}", *more)
+            return
         said = message_and_exit(error)[0].partition("\n")[0].removeprefix(f"{planned.spec.id}: ")
         with self._lock:
             n_left = len(self._at_work)
@@ -79,6 +96,8 @@ class Account:
         if event["event_type"] == "progress" and not self._options.quiet:
             numbers = {"done": payload["done"], "total": payload["total"], "unit": payload["unit"]}
             self._display.show(name, plain(payload["label"]), **numbers)
+        elif event["event_type"] == "warning" and not self._options.quiet:
+            self._err(f"{name}: {plain(payload['said'])}")
         elif event["event_type"] == "step" and self._options.verbose:
             self._err(f"  {name} {payload['step']}: {payload['seconds']:.1f} s")
 

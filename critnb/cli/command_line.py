@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from critnb import __version__
-from critnb.canon import Exit
+from critnb.canon import SPEC_DIR, Exit
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.params import Params
-from critnb.pipeline.options import RunOptions, command_line
+from critnb.pipeline.options import RunOptions, command_line, whole_number
 from critnb.system import terminal
 from critnb.system.failures import message_and_exit
 from critnb.system.signals import ending_like_ctrl_c, how_interrupted
+
+# the commands with --json; verify-release is verify with --release
+_WITH_JSON = ("list", "show", "verify", "verify-release", "diff", "compare", "prune", "power", "params")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,9 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         stage = commands.add_parser(word, help=help_text, description=help_text)
         _stage_options(stage)
         stage.set_defaults(handler=_run_stages, word=word)
-    _json(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
+    _sweep_options(commands)
+    _list_options(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
     _json(_add(commands, "show", _look("show"), "show a run", runs=True)).add_argument("run", metavar="RUN")
-    verify = _add(commands, "verify", _verify, "hash every file of runs again", runs=True)
+    verify = _json(_add(commands, "verify", _verify, "hash every file of runs again", runs=True))
     verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
     verify.add_argument("--release", type=Path, metavar="FILE", help="check a release's zip from scratch instead")
     verify.add_argument("--no-recompute", action="store_true", help="of a release, do not compute the tables again")
@@ -86,9 +90,14 @@ def _parser() -> argparse.ArgumentParser:
         "--to", type=Path, metavar="FOLDER", help="where the zip and its signature go; here if not given"
     )
     release.add_argument("zip", type=Path, metavar="ZIP", nargs="?", help="the newest release of the runs if not given")
-    diff = _add(commands, "diff", _look("diff"), "say what differs between two runs of a stage", runs=True)
+    diff = _json(_add(commands, "diff", _look("diff"), "say what differs between two runs of a stage", runs=True))
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
+    _compare_options(
+        _add(
+            commands, "compare", _compare, "set runs side by side: of each condition what every run measured", runs=True
+        )
+    )
     prune = _add(
         commands,
         "prune",
@@ -97,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         runs=True,
     )
     _json(prune).add_argument("--delete", action="store_true", help="remove them")
+    prune.add_argument("--outdated", action="store_true", help="name runs of other code than this pack's, too")
     init = _add(
         commands, "init", _init, "lay out a working folder: the pack's notebooks and params files, to change and run"
     )
@@ -108,7 +118,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add(commands, "index", _index, "write the page of all runs anew", runs=True)
     _json(_add(commands, "params", _look("params"), "print resolved parameters")).add_argument("file", metavar="FILE")
-    _add(commands, "schema", _schema, "print the parameters' JSON Schema")
+    schema = _add(
+        commands, "schema", _schema, "print the JSON Schema of the parameters, or of what a command prints as JSON"
+    )
+    schema.add_argument("of", nargs="?", choices=_WITH_JSON, metavar="COMMAND", help=f"one of {', '.join(_WITH_JSON)}")
     return parser
 
 
@@ -129,14 +142,57 @@ def _add(
     return command
 
 
-def _stage_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--params", default="base.yaml", metavar="FILE", help="a path, or a name in params/")
+def _sweep_options(commands: Any) -> None:
+    help_text = "run many params, several runs at once, and write one table over them"
+    sweep = commands.add_parser("sweep", help=help_text, description=help_text)
+    sweep.add_argument("file", metavar="FILE", help="a list of overrides, or a params file with a section sweep")
+    sweep.add_argument(
+        "--to",
+        dest="word",
+        default="phase5",
+        choices=[word for word, _ in _stage_words()],
+        metavar="COMMAND",
+        help="which command is run of each; phase5 if not given",
+    )
+    sweep.add_argument("--array", metavar="I/N", help="run the I-th of N parts only, as a job of an array")
+    sweep.add_argument("--collect", action="store_true", help="run nothing; write the table of what is finished")
+    _stage_options(sweep, params=None, without=("no_upstream", "use"))
+    sweep.set_defaults(handler=_sweep)
+
+
+def _stage_options(
+    parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", without: Sequence[str] = ()
+) -> None:
+    parser.add_argument("--params", default=params, metavar="FILE", help="a path, or a name in params/")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
     parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
+    parser.add_argument("--engine", help="local, or dask for several workers")
+    parser.add_argument("--workers", type=whole_number, metavar="N", help="processes that engine dask starts here")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of workers that are there: tcp://HOST:PORT or a file")
+    parser.add_argument(
+        "--wait", type=int, metavar="SECONDS", help="for a run that another process is making; a day if not given"
+    )
     volume = ("quiet", "verbose")
-    _run_options(parser, *(each.name for each in command_line() if each.name not in volume))
+    _run_options(parser, *(each.name for each in command_line() if each.name not in (*volume, *without)))
     _run_options(parser.add_mutually_exclusive_group(), *volume)
+
+
+def _list_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stage", type=str.upper, choices=[str(spec.id) for spec in STAGES], help="of one stage")
+    _run_options(parser, "role")
+    parser.add_argument("--model", metavar="TEXT", help="of models whose name holds a text")
+    parser.add_argument("--stale", action="store_true", help="superseded, orphaned, abandoned or outdated ones")
+    _json(parser)
+
+
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run", metavar="RUN", nargs="*", help="runs of S05, or of what rests on them; all of S05 if none is named"
+    )
+    parser.add_argument("--every-gain", action="store_true", help="the whole grid, not g1 and g* alone")
+    _json(parser).add_argument("--csv", action="store_true", help="print CSV")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page")
 
 
 def _power_options(parser: argparse.ArgumentParser) -> None:
@@ -168,6 +224,12 @@ def _run_stages(arguments: argparse.Namespace) -> int:
     return run_stages(arguments)
 
 
+def _sweep(arguments: argparse.Namespace) -> int:
+    from critnb.cli.sweep import run_sweep
+
+    return run_sweep(arguments)
+
+
 def _look(word: str) -> Callable[[argparse.Namespace], int]:
     def handler(arguments: argparse.Namespace) -> int:
         from critnb.cli import look
@@ -182,10 +244,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     from critnb.cli.verify import verify_release, verify_runs
 
     if arguments.release is not None:
-        return verify_release(arguments.release, recompute=not arguments.no_recompute, signer=arguments.signer)
+        asked = {"recompute": not arguments.no_recompute, "signer": arguments.signer, "as_json": arguments.json}
+        return verify_release(arguments.release, **asked)
     if arguments.signer is not None:
         raise ParamsError("--signer is for verify --release FILE")
-    return verify_runs(RunOptions.of_command(vars(arguments)).store(), arguments.run)
+    return verify_runs(RunOptions.of_command(vars(arguments)).store(), arguments.run, as_json=arguments.json)
 
 
 def _release(arguments: argparse.Namespace) -> int:
@@ -211,6 +274,12 @@ def _power(arguments: argparse.Namespace) -> int:
     return power(arguments)
 
 
+def _compare(arguments: argparse.Namespace) -> int:
+    from critnb.cli.compare import compare
+
+    return compare(arguments)
+
+
 def _index(arguments: argparse.Namespace) -> int:
     from critnb.review.index import write_index
 
@@ -218,6 +287,12 @@ def _index(arguments: argparse.Namespace) -> int:
     return int(Exit.DONE)
 
 
-def _schema(_: argparse.Namespace) -> int:
-    terminal.out(*json.dumps(Params.model_json_schema(), indent=2).split("\n"))
+def _schema(arguments: argparse.Namespace) -> int:
+    if arguments.of in (None, "params"):
+        terminal.out_json(Params.model_json_schema())
+    elif arguments.of == "show":
+        terminal.out(*(SPEC_DIR / "run_record.schema.json").read_text(encoding="utf-8").splitlines())
+    else:
+        schema = json.loads((SPEC_DIR / "commands.schema.json").read_text(encoding="utf-8"))
+        terminal.out_json({**schema, "$ref": f"#/$defs/{arguments.of}"})
     return int(Exit.DONE)
