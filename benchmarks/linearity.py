@@ -36,7 +36,7 @@ from critnb.model.forward import ForwardPasses, Setting
 from critnb.model.loading import load as load_model
 from critnb.model.windows import corpus_windows
 from critnb.params import load
-from critnb.stages.shared.conditions import conditions_of, raster_of
+from critnb.stages.shared.conditions import conditions_of, held, raster_of
 
 WINDOWS, GAINS = (32, 64, 128, 256, 512), (1, 2, 4, 8)
 OF_WINDOWS, OF_GAINS, FEW = 2, 32, 8  # gains where windows vary, windows where gains vary, windows to warm up
@@ -86,7 +86,7 @@ class Work:
     def s03(self) -> None:
         kinds = tuple(self.targets.base)
         counts = [
-            extract(self.passes, self.held_out, self.calibration, tau, kinds, each)
+            held(extract(self.passes, self.held_out, self.calibration, tau, kinds, each))
             for each, tau in zip(self.settings, self.found["tau"], strict=True)
         ]
         conditions = conditions_of(self.settings, model_role=ModelRole.BASE, spike_defs=kinds, rates=(RATE,))
@@ -138,7 +138,7 @@ class Work:
                 step()
                 seconds[name].append(time.process_time() - started)
                 peaks[name] = max(peaks.get(name, 0.0), measuring.peak())
-        return {"seconds": seconds, "peaks": peaks, "raster": self.found["raster"].counts.nbytes / 2**20}
+        return {"seconds": seconds, "peaks": peaks, "raster": self.found["raster"].counts.size / 2**20}  # a byte a site
 
 
 def in_a_process(windows: int, gains: int, repeats: int) -> dict[str, Any]:

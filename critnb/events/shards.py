@@ -16,9 +16,9 @@ from torch import Tensor
 
 from critnb.canon import SpikeDef
 from critnb.events.calibration import Calibration
-from critnb.events.passes import base_events, extract, gather
+from critnb.events.passes import base_events, each_layer, extract, gather
 from critnb.events.rate_matching import Matched, Matching
-from critnb.events.screening_bounds import FirstBounds
+from critnb.events.screening_bounds import Finish, FirstBounds
 from critnb.events.targets import RateTargets
 from critnb.events.window_moments import window_moments
 from critnb.model.forward import ForwardPasses, Setting
@@ -39,11 +39,16 @@ class MomentsOf:
         rows = shard.of(self.tokens, passes)
         found = np.empty((2, len(rows), passes.model.n_layers, passes.model.n_units))
 
-        def collect(first: int, layer: int, u: Tensor) -> None:
-            for row, moments in enumerate(window_moments(u), start=first):
-                found[:, row, layer] = moments
+        def begin(first: int, layer: int, u: Tensor) -> Finish:
+            of_windows = window_moments(u)
 
-        passes.run(rows, shard.setting, collect)
+            def finish() -> None:
+                for row, moments in enumerate(of_windows(), start=first):
+                    found[:, row, layer] = moments
+
+            return finish
+
+        each_layer(passes, rows, shard.setting, begin)
         return found
 
 

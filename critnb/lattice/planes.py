@@ -93,6 +93,12 @@ class HeldPlanes(Planes):
         shape = (of_condition[0], of_condition[1], of_condition[2])
         return cls(tuple(_narrow(plane, shape) for plane in planes), shape)
 
+    @classmethod
+    def joined(cls, parts: Sequence[HeldPlanes]) -> HeldPlanes:
+        """Hold the conditions of all parts, of one lattice, in their order; they share their memory."""
+        (of_condition,) = {part.of_condition for part in parts}
+        return cls(tuple(plane for part in parts for plane in part.planes), of_condition)
+
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(C, N, L, T)."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from critnb.canon import CANON, ModelRole
 from critnb.errors import DependencyError
 from critnb.paper.claims import RoleEvidence
+from critnb.report.links import Link, to_file
+from critnb.report.pixels import alt_of
+from critnb.report.sources import sources
 from critnb.runs import Run
 
 _STEMS = {name.partition("_")[0]: getattr(CANON.FIGURE, name) for name in type(CANON.FIGURE).model_fields}
@@ -15,7 +18,7 @@ _STEMS = {name.partition("_")[0]: getattr(CANON.FIGURE, name) for name in type(C
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One figure of a role: its id, its run, where it lies there without its suffix, and its bytes."""
+    """One figure of a role: its id, its run, where it lies there without its suffix, its bytes, and what it was drawn from."""
 
     id: str
     role: ModelRole
@@ -24,15 +27,21 @@ class Picture:
     png: bytes
     pdf: bytes
     sha256: Mapping[str, str]
+    sources: tuple[Link, ...] = ()
 
     @property
     def label(self) -> str:
         """Return how its caption begins."""
         return f"Figure {self.id}, {self.role}."
 
+    @property
+    def alt(self) -> str:
+        """What is seen in it, as its PNG says."""
+        return alt_of(self.png)
+
     def seen_from_paper(self, suffix: str) -> str:
         """Return where the file lies, seen from the paper's folder in its run."""
-        return f"../../{self.run_id}/{self.stem}{suffix}"
+        return to_file(f"{self.stem}{suffix}", self.run_id)
 
     def as_dict(self) -> dict[str, object]:
         """Return what evidence.json says of it."""
@@ -50,10 +59,11 @@ def picture(roles: Mapping[ModelRole, RoleEvidence], figure: str, role: str) -> 
     Raises DependencyError, naming run and file, where no run of the role holds it; IntegrityError where it was changed.
     """
     evidence, name = roles[ModelRole(role)], _STEMS[figure]
+    drawn_from = sources(name, {stage: run.run_id for stage, run in evidence.runs.items()})
     for run in evidence.runs.values():
         for folder in (CANON.RUN_SUBDIR.FIGS, CANON.RUN_SUBDIR.FIGS_APPENDIX):
             if f"{folder}/{name}.png" in run.artifacts:
-                return _read(run, f"{folder}/{name}", figure, evidence.role)
+                return replace(_read(run, f"{folder}/{name}", figure, evidence.role), sources=drawn_from)
     looked = ", ".join(run.run_id for run in evidence.runs.values())
     raise DependencyError(f"no run of {role} holds {name}.png; looked in {looked}")
 

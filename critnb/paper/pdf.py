@@ -105,7 +105,7 @@ class _TypstWriter:
             "inline": lambda token: self.tokens(token.children or []),
             "code_inline": lambda token: f"#raw({_quoted(token.content)});",
             "fence": lambda token: f"#raw({_quoted(token.content.strip())}, block: true);\n\n",
-            "link_open": lambda token: f"#link({_quoted(str(token.attrs['href']))})[",
+            "link_open": lambda token: _link(str(token.attrs["href"])),
             "heading_open": lambda token: f"\n\n{_FLUSH[token.tag]}#heading(level: {token.tag[1]})[",
             VALUE_TOKEN: lambda token: _text(token.content),
             CITE_TOKEN: self._cite,
@@ -167,6 +167,11 @@ class _TypstWriter:
         place = self._place(f"fig-{picture.id}")
         caption = f"{place}{self.tokens(image.children or [])}"
         return f"shown({_quoted(f'{picture.id}_{picture.role}.pdf')}, {_quoted(picture.label)}, [{caption}])"
+
+
+def _link(href: str) -> str:
+    """Open a link; one to a file beside the paper is words, since a PDF is read wherever it was put."""
+    return f"#link({_quoted(href)})[" if href.startswith("https:") else "#["
 
 
 def _is_caption(tokens: Sequence[Token], at: int) -> bool:

@@ -48,11 +48,14 @@ def _save(stage: StageSession, raster: Raster, arrays: str, conditions: str) -> 
 
 def _load(run: Run, arrays: str, conditions: str) -> Raster:
     table = ConditionTable.from_frame(run.parquet(run.result(conditions)))
-    return run.decoded(run.result(arrays), lambda data: _raster(data, table))
+    return run.decoded(run.result(arrays), lambda data: read_raster(data, table))
 
 
-def _raster(data: bytes, conditions: ConditionTable) -> Raster:
-    """Return the raster of an NPZ file; of it one condition at a time is in memory as it is written."""
+def read_raster(data: bytes, conditions: ConditionTable) -> Raster:
+    """Return the raster of the bytes of an NPZ file, of which no more than a condition is unpacked at a time.
+
+    Raises DataError for bytes that are no raster, or one of other conditions.
+    """
     others = npz_arrays(data, (COND_ID, "seq_id", "tokens"))
     return from_planes(npz_parts(data, ("X", "A")), npz_shape(data, "A")[1:], others, conditions)
 

@@ -17,8 +17,8 @@ from critnb.errors import CritnbError, StageFailedError, by_name
 from critnb.pipeline.kernel import KERNEL, KernelEnd, KernelNotStartedError, kernel_manager
 from critnb.pipeline.limits import USUAL_LIMITS, Limits
 from critnb.pipeline.memory import is_out_of_memory, may_be_out_of_memory, said_of_memory, with_less_memory
-from critnb.report.notebook import clean, to_html, to_ipynb
-from critnb.runs import PartialRun
+from critnb.report.notebook import clean, of_run, to_html, to_ipynb
+from critnb.runs import PartialRun, Run
 from critnb.runs.scratch import Scratch
 from critnb.system.failures import limit_named, too_few_files
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _LINES_SHOWN = 10
 # how papermill calls an error that the kernel could not describe
 _NO_NAME = "CellExecutionError"
+# how IPython calls what is wrong with a magic
+_MISUSED = "UsageError"
 # how jupyter calls the end of a kernel, of which it is said here how it came
 _DEAD = "DeadKernelError"
 # errors by which Python, the system and ZeroMQ say that a limit is reached
@@ -85,11 +87,21 @@ def _cell_failure(spec: StageSpec, output: Path, end: KernelEnd, error: Exceptio
             kept, spec.id, StageFailedError.__name__, f"{spec.id}: {end.out_of_time()}", _running_cell(kept)
         )
     if isinstance(error, PapermillExecutionError):
-        return CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error))
+        kept = _read(output)
+        name, text = _usage_error(kept) if error.ename == _NO_NAME and not error.evalue else (error.ename, error.evalue)
+        return CellFailedError(kept, spec.id, name, text, error.source, str(error))
     if type(error).__name__ == _DEAD:
         kept, text = _read(output), f"the notebook's kernel {end.described()}"
         return CellFailedError(kept, spec.id, _DEAD, text, _running_cell(kept))
     return None
+
+
+def _usage_error(notebook: nbformat.NotebookNode) -> tuple[str, str]:
+    """Return name and text of what IPython prints of a magic that it does not know, or that was misused, instead of raising it."""
+    failed = [cell for cell in notebook.cells if cell.metadata.get("papermill", {}).get("exception")]
+    printed = "".join(each.text for cell in failed for each in cell.outputs if each.get("name") == "stderr")
+    said = [line for line in printed.splitlines() if line.startswith(_MISUSED)]
+    return (_MISUSED, said[-1].removeprefix(f"{_MISUSED}: ")) if said else (_NO_NAME, "")
 
 
 @contextmanager
@@ -147,7 +159,7 @@ def keep_notebook(spec: StageSpec, run: PartialRun, executed: nbformat.NotebookN
     cleaned = clean(executed, roots=[run.path, run.path.parent, PACK_ROOT, CODE_ROOT])
     page, source = (path.relative_to(run.path).as_posix() for path in kept_notebooks(spec, run.path))
     run.write_bytes(source, to_ipynb(cleaned))
-    run.write_bytes(page, to_html(cleaned))
+    run.write_bytes(page, to_html(cleaned, of_run(Run(run.path, run.record, ""))))
 
 
 def kept_notebooks(spec: StageSpec, run: Path) -> tuple[Path, Path]:

@@ -22,6 +22,7 @@ from critnb.gates import Gate, JudgedGates
 from critnb.pipeline import progress
 from critnb.pipeline.inputs import StageInputs
 from critnb.pipeline.options import RunOptions
+from critnb.report.links import Link, find
 from critnb.runs import HashInputs, PartialRun, Run, RunState, RunStore, RunWriter, peak_memory
 from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
@@ -144,6 +145,14 @@ class StageSession(StageInputs):
         """Write JSON under results/."""
         self.run.write_json(f"{_RESULTS}/{basename}", content)
 
+    def file(self, name: str, rows: str = "") -> Link:
+        """Return the link to a file of this run or of one that it rests on, for a table or picture that shows some of its rows.
+
+        ``name``: a table's number such as T01, or the name of a file under results/. Raises DependencyError where there is none.
+        """
+        upstream = self.run.record.hash_inputs.upstream if self.run.record.hash_inputs else {}
+        return find(name, self.run.record, [self.store.open(run_id).record for run_id in upstream.values()], rows)
+
     def conditions(self, frame: pd.DataFrame) -> None:
         """Record the conditions of this stage's raster."""
         self.run.update(conditions=frame.to_dict("records"))
@@ -166,7 +175,7 @@ class StageSession(StageInputs):
             return self._by_hand.last_line
         self.run.update(
             forward_windows=sum(passes.windows_run for passes in self._passes),
-            environment={**(self.run.record.environment or {}), "engine": self.engine.facts()},
+            environment={**(self.run.record.environment or {}), "engine": self.engine_facts()},
         )
         self.run.log("memory", peak_bytes=peak_memory())
         if self.options.strict and (names := self._gates.not_passed()):

@@ -9,7 +9,7 @@ import base64
 import html
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +18,12 @@ import pandas as pd
 from IPython.display import HTML
 
 from critnb.gates import Gate, Verdict
+from critnb.report.links import Link, joined
+from critnb.report.stylesheet import FRAGMENT, scroll_box
 
 # Figures import matplotlib, which stages that only show tables do not need.
 if TYPE_CHECKING:
+    from critnb.report.sketch import Sketch
     from critnb.report.style import Rendered
 
 __all__ = ["Gate", "Verdict", "gates", "picture", "table", "tables"]
@@ -30,32 +33,10 @@ _NOTHING = "–"
 _MOST_DECIMALS = 6
 # a table of more columns is set closer, so that the page holds it
 _MOST_COLUMNS = 14
+# a caption of more characters is shown to its first full stop, the rest when it is opened
+_LONG_CAPTION = 320
 # a number before its interval, a rate before its control: between the two a narrow column may break
 _PARTS = re.compile(r"(.*\S) (\[.*\]|\(.*\))")
-_BADGES = {
-    Verdict.PASS: ("#e2f3ec", "#00694c"),
-    Verdict.NOT_AVAILABLE: ("#eeeeee", "#555555"),
-    Verdict.FAIL: ("#fbe7dc", "#a63d00"),
-}
-# Every fragment carries its own rules, since JupyterLab shows it outside the page that ``notebook.page`` makes.
-_STYLE = (
-    "<style>"
-    ".critnb{overflow-x:auto;margin:.6em 0}"
-    ".critnb table{border-collapse:collapse;font-size:.85em;font-variant-numeric:tabular-nums}"
-    ".critnb caption,.critnb figcaption{text-align:left;color:#444;padding:.2em 0 .5em;font-size:1.05em}"
-    ".critnb th,.critnb td{padding:.25em .6em;border:0;text-align:right;white-space:nowrap;vertical-align:top}"
-    ".critnb thead th{border-bottom:1.5px solid #888;font-weight:600;vertical-align:bottom}"
-    ".critnb tbody tr:nth-child(even){background:#f6f7f9}"
-    ".critnb table .text{text-align:left}.critnb .wide{white-space:normal;min-width:14em;max-width:34em}"
-    ".critnb .parts{white-space:normal}.critnb .parts span{white-space:nowrap}"
-    ".critnb thead th{white-space:normal;max-width:9em}"
-    ".critnb table.dense{font-size:.78em}.critnb .dense th,.critnb .dense td{padding:.25em .3em}"
-    ".critnb .unit{display:block;font-weight:400;color:#777;font-size:.85em}"
-    ".critnb .badge{display:inline-block;border-radius:.8em;padding:.05em .8em;font-weight:600}"
-    ".critnb figure{margin:0}.critnb img{max-width:100%;height:auto}"
-    ".critnb figcaption{font-size:.85em;max-width:60em}"
-    "</style>"
-)
 
 
 def table(
@@ -66,28 +47,55 @@ def table(
     digits: int = _DIGITS,
     wide: Collection[str] = (),
     verdicts: Collection[str] = (),
+    source: Link | Sequence[Link] = (),
+    folded: bool = False,
 ) -> HTML:
-    """Show a frame's columns with their units under the names, NaN as a dash.
+    """Show a frame's columns with their units under the names, NaN as a dash, a ``Link`` as one.
 
     A number and what stands in brackets after it share a line where the page has room for that.
     The largest number of a float column has ``digits`` significant digits and the others as many decimals, where that
     leaves the smallest two of its own; otherwise each number has its own ``digits``. The columns ``wide`` hold
-    sentences, which wrap; ``verdicts`` hold verdicts, shown as badges.
+    sentences, which wrap; ``verdicts`` hold verdicts, shown as badges. ``source`` leads to the file that the numbers stand in.
+    A table that is ``folded`` shows its caption until it is opened.
     """
     given = units or {}
     heads = [_head(str(name), given.get(str(name), ""), _is_text(frame[name])) for name in frame.columns]
     columns = [_cells(frame[name], digits, name in wide, name in verdicts) for name in frame.columns]
-    return _fragment(_table(caption, heads, [list(row) for row in zip(*columns, strict=True)]))
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    links = [source] if isinstance(source, Link) else list(source)
+    if folded:
+        return _fragment(_folded(html.escape(caption), _table("", heads, rows, links, f"table: {caption}")))
+    return _fragment(_table(caption, heads, rows, links))
 
 
-def tables(frames: Mapping[str, pd.DataFrame], *, wide: Collection[str] = (), verdicts: Collection[str] = ()) -> HTML:
+def tables(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    wide: Collection[str] = (),
+    verdicts: Collection[str] = (),
+    source: Link | Sequence[Link] = (),
+    folded: bool = False,
+) -> HTML:
     """Show several frames below each other, each under its caption, as ``table`` does."""
-    return HTML("\n".join(table(frame, name, wide=wide, verdicts=verdicts).data for name, frame in frames.items()))
+    options: dict[str, Any] = {"wide": wide, "verdicts": verdicts, "source": source, "folded": folded}
+    return HTML("\n".join(table(frame, name, **options).data for name, frame in frames.items()))
+
+
+def _folded(summary: str, content: str) -> str:
+    return f"<details><summary>{summary}</summary>{content}</details>"
+
+
+def _from(links: Sequence[Link]) -> str:
+    return f'<span class="from">{joined(links)}</span>' if links else ""
 
 
 def _cells(values: pd.Series[Any], digits: int, wide: bool, verdict: bool) -> list[str]:
     if verdict:
         return [_badge(Verdict(value)) for value in values]
+    if any(isinstance(value, Link) for value in values):
+        return [
+            f'<td class="text">{each.html() if isinstance(each, Link) else shown(each, digits)}</td>' for each in values
+        ]
     kind = "text wide" if wide else "text" if _is_text(values) else ""
     return [_cell(words, kind) if wide else _parts(words, kind) for words in _column(values, digits)]
 
@@ -105,15 +113,23 @@ def gates(checked: Iterable[Gate]) -> HTML:
         ]
         for gate in checked
     ]
-    return _fragment(_table("", heads, rows))
+    return _fragment(_table("", heads, rows, label="gates of this stage"))
 
 
-def picture(rendered: Rendered) -> HTML:
-    """Show a figure, its PNG embedded, with its caption under it."""
-    data = base64.b64encode(rendered.png).decode("ascii")
-    caption = html.escape(rendered.caption)
-    image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
-    return _fragment(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
+def picture(rendered: Rendered | Sketch) -> HTML:
+    """Show a figure, its PNG embedded, or a sketch; with its caption and links to its files and to what it was drawn from."""
+    kind, data, alt = rendered.image
+    image = f'<img alt="{html.escape(alt)}" src="data:{kind};base64,{base64.b64encode(data).decode("ascii")}">'
+    if rendered.files:
+        image = f'<a href="{html.escape(rendered.files[-1].href)}">{image}</a>'
+    first, _, rest = (
+        rendered.caption.partition(". ") if len(rendered.caption) > _LONG_CAPTION else (rendered.caption, "", "")
+    )
+    words = html.escape(f"{first}." if rest else first)
+    more = f"<details><summary>how to read it</summary>{html.escape(rest)}</details>" if rest else ""
+    links = " · ".join(filter(None, [_from(rendered.sources), joined(rendered.files, " ")]))
+    below = f'<div class="files">{links}</div>' if links else ""
+    return _fragment(f"<figure>{image}<figcaption>{words}{more}{below}</figcaption></figure>")
 
 
 def shown(value: Any, digits: int) -> str:
@@ -172,16 +188,19 @@ def _parts(words: str, kind: str) -> str:
 
 
 def _badge(verdict: Verdict) -> str:
-    background, ink = _BADGES[verdict]
-    return f'<td class="text"><span class="badge" style="background:{background};color:{ink}">{verdict}</span></td>'
+    return f'<td class="text"><span class="badge {verdict.replace(" ", "-")}">{verdict}</span></td>'
 
 
-def _table(caption: str, heads: list[str], rows: list[list[str]]) -> str:
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+def _table(
+    caption: str, heads: list[str], rows: list[list[str]], links: Sequence[Link] = (), label: str = "table"
+) -> str:
+    words = " ".join(filter(None, [html.escape(caption), _from(links)]))
+    title = f"<caption>{words}</caption>" if words else ""
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     kind = ' class="dense"' if len(heads) > _MOST_COLUMNS else ""
-    return f"<table{kind}>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    made = f"<table{kind}>{title}\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+    return scroll_box(made, f"table: {caption}" if caption else label)
 
 
 def _fragment(content: str) -> HTML:
-    return HTML(f'{_STYLE}<div class="critnb">{content}</div>')
+    return HTML(f'{FRAGMENT}<div class="critnb">{content}</div>')

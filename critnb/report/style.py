@@ -10,7 +10,7 @@ import io
 import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -21,7 +21,11 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox, BboxBase
 
 from critnb.canon import CANON, DatasetRole, SliceRole, SpikeDef
+from critnb.report.links import Link, to_file
+from critnb.report.pixels import ALT, fewer_colours
 from critnb.report.provenance import Provenance
+from critnb.report.seen import words_of
+from critnb.report.sources import SOURCES, runs_of, sources
 from critnb.runs import RunWriter
 
 PAGE_WIDTH = 7.0
@@ -109,11 +113,22 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A figure as files: vector PDF and 200-dpi PNG, with the caption that belongs under it."""
+    """A figure as files: vector PDF and 200-dpi PNG, with the caption that belongs under it, and what is seen in words.
+
+    files: links to both, once they are written; sources: links to what they were drawn from.
+    """
 
     pdf: bytes
     png: bytes
     caption: str
+    alt: str = ""
+    files: tuple[Link, ...] = ()
+    sources: tuple[Link, ...] = ()
+
+    @property
+    def image(self) -> tuple[str, bytes, str]:
+        """What a page shows: its kind, its bytes, and what is seen in words."""
+        return "image/png", self.png, self.alt or self.caption
 
 
 @contextmanager
@@ -163,7 +178,7 @@ def provenance_line(figure: Figure, provenance: Provenance, scope: Scope) -> Tex
 def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Rendered:
     """Return the drawing as PDF and PNG bytes: the same drawing, the same bytes, at any time and in any process."""
     with styled():
-        _settle(drawing.figure)
+        settle(drawing.figure)
         line = provenance_line(drawing.figure, provenance, drawing.scope)
         facts = _facts(drawing.scope, provenance)
         pdf: dict[str, str | None] = {
@@ -173,18 +188,27 @@ def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Render
             "Creator": CANON.PROJECT.ID,
             "CreationDate": None,
         }
-        png: dict[str, str | None] = {
+        alt = words_of(drawing.figure)
+        png = {
             "Title": figure_name,
             "Description": drawing.caption,
+            ALT: alt,
             "Software": CANON.PROJECT.ID,
             **facts,
         }
-        rendered = Rendered(_bytes(drawing.figure, "pdf", pdf), _bytes(drawing.figure, "png", png), drawing.caption)
+        pixels = fewer_colours(_bytes(drawing.figure, "png", {}), png)
+        rendered = Rendered(_bytes(drawing.figure, "pdf", pdf), pixels, drawing.caption, alt)
         line.remove()
         return rendered
 
 
-def _settle(figure: Figure) -> None:
+def png(figure: Figure, title: str) -> bytes:
+    """Return a figure that belongs to no run as PNG bytes: the same figure, the same bytes, inside ``styled``."""
+    settle(figure)
+    return _bytes(figure, "png", {"Title": title, "Software": CANON.PROJECT.ID})
+
+
+def settle(figure: Figure) -> None:
     """Lay the figure out once and keep its parts and panels where they are, rounded.
 
     The last bits of the layout's solver depend on memory addresses, and a PDF would show them.
@@ -231,6 +255,11 @@ def save_figure(
     """Write one of CANON.FIGURE's figures as .pdf and .png into the run and return what was written."""
     rendered = render(drawing, figure_name, provenance)
     folder = CANON.RUN_SUBDIR.FIGS_APPENDIX if appendix else CANON.RUN_SUBDIR.FIGS
-    partial_run.write_bytes(f"{folder}/{figure_name}.pdf", rendered.pdf, "application/pdf")
-    partial_run.write_bytes(f"{folder}/{figure_name}.png", rendered.png, "image/png")
-    return rendered
+    files = {"PDF": f"{folder}/{figure_name}.pdf", "PNG": f"{folder}/{figure_name}.png"}
+    partial_run.write_bytes(files["PDF"], rendered.pdf, "application/pdf")
+    partial_run.write_bytes(files["PNG"], rendered.png, "image/png")
+    return replace(
+        rendered,
+        files=tuple(Link(words, to_file(path)) for words, path in files.items()),
+        sources=sources(figure_name, runs_of(partial_run.record)) if figure_name in SOURCES else (),
+    )

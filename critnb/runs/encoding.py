@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -120,23 +120,54 @@ def _portable(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return ordered.astype(ordered.dtype.newbyteorder("<"), copy=False)
 
 
+class Sink(Protocol):
+    """What takes bytes, piece by piece."""
+
+    def write(self, data: bytes) -> object:
+        """Take the next bytes."""
+
+
 def parquet_bytes(frames: pd.DataFrame | Iterable[pd.DataFrame]) -> bytes:
-    """Return a Parquet file of a frame's columns (zstd), without its index.
+    """Return what ``parquet_writer`` writes; raises as it does."""
+    buffer = io.BytesIO()
+    parquet_writer(frames)(buffer)
+    return buffer.getvalue()
+
+
+def parquet_writer(frames: pd.DataFrame | Iterable[pd.DataFrame]) -> Callable[[Sink], None]:
+    """Return what writes a Parquet file of a frame's columns (zstd), without its index, into a sink.
 
     Of several frames it has the rows of one after the other, and each is asked for when the one before is written.
-    Raises DataError for a column that is not integer, float, boolean or text, for names that repeat, and where there is no frame.
+    Raises DataError for a column that is not integer, float, boolean or text, for names that repeat, and where there is no
+    frame: for the first frame now, for others as they are written.
     """
     import pandas as pd
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sink, writer = pa.BufferOutputStream(), None
-    with ExitStack() as opened:
-        for table in _row_groups([frames] if isinstance(frames, pd.DataFrame) else frames):
-            if writer is None:
-                writer = opened.enter_context(pq.ParquetWriter(sink, table.schema, compression="zstd", version="2.6"))
-            writer.write_table(table, row_group_size=_ROW_GROUP)
-    return bytes(sink.getvalue().to_pybytes())
+    tables = _row_groups([frames] if isinstance(frames, pd.DataFrame) else frames)
+    first = next(tables)
+
+    def write(sink: Sink) -> None:
+        with pq.ParquetWriter(_Into(sink), first.schema, compression="zstd", version="2.6") as writer:
+            for table in chain([first], tables):
+                writer.write_table(table, row_group_size=_ROW_GROUP)
+
+    return write
+
+
+class _Into(io.RawIOBase):
+    """A sink as the file that Arrow wants."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._sink.write(bytes(data))
+        return len(data)
 
 
 def _row_groups(frames: Iterable[pd.DataFrame]) -> Iterator[pa.Table]:

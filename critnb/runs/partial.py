@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from critnb.canon import CANON, Stage, Status
 from critnb.errors import DependencyError, IntegrityError, RunExistsError
 from critnb.runs import checkpoints
-from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
+from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_writer
 from critnb.runs.events import LOG_PATH, EventType, append_event
 from critnb.runs.files import HashingSink, atomic_file, inside, storage
 from critnb.runs.identity import stage_of
@@ -131,7 +131,7 @@ class PartialRun:
 
     def write_parquet(self, relative: str, frame: pd.DataFrame | Iterable[pd.DataFrame]) -> Artifact:
         """Write a frame, or the rows of several, as Parquet; raises as ``write_bytes``, and DataError for mixed columns."""
-        return self.write_bytes(relative, parquet_bytes(frame))
+        return self.write_stream(relative, parquet_writer(frame))
 
     def write_csv(self, relative: str, frame: pd.DataFrame) -> Artifact:
         """Write a frame as CSV without its index; raises as ``write_bytes``, and DataError for mixed columns."""

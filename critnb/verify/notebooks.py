@@ -16,7 +16,7 @@ import nbformat
 from critnb.canon import CANON
 from critnb.contract import spec_of
 from critnb.release.contents import run_folder
-from critnb.report.notebook import to_html
+from critnb.report.notebook import of_run, to_html
 from critnb.review.diff.values import listed
 from critnb.runs import Run
 from critnb.runs.files import read_regular, sha256_hex
@@ -56,8 +56,8 @@ def page_of(notebook: str) -> str:
 
 
 def page(run: Run) -> bytes:
-    """Return the page that a run's notebook gives."""
-    return to_html(_read(run.read_bytes(kept_notebook(run))))
+    """Return the page that a run's notebook gives, beside the runs that it rests on."""
+    return to_html(_read(run.read_bytes(kept_notebook(run))), of_run(run))
 
 
 def shows_gates(run: Run, shown: str) -> bool:

@@ -53,7 +53,12 @@ def test_placed_without_being_drawn_it_is_the_same_picture(provenance, made) -> 
     with styled():
         provenance_line(other.figure, provenance, other.scope)
     expected = drawn_out(other)
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(rendered.png))), expected["png"])
+    found = Image.open(io.BytesIO(rendered.png))
+    assert found.mode == "P"
+    away = np.abs(np.asarray(found.convert("RGB"), dtype=int) - expected["png"][..., :3]).max(axis=2)
+    # the colours that areas and most edges have stay what they are; so do white and every ink
+    assert (away > 2).mean() < 0.03
+    assert (away[(expected["png"][..., :3] == 255).all(axis=2)] == 0).all()
     assert len(expected["pdf"]) > 1000
     assert np.array_equal(page(rendered.pdf), expected["pdf"])
     places, others = (

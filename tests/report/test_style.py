@@ -97,6 +97,7 @@ def test_png_metadata_hold_the_provenance(provenance) -> None:
     assert image.text == {
         "Title": NAME,
         "Description": "A line that falls.",
+        "Alt": "Over gain g. falls from 1 to 0.",
         "Software": "critnb",
         "run_id": "RUN_S05_0123456789ab",
         "stage_id": "S05",

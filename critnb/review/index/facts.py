@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from critnb.canon import CANON, Stage, Status
 from critnb.errors import IntegrityError
 from critnb.gates import Gate, Verdict
 from critnb.params import Params
+from critnb.review.index.verdicts import ClaimFacts, claims_of
 from critnb.runs import Artifact, HashInputs, RunRecord, RunState, RunStore, flatten, stage_of
 from critnb.runs.files import read_regular, relative_path, sha256_hex
 from critnb.runs.record import record_path
@@ -62,6 +64,7 @@ class RunFacts:
     circumstances: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
     artifacts: tuple[Artifact, ...] = ()
+    claims: tuple[ClaimFacts, ...] = ()
 
     @property
     def verdicts(self) -> dict[Verdict, int]:
@@ -103,7 +106,7 @@ def _facts(store: RunStore, run_id: str) -> RunFacts:
     except (ValueError, RecursionError):
         return replace(bare, reason=f"{CANON.OUTPUT.RUN_RECORD_JSON} is no JSON")
     try:
-        return _read(bare, tree, state, sha256_hex(data))
+        return _read(bare, tree, state, sha256_hex(data), path)
     except _STRANGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return replace(bare, reason=f"its record cannot be understood: {reason}", created=_text(tree, "created_utc"))
@@ -114,7 +117,7 @@ def _text(tree: Any, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _read(bare: RunFacts, tree: Any, state: RunState, digest: str) -> RunFacts:
+def _read(bare: RunFacts, tree: Any, state: RunState, digest: str, folder: Path) -> RunFacts:
     version = tree.get("schema_version")
     if version != CANON.PROJECT.RECORD_SCHEMA_VERSION:
         raise IntegrityError(
@@ -125,6 +128,7 @@ def _read(bare: RunFacts, tree: Any, state: RunState, digest: str) -> RunFacts:
         raise IntegrityError(f"it is the record of {record.run_id}")
     sections = dict(record.hash_inputs.sections) if record.hash_inputs else {}
     status, reason = _status(record, state)
+    artifacts = tuple(_plain(artifact) for artifact in record.artifact_index if _is_inside(artifact))
     return replace(
         bare,
         status=status,
@@ -141,7 +145,8 @@ def _read(bare: RunFacts, tree: Any, state: RunState, digest: str) -> RunFacts:
         command=" ".join(map(str, record.command)),
         circumstances=tuple(filter(None, _circumstances(record))),
         digests=_digests(record, digest),
-        artifacts=tuple(_plain(artifact) for artifact in record.artifact_index if _is_inside(artifact)),
+        artifacts=artifacts,
+        claims=claims_of(folder, artifacts, record.metrics) if record.stage_id is Stage.S07 else (),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from critnb.canon import CANON
+from critnb.report.sources import SOURCES
 from critnb.review.index.facts import RunFacts, RunStatus
 from critnb.runs import LOG_PATH, Artifact
 
@@ -51,6 +53,23 @@ def figures(facts: RunFacts) -> list[tuple[str, str, str]]:
     return [(_spoken(png), png, pdf if pdf in indexed else "") for png, pdf in zip(ordered, vectors, strict=True)]
 
 
+def drawn_from(facts: RunFacts, png: str, by_id: Mapping[str, RunFacts]) -> list[tuple[str, str, str]]:
+    """Return words, path below the page and rows of each file that a figure is drawn from, of the runs that are there."""
+    runs = {each.stage: each for run_id in facts.upstream if (each := by_id.get(run_id)) is not None}
+    runs[facts.stage] = facts
+    found = [(each, runs[each.stage]) for each in SOURCES.get(PurePosixPath(png).stem, ()) if each.stage in runs]
+    return [
+        (PurePosixPath(each.path).name, f"{run.folder}/{each.path}", each.rows)
+        for each, run in found
+        if holds(run, each.path)
+    ]
+
+
+def holds(facts: RunFacts, path: str) -> bool:
+    """Tell whether a run has a file of that path."""
+    return any(artifact.path == path for artifact in facts.artifacts)
+
+
 def tables(facts: RunFacts) -> list[tuple[str, list[str]]]:
     """Return the tables' names, each with its files; those of the appendix last."""
     by_stem: dict[str, list[str]] = {}
@@ -75,7 +94,7 @@ def size(n_bytes: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
 
 
-FILTERS = (links, figures, tables, results, size)
+FILTERS = (links, figures, drawn_from, holds, tables, results, size)
 
 
 def _others(facts: RunFacts) -> list[Artifact]:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from critnb.canon import CANON, Stage
 from critnb.contract import STAGES
+from critnb.report.stylesheet import PAGE
 from critnb.review.index import files
 from critnb.review.index.chain import generations, lay_out
 from critnb.review.index.facts import RunFacts, RunStatus
+from critnb.review.index.verdicts import CLAIMS, failed
 
 if TYPE_CHECKING:
     import jinja2
@@ -45,6 +47,11 @@ def render(runs: Sequence[RunFacts], *, strangers: Sequence[str] = ()) -> bytes:
             stages=list(_stages(runs)),
             present={facts.run_id for facts in runs},
             downstream=_downstream(runs),
+            by_id={facts.run_id: facts for facts in runs},
+            paper=_paper(runs),
+            claims_path=CLAIMS,
+            chosen=list(_chosen(runs)),
+            failed=list(failed([(each.run_id, each.stage, each.role, each.gates) for each in _latest(runs)])),
         )
     )
     return "".join(letter if letter.isprintable() or letter in _KEPT else "\ufffd" for letter in page).encode("utf-8")
@@ -64,7 +71,7 @@ def _environment() -> jinja2.Environment:
     )
     made.globals |= {
         "project": CANON.PROJECT.ID,
-        "css": Markup((folder / _STYLE).read_text(encoding="utf-8")),
+        "css": Markup(PAGE + (folder / _STYLE).read_text(encoding="utf-8")),
         "commands": dict.fromkeys(Stage, "") | {spec.id: spec.command for spec in STAGES},
         "questions": {spec.id: spec.asks for spec in STAGES},
     }
@@ -102,6 +109,27 @@ def _outcomes(runs: Sequence[RunFacts]) -> Iterator[tuple[str, str]]:
         for artifact in files.under(newest[stage], folder) if stage in newest else ():
             if artifact.path.endswith(_OPENED):
                 yield f"{newest[stage].folder}/{artifact.path}", f"{what} ({artifact.path.rpartition('.')[2]})"
+
+
+def _paper(runs: Sequence[RunFacts]) -> RunFacts | None:
+    """Return the newest complete run that judges claims."""
+    judged = [facts for facts in runs if facts.status is RunStatus.complete and facts.claims]
+    return max(judged, key=lambda facts: (facts.created, facts.run_id), default=None)
+
+
+def _latest(runs: Sequence[RunFacts]) -> Iterator[RunFacts]:
+    """Yield the latest complete run of each stage, role and model."""
+    complete = [facts for facts in runs if facts.status is RunStatus.complete]
+    for band in generations(complete).values():
+        yield from (of_stage[0] for of_stage in band.values())
+
+
+def _chosen(runs: Sequence[RunFacts]) -> Iterator[tuple[str, str]]:
+    """Yield path and role of the pages that show how g* was chosen."""
+    for facts in _latest(runs):
+        if facts.stage is Stage.S02B:
+            pages = (each.path for each in files.under(facts, CANON.RUN_SUBDIR.NOTEBOOK) if each.path.endswith(".html"))
+            yield from ((f"{facts.folder}/{path}", facts.role) for path in pages)
 
 
 def _stages(runs: Sequence[RunFacts]) -> Iterator[tuple[Stage, list[tuple[RunFacts, bool]]]]:

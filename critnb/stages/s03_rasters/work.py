@@ -67,7 +67,7 @@ def _extract(
     take = Extracted(windows.tokens, calibration, tau, spike_defs)
     found = passes_under(stage, "extract", settings, len(windows.tokens), take, passes=passes, join=side_by_side)
     conditions = conditions_of(settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates)
-    raster = raster_of([each["counts"] for each in found], conditions, windows.window_id, windows.tokens)
+    raster = raster_of([each.counts for each in found], conditions, windows.window_id, windows.tokens)
     return raster.take([i for i, c in enumerate(conditions) if _wanted(c, gstar)])
 
 

@@ -45,9 +45,12 @@ def shuffle(stage: StageSession) -> TokenShuffles:
         for setting in settings
     }
     each, passes = n_windows * n_shuffles, stage.forward_passes()
-    arrays = mapped(stage, "shuffle", work, steps, passes=passes, each=each, join=one_after_another).values()
+    arrays: dict[str, Arrays] = mapped(stage, "shuffle", work, steps, passes=passes, each=each, join=one_after_another)
     found = joined(
-        [_from_arrays(each, of_settings[s].conditions, window_id) for each, s in zip(arrays, settings, strict=True)],
+        [
+            _from_arrays(each, of_settings[s].conditions, window_id)
+            for each, s in zip(arrays.values(), settings, strict=True)
+        ],
         real.conditions,
     )
     stage.save_parquet(CANON.OUTPUT.TOKEN_SHUFFLES_PARQUET_BASENAME, found.to_frame())

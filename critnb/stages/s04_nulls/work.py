@@ -18,7 +18,7 @@ from critnb.report.words import spike_words
 from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s04_nulls.shuffled import shuffled_tokens
 from critnb.stages.s04_nulls.tables import NullRasters, keep
-from critnb.stages.shared.conditions import conditions_of, raster_of
+from critnb.stages.shared.conditions import conditions_of, held, raster_of
 
 
 def keep_one(stage: StageSession) -> NullRasters:
@@ -45,7 +45,7 @@ def _token_shuffle(stage: StageSession, kept: Raster) -> Raster:
     with stage.progress("token shuffle", len(tokens) * len(settings)) as advance:
         work = Extracted(tokens, calibration, tau, spike_defs)
         found = iter(stage.engine.map_passes(work, shards, passes=passes, on_done=advance))
-    counts = [side_by_side([next(found) for _ in of_setting])["counts"] for of_setting in of_settings]
+    counts = [held(side_by_side([next(found) for _ in of_setting])["counts"]) for of_setting in of_settings]
     conditions = conditions_of(
         settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates,
         null_id=NullId.NULL_TOKEN_SHUFFLE_INPUT,

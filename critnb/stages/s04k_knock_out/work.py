@@ -67,7 +67,7 @@ def _perturbed(
     parts = spans(len(tokens), batch=passes.batch_windows(tokens.shape[1]), parts=stage.engine.passes_at_once())
     names = {setting: f"perturb_gain_{setting.gain:g}" for setting in settings}
     steps = {name: [Shard(setting, *part) for part in parts] for setting, name in names.items()}
-    found = mapped(stage, "perturb", work, steps, passes=passes, each=len(tokens), join=joined)
+    found: dict[str, Arrays] = mapped(stage, "perturb", work, steps, passes=passes, each=len(tokens), join=joined)
     return {setting: found[name] for setting, name in names.items()}
 
 

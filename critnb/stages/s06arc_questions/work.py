@@ -81,8 +81,10 @@ def _scored(stage: StageSession, asked: _Asked, gains: Sequence[float]) -> tuple
         (reuse,) = stage.engine.map_passes(ReuseTried(asked.to_score), [None], passes=passes)
     work = Answered(asked.to_score, stage.params.compute.batch_tokens, reuse.allowed)
     steps = {f"answer_at_gain_{gain:g}": [gain] for gain in gains}
-    found = mapped(stage, "answer", work, steps, passes=passes, each=len(asked.answered), unit="question").values()
-    rows = [_rows(asked, gain, _answers(asked, arrays)) for gain, arrays in zip(gains, found, strict=True)]
+    found: dict[str, Arrays] = mapped(
+        stage, "answer", work, steps, passes=passes, each=len(asked.answered), unit="question"
+    )
+    rows = [_rows(asked, gain, _answers(asked, arrays)) for gain, arrays in zip(gains, found.values(), strict=True)]
     return pd.concat(rows, ignore_index=True), reuse
 
 

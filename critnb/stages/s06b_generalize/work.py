@@ -72,12 +72,11 @@ def _carry(
     found = passes_under(
         stage, "carry over", settings, len(windows.tokens), work, passes=stage.forward_passes(), join=side_by_side
     )
-    counts = [each["counts"] for each in found]
-    nll = {setting.gain: each["nll_mean"] for setting, each in zip(settings, found, strict=True)}
+    nll = {setting.gain: each.others["nll_mean"] for setting, each in zip(settings, found, strict=True)}
     conditions = conditions_of(
         settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates, dataset_role=DatasetRole.B
     )
-    raster = raster_of(counts, conditions, windows.window_id, windows.tokens)
+    raster = raster_of([each.counts for each in found], conditions, windows.window_id, windows.tokens)
     return raster.take([i for i, condition in enumerate(conditions) if _wanted(condition, gstar)]), nll
 
 

@@ -5,17 +5,28 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 import pandas as pd
+from matplotlib.patches import Rectangle
 
-from critnb.review.index import size
+from critnb.pipeline.session import StageSession
+from critnb.report.links import Link, to_index
+from critnb.report.sketch import Sketch, sheet, sketch
+from critnb.report.style import GREY, INK, OKABE_ITO, PAGE_WIDTH
+from critnb.review.index import facts_of, size
+from critnb.review.index.chain import lay_out
 from critnb.runs.manifest import GENERATED
 from critnb.stages.s08_release.work import WrittenRelease
+
+_CAPTION = (
+    "The runs of the release with the bytes that they hold: a line leads from each run to those that were made from it, from the "
+    "checks of the models (S00) and their calibration (S01) to the paper (S07)."
+)
 
 
 def runs_table(released: WrittenRelease) -> pd.DataFrame:
     """Return one row per run of the release."""
     rows = [
         {
-            "run": run.run_id,
+            "run": Link(run.run_id, to_index(run.run_id)),
             "stage": str(run.stage),
             "role": " + ".join(run.roles),
             "files": len(run.artifacts) + 1,
@@ -24,6 +35,33 @@ def runs_table(released: WrittenRelease) -> pd.DataFrame:
         for run in released.release.runs
     ]
     return pd.DataFrame(rows).sort_values(["stage", "role"], ignore_index=True)
+
+
+def chain_picture(stage: StageSession, released: WrittenRelease) -> Sketch:
+    """Return the runs of the release as a chain: a column per stage, a row per role, arrows to what was made from each."""
+    sizes = {run.run_id: sum(each.bytes for each in run.artifacts.values()) for run in released.release.runs}
+    layout = lay_out([facts for facts in facts_of(stage.store) if facts.run_id in sizes])
+    with sheet(PAGE_WIDTH * layout.height / layout.width) as figure:
+        axes = figure.subplots()
+        axes.axis("off")
+        axes.set(xlim=(0, layout.width), ylim=(layout.height, 0))
+        for band in layout.bands:
+            axes.add_patch(Rectangle((0, band.y), layout.width, band.height, facecolor="#f6f7f9", linewidth=0))
+            axes.text(12, band.y + 13, band.label, va="center", color=INK, fontsize=6.5)
+        for wire in layout.wires:
+            axes.plot(*zip(*wire.corners, strict=True), color=GREY, linewidth=0.6)
+        for box in layout.boxes:
+            place = (box.x, box.y), box.width, box.height
+            axes.add_patch(Rectangle(*place, facecolor="white", edgecolor=OKABE_ITO[2], linewidth=0.9, zorder=3))
+            words = f"{box.facts.stage}\n{size(sizes[box.facts.run_id])}"
+            middle = box.x + box.width / 2, box.middle
+            axes.text(*middle, words, ha="center", va="center", color=INK, fontsize=6.5, zorder=4)
+    largest = max(sizes, key=sizes.__getitem__)
+    alt = (
+        f"{len(sizes)} runs of {len({box.facts.stage for box in layout.boxes})} stages, {size(sum(sizes.values()))} in all; the "
+        f"largest is {largest} with {size(sizes[largest])}."
+    )
+    return sketch(figure, caption=_CAPTION, alt=alt)
 
 
 def pack_table(released: WrittenRelease) -> pd.DataFrame:
