@@ -2,8 +2,8 @@
 
     python benchmarks/cluster.py > benchmarks/cluster.txt
 
-Rates of the embedded model are matched at eight gains, a shard each, by one process and by two workers in turn, five times. Seconds
-are the clock's, so nothing else should be at work. Starting the workers, and their loading of the model, are shown apart.
+Rates of the embedded model are matched at eight gains, a shard each, by one process and by two workers in turn, five times.
+Seconds are the clock's, so nothing else should be at work. Starting the workers, and their loading of the model, are shown apart.
 """
 
 from __future__ import annotations
