@@ -156,12 +156,12 @@ def _sweep_options(commands: Any) -> None:
     )
     sweep.add_argument("--array", metavar="I/N", help="run the I-th of N parts only, as a job of an array")
     sweep.add_argument("--collect", action="store_true", help="run nothing; write the table of what is finished")
-    _stage_options(sweep, params=None, without=("no_upstream", "use"))
+    _stage_options(sweep, params=None, of_sweep=True)
     sweep.set_defaults(handler=_sweep)
 
 
 def _stage_options(
-    parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", without: Sequence[str] = ()
+    parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", of_sweep: bool = False
 ) -> None:
     parser.add_argument("--params", default=params, metavar="FILE", help="a path, or a name in params/")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
@@ -174,7 +174,7 @@ def _stage_options(
         "--wait", type=int, metavar="SECONDS", help="for a run that another process is making; a day if not given"
     )
     volume = ("quiet", "verbose")
-    _run_options(parser, *(each.name for each in command_line() if each.name not in (*volume, *without)))
+    _run_options(parser, *(each.name for each in command_line(of_sweep=of_sweep) if each.name not in volume))
     _run_options(parser.add_mutually_exclusive_group(), *volume)
 
 
