@@ -108,6 +108,8 @@ class Account:
         if event["event_type"] == "progress" and not self._options.quiet:
             numbers = {"done": payload["done"], "total": payload["total"], "unit": payload["unit"]}
             self._display.show(name, plain(payload["label"]), **numbers)
+        elif event["event_type"] == "warning" and not self._options.quiet:
+            self._err(f"{name}: {plain(payload['said'])}")
         elif event["event_type"] == "step" and self._options.verbose:
             self._err(f"  {name} {payload['step']}: {payload['seconds']:.1f} s")
 

@@ -11,6 +11,7 @@ import json
 import logging
 import pickle
 import queue
+import socket
 import time
 import uuid
 import warnings
@@ -19,6 +20,7 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from distributed import Client, Future, KilledWorker
 from distributed.comm import CommClosedError
@@ -52,18 +54,38 @@ def address_of(scheduler: str) -> str:
         ) from None
 
 
+def require_answer(address: str) -> None:
+    """Raise DependencyError where nothing speaks first at an address, as a scheduler does; its own client would wait for ever."""
+    place = urlsplit(address)
+    # what other protocols need, their own libraries know
+    if place.scheme != "tcp":
+        return
+    try:
+        where = (place.hostname or "", place.port or 0)
+        with socket.create_connection(where, timeout=_ANSWER_SECONDS) as asked:
+            said = asked.recv(1)
+    except (OSError, ValueError) as error:
+        raise _no_answer(address, f" ({plain(str(error), 100)})") from None
+    if not said:
+        raise _no_answer(address)
+
+
+def _no_answer(address: str, why: str = "") -> DependencyError:
+    return DependencyError(f"no scheduler answers at {plain(address, 200)}{why}; start it, or leave --scheduler out")
+
+
 def connected(address: str) -> Client:
     """Return a client of a scheduler that answers and has a worker; raises DependencyError."""
+    address = address_of(address)
+    require_answer(address)
     # what it says belongs to no cell of a notebook
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            client = Client(address_of(address), timeout=_ANSWER_SECONDS, set_as_default=False)
+            client = Client(address, timeout=_ANSWER_SECONDS, set_as_default=False)
         except (OSError, ValueError, CommClosedError):
-            raise DependencyError(
-                f"no scheduler answers at {plain(address, 200)} within {_ANSWER_SECONDS:g} s; start it, or leave --scheduler out"
-            ) from None
+            raise _no_answer(address) from None
         try:
             client.wait_for_workers(1, timeout=_ANSWER_SECONDS)
         except TimeoutError:
@@ -101,7 +123,14 @@ class DaskEngine:
         """Connect to the scheduler at an address, or whose scheduler file it is; raises DependencyError."""
         self._client = connected(scheduler)
         self._name = name
-        self._maps = 0
+        self._account = _Account()
+
+    def close(self) -> None:
+        """Leave the scheduler."""
+        self._client.close()
+
+    def forget(self) -> None:
+        """Begin a new account of shards."""
         self._account = _Account()
 
     def passes_at_once(self) -> int:
@@ -130,7 +159,7 @@ class DaskEngine:
         """Return ``function`` of every shard, in the shards' order."""
         given = self._handed(function)
         submit = lambda shard, key: self._submit(key, work_on, given, _pickled(shard))  # noqa: E731
-        return [done.result for done in self._each(submit, shards, on_done, getattr(function, "__name__", "shard"))]
+        return [done.result for done in self._each(submit, shards, on_done, _called(function))]
 
     map_in_processes = map_shards
 
@@ -156,7 +185,7 @@ class DaskEngine:
         """Do as ``map_passes``, and give each result up when its turn comes."""
         given, which = self._handed(function), _pickled(passes)
         submit = lambda shard, key: self._submit(key, work_on_passes, given, which, _pickled(shard))  # noqa: E731
-        for done in self._each(submit, shards, on_done, type(function).__name__):
+        for done in self._each(submit, shards, on_done, _called(function)):
             passes.windows_run += done.windows_run
             yield done.result
 
@@ -285,6 +314,10 @@ def _said(error: Exception, key: str) -> BaseException:
             "start all of them from the environment and the pack that this command runs from"
         )
     return error
+
+
+def _called(function: object) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def shard_name(shard: object, number: int) -> str:

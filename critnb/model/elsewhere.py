@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class ModelSource:
     identity: Mapping[str, Any]
     checked: Path | None = None
     anew: bool = False
+    device_map: str = "none"
 
     def open(self) -> tuple[LanguageModel, ModelFacts]:
         """Load the model and return it with its facts.
@@ -50,10 +51,11 @@ class ModelSource:
         flags = loading.make_deterministic()
         files = self.files()
         params = self.loaded.params
-        compute = params.compute.model_copy(update={"device": self.device})
+        compute = params.compute.model_copy(update={"device": self.device, "device_map": self.device_map})
         model = loading.load(files, compute, Soundness(self.checked, anew=self.anew))
         model.taps.refuse_mixed(params.gain.interventions)
-        return model, ModelFacts.of(model, files, self.role, flags)
+        warning = loading.without_gpu(self.device, model.device, files)
+        return model, ModelFacts.of(model, files, self.role, flags, warning)
 
     def files(self) -> ModelFiles:
         """Return the model's files; raises the errors of ``data.model_files``, and IntegrityError where they are others."""
@@ -67,8 +69,9 @@ class ModelSource:
     def key(self) -> str:
         """Return what tells models apart that a worker holds."""
         params = self.loaded.params
-        how = (params.compute.dtype, params.compute.attention, self.device, tuple(map(str, params.gain.interventions)))
-        return repr((sorted(self.identity.items()), how, self.anew))
+        where = self.device, self.device_map
+        how = (params.compute.dtype, params.compute.attention, *where, tuple(map(str, params.gain.interventions)))
+        return repr((sorted(self.identity.items()), how))
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,21 @@ class ModelFacts:
     hardware: Mapping[str, Any]
     flags: Mapping[str, Any]
     shown: str
+    warning: str | None = None
 
     @classmethod
-    def of(cls, model: LanguageModel, files: ModelFiles, role: ModelRole, flags: Mapping[str, Any]) -> ModelFacts:
-        """Return the facts of a model that was loaded here."""
+    def of(
+        cls,
+        model: LanguageModel,
+        files: ModelFiles,
+        role: ModelRole,
+        flags: Mapping[str, Any],
+        warning: str | None = None,
+    ) -> ModelFacts:
+        """Return the facts of a model that was loaded here, and a warning on how."""
         return cls(
             model.n_layers, model.n_units, model.n_tokens, model.vocabulary, model.context_length,
-            model.facts(files, role), loading.hardware(model.device), dict(flags), repr(model),
+            model.facts(files, role), loading.hardware(model.device, model.placed), dict(flags), repr(model), warning,
         )  # fmt: skip
 
 
@@ -158,13 +169,19 @@ class PassesElsewhere:
         """
         # before torch has begun to use a device
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        model, facts = _opened(_Keyed(self.source.key(), self.source))
+        # a worker relies on no other's checks, and makes them once
+        source = replace(self.source, anew=True)
+        model, facts = _opened(_Keyed(source.key(), source))
         if self.hardware is not None and dict(facts.hardware) != dict(self.hardware):
             raise DependencyError(
                 f"it computes with {_words(facts.hardware)}, another worker with {_words(self.hardware)}: their last bits differ\n"
                 "give a scheduler whose workers are all alike"
             )
         return ForwardPasses(model, batch_tokens=self.batch_tokens, burn_in=self.burn_in, facts=facts)
+
+
+# passes as a stage has them, of a model here or of one elsewhere
+Passes = ForwardPasses | PassesElsewhere
 
 
 def tokenizer_of(source: ModelSource) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class LanguageModel:
     device: torch.device
     dtype: torch.dtype
     context_length: int | None
+    # where its parts are, by name, if they are on several devices; token ids go to ``device``
+    placed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> Any:
@@ -84,7 +86,8 @@ class LanguageModel:
     def __repr__(self) -> str:
         context = "endless" if self.context_length is None else f"{self.context_length} tokens"
         kind, dtype = type(self.causal).__name__, str(self.dtype).removeprefix("torch.")
-        return f"{kind}: {self.n_layers} layers of {self.n_units} units, context {context}, {dtype} on {self.device}"
+        where = " and ".join(dict.fromkeys(self.placed.values())) or str(self.device)
+        return f"{kind}: {self.n_layers} layers of {self.n_units} units, context {context}, {dtype} on {where}"
 
     def facts(self, files: ModelFiles, role: ModelRole) -> dict[str, Any]:
         """Return the ``model`` section of a run record."""

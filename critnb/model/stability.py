@@ -7,7 +7,6 @@ float32 copies, one at a time. Their weights are those of the model, exactly.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from critnb.lattice.randomness import root_key, words
 from critnb.model.forward import ForwardPasses, OnBatch, Setting, unreported
 from critnb.model.partial import KeptCall, KeptPass, each_kept_pass
+from critnb.model.placement import float32_copy
 
 # relative to the stream: rounding of float32 is some 1e-4 of it, what is not linear some 1e-6
 STEP = 1e-3
@@ -137,7 +137,7 @@ def _direction(stream: Tensor, seq_id: NDArray[np.integer], number: int, seed: i
 def _in_float32(block: nn.Module) -> nn.Module:
     if all(weight.dtype is torch.float32 for weight in block.parameters()):
         return block
-    return copy.deepcopy(block).float()
+    return float32_copy(block)
 
 
 def _call_in_float32(call: KeptCall) -> KeptCall:

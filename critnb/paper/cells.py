@@ -14,11 +14,11 @@ from enum import StrEnum
 from typing import Any
 
 from critnb.errors import PaperError
-from critnb.report.words import p_words
+from critnb.report.words import p_words, told
 
 OPEN, MIDDLE, CLOSE = "\ue000", "\ue001", "\ue002"
 MARKED = re.compile(f"{OPEN}(\\d+){MIDDLE}([^{CLOSE}]*){CLOSE}")
-TEXT, P_VALUE = "text", "p"
+TEXT, P_VALUE, WORDS = "text", "p", "words"
 NOTHING = "–"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
@@ -100,9 +100,11 @@ def escaped(text: str) -> Fragment:
 
 
 def formatted(value: Any, spec: str) -> str:
-    """Return a value as a format specification shows it: Python's own, TEXT, or P_VALUE; a true minus sign."""
+    """Return a value as a format specification shows it: Python's own, TEXT, P_VALUE or WORDS; a true minus sign."""
     if spec == TEXT:
         return str(value)
+    if spec == WORDS:
+        return told(value)
     words = p_words(value) if spec == P_VALUE else format(value, spec)
     return words.replace("-", "−") if words.startswith("-") else words
 

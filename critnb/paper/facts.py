@@ -252,6 +252,7 @@ class PaperFacts:
             "both": len(views) > 1,
             "claims": claims,
             "claim": by_id,
+            "claims_file": self.claims_file,
             "T07": TableView(self.replication) if self.replication else None,
             "replication_reason": self.replication_reason,
             "same_text": all(_same_text(each) for each in self.roles),

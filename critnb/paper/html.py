@@ -28,7 +28,7 @@ p { margin: .7rem 0; } li { margin: .25rem 0; }
 .authors { margin: .2rem 0; } .made { color: var(--quiet); font-size: .85rem; overflow-wrap: anywhere; }
 nav { border: 1px solid var(--line); border-radius: .4rem; padding: .6rem 1.2rem; margin: 1.6rem 0; font-size: .92rem; }
 nav ol { columns: 2; padding-left: 1.2rem; margin: .3rem 0; list-style: none; }
-.wide { margin: 1rem -4rem 0 0; } .wide .scroll { margin: 0; }
+.wide { margin: 1rem clamp(-13rem, calc((46rem - 100vw) / 2 + 2rem), 0rem) 0 0; } .wide .scroll { margin: 0; }
 .from { color: var(--quiet); font-size: .78rem; margin: .3rem 0 1.2rem; overflow-wrap: anywhere; }
 table { font-size: .82rem; line-height: 1.35; }
 th, td { padding: .28rem .6rem; text-align: left; vertical-align: top; } td { white-space: nowrap; }
@@ -44,7 +44,7 @@ blockquote { margin: 1rem 0; padding: .1rem 1.1rem; border-left: 3px solid var(-
 .figures.many { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); margin-left: -3rem; margin-right: -3rem; }
 figure img { width: 100%; height: auto; border: 1px solid var(--line); }
 figcaption { font-size: .85rem; line-height: 1.4; margin-top: .3rem; }
-@media (max-width: 58rem) { .wide { margin-right: 0; } table { font-size: .74rem; } th, td { padding: .25rem .38rem; }
+@media (max-width: 58rem) { table { font-size: .74rem; } th, td { padding: .25rem .38rem; }
   .figures.many { grid-template-columns: minmax(0, 1fr); margin-left: 0; margin-right: 0; } nav ol { columns: 1; } }
 @media print { main { max-width: none; padding: 0; } nav, .from { display: none; } .n { border: 0; }
   .figures.many { margin-left: 0; margin-right: 0; } .wide { margin-right: 0; } }

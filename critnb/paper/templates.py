@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,9 +13,9 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from critnb.canon import CANON, PACK_ROOT, SpikeDef
 from critnb.errors import PaperError
-from critnb.paper.cells import TEXT, Cell, Fragment, Ledger, bare, escaped
+from critnb.paper.cells import TEXT, WORDS, Cell, Fragment, Ledger, bare, escaped
 from critnb.report.links import to_file, to_readable
-from critnb.report.words import SPIKE_NAMES, agreeing, spelled
+from critnb.report.words import SPIKE_NAMES, agreeing, among, spelled, told
 
 FOLDER = PACK_ROOT / CANON.PATH.PAPER_DIR
 _SHARED = "_"
@@ -56,6 +57,10 @@ def environment(folder: Path, ledger: Ledger) -> SandboxedEnvironment:
         "opened": _opened,
         "interval": _interval(ledger),
         "counted": _counted(ledger),
+        "told": lambda cell: ledger.show(cell, WORDS),
+        "among": _among(ledger),
+        "part": _part(ledger),
+        "outcome": _outcome(ledger),
         "agreeing": lambda cell, one, several: agreeing(bare(cell), one, several),
         "how_many": lambda things, noun, nouns="": (
             f"{spelled(len(things))} {agreeing(len(things), noun, nouns or noun + 's')}"
@@ -92,10 +97,51 @@ def _interval(ledger: Ledger) -> Callable[..., Fragment]:
 
 def _counted(ledger: Ledger) -> Callable[..., Fragment]:
     def counted(cell: Any, noun: str, nouns: str = "") -> Fragment:
-        """Show a whole number with its noun, in the plural where there is not one."""
-        return Fragment(f"{ledger.show(cell, 'd')} {agreeing(bare(cell), noun, nouns or f'{noun}s')}")
+        """Show a whole number with its noun, in the plural where there is not one; small numbers in words."""
+        return Fragment(f"{ledger.show(cell, WORDS)} {agreeing(bare(cell), noun, nouns or f'{noun}s')}")
 
     return counted
+
+
+def _among(ledger: Ledger) -> Callable[..., Fragment]:
+    def among_all(cell: Any, total: Any, noun: str, nouns: str = "") -> Fragment:
+        """Show a share of things as ``among`` says it, its numbers marked as the cells that they are."""
+        n, of = bare(cell), bare(total)
+        said = among(n, of, noun, nouns)
+        for number, source in ((of, total), (n, cell)):
+            word = told(number)
+            if re.search(rf"\b{word}\b", said):
+                said = re.sub(rf"\b{word}\b", lambda _, source=source: ledger.show(source, WORDS), said, count=1)
+                if n == of:
+                    break
+        return Fragment(said)
+
+    return among_all
+
+
+def _part(ledger: Ledger) -> Callable[..., Fragment]:
+    def part(cell: Any, total: Any) -> Fragment:
+        """Show a number of things of which the total was said just before: "none", "two", "all six"."""
+        n = bare(cell)
+        every = "both of them" if n == 2 else f"all {ledger.show(cell, WORDS)}"
+        return Fragment(every) if n == bare(total) and n > 1 else ledger.show(cell, WORDS)
+
+    return part
+
+
+def _outcome(ledger: Ledger) -> Callable[..., Fragment]:
+    among_all = _among(ledger)
+
+    def outcome(found: Any, noun: str, hold: str = "hold", total: str = "conditions") -> Fragment:
+        """Show at how many of a claim's conditions in one role it holds, and how many are not available.
+
+        ``hold`` and ``total`` name the claim's numbers; "unknown" counts what is not available.
+        """
+        n, of, unknown = (found.number(name) for name in (hold, total, "unknown"))
+        rest = f" ({ledger.show(unknown, WORDS)} not available)" if unknown > 0 else ""
+        return Fragment(f"{among_all(n, of, noun)}{rest}")
+
+    return outcome
 
 
 def _finalize(ledger: Ledger) -> Callable[[Any], Any]:

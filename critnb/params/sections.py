@@ -129,6 +129,7 @@ class Compute(_ParamsSection):
     """Where and how forward passes run; of this, dtype, batches and attention are part of a run's identity."""
 
     device: str = "auto"
+    device_map: Literal["none", "auto"] = "none"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_tokens: Count = _CONST.BATCH_TOKENS
     engine: Literal["local", "dask"] = "local"
@@ -145,6 +146,22 @@ class Compute(_ParamsSection):
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
             raise ValueError("must be auto, cpu, mps, cuda or cuda:N")
         return value
+
+    @field_validator("device_map", mode="before")
+    @classmethod
+    def _whole_layers(cls, value: Any) -> Any:
+        if re.fullmatch(r"tp|tensor([-_ ]?parallel(ism)?)?", str(value), re.IGNORECASE):
+            raise ValueError(
+                "tensor parallelism divides the units of a layer among devices, so that none could be read whole; auto "
+                "divides layers"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _chooses_once(self) -> Compute:
+        if self.device_map == "auto" and self.device != "auto":
+            raise ValueError("device_map auto takes all devices that there are; leave device at auto")
+        return self
 
     @model_validator(mode="after")
     def _has_workers(self) -> Compute:

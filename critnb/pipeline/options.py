@@ -88,6 +88,7 @@ class RunOptions:
     quiet: bool = _switch("-q", "--quiet", help="print results only, no progress")
     verbose: bool = _switch("-v", "--verbose", notebook=bool, help="show tracebacks, and the steps of stages")
     device: str = _option("auto", kernel=True)
+    device_map: str = _option("none", kernel=True)
     engine: str = _option("local", kernel=True)
     # how many workers the engine is to have; none where a scheduler has them, and is named
     workers: int | None = None
@@ -147,6 +148,7 @@ class RunOptions:
         return replace(
             self,
             device=compute.device,
+            device_map=compute.device_map,
             engine=compute.engine,
             workers=compute.workers,
             scheduler=compute.scheduler,

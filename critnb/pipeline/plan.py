@@ -31,6 +31,7 @@ from critnb.runs import (
     notebook_source,
     upstream_key,
 )
+from critnb.system.extras import LARGE
 
 # stage and role of a run; the role is None where a run joins roles
 Place = tuple[Stage, ModelRole | None]
@@ -139,6 +140,8 @@ def plan_runs(
         if store.state(run.run_id) is not RunState.complete:
             for extra in run.spec.extras:
                 extra.require(run.spec.id)
+            if run.spec.uses_model and loaded.params.compute.device_map == "auto":
+                LARGE.require("compute.device_map auto")
     return list(planned.values())
 
 

@@ -175,7 +175,7 @@ class StageSession(StageInputs):
             return self._by_hand.last_line
         self.run.update(
             forward_windows=sum(passes.windows_run for passes in self._passes),
-            environment={**(self.run.record.environment or {}), "engine": self.engine.facts()},
+            environment={**(self.run.record.environment or {}), "engine": self.engine_facts()},
         )
         self.run.log("memory", peak_bytes=peak_memory())
         if self.options.strict and (names := self._gates.not_passed()):

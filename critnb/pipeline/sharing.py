@@ -15,6 +15,7 @@ from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
 from critnb.pipeline.schedule import width
 from critnb.system.cores import available_cores
+from critnb.system.gpu import has_gpu_driver
 
 # linear algebra follows the first; the last is how many workers the engine starts
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
@@ -25,7 +26,6 @@ _KERNEL_BYTES = 2 * 10**9
 _WEIGHTS_FACTOR = 2
 # of control groups, version 2 and 1; a word or a very large number where there is none
 _LIMITS_OF_GROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 
 
 def needs_of(runs: Iterable[PlannedRun]) -> dict[str, tuple[str, ...]]:
@@ -68,7 +68,7 @@ def one_at_a_time(runs: Iterable[PlannedRun], options: RunOptions) -> list[str]:
 
 def may_be_elsewhere(options: RunOptions) -> bool:
     """Tell whether models may be computed on a device other than the processor."""
-    there_may_be_one = sys.platform == "darwin" or any(Path(each).exists() for each in _DEVICES)
+    there_may_be_one = sys.platform == "darwin" or has_gpu_driver()
     return options.device != "cpu" and (options.device != "auto" or there_may_be_one)
 
 

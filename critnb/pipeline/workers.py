@@ -7,28 +7,27 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from urllib.parse import urlsplit
+from pathlib import Path
 
-from critnb.errors import DependencyError, StageFailedError
+from critnb.errors import StageFailedError
 from critnb.pipeline.kernel import environment
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
-from critnb.pipeline.sharing import may_be_elsewhere, number_fitting
+from critnb.pipeline.sharing import number_fitting
 from critnb.runs.scratch import Scratch
 from critnb.system.cores import available_cores
 from critnb.system.extras import CLUSTER
-from critnb.system.terminal import plain
 
 _HOLDER = "critnb.engine.dask_cluster"
 _START_SECONDS = 120.0
-_ANSWER_SECONDS = 10.0
+# a folder for each GPU, as NVIDIA's driver lists them
+_GPUS = Path("/proc/driver/nvidia/gpus")
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # what the notebooks that this process runs by hand work with
 _held = ExitStack()
@@ -48,8 +47,9 @@ def workers_of(runs: Sequence[PlannedRun], options: RunOptions) -> Iterator[RunO
     if options.scheduler is not None:
         yield replace(options, scheduler=_answering(options.scheduler))
         return
-    n_workers = options.workers or max(1, number_fitting(available_cores(), runs))
-    with _local_workers(n_workers, on_gpus=may_be_elsewhere(options)) as address:
+    gpus = gpus_of(options, os.environ)
+    n_workers = options.workers or len(gpus) or max(1, number_fitting(available_cores(), runs))
+    with local_workers(n_workers, gpus) as address:
         yield replace(options, scheduler=address)
 
 
@@ -59,36 +59,37 @@ def held_workers(runs: Sequence[PlannedRun], options: RunOptions) -> RunOptions:
     return _held.enter_context(workers_of(runs, options))
 
 
+def gpus_of(options: RunOptions, given: Mapping[str, str]) -> list[str]:
+    """Return the GPUs of NVIDIA that workers are to take in turn; none where one is named, or a model is divided among all."""
+    if options.device not in ("auto", "cuda") or options.device_map != "none":
+        return []
+    if (visible := given.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [each for each in visible.split(",") if each]
+    return [str(number) for number, _ in enumerate(_GPUS.iterdir())] if _GPUS.is_dir() else []
+
+
 def threads_of_workers(n_workers: int, given: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that leave each worker its part of the cores; what the user has set stays as it is."""
     return {name: str(max(1, available_cores() // n_workers)) for name in _THREADS if name not in given}
 
 
 def _answering(scheduler: str) -> str:
-    """Return the address of a scheduler to which a connection can be made; raises DependencyError."""
-    from critnb.engine.dask_client import address_of
+    """Return the address of a scheduler that answers; raises DependencyError."""
+    # not imported above: it takes a second, for which other commands need not wait
+    from critnb.engine.dask_client import address_of, require_answer
 
     address = address_of(scheduler)
-    place = urlsplit(address)
-    # what other protocols need, their own libraries know
-    if place.scheme in ("tcp", "tls"):
-        try:
-            with socket.create_connection((place.hostname or "", place.port or 0), timeout=_ANSWER_SECONDS):
-                pass
-        except (OSError, ValueError) as error:
-            raise DependencyError(
-                f"no scheduler answers at {plain(address, 200)} ({plain(str(error), 100)}); start it, or leave --scheduler out"
-            ) from None
+    require_answer(address)
     return address
 
 
 @contextmanager
-def _local_workers(n_workers: int, *, on_gpus: bool) -> Iterator[str]:
+def local_workers(n_workers: int, gpus: Sequence[str] = ()) -> Iterator[str]:
     """Yield the address of the scheduler of new worker processes, which end with the context or with this process."""
     with Scratch() as scratch:
         threads = threads_of_workers(n_workers, os.environ)
         holder = subprocess.Popen(
-            [sys.executable, "-m", _HOLDER, str(n_workers), str(scratch), "gpu" if on_gpus else "cpu"],
+            [sys.executable, "-m", _HOLDER, str(n_workers), str(scratch), *gpus],
             env={**environment(scratch, os.environ), **threads},
             cwd=scratch,
             stdin=subprocess.PIPE,

@@ -20,9 +20,31 @@ def counted(n: int, noun: str, nouns: str = "") -> str:
     return f"{n} {agreeing(n, noun, nouns or noun + 's')}"
 
 
+def said(n: int, noun: str, nouns: str = "") -> str:
+    """Return a number with its noun in a sentence: "one rate", "two rates", "no rates"."""
+    return f"{spelled(n)} {agreeing(n, noun, nouns or noun + 's')}"
+
+
 def spelled(n: int) -> str:
     """Return a small number in words, "no" for zero, for sentences that count things of the pack; digits from thirteen on."""
     return _SPELLED[n] if n < len(_SPELLED) else str(n)
+
+
+def told(n: int) -> str:
+    """Return a number as a sentence has it that counts what was found: "none", "two", digits from thirteen on."""
+    return spelled(n) if n else "none"
+
+
+def among(n: int, total: int, noun: str, nouns: str = "") -> str:
+    """Return a share of things as a person would say it: "none of the six rates", "two of six rates", "all six rates"."""
+    several = nouns or f"{noun}s"
+    if total == 1:
+        return f"the one {noun}" if n else f"no {noun}"
+    if not total:
+        return f"no {noun}"
+    if n == total:
+        return f"both {several}" if n == 2 else f"all {spelled(n)} {several}"
+    return f"{told(n)} of {'' if n else 'the '}{spelled(total)} {several}"
 
 
 def agreeing(n: int, one: str, several: str) -> str:

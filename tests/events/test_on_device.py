@@ -253,3 +253,45 @@ def test_the_places_of_knock_outs_are_those_of_the_host():
     np.testing.assert_array_equal(there, np.flatnonzero(u.double().abs().numpy() / (1 + 1e-6) > 1.5))
     # the device is asked how many there are, and then for them
     assert device.seen["transfers"] == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_card_chooses_without_waiting_and_finds_what_the_host_does(dtype):
+    u = made_u("first token", dtype, windows=8, tokens=64, units=3000, seed=5)
+    wide = u.double().numpy()
+    calibration = Calibration(*(each[None].astype(np.float32) for each in (wide.mean((0, 1)), wide.std((0, 1)))), 1)
+    there, places = u.cuda(), screening_bounds.sampled_places(u.numel())
+    ranks = {ONE: 300, TWO: 400}
+    on_device.sampled_bounds(there, 0, calibration, places, ranks)  # vectors and places are sent
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        bounds = on_device.sampled_bounds(there, 0, calibration, places, ranks)
+        choosing = on_device.choose(there, 0, calibration, bounds, room=u.numel() // 8)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    chosen = choosing.wait()
+    found = screen(u, 0, calibration, dict(zip(bounds, chosen.bounds, strict=True)))
+    np.testing.assert_array_equal(chosen.place, found.site * 3000 + found.unit)
+    np.testing.assert_array_equal(chosen.value, wide.ravel()[chosen.place])
+    tokens, targets = np.zeros((8, 64), dtype=np.int64), RateTargets(1.0, 3000, {TWO: np.array([0.1])}, (0.001,))
+    both = [match_rates(Readings(each, 4), tokens, calibration, targets, Setting()) for each in (u, there)]
+    np.testing.assert_array_equal(both[0][0].tau, both[1][0].tau)
+    np.testing.assert_array_equal(both[0][1], both[1][1])
+
+
+@pytest.mark.gpu
+def test_stages_on_a_card_agree_with_the_processor(tokens):
+    here, there = loaded(tiny_llama(units=96)), loaded(tiny_llama(units=96))
+    object.__setattr__(there, "device", torch.device("cuda"))
+    there.causal.cuda()
+    (found, _, calibration, _), (on_card, _, other, _) = (all_passes(model, tokens, 0) for model in (here, there))
+    # float32 on both: sums of products differ in their order
+    np.testing.assert_allclose(other.mu, calibration.mu, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(other.sigma, calibration.sigma, rtol=1e-3)
+    for one, card in zip(found, on_card, strict=True):
+        if one.dtype == np.uint16:
+            assert np.count_nonzero(one != card) <= 0.01 * np.count_nonzero(one) + 4
+        else:
+            whole = np.issubdtype(one.dtype, np.integer)
+            np.testing.assert_allclose(card, one, rtol=1e-2, atol=4 if whole else 2e-3)

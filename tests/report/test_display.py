@@ -126,11 +126,11 @@ def test_a_picture_is_embedded_with_its_caption() -> None:
     assert "<figcaption>a &lt; b &amp; &quot;c&quot;</figcaption>" in html
 
 
-def test_a_caption_is_shown_to_its_first_full_stop_and_the_rest_can_be_opened() -> None:
-    html = picture(Rendered(pdf=b"", png=b"", caption="What is seen. How to read it. And more.")).data
-    assert (
-        "<figcaption>What is seen.<details><summary>how to read it</summary>How to read it. And more.</details>" in html
-    )
+def test_a_long_caption_is_shown_to_its_first_full_stop_and_the_rest_can_be_opened() -> None:
+    more = "How to read it. And " + "more " * 80
+    html = picture(Rendered(pdf=b"", png=b"", caption=f"What is seen. {more}")).data
+    assert f"<figcaption>What is seen.<details><summary>how to read it</summary>{more}</details>" in html
+    assert "<figcaption>Short. And whole.</figcaption>" in picture(Rendered(b"", b"", "Short. And whole.")).data
 
 
 def test_a_picture_leads_to_its_files_and_to_what_it_was_drawn_from() -> None:

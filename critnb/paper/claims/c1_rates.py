@@ -9,6 +9,7 @@ from critnb.lattice.thresholds import judged
 from critnb.paper.claims.evidence import plain
 from critnb.paper.claims.gather import CONDITION, RoleEvidence, grid_rows, uncovered
 from critnb.paper.claims.verdict import ClaimRule, RoleVerdict
+from critnb.report.words import agreeing, among, spelled
 
 _REL = CANON.CONST.RATE_MATCH_TOL_REL
 
@@ -42,11 +43,8 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
     misses = ~frame["passed"] & frame["off"].notna()
     missed, silent = int(misses.sum()), _silent(frame)
     unknown = absent + int((frame["off"].isna() | ratio.isna()).sum())
-    reason = (
-        f"{missed} of {len(frame)} thresholds miss the gate on A_cal and {unknown} lack a number{_of_ties(tied)}; {silent} "
-        f"conditions are without an event on A_raster, where the layers' rates are {ratio.min():.3g} to {ratio.max():.3g} times "
-        f"their targets{_elsewhere(others)}"
-    )
+    on_a_cal = _of_thresholds(len(frame), missed, unknown, tied)
+    reason = "; ".join(filter(None, (on_a_cal, _of_raster(ratio, silent), _elsewhere(others))))
     shown = ("target_events", "events", "achieved_rate", "ties", "target_layer_rate", "achieved_rate_raster")
     # what fails is shown before what misses farther by ties alone
     excess = (frame["off"] - frame["tolerance"]).where(misses | (missed == 0))
@@ -55,21 +53,48 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
     return RoleVerdict.of(reason, rows, numbers, failing=missed + silent, missing=unknown)
 
 
-def _of_ties(tied: pd.DataFrame) -> str:
-    if not len(tied):
-        return ""
-    worst = tied.iloc[int(tied["off"].argmax())]
-    most = f"by at most {worst['off']:g} events (of {worst['target_events']:g})"
-    return f", {len(tied)} lie beyond its tolerance by ties alone, {most}"
+def _of_thresholds(n: int, missed: int, unknown: int, tied: pd.DataFrame) -> str:
+    """Say how many thresholds miss the gate on A_cal, how many have no number, and how many miss by ties alone."""
+    if not n:
+        return f"no threshold is there, and {spelled(unknown)} {agreeing(unknown, 'is', 'are')} missing"
+    said = [f"{among(missed, n, 'threshold')} {agreeing(missed, 'misses', 'miss')} the gate on A_cal"] if missed else []
+    if unknown:
+        said.append(f"{spelled(unknown)} {agreeing(unknown, 'lacks', 'lack')} a number")
+    if not said:
+        said = [f"{among(n, n, 'threshold')} {agreeing(n, 'passes', 'pass')} the gate on A_cal"]
+    if len(tied):
+        worst = tied.iloc[int(tied["off"].argmax())]
+        most = f"by at most {worst['off']:g} events (of {worst['target_events']:g})"
+        said.append(
+            f"{spelled(len(tied))} {agreeing(len(tied), 'lies', 'lie')} beyond its tolerance by ties alone, {most}"
+        )
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+
+
+def _of_raster(ratio: pd.Series[float], silent: int) -> str:
+    """Say how far the rates of layers on A_raster are from their targets, and how many conditions have no event there."""
+    if not ratio.notna().any():
+        return "rates on A_raster are not available"
+    ends = f"the rates of layers on A_raster are {ratio.min():.3g} to {ratio.max():.3g} times their targets"
+    return (
+        f"{ends}, where {spelled(silent)} {agreeing(silent, 'condition has', 'conditions have')} no event"
+        if silent
+        else ends
+    )
 
 
 def _elsewhere(others: pd.DataFrame) -> str:
     """Say how thresholds of other interventions were matched where any of them misses."""
     tied, missed = int(others["by_ties"].sum()), int((~others["passed"]).sum())
-    if not missed + tied:
-        return ""
-    beyond = f"{missed} miss the gate and {tied} lie beyond its tolerance by ties alone"
-    return f"; of {len(others)} thresholds of other interventions, {beyond}"
+    found = [
+        f"{spelled(n)} {agreeing(n, one, several)}"
+        for n, one, several in (
+            (missed, "misses the gate", "miss the gate"),
+            (tied, "lies beyond its tolerance by ties alone", "lie beyond its tolerance by ties alone"),
+        )
+        if n
+    ]
+    return f"of {len(others)} thresholds of other interventions, {' and '.join(found)}" if found else ""
 
 
 def _silent(frame: pd.DataFrame) -> int:

@@ -15,7 +15,7 @@ from critnb.paper.claims.evidence import Row, Sourced, plain
 from critnb.paper.claims.gather import RoleEvidence
 from critnb.paper.claims.verdict import ClaimRule, Number, RoleVerdict
 from critnb.report.schema.columns import BRANCHING_REASON
-from critnb.report.words import agreeing, counted
+from critnb.report.words import agreeing, among, spelled
 
 _CLOSE = CANON.CONST.BRANCHING_PROXIMITY_MAX
 _BASELINE = CANON.CONST.GAIN_BASELINE
@@ -61,27 +61,42 @@ def _judge(evidence: RoleEvidence) -> RoleVerdict:
 
 
 def _reason(numbers: Mapping[str, Number | None], lacking: pd.DataFrame, *, failing: int, without: int) -> str:
-    if not numbers["contrasts"]:
-        what = (
-            f"g* is g1 in {'each of ' if without > 1 else ''}{counted(without, 'condition')}"
-            if without
-            else "no g* was chosen"
-        )
+    n, hold = int(numbers["contrasts"] or 0), int(numbers["hold"] or 0)
+    if not n:
+        what = f"g* is g1 in {among(without, without, 'condition')}" if without else "no g* was chosen"
         return f"{what}, so there is no gain to compare with the unchanged model"
-    parts = [
-        f"{numbers['hold']} of {counted(int(numbers['contrasts']), 'condition')} with g* other than g1 change beyond their nulls"
-    ]
-    if numbers["hold"]:
-        parts[0] += f": with the gain delta_b_tot rises in {numbers['rise']} and falls in {numbers['fall']}"
-    if failing:
-        parts.append(f"{failing} {agreeing(failing, 'does', 'do')} not")
+    parts = []
+    if hold or failing:
+        change = "change beyond their nulls" if hold > 1 else "changes beyond its nulls"
+        none = "the one condition whose g* is not g1 does not change beyond its nulls"
+        parts = [f"{among(hold, n, _WITH_CONTRAST, _WITH_CONTRASTS)} {change}" if hold or n > 1 else none]
+        parts[0] += _ways(hold, int(numbers["rise"] or 0))
+        if hold > 0 and failing:
+            parts.append(
+                f"{'the other ' if failing + hold == n else ''}{spelled(failing)} {agreeing(failing, 'does', 'do')} not"
+            )
     if len(lacking):
         why = " or ".join(dict.fromkeys(filter(None, lacking["why"])))
-        lacks = f"{len(lacking)} {agreeing(len(lacking), 'lacks', 'lack')} an interval or a null"
+        lacks = agreeing(len(lacking), "lacks", "lack")
+        which = spelled(len(lacking)) if parts else among(n, n, _WITH_CONTRAST, _WITH_CONTRASTS)
+        lacks = f"{which} {lacks} an interval or a null"
         parts.append(f"{lacks}: {why}" if why else lacks)
     if without:
-        parts.append(f"g* is g1, without a contrast, in {without}")
+        parts.append(f"in {spelled(without)} g* is g1, which leaves nothing to compare")
     return "; ".join(parts)
+
+
+_WITH_CONTRAST, _WITH_CONTRASTS = "condition whose g* is not g1", "conditions whose g* is not g1"
+
+
+def _ways(hold: int, rise: int) -> str:
+    """Say in which direction delta_b_tot goes with the gain where it changes."""
+    if not hold:
+        return ""
+    if rise in (0, hold):
+        every = "" if hold == 1 else " in both" if hold == 2 else f" in all {spelled(hold)}"
+        return f": delta_b_tot {'rises' if rise else 'falls'} with the gain{every}"
+    return f": with the gain delta_b_tot rises in {spelled(rise)} and falls in {spelled(hold - rise)}"
 
 
 def _contrasts(t08: Sourced, t06: Sourced, chosen: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from critnb.canon import CANON, Claim, GCondition, Intervention, Stage
 from critnb.paper.claims.evidence import Row, Sourced, plain
 from critnb.paper.claims.gather import CONDITION, RoleEvidence, grid_rows, uncovered
 from critnb.paper.claims.verdict import ClaimRule, RoleVerdict
-from critnb.report.words import agreeing, counted
+from critnb.report.words import agreeing, among, said
 
 _TABLE, _OUT = CANON.TABLE, CANON.OUTPUT
 _KEY = ["spike_def_id", "target_rate"]
@@ -60,7 +60,7 @@ def _set_sizes(choices: pd.DataFrame) -> dict[str, int | None]:
 
 
 def _all(n: int) -> str:
-    return "the one choice follows" if n == 1 else f"all {n} choices follow"
+    return f"{among(n, n, 'choice')} {agreeing(n, 'follows', 'follow')}"
 
 
 def _digests(evidence: RoleEvidence) -> tuple[Row, ...]:
@@ -83,7 +83,7 @@ def _broken(evidence: RoleEvidence) -> Iterator[str]:
             yield f"{name} has another g* than {_OUT.GSTAR_JSON_BASENAME}"
     for stage, conditions in _asked(evidence).items():
         if absent := uncovered(evidence, stage, conditions):
-            yield f"{counted(absent, 'threshold')} {agreeing(absent, 'is', 'are')} absent in {evidence.thresholds[stage].run_id}"
+            yield f"{said(absent, 'threshold')} {agreeing(absent, 'is', 'are')} absent in {evidence.thresholds[stage].run_id}"
     fitted = evidence.thresholds[Stage.S02]
     for stage in (Stage.S04, Stage.S06B):
         if not same_thresholds(fitted, evidence.thresholds[stage]):

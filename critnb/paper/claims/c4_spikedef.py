@@ -12,7 +12,7 @@ from critnb.gates import Verdict
 from critnb.paper.claims.evidence import plain
 from critnb.paper.claims.gather import RoleEvidence
 from critnb.paper.claims.verdict import ClaimRule, Number, RoleVerdict
-from critnb.report.words import SPIKE_NAMES, counted
+from critnb.report.words import SPIKE_NAMES, among, spelled
 
 _X1, _X5 = Criterion.X1_NULL_EXPLAINS_BRANCHING, Criterion.X5_DEPENDS_ON_SPIKE_DEF
 _OVERLAP, _APART = "opt_spike_def_overlap", "opt_spike_def_sites_apart"
@@ -86,15 +86,18 @@ def _reason(numbers: Mapping[str, Number | None], measured: list[str]) -> str:
         return f"only {measured[0]} events were measured" if measured else "no verdict of T08 is there"
     if same == n:
         return "both definitions give the same events at every rate and gain, so there is nothing to compare"
-    parts = [f"g* and the nulls' verdict agree at {numbers['agree']} of {counted(n, 'rate')}"]
-    if numbers["disagree"]:
-        parts[0] += f" and disagree at {numbers['disagree']}"
-    if numbers["unknown"]:
-        parts.append(
-            f"at {numbers['unknown']} g* is not identified under both definitions, or a verdict is not available"
-        )
+    agree, disagree, unknown = (int(numbers[name] or 0) for name in ("agree", "disagree", "unknown"))
+    parts = []
+    if disagree == n:
+        parts.append(f"g* and the nulls' verdict disagree at {among(n, n, 'rate')}")
+    elif agree or disagree:
+        parts.append(f"g* and the nulls' verdict agree at {among(agree, n, 'rate')}")
+        parts[0] += f" and disagree at {spelled(disagree)}" if disagree else ""
+    if unknown:
+        unclear = "g* is not identified under both definitions, or a verdict is not available"
+        parts.append(f"at {among(n, n, 'rate') if unknown == n else spelled(unknown)} {unclear}")
     if same:
-        parts.append(f"at {same} both definitions give the same events, so there is nothing to compare")
+        parts.append(f"at {spelled(same)} both definitions give the same events, so there is nothing to compare")
     if numbers["apart_high"]:
         parts.append(
             f"their events differ at {_ends(numbers['apart_low'], numbers['apart_high'])} sites of a condition"

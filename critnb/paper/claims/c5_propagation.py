@@ -9,7 +9,7 @@ from critnb.gates import Verdict
 from critnb.paper.claims.evidence import plain
 from critnb.paper.claims.gather import RoleEvidence
 from critnb.paper.claims.verdict import ClaimRule, Number, RoleVerdict
-from critnb.report.words import counted
+from critnb.report.words import among, spelled
 
 _S6 = Criterion.S6_KNOCK_OUT
 _SHOWN = ("g", "events_out", "sigma_depth", "sigma_depth_ci_low", "sigma_depth_ci_high", "causal_share")
@@ -48,22 +48,40 @@ _VERDICTS = {"hold": Verdict.PASS, "fail": Verdict.FAIL, "unknown": Verdict.NOT_
 
 
 def _reason(numbers: Mapping[str, Number | None], why: list[str]) -> str:
-    if not numbers["conditions"]:
+    n, hold, fail, unknown, below = (
+        int(numbers[name] or 0) for name in ("conditions", "hold", "fail", "unknown", "below")
+    )
+    if not n:
         return "no knock-out is in T08"
-    parts = [
-        f"in {numbers['hold']} of {counted(int(numbers['conditions']), 'condition')} it is shown that knocked-out "
-        "events take events of the next layer with them, beyond the control"
-    ]
-    if numbers["sigma_low"] is not None and numbers["sigma_high"] is not None:
-        low, high = (f"{numbers[name]:.3f}".replace("-", "−") for name in ("sigma_low", "sigma_high"))
-        parts[0] += f" (sigma_depth {low} to {high} an event)"
-    if numbers["fail"]:
-        below = f" (the interval lies below zero in {numbers['below']})" if numbers["below"] else ""
-        parts.append(f"in {numbers['fail']} it is not shown{below}")
-    if numbers["unknown"]:
-        more = ", and the like" if len(why) > 1 else ""
-        parts.append(f"in {numbers['unknown']} it is not available: {why[0]}{more}")
+    for_what = f"{why[0]}{', and the like' if len(why) > 1 else ''}" if unknown else ""
+    if unknown == n:
+        where = "in the one condition it cannot" if n == 1 else f"in {among(0, n, 'condition')} can it"
+        return f"{where} be told whether {_WHAT}: {for_what}"
+    parts = [f"{_shown(hold, n)} that {_WHAT}{_sigma(numbers)}"]
+    if hold and fail:
+        parts.append(f"in {'the other ' if hold + fail == n else ''}{spelled(fail)} it is not")
+    if below:
+        where = "there" if n == 1 else f"in {among(below, n, 'condition') if below == n else spelled(below)}"
+        parts.append(f"{where} the interval lies below zero")
+    if unknown:
+        parts.append(f"in {spelled(unknown)} it is not available: {for_what}")
     return "; ".join(parts)
+
+
+_WHAT = "knocked-out events take events of the next layer with them, beyond the control"
+
+
+def _shown(hold: int, n: int) -> str:
+    if hold:
+        return f"in {among(hold, n, 'condition')} it is shown"
+    return "in the one condition it is not shown" if n == 1 else f"in {among(0, n, 'condition')} is it shown"
+
+
+def _sigma(numbers: Mapping[str, Number | None]) -> str:
+    if numbers["sigma_low"] is None or numbers["sigma_high"] is None:
+        return ""
+    ends = dict.fromkeys(f"{numbers[name]:.3f}".replace("-", "−") for name in ("sigma_low", "sigma_high"))
+    return f" (sigma_depth {' to '.join(ends)} an event)"
 
 
 CLAIM = ClaimRule(Claim.C5_PROPAGATION, _STATEMENT, _RULE, _judge)
