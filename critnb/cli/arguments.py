@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from critnb.contract import STAGES
 from critnb.pipeline.options import command_line, whole_number
 
 
-def stage_options(
-    parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", without: Sequence[str] = ()
-) -> None:
-    """Add what commands that run stages take: ``params`` is the file if none is given, ``without`` names what one does not take."""
+def stage_options(parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", of_sweep: bool = False) -> None:
+    """Add what commands that run stages take; ``params`` is the file if none is given."""
     parser.add_argument("--params", default=params, metavar="FILE", help="a path, or a name in params/")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
@@ -25,7 +22,7 @@ def stage_options(
         "--wait", type=int, metavar="SECONDS", help="for a run that another process is making; a day if not given"
     )
     volume = ("quiet", "verbose")
-    run_options(parser, *(each.name for each in command_line() if each.name not in (*volume, *without)))
+    run_options(parser, *(each.name for each in command_line(of_sweep=of_sweep) if each.name not in volume))
     run_options(parser.add_mutually_exclusive_group(), *volume)
 
 
