@@ -122,9 +122,8 @@ def _among(ledger: Ledger) -> Callable[..., Fragment]:
 def _part(ledger: Ledger) -> Callable[..., Fragment]:
     def part(cell: Any, total: Any) -> Fragment:
         """Show a number of things of which the total was said just before: "none", "two", "all six"."""
-        n = bare(cell)
-        every = "both of them" if n == 2 else f"all {ledger.show(cell, WORDS)}"
-        return Fragment(every) if n == bare(total) and n > 1 else ledger.show(cell, WORDS)
+        word = ledger.show(cell, WORDS)
+        return Fragment(f"all {word}") if bare(cell) == bare(total) > 1 else word
 
     return part
 

@@ -65,7 +65,9 @@ def _of_thresholds(n: int, missed: int, unknown: int, tied: pd.DataFrame) -> str
     if len(tied):
         worst = tied.iloc[int(tied["off"].argmax())]
         most = f"by at most {worst['off']:g} events (of {worst['target_events']:g})"
-        said.append(f"{spelled(len(tied))} {agreeing(len(tied), 'lies', 'lie')} beyond its tolerance by ties alone, {most}")
+        said.append(
+            f"{spelled(len(tied))} {agreeing(len(tied), 'lies', 'lie')} beyond its tolerance by ties alone, {most}"
+        )
     return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
 
 
@@ -74,7 +76,11 @@ def _of_raster(ratio: pd.Series[float], silent: int) -> str:
     if not ratio.notna().any():
         return "rates on A_raster are not available"
     ends = f"the rates of layers on A_raster are {ratio.min():.3g} to {ratio.max():.3g} times their targets"
-    return f"{ends}, where {spelled(silent)} {agreeing(silent, 'condition has', 'conditions have')} no event" if silent else ends
+    return (
+        f"{ends}, where {spelled(silent)} {agreeing(silent, 'condition has', 'conditions have')} no event"
+        if silent
+        else ends
+    )
 
 
 def _elsewhere(others: pd.DataFrame) -> str:

@@ -72,7 +72,9 @@ def _reason(numbers: Mapping[str, Number | None], lacking: pd.DataFrame, *, fail
         parts = [f"{among(hold, n, _WITH_CONTRAST, _WITH_CONTRASTS)} {change}" if hold or n > 1 else none]
         parts[0] += _ways(hold, int(numbers["rise"] or 0))
         if hold > 0 and failing:
-            parts.append(f"{'the other ' if failing + hold == n else ''}{spelled(failing)} {agreeing(failing, 'does', 'do')} not")
+            parts.append(
+                f"{'the other ' if failing + hold == n else ''}{spelled(failing)} {agreeing(failing, 'does', 'do')} not"
+            )
     if len(lacking):
         why = " or ".join(dict.fromkeys(filter(None, lacking["why"])))
         lacks = agreeing(len(lacking), "lacks", "lack")

@@ -48,7 +48,9 @@ _VERDICTS = {"hold": Verdict.PASS, "fail": Verdict.FAIL, "unknown": Verdict.NOT_
 
 
 def _reason(numbers: Mapping[str, Number | None], why: list[str]) -> str:
-    n, hold, fail, unknown, below = (int(numbers[name] or 0) for name in ("conditions", "hold", "fail", "unknown", "below"))
+    n, hold, fail, unknown, below = (
+        int(numbers[name] or 0) for name in ("conditions", "hold", "fail", "unknown", "below")
+    )
     if not n:
         return "no knock-out is in T08"
     for_what = f"{why[0]}{', and the like' if len(why) > 1 else ''}" if unknown else ""
