@@ -97,10 +97,10 @@ def test_c1_speaks_of_mlp_global_and_reports_the_others(base):
         return change
 
     alone = c1_of(base)
-    for ties, missed, tied in ((200, 0, 32), (1, 32, 0)):
+    both = ((200, 32, "32 lie beyond its tolerance by ties alone"), (1, 0, "32 miss the gate"))
+    for ties, tied, beyond in both:
         found = c1_of(base, with_attention(ties))
         assert found.verdict is SUPPORTED
-        beyond = f"{missed} miss the gate and {tied} lie beyond its tolerance by ties alone"
         assert found.reason == f"{alone.reason}; of 32 thresholds of other interventions, {beyond}"
         assert found.numbers == {**alone.numbers, "missed_by_ties_elsewhere": tied}
 
