@@ -79,10 +79,15 @@ class Work:
     """The passes of the stages over the same windows, and the bare passes."""
 
     def __init__(
-        self, model: LanguageModel, windows: int, batch_tokens: int, gains: tuple[float, ...] = (1.0,)
+        self,
+        model: LanguageModel,
+        windows: int,
+        batch_tokens: int,
+        gains: tuple[float, ...] = (1.0,),
+        seq_len: int = SEQ_LEN,
     ) -> None:
         self.model, self.gains, self.known = model, gains, {}
-        self.tokens = np.random.default_rng(0).integers(1, 1280, size=(windows, SEQ_LEN))
+        self.tokens = np.random.default_rng(0).integers(1, 1280, size=(windows, seq_len))
         self.passes = ForwardPasses(model, batch_tokens=batch_tokens)
         self.bare()
 

@@ -28,15 +28,15 @@ import numpy as np
 from critnb import data
 from critnb.canon import DatasetRole, ModelRole
 from critnb.criticality import Lattice, NullSample, multinomial_weights, null_branching, summarise
-from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeShard, analyse_sizes
+from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.events import RateTargets, base_rates, calibrate, extract, match_rates
-from critnb.lattice import PRIMARY, RASTER_NULLS, null_raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, null_when_asked
 from critnb.model.forward import ForwardPasses, Setting
 from critnb.model.loading import load as load_model
 from critnb.model.windows import corpus_windows
 from critnb.params import load
-from critnb.stages.shared.conditions import conditions_of, raster_of
+from critnb.stages.shared.conditions import conditions_of, held, raster_of
 
 WINDOWS, GAINS = (32, 64, 128, 256, 512), (1, 2, 4, 8)
 OF_WINDOWS, OF_GAINS, FEW = 2, 32, 8  # gains where windows vary, windows where gains vary, windows to warm up
@@ -86,7 +86,7 @@ class Work:
     def s03(self) -> None:
         kinds = tuple(self.targets.base)
         counts = [
-            extract(self.passes, self.held_out, self.calibration, tau, kinds, each)
+            held(extract(self.passes, self.held_out, self.calibration, tau, kinds, each))
             for each, tau in zip(self.settings, self.found["tau"], strict=True)
         ]
         conditions = conditions_of(self.settings, model_role=ModelRole.BASE, spike_defs=kinds, rates=(RATE,))
@@ -107,17 +107,14 @@ class Work:
 
     def s05(self) -> None:
         raster, analysis, seed = self.found["raster"], self.params.analysis, self.params.nulls.seed
-        null = {null_id: null_raster(raster, null_id, seed=seed) for null_id in (PRIMARY, MARGINS)}
+        permuted = null_when_asked(raster, PRIMARY, seed=seed)
         of_bootstrap: dict[str, Any] = {"replicates": RESAMPLES, "seed": 1}
-        summarise(raster, self.found["nulls"], permuted=null[PRIMARY], adjacency=analysis.adjacency, **of_bootstrap)
+        summarise(raster, self.found["nulls"], permuted=permuted, adjacency=analysis.adjacency, **of_bootstrap)
         lattice = Lattice(self.model.n_layers, raster.counts.shape[-1], self.model.n_units)
         weights = multinomial_weights(self.windows, RESAMPLES, 1)
         settings = Settings(lattice, analysis.adjacency, weights, self.found["critical"], p_replicates=20)
-        for i, condition in enumerate(raster.conditions):
-            shard = SizeShard(
-                raster.counts[i], null[PRIMARY].counts[i], raster.seq_id, condition.key(), null[MARGINS].counts[i], 20
-            )
-            analyse_sizes(shard, settings)
+        for i in range(len(raster.conditions)):
+            analyse_sizes(SizeShard(raster.take([i]), 20), settings)
 
     def steps(self) -> dict[str, Callable[[], None]]:
         """Return what each stage does; the critical cascades of S05 are paid once however many windows there are."""
@@ -141,7 +138,7 @@ class Work:
                 step()
                 seconds[name].append(time.process_time() - started)
                 peaks[name] = max(peaks.get(name, 0.0), measuring.peak())
-        return {"seconds": seconds, "peaks": peaks, "raster": self.found["raster"].counts.nbytes / 2**20}
+        return {"seconds": seconds, "peaks": peaks, "raster": self.found["raster"].counts.size / 2**20}  # a byte a site
 
 
 def in_a_process(windows: int, gains: int, repeats: int) -> dict[str, Any]:

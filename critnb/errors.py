@@ -43,6 +43,10 @@ class RunExistsError(CritnbError, FileExistsError):
     exit_code = Exit.RUN_EXISTS
 
 
+class RunHeldError(RunExistsError):
+    """Another process is making the run."""
+
+
 class ModelError(CritnbError, TypeError):
     """A model cannot be loaded or instrumented soundly."""
 

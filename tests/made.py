@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from critnb.canon import CANON, Stage
@@ -105,7 +104,7 @@ def _write(run: PartialRun, path: str, content: Any) -> None:
             run.write_bytes(path, content)
         case pd.DataFrame():
             run.write_parquet(path, content)
-        case dict() if all(isinstance(value, np.ndarray) for value in content.values()):
+        case dict() if path.endswith(".npz"):
             run.write_npz(path, content)
         case _:
             run.write_json(path, content)

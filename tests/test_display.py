@@ -108,3 +108,28 @@ def test_what_a_stage_is_about_stays_in_a_log_and_goes_from_a_terminal():
         display.end("S02")
     assert log.getvalue() == "S02 begins\n"
     assert screen.lines() == [""]
+
+
+def test_how_far_the_command_is_stands_below_the_stages_and_in_a_log_where_one_begins(clock):
+    screen, log = Terminal(), io.StringIO()
+    for stream in (screen, log):
+        far = ["stage 1 of 3"]
+        display = Display(stream, lambda far=far: far[0])
+        display.begin("S02 BASE", "S02 begins")
+        if stream is screen:
+            assert screen.lines() == ["S02 begins", "  stage 1 of 3"]
+        far[0] = "stages 1 and 2 of 3, about 4 min left"
+        display.begin("S03 BASE", "S03 begins")
+        display.show("S03 BASE", "rasters", done=0, total=9, unit="window")
+        if stream is screen:
+            assert [line[:40] for line in screen.lines()][::2] == [
+                "S02 begins",
+                "  stages 1 and 2 of 3, about 4 min left",
+            ]
+        far[0] = ""
+        display.end("S02 BASE")
+        display.end("S03 BASE")
+    assert screen.lines() == [""]
+    assert log.getvalue().splitlines() == [
+        "S02 begins", "  stage 1 of 3", "S03 begins", "  stages 1 and 2 of 3, about 4 min left",
+    ]  # fmt: skip

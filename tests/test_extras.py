@@ -12,10 +12,10 @@ import pytest
 from critnb.canon import PACK_ROOT, Exit
 from critnb.errors import DependencyError
 from critnb.system import extras
-from critnb.system.extras import EXPLORE, HUB, PAPER
+from critnb.system.extras import EXPLORE, HUB, LARGE, PAPER
 from critnb.verify.release import verify_release
 
-ALL = {library: extra.name for extra in (PAPER, HUB, EXPLORE) for library in extra.libraries}
+ALL = {library: extra.name for extra in (PAPER, HUB, EXPLORE, LARGE) for library in extra.libraries}
 # Python as it is where packages are not installed: nothing finds them
 _WITHOUT = """
 import sys
@@ -34,7 +34,8 @@ sys.meta_path[:] = [Hiding(finder) for finder in sys.meta_path]
 """
 _COMMAND = "from critnb.cli.command_line import main; sys.exit(main(sys.argv[1:]))"
 # modules that show widgets
-_WIDGETS = {f"critnb.explore.{name}" for name in ("explorer", "live_knock_out", "live_panel", "raster", "view")}
+_PANELS = ("controls", "explorer", "line", "live_knock_out", "live_panel", "raster", "slider", "view")
+_WIDGETS = {f"critnb.explore.{name}" for name in _PANELS}
 _IMPORTS = f"""
 import importlib, pkgutil, critnb
 for module in pkgutil.walk_packages(critnb.__path__, "critnb."):
@@ -53,7 +54,7 @@ def without(hidden: set[str], script: str, *words: str) -> subprocess.CompletedP
 
 def test_the_extras_are_those_of_pyproject() -> None:
     asked = tomllib.loads((PACK_ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for extra in (PAPER, HUB, EXPLORE):
+    for extra in (PAPER, HUB, EXPLORE, LARGE):
         assert tuple(each.partition(">")[0] for each in asked[extra.name]) == extra.libraries
 
 
@@ -74,6 +75,17 @@ def test_without_typst_a_plan_with_the_paper_is_refused(tmp_path: Path, more: tu
     done = without({"typst"}, _COMMAND, "all", "--runs-dir", str(tmp_path), *more)
     assert done.returncode == Exit.MISSING_DEPENDENCY
     assert done.stderr == "error: S07 writes a PDF with typst, which is not installed; pip install 'critnb[paper]'\n"
+    assert (done.stdout, list(tmp_path.iterdir())) == ("", [])
+
+
+def test_without_accelerate_a_model_that_is_to_be_divided_is_refused(tmp_path: Path) -> None:
+    divided = ("--set", "compute.device_map=auto")
+    done = without({"accelerate"}, _COMMAND, "phase1", "--runs-dir", str(tmp_path), *divided)
+    assert done.returncode == Exit.MISSING_DEPENDENCY
+    assert done.stderr == (
+        "error: compute.device_map auto divides a model among devices with accelerate, which is not installed; "
+        "pip install 'critnb[large]'\n"
+    )
     assert (done.stdout, list(tmp_path.iterdir())) == ("", [])
 
 

@@ -40,6 +40,12 @@ def test_a_word_that_cannot_be_used_is_named(wrong):
         RunOptions.of_notebook(wrong)
 
 
+@pytest.mark.parametrize(("written", "meant"), [("rol", "role"), ("run_dir", "runs_dir"), ("windos", "windows")])
+def test_a_misspelt_word_is_told_the_one_that_was_meant(written, meant):
+    with pytest.raises(ParamsError, match=f"^overrides: {written}: unknown key; did you mean {meant}\\?$"):
+        RunOptions.of_notebook({written: 1})
+
+
 def test_a_word_of_a_notebook_means_what_the_flag_means(tmp_path):
     command = ["phase1", "--role", "INSTRUCT", "--runs-dir", str(tmp_path), "--strict", "-v"]
     words = {"role": "INSTRUCT", "runs_dir": tmp_path, "strict": True, "verbose": True}

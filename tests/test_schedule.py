@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from critnb.contract import STAGES, upstream_closure
-from critnb.pipeline.schedule import side_by_side, width
+from critnb.pipeline.schedule import side_by_side, time_left, width
 
 # a machine with other work to do is slow in everything
 ANYWHERE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,14 +44,15 @@ class Work:
             raise self.fails[key]
         return -key
 
-    def run(self, jobs):
+    def run(self, jobs, *, keep_going=False):
         def done(key, result):
             assert result == -key
             self.done.append(key)
 
         failed = lambda key, _error: self.failed.append(key)  # noqa: E731
         alone, stop = self.alone, self.stopped.append
-        side_by_side(self.needs, self.do, jobs=jobs, done=done, failed=failed, stop=stop, alone=alone)
+        ways = {"jobs": jobs, "alone": alone, "keep_going": keep_going}
+        side_by_side(self.needs, self.do, done=done, failed=failed, stop=stop, **ways)
 
 
 @st.composite
@@ -88,11 +89,57 @@ def test_after_a_failure_nothing_is_begun_and_the_first_error_is_raised(needs, j
     assert not work.stopped
 
 
+@settings(ANYWHERE)
+@given(graphs(), st.integers(1, 4), st.data())
+def test_to_keep_going_all_is_done_but_what_needs_what_failed(needs, jobs, data):
+    fails = data.draw(st.sets(st.sampled_from(sorted(needs)))) if needs else set()
+    work = Work(needs, fails={key: ValueError(str(key)) for key in fails})
+    work.run(jobs, keep_going=True)
+    # keys need lower ones alone
+    lost = set()
+    for key in sorted(needs):
+        if key in fails or lost & set(needs[key]):
+            lost.add(key)
+    assert set(work.done) == set(needs) - lost
+    assert set(work.failed) == {key for key in fails if not lost & set(needs[key])}
+
+
+@settings(ANYWHERE)
+@given(graphs(), st.integers(1, 4))
+def test_the_time_left_is_that_of_a_schedule_on_so_many_machines(needs, jobs):
+    seconds = {key: float(key + 1) for key in needs}
+    left = time_left(needs, seconds, jobs=jobs)
+    ends: dict[int, float] = {}
+    for key in sorted(needs):
+        ends[key] = seconds[key] + max((ends[need] for need in needs[key] if need in needs), default=0.0)
+    longest, total = max(ends.values(), default=0.0), sum(seconds.values())
+    # Graham 1966: no later than (total - longest path) / machines after the longest path
+    assert max(longest, total / jobs) <= left + 1e-9
+    assert left <= longest + (total - longest) / jobs + 1e-9
+    assert time_left(needs, seconds, jobs=jobs, alone=list(needs)) == pytest.approx(total)
+
+
+def test_what_is_at_work_ends_before_what_waits_for_it():
+    needs, seconds = {1: [0], 2: [1], 3: [0]}, {1: 5.0, 2: 1.0, 3: 2.0}
+    assert time_left(needs, seconds, jobs=1, at_work=[1]) == 8.0
+    assert time_left(needs, seconds, jobs=2, at_work=[1]) == 6.0
+    assert time_left({}, {}, jobs=1) == 0.0
+
+
 def test_the_longest_path_is_begun_first_then_what_stands_first():
     # 5 <- 4 <- 3, and 0, 1, 2 that nothing needs
     work = Work({0: [], 1: [], 2: [], 3: [], 4: [3], 5: [4]})
     work.run(1)
     assert work.begun == [3, 4, 0, 1, 2, 5]
+
+
+def test_a_lower_rank_is_begun_before_a_longer_path():
+    begun = []
+    needs = {"a1": [], "a2": ["a1"], "b1": [], "b2": ["b1"], "b3": ["b2"]}
+    ranks = {key: "ab".index(key[0]) for key in needs}
+    ways = {"jobs": 1, "done": lambda *_: None, "failed": lambda *_: None, "stop": lambda _: None}
+    side_by_side(needs, begun.append, ranks=ranks, **ways)
+    assert begun == ["a1", "a2", "b1", "b2", "b3"]
 
 
 def test_parts_that_need_nothing_of_each_other_are_at_work_together():

@@ -14,6 +14,7 @@ from critnb.engine import local
 from critnb.pipeline import sharing
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.sharing import number_of_jobs, one_at_a_time, thread_variables
+from critnb.system import gpu
 
 GIGABYTE = 10**9
 
@@ -25,7 +26,7 @@ def machine(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sharing, "available_cores", lambda: 8)
     monkeypatch.setattr(sharing, "_available_memory", lambda: 64 * GIGABYTE)
-    monkeypatch.setattr(sharing, "_DEVICES", ())
+    monkeypatch.setattr(gpu, "DRIVERS", ())
     monkeypatch.setattr(sharing.sys, "platform", "linux")
 
 
@@ -76,7 +77,7 @@ def test_stages_with_a_model_have_a_device_one_after_the_other(monkeypatch):
     with_model = [run.run_id for run in planned if run.spec.uses_model]
     assert one_at_a_time(planned, options) == one_at_a_time(planned, replace(options, device="cpu")) == []
     assert one_at_a_time(planned, replace(options, device="cuda:1")) == with_model
-    monkeypatch.setattr(sharing, "_DEVICES", ("/",))
+    monkeypatch.setattr(gpu, "DRIVERS", ("/",))
     assert one_at_a_time(planned, options) == with_model
     assert one_at_a_time(planned, replace(options, device="cpu")) == []
 

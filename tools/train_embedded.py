@@ -3,16 +3,20 @@
 BASE learns the sources of the standard library. INSTRUCT is BASE tuned on questions about docstrings, mixed half and
 half with BASE's own text. The evaluation text of ``corpora`` and the held-out names of ``questions`` are never seen.
 Both are written in the hub's directory layout, each with a card that holds what was measured on held-out text.
+
+``--keep 0,100,500`` also writes the model as it was after so many steps, to ``ROLE-step-000100`` and so on beside the last, as
+a sweep over checkpoints takes them (docs/SWEEPS.md).
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import platform
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,8 +149,14 @@ def mixed(first: Sampler, second: Sampler) -> Sampler:
     return sample
 
 
-def fit(model: LlamaForCausalLM, sample: Sampler, recipe: Recipe, device: torch.device) -> None:
-    """Train ``model`` in place."""
+def fit(
+    model: LlamaForCausalLM,
+    sample: Sampler,
+    recipe: Recipe,
+    device: torch.device,
+    after: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Train ``model`` in place; ``after`` is called with the number of steps done before each step."""
     rng = np.random.default_rng(recipe.seed)
     model.to(device).train()
     matrices = [p for p in model.parameters() if p.dim() > 1]
@@ -154,6 +164,7 @@ def fit(model: LlamaForCausalLM, sample: Sampler, recipe: Recipe, device: torch.
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.95), fused=True)
     for step in (bar := tqdm(range(recipe.steps), unit="step", mininterval=5)):
+        after(step)
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate(step)
         ids = torch.from_numpy(sample(rng, recipe.batch, recipe.context)).to(device)
@@ -260,8 +271,8 @@ def write_card(
     )
 
 
-def train(role: ModelRole, weights: Path, device: torch.device) -> dict[str, float]:
-    """Train one role into ``weights``/role and return its measurements."""
+def train(role: ModelRole, weights: Path, device: torch.device, keep: Collection[int] = ()) -> dict[str, float]:
+    """Train one role into ``weights``/role and return its measurements; the steps to ``keep`` are written beside it."""
     torch.manual_seed(RECIPES[role].seed)
     documents = corpora.training_documents()
     if role == ModelRole.BASE:
@@ -274,8 +285,13 @@ def train(role: ModelRole, weights: Path, device: torch.device) -> dict[str, flo
     sample = text_sampler(encode(tokenizer, documents))
     if role == ModelRole.INSTRUCT:
         sample = mixed(sample, question_sampler(tokenizer))
-    fit(model, sample, RECIPES[role], device)
     folder = weights / role.lower()
+
+    def after(step: int) -> None:
+        if step in keep:
+            save(folder.with_name(f"{folder.name}-step-{step:06d}"), copy.deepcopy(model), tokenizer)
+
+    fit(model, sample, RECIPES[role], device, after)
     measured = evaluate(save(folder, model, tokenizer), tokenizer)
     write_card(folder, role, RECIPES[role], measured, baseline())
     return measured
@@ -292,9 +308,11 @@ def main() -> None:
     parser.add_argument("--role", choices=[*map(str, RECIPES), "all"], default="all")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder that holds base/ and instruct/")
+    parser.add_argument("--keep", default="", metavar="STEPS", help="steps whose model is kept, such as 0,100,500")
     arguments = parser.parse_args()
+    keep = [int(step) for step in arguments.keep.split(",") if step]
     for role in roles_to_train(arguments.role):
-        measured = train(role, arguments.weights, torch.device(arguments.device))
+        measured = train(role, arguments.weights, torch.device(arguments.device), keep)
         print(role, json.dumps(measured, indent=2))
 
 

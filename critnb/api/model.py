@@ -23,13 +23,15 @@ def load_model(
     role: str = ModelRole.BASE,
     revision: str | None = None,
     device: str = "auto",
+    device_map: str = "none",
     dtype: str = "auto",
     attention: str = "sdpa",
 ) -> LanguageModel:
     """Load a causal language model with taps on every MLP, and check them as stage S00 does.
 
     name: a directory in the hub's layout (safetensors), an id of the Hugging Face hub, or ``embedded``, whose two models
-    ``role`` tells apart. device: auto, cpu, mps, cuda or cuda:N; dtype: auto (as stored), float32, bfloat16, float16.
+    ``role`` tells apart. device: auto, cpu, mps, cuda or cuda:N; device_map: none, or auto to divide the model among all
+    devices; dtype: auto (as stored), float32, bfloat16, float16.
     The model has its numbers ``n_layers`` and ``n_units``, the transformers model ``causal``, and its ``tokenizer``.
 
     Raises:
@@ -43,7 +45,7 @@ def load_model(
 
     tree = {
         "models": {role: _source(name, revision)},
-        "compute": {"device": device, "dtype": dtype, "attention": attention},
+        "compute": {"device": device, "device_map": device_map, "dtype": dtype, "attention": attention},
     }
     params = validate(tree, origin="load_model")
     loaded = Loaded(params, "load_model", Path.cwd())

@@ -16,7 +16,7 @@ from critnb.canon import CANON, Stage
 from critnb.errors import DataError, DependencyError
 from critnb.lattice import Raster
 from critnb.lattice.conditions import FIELDS
-from critnb.runs import Run, RunStore, ancestors, verify
+from critnb.runs import Run, RunStore, ancestors, model_ids, verify
 
 _OUT = CANON.OUTPUT
 _TABLES, _FIGURES = CANON.TABLE.model_dump(), CANON.FIGURE.model_dump()
@@ -48,6 +48,11 @@ class OpenedRun(TableResult):
     def role(self) -> str:
         """The model role; the roles, joined by ``+``, of a run over several."""
         return self.run.inputs.who
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The ids of the models that the run is about, its own or those of its upstream runs."""
+        return model_ids(self.store, self.run)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -157,11 +162,12 @@ class OpenedRun(TableResult):
         return [str(finding) for finding in verify(self.path)]
 
     def headline(self) -> str:
-        """Return id, role, date and gates in one line."""
+        """Return id, model, role, date and gates in one line."""
         gates = self.gates()
         passed = int((gates["verdict"] == "pass").sum())
         created = self.run.record.created_utc
-        return f"{self.run_id} ({self.role}), {created}; {passed} of {len(gates)} gates passed; {self.path}"
+        who = ", ".join(filter(None, [" + ".join(self.models), self.role]))
+        return f"{self.run_id} ({who}), {created}; {passed} of {len(gates)} gates passed; {self.path}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per file of the run: path, bytes, sha256."""

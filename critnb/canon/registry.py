@@ -63,6 +63,7 @@ class _Path(_Section):
     PAPER_DIR: str
     RUNS_DIR: str
     RUN_DIR_PREFIX: str
+    SWEEPS_DIR: str
     PARTIAL_SUFFIX: str
     SIGNATURE_SUFFIX: str
     CONTROL_RATES_TABLE: str
@@ -116,6 +117,9 @@ class _Output(_Section):
     CITATION_CFF_BASENAME: str
     ZENODO_JSON_BASENAME: str
     INDEX_HTML_BASENAME: str
+    SWEEP_PARQUET_BASENAME: str
+    SWEEP_CSV_BASENAME: str
+    SWEEP_PNG_BASENAME: str
 
 
 class _Figure(_Section):
@@ -166,6 +170,7 @@ class _Const(_Section):
     WINDOWS_SEED: int
     BATCH_TOKENS: int
     KERNEL_START_SECONDS: int
+    WAIT_SECONDS: int
     BOOTSTRAP_REPS: int
     BOOTSTRAP_SEED: int
     NULL_REPLICATES: int

@@ -7,17 +7,22 @@ import json
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from critnb import __version__
-from critnb.canon import Exit
+from critnb.canon import SPEC_DIR, Exit
+from critnb.cli.arguments import compare_options, json_option, list_options, power_options, run_options, stage_options
+from critnb.cli.parser import Parser
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.params import Params
-from critnb.pipeline.options import RunOptions, command_line
+from critnb.pipeline.options import RunOptions
 from critnb.system import terminal
 from critnb.system.failures import message_and_exit
 from critnb.system.signals import ending_like_ctrl_c, how_interrupted
+
+# the commands with --json; verify-release is verify with --release
+_WITH_JSON = ("list", "show", "verify", "verify-release", "diff", "compare", "prune", "power", "params")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,17 +53,8 @@ def _answer(arguments: argparse.Namespace) -> int:
         return int(code)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses a wrong word or option as the rest of the pack does: in two lines, not with all of its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print what is wrong and end the process."""
-        terminal.err(f"error: {terminal.plain(message, 500)}", f"see {self.prog} --help")
-        self.exit(int(Exit.BAD_INPUT))
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="runner.py",
         description="Run stages of the pack, or look at what they left.",
         epilog=f"exit codes: {', '.join(f'{int(code)} {code.label}' for code in Exit)}",
@@ -67,11 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for word, help_text in _stage_words():
         stage = commands.add_parser(word, help=help_text, description=help_text)
-        _stage_options(stage)
-        stage.set_defaults(handler=_run_stages, word=word)
-    _json(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
-    _json(_add(commands, "show", _look("show"), "show a run", runs=True)).add_argument("run", metavar="RUN")
-    verify = _add(commands, "verify", _verify, "hash every file of runs again", runs=True)
+        stage_options(stage)
+        stage.set_defaults(handler=_run_stages, word=word, own_parser=stage)
+    _sweep_options(commands)
+    list_options(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
+    json_option(_add(commands, "show", _look("show"), "show a run", runs=True)).add_argument("run", metavar="RUN")
+    verify = json_option(_add(commands, "verify", _verify, "hash every file of runs again", runs=True))
     verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
     verify.add_argument("--release", type=Path, metavar="FILE", help="check a release's zip from scratch instead")
     verify.add_argument("--no-recompute", action="store_true", help="of a release, do not compute the tables again")
@@ -86,9 +83,14 @@ def _parser() -> argparse.ArgumentParser:
         "--to", type=Path, metavar="FOLDER", help="where the zip and its signature go; here if not given"
     )
     release.add_argument("zip", type=Path, metavar="ZIP", nargs="?", help="the newest release of the runs if not given")
-    diff = _add(commands, "diff", _look("diff"), "say what differs between two runs of a stage", runs=True)
+    diff = json_option(_add(commands, "diff", _look("diff"), "say what differs between two runs of a stage", runs=True))
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
+    compare_options(
+        _add(
+            commands, "compare", _compare, "set runs side by side: of each condition what every run measured", runs=True
+        )
+    )
     prune = _add(
         commands,
         "prune",
@@ -96,19 +98,28 @@ def _parser() -> argparse.ArgumentParser:
         "name runs that newer code has superseded, that rest on a run that is gone, or that were left incomplete",
         runs=True,
     )
-    _json(prune).add_argument("--delete", action="store_true", help="remove them")
+    json_option(prune).add_argument("--delete", action="store_true", help="remove them")
+    prune.add_argument("--outdated", action="store_true", help="name runs of other code than this pack's, too")
     init = _add(
         commands, "init", _init, "lay out a working folder: the pack's notebooks and params files, to change and run"
     )
     init.add_argument("folder", type=Path, metavar="DIR", help="a folder that is new or empty")
-    _power_options(
+    power_options(
         _add(
             commands, "power", _power, "say how many windows a change between g1 and g* takes to be detected", runs=True
         )
     )
-    _add(commands, "index", _index, "write the page of all runs anew", runs=True)
-    _json(_add(commands, "params", _look("params"), "print resolved parameters")).add_argument("file", metavar="FILE")
-    _add(commands, "schema", _schema, "print the parameters' JSON Schema")
+    index = _add(commands, "index", _index, "write the page of all runs anew", runs=True)
+    index.add_argument("--open", action="store_true", help="show it, where there is a desktop")
+    json_option(_add(commands, "params", _look("params"), "print resolved parameters")).add_argument(
+        "file", metavar="FILE"
+    )
+    schema = _add(
+        commands, "schema", _schema, "print the JSON Schema of the parameters, or of what a command prints as JSON"
+    )
+    schema.add_argument("of", nargs="?", choices=_WITH_JSON, metavar="COMMAND", help=f"one of {', '.join(_WITH_JSON)}")
+    completion = _add(commands, "completion", _completion, "print a script that lets a shell complete all this")
+    completion.add_argument("shell", choices=["bash", "zsh"])
     return parser
 
 
@@ -124,48 +135,39 @@ def _add(
     commands: Any, word: str, handler: Callable[[argparse.Namespace], int], help_text: str, *, runs: bool = False
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(word, help=help_text, description=help_text)
-    _run_options(command, *(["runs_dir"] if runs else []), "verbose")
-    command.set_defaults(handler=handler)
+    run_options(command, *(["runs_dir"] if runs else []), "verbose")
+    command.set_defaults(handler=handler, own_parser=command)
     return command
 
 
-def _stage_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--params", default="base.yaml", metavar="FILE", help="a path, or a name in params/")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
-    parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
-    parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
-    volume = ("quiet", "verbose")
-    _run_options(parser, *(each.name for each in command_line() if each.name not in volume))
-    _run_options(parser.add_mutually_exclusive_group(), *volume)
-
-
-def _power_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--params", default="base.yaml", metavar="FILE", help="those of a finished pilot")
-    _run_options(parser, "role")
-    parser.add_argument(
-        "--detect", type=float, default=0.005, metavar="CHANGE", help="of delta_b_tot; 0.005 if not given"
+def _sweep_options(commands: Any) -> None:
+    help_text = "run many params, several runs at once, and write one table over them"
+    sweep = commands.add_parser("sweep", help=help_text, description=help_text)
+    sweep.add_argument("file", metavar="FILE", help="a list of overrides, or a params file with a section sweep")
+    sweep.add_argument(
+        "--to",
+        dest="word",
+        default="phase5",
+        choices=[word for word, _ in _stage_words()],
+        metavar="COMMAND",
+        help="which command is run of each; phase5 if not given",
     )
-    parser.add_argument(
-        "--power", type=float, default=0.8, metavar="SHARE", help="of studies that detect it; 0.8 if not given"
-    )
-    _json(parser)
-
-
-def _json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser
-
-
-def _run_options(parser: argparse._ActionsContainer, *names: str) -> None:
-    for option in command_line():
-        if option.name in names:
-            parser.add_argument(*option.metadata["flags"], **option.metadata["argument"])
+    sweep.add_argument("--array", metavar="I/N", help="run the I-th of N parts only, as a job of an array")
+    sweep.add_argument("--collect", action="store_true", help="run nothing; write the table of what is finished")
+    stage_options(sweep, params=None, without=("no_upstream", "use"))
+    sweep.set_defaults(handler=_sweep, own_parser=sweep)
 
 
 def _run_stages(arguments: argparse.Namespace) -> int:
     from critnb.cli.stages import run_stages
 
     return run_stages(arguments)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from critnb.cli.sweep import run_sweep
+
+    return run_sweep(arguments)
 
 
 def _look(word: str) -> Callable[[argparse.Namespace], int]:
@@ -182,10 +184,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     from critnb.cli.verify import verify_release, verify_runs
 
     if arguments.release is not None:
-        return verify_release(arguments.release, recompute=not arguments.no_recompute, signer=arguments.signer)
+        asked = {"recompute": not arguments.no_recompute, "signer": arguments.signer, "as_json": arguments.json}
+        return verify_release(arguments.release, **asked)
     if arguments.signer is not None:
         raise ParamsError("--signer is for verify --release FILE")
-    return verify_runs(RunOptions.of_command(vars(arguments)).store(), arguments.run)
+    return verify_runs(RunOptions.of_command(vars(arguments)).store(), arguments.run, as_json=arguments.json)
 
 
 def _release(arguments: argparse.Namespace) -> int:
@@ -211,13 +214,35 @@ def _power(arguments: argparse.Namespace) -> int:
     return power(arguments)
 
 
+def _compare(arguments: argparse.Namespace) -> int:
+    from critnb.cli.compare import compare
+
+    return compare(arguments)
+
+
 def _index(arguments: argparse.Namespace) -> int:
     from critnb.review.index import write_index
+    from critnb.system.desktop import show
 
-    terminal.out(write_index(RunOptions.of_command(vars(arguments)).store()))
+    page = write_index(RunOptions.of_command(vars(arguments)).store())
+    terminal.out(page)
+    if arguments.open:
+        show(page)
     return int(Exit.DONE)
 
 
-def _schema(_: argparse.Namespace) -> int:
-    terminal.out(*json.dumps(Params.model_json_schema(), indent=2).split("\n"))
+def _completion(arguments: argparse.Namespace) -> int:
+    from critnb.cli.completion import completion
+
+    return completion(_parser(), arguments.shell)
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    if arguments.of in (None, "params"):
+        terminal.out_json(Params.model_json_schema())
+    elif arguments.of == "show":
+        terminal.out(*(SPEC_DIR / "run_record.schema.json").read_text(encoding="utf-8").splitlines())
+    else:
+        schema = json.loads((SPEC_DIR / "commands.schema.json").read_text(encoding="utf-8"))
+        terminal.out_json({**schema, "$ref": f"#/$defs/{arguments.of}"})
     return int(Exit.DONE)

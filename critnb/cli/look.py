@@ -6,20 +6,35 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from critnb.canon import Exit
 from critnb.params import dump_yaml, load
 from critnb.pipeline.options import RunOptions
-from critnb.system.terminal import out
+from critnb.system.terminal import columns, err, out, out_json, plain
+
+if TYPE_CHECKING:
+    from critnb.review.index.facts import RunFacts
 
 
 def list_runs(arguments: argparse.Namespace) -> int:
-    """Print every run of a folder, a line each below the heads, or as JSON."""
+    """Print the runs of a folder that were asked for, a line each below the heads, or as JSON."""
     from critnb.review.listing import listed, table
 
-    rows = listed(_options(arguments).store())
-    return _printed(arguments, [row.to_dict() for row in rows], lambda: table(rows))
+    store = _options(arguments).store()
+    rows = listed(store, lambda facts: _is_wanted(facts, arguments))
+    rows = [row for row in rows if row.stale or not arguments.stale]
+    if not rows:
+        err(f"{plain(store.root)} holds no such run" if store.ids() else f"{plain(store.root)} holds no run")
+    return _printed(arguments, [row.to_dict() for row in rows], lambda: table(rows, width=columns()))
+
+
+def _is_wanted(facts: RunFacts, arguments: argparse.Namespace) -> bool:
+    return (
+        arguments.stage in (None, facts.stage)
+        and (arguments.role in (None, "all") or arguments.role in facts.role.split())
+        and (arguments.model or "").casefold() in facts.model.casefold()
+    )
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -45,23 +60,24 @@ def show(arguments: argparse.Namespace) -> int:
 
 def diff(arguments: argparse.Namespace) -> int:
     """Print what differs between two runs of a stage; raises the errors of ``find_run`` and ``compare``."""
-    from critnb.review.diff import compare, find_run, format_diff
+    from critnb.review.diff import compare, find_run, format_diff, to_dict
 
     store = _options(arguments).store()
     old, new = (find_run(name, store) for name in (arguments.old, arguments.new))
-    out(*format_diff(compare(old, new)))
-    return int(Exit.DONE)
+    found = compare(old, new)
+    return _printed(arguments, to_dict(found), lambda: format_diff(found))
 
 
 def prune(arguments: argparse.Namespace) -> int:
     """Print which runs nobody needs, and with ``--delete`` remove them."""
+    from critnb.contract.outdated import outdated
     from critnb.review.index import refresh_index
     from critnb.review.index.files import size
     from critnb.review.listing import folder_bytes
     from critnb.runs.pruning import prunable, remove
 
     store = _options(arguments).store()
-    found = prunable(store)
+    found = prunable(store, outdated(store.runs()) if arguments.outdated else None)
     sizes = {each.run_id: folder_bytes(each.path) for each in found}
     if arguments.delete and found:
         remove(store, found)
@@ -93,5 +109,8 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
 
 
 def _printed(arguments: argparse.Namespace, tree: Any, lines: Callable[[], list[str]]) -> int:
-    out(*(json.dumps(tree, indent=2).split("\n") if arguments.json else lines()))
+    if arguments.json:
+        out_json(tree)
+    else:
+        out(*lines())
     return int(Exit.DONE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +19,7 @@ from critnb.report.schema import T06
 from critnb.report.tables import table_path
 from critnb.report.words import SPIKE_NAMES, interval_words
 from critnb.runs import Run, RunStore, ancestors
-from critnb.system.terminal import out
+from critnb.system.terminal import out, out_json
 
 _LEVEL = CANON.CONST.SIGNIFICANCE_LEVEL
 _DIFFERENCE = "opt_delta_b_tot_vs_g1"
@@ -39,7 +38,7 @@ def power(arguments: argparse.Namespace) -> int:
     rows = {role: _rows(run, **asked) for role, run in found.items()}
     if arguments.json:
         roles = {str(role): {"run_id": run.run_id, "conditions": rows[role]} for role, run in found.items()}
-        out(*json.dumps({**asked, "level": _LEVEL, "roles": roles}, indent=2).split("\n"))
+        out_json({**asked, "level": _LEVEL, "roles": roles})
         return int(Exit.DONE)
     for role, run in found.items():
         _say(role, run, rows[role])

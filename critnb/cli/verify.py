@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from critnb.canon import Exit
 from critnb.errors import DependencyError
 from critnb.system.paths import absolute, readable_file
-from critnb.system.terminal import err, out, plain
+from critnb.system.terminal import err, out, out_json, plain
 
 # characters of a finding, and findings of a check, that are shown
 _LONGEST, _MOST = 600, 500
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from critnb.verify.check import Check
 
 
-def verify_runs(store: RunStore, names: Sequence[str]) -> int:
+def verify_runs(store: RunStore, names: Sequence[str], *, as_json: bool = False) -> int:
     """Hash every file of the named runs again, of all complete runs if none is named; raises as ``runs.verify``.
 
     A run is named by its id in the folder, or by its path. Raises DependencyError where there is no run to verify.
@@ -32,15 +32,20 @@ def verify_runs(store: RunStore, names: Sequence[str]) -> int:
     if not wanted:
         raise DependencyError(f"{store.root} holds no complete run to verify; name another folder with --runs-dir")
     bad = unread = 0
+    tree: list[dict[str, Any]] = []
     for name in wanted:
         folder, run_id = locate_run(name, store)
         findings = verify(folder.path(run_id))
         missed = [finding for finding in findings if finding.kind is FindingKind.unread]
         unread += bool(missed)
         bad += len(missed) < len(findings)
-        out(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
-        for finding in findings:
-            out(f"  {plain(finding, _LONGEST)}")
+        told = [{"kind": str(each.kind), "path": each.path, "message": each.message} for each in findings]
+        tree.append({"run_id": run_id, "path": str(folder.path(run_id)), "ok": not findings, "findings": told})
+        if not as_json:
+            out(f"{name}  {'ok' if not findings else f'{len(findings)} findings'}")
+            out(*(f"  {plain(finding, _LONGEST)}" for finding in findings))
+    if as_json:
+        out_json(tree)
     if bad or unread:
         wrong = f"{bad} of {len(wanted)} runs are not what their records say" if bad else ""
         missed_runs = (
@@ -51,7 +56,7 @@ def verify_runs(store: RunStore, names: Sequence[str]) -> int:
     return int(Exit.DONE)
 
 
-def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -> int:
+def verify_release(path: Path, *, recompute: bool, signer: Path | None = None, as_json: bool = False) -> int:
     """Check who signed a release's zip, then check it from scratch, one line per check; raises as ``verify.release``.
 
     With a ``signer``, a release that they did not sign is refused before anything of it is read: SignatureError for a signature of
@@ -65,18 +70,23 @@ def verify_release(path: Path, *, recompute: bool, signer: Path | None = None) -
 
     def show(check: Check) -> None:
         checks.append(check)
-        _print(check)
+        if not as_json:
+            _print(check)
 
     zip_file = readable_file(path)
-    _print(_signature(path, zip_file, signer))
+    show(_signature(path, zip_file, signer))
     findings = verify_release(zip_file, show, recompute=recompute)
     named = plain(f"{path}, which is {zip_file}" if path.is_symlink() else path)
-    out(f"not computed again: {NOT_REPLAYED if recompute else 'anything'}")
+    not_computed = NOT_REPLAYED if recompute else "anything"
+    if as_json:
+        told = [_told(check) for check in checks]
+        out_json({"release": str(path), "ok": not findings, "checks": told, "not_computed_again": not_computed})
+    else:
+        out(f"not computed again: {not_computed}", *([] if findings else [f"ok: {named}"]))
     if not findings:
-        out(f"ok: {named}")
         return int(Exit.DONE)
     err(f"error: {named} is not a sound release: {len(findings)} findings")
-    if any(check.result.is_note for check in checks):
+    if any(check.result.is_note for check in checks[1:]):  # but that of the signature
         err("they may be the doing of this pack, which is not the zip's; unpack it and check it with its own")
     return int(Exit.BAD_INPUT)
 
@@ -103,6 +113,13 @@ def _signature(path: Path, zip_file: Path, signer: Path | None) -> Check:
         key = signature.signing_key(zip_file, signature.read_small(found))
         summary = f"signed with {key}; nothing says whose that is, which --signer would"
     return Check("signature", Result([], summary, is_note=signer is None), time.monotonic() - started)
+
+
+def _told(check: Check) -> dict[str, Any]:
+    verdict = "fail" if not check.passed else "note" if check.result.is_note else "ok"
+    findings = [str(each) for each in check.result.findings]
+    facts = {"name": check.name, "verdict": verdict, "seconds": round(check.seconds, 3)}
+    return {**facts, "summary": check.result.summary, "findings": findings}
 
 
 def _print(check: Check) -> None:

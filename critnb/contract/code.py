@@ -32,14 +32,18 @@ OUTSIDE: Mapping[str, str] = {
     "report.display": "how a notebook shows a value",
     "report.links": "where its links lead",
     "report.sources": "which files it says that a figure is drawn from",
+    "report.stylesheet": "how pages look",
     "report.notebook": "how an executed notebook is kept",
+    "engine": "where shards are worked on; what is done with them, and how results are joined, enters",
     "pipeline.by_hand": "who started the notebook",
     "pipeline.options": "where the notebook was started",
     "pipeline.limits": "how long that may take",
     "pipeline.progress": "what is shown while one waits",
 }
 # what draws a stage's results and none of them follows from
-_DRAWING = re.compile(rf"{PACKAGE}/(report/figures/.+|report/style|report/sketch|stages/[^/]+/(views|figures))\.py")
+_DRAWING = re.compile(
+    rf"{PACKAGE}/(report/figures/.+|report/(style|sketch|pixels|seen)|stages/[^/]+/(views|figures))\.py"
+)
 # where modules reach code for the stages that ask for it
 _ON_DEMAND = f"{PACKAGE}.pipeline"
 

@@ -7,7 +7,7 @@ both share, and is a measure of how much of that along the first may have them t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
@@ -87,12 +87,12 @@ def expected_steps(occupancy: npt.NDArray[Any], diagonal: Diagonal) -> StepSums:
     return StepSums((first * second).sum(axis=-1) * inner / tokens, first.sum(axis=-1) * inner)
 
 
-def diagonal_steps(counts: npt.NDArray[Any], weights: npt.NDArray[np.int64]) -> Mapping[Diagonal, Step]:
-    """Return both diagonals of every condition from counts [C, N, L, T]; weights [R, N] resample the sequences."""
+def diagonal_steps(counts: Iterable[npt.NDArray[Any]], weights: npt.NDArray[np.int64]) -> Mapping[Diagonal, Step]:
+    """Return both diagonals of every condition from its counts [N, L, T]; weights [R, N] resample the sequences."""
     return {each: _step(counts, weights, each) for each in Diagonal}
 
 
-def _step(counts: npt.NDArray[Any], weights: npt.NDArray[np.int64], diagonal: Diagonal) -> Step:
+def _step(counts: Iterable[npt.NDArray[Any]], weights: npt.NDArray[np.int64], diagonal: Diagonal) -> Step:
     real = StepSums.stack([step_sums(each, diagonal) for each in counts])
     null = StepSums.stack([expected_steps(each, diagonal) for each in counts])
     resampled, ratio = between_windows(real.weighted(weights), weights), real.pooled()

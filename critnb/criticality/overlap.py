@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.canon import SpikeDef
-from critnb.lattice.raster import Counts, Raster
+from critnb.lattice.planes import Counts
+from critnb.lattice.raster import Raster
 
 Floats = npt.NDArray[np.float64]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from critnb.canon import Adjacency, NullId
@@ -15,6 +18,8 @@ from critnb.criticality.null_sample import NullSample
 from critnb.criticality.sizes.avalanches import Avalanches, find_avalanches
 from critnb.errors import DataError
 from critnb.lattice import PRIMARY, Raster
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +32,40 @@ class Summary:
 
     activity: Activity
     diagonals: Mapping[Diagonal, Step]
-    avalanches: Sequence[Avalanches]
-    permuted: Sequence[Avalanches]
+    avalanches: AvalancheSummary
+    permuted: AvalancheSummary
 
-    def avalanche_frame(self) -> pd.DataFrame:
-        """Return the rows of avalanches.parquet: one per avalanche of the real raster."""
-        frames = [found.to_frame(cond_id) for cond_id, found in enumerate(self.avalanches)]
-        return pd.concat(frames, ignore_index=True)
+
+@dataclass(frozen=True, eq=False)
+class AvalancheSummary:
+    """What the avalanches of every condition are like, each [C]: how many, and their sizes and spans; NaN where there is none."""
+
+    number: npt.NDArray[np.int64]
+    size_mean: Floats
+    size_median: Floats
+    span_tokens_mean: Floats
+    span_layers_mean: Floats
+
+    @classmethod
+    def of(cls, raster: Raster, adjacency: Adjacency) -> Self:
+        """Find the avalanches of one condition after the other; raises DataError for too many in a sequence."""
+        each = (find_avalanches(counts, raster.seq_id, adjacency) for counts in raster.counts)
+        columns = zip(*map(_described, each), strict=True)
+        number, *others = (np.array(column) for column in columns)
+        return cls(number.astype(np.int64), *(other.astype(np.float64) for other in others))
+
+
+def _described(found: Avalanches) -> tuple[float, ...]:
+    if not len(found):
+        return (0, *[float("nan")] * 4)
+    means = (float(values.mean()) for values in (found.span_tokens, found.span_layers))
+    return (len(found), float(found.size.mean()), float(np.median(found.size)), *means)
+
+
+def avalanche_frames(raster: Raster, adjacency: Adjacency) -> Iterator[pd.DataFrame]:
+    """Yield the rows of avalanches.parquet of one condition after the other: one per avalanche."""
+    for cond_id, counts in enumerate(raster.counts):
+        yield find_avalanches(counts, raster.seq_id, adjacency).to_frame(cond_id)
 
 
 def summarise(
@@ -59,5 +91,5 @@ def summarise(
     return Summary(
         activity(raster, nulls, weights),
         diagonal_steps(raster.counts, weights),
-        *([find_avalanches(counts, each.seq_id, adjacency) for counts in each.counts] for each in (raster, permuted)),
+        *(AvalancheSummary.of(each, adjacency) for each in (raster, permuted)),
     )

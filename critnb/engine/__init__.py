@@ -3,8 +3,10 @@
 ``ENGINES`` names where shards are worked on, as ``compute.engine`` of the params does.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from critnb.engine import local
 
@@ -13,7 +15,10 @@ _Result = TypeVar("_Result")
 
 
 class Map(Protocol):
-    """Return ``function`` of every shard, in the shards' order; ``on_done(1)`` is called after each, if given."""
+    """Return ``function`` of every shard, in the shards' order; ``on_done(1)`` is called after each, if given.
+
+    Function and shards are picklable.
+    """
 
     def __call__(
         self,
@@ -26,13 +31,93 @@ class Map(Protocol):
         """See the class."""
 
 
+class MapPasses(Protocol):
+    """Return ``function(passes, shard)`` of every shard, in the shards' order.
+
+    Function and shards are picklable, and the ``passes`` that the function is called with are those of the worker. ``on_done(n)``,
+    if given, is called when n more windows are finished, or whatever else the passes report.
+    """
+
+    def __call__(
+        self,
+        function: Callable[[Any, _Shard], _Result],
+        shards: Sequence[_Shard],
+        *,
+        passes: Any,
+        on_done: Callable[[int], object] | None = None,
+    ) -> list[_Result]:
+        """See the class."""
+
+
+class IterPasses(Protocol):
+    """As ``MapPasses``, but each result is given up when its turn comes: no more than a few wait at a time."""
+
+    def __call__(
+        self,
+        function: Callable[[Any, _Shard], _Result],
+        shards: Sequence[_Shard],
+        *,
+        passes: Any,
+        on_done: Callable[[int], object] | None = None,
+    ) -> Iterator[_Result]:
+        """See the class."""
+
+
 class Engine(Protocol):
-    """What a stage asks of an engine: to map few large arrays, which threads can share, or many small ones in processes."""
+    """What a stage asks of an engine: to map few large arrays, which threads can share, or many small ones in processes.
 
-    map_shards: Map
-    map_in_processes: Map
+    Passes of a model are mapped over shards of their own, ``passes_at_once()`` of them at a time. Where ``elsewhere``, they run in
+    other processes, and this one need hold no weights. ``facts()`` are what a run's record says of the work done.
+    """
+
+    @property
+    def map_shards(self) -> Map:
+        """Work for threads."""
+
+    @property
+    def map_in_processes(self) -> Map:
+        """Work for processes."""
+
+    @property
+    def map_passes(self) -> MapPasses:
+        """Work for passes of a model."""
+
+    @property
+    def iter_passes(self) -> IterPasses:
+        """The same, results one at a time."""
+
+    @property
+    def passes_at_once(self) -> Callable[[], int]:
+        """See the class."""
+
+    @property
+    def facts(self) -> Callable[[], dict[str, Any]]:
+        """See the class."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """See the class."""
 
 
-ENGINES: Mapping[str, Engine] = {"local": local}
+def local_engine(*, scheduler: str | None, name: str) -> Engine:  # noqa: ARG001 - as every engine is asked for
+    """Return this machine's own threads and processes."""
+    return local
 
-__all__ = ["ENGINES", "Engine", "Map"]
+
+def dask_engine(*, scheduler: str | None, name: str) -> Engine:
+    """Return the workers of a scheduler of dask.distributed; raises DependencyError where it does not answer."""
+    from critnb.engine.dask_client import DaskEngine
+
+    return DaskEngine(scheduler or "", name=name)
+
+
+class OpenEngine(Protocol):
+    """Return an engine for the work of the run ``name``; ``scheduler`` is the address of one, where the engine has such."""
+
+    def __call__(self, *, scheduler: str | None, name: str) -> Engine:
+        """See the class."""
+
+
+ENGINES: Mapping[str, OpenEngine] = {"local": local_engine, "dask": dask_engine}
+
+__all__ = ["ENGINES", "Engine", "IterPasses", "Map", "MapPasses"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
 
@@ -16,6 +16,8 @@ _WATCH_SECONDS = 0.5
 _START_SECONDS = 8.0
 _TIMED = 3
 
+# passes run in this very process
+elsewhere = False
 OnDone = Callable[[int], object]
 _Shard = TypeVar("_Shard")
 _Result = TypeVar("_Result")
@@ -59,6 +61,44 @@ def map_in_processes(
         return _collected(map(function, shards), on_done)
     begun = [] if asked else _while_faster(function, shards, on_done, workers)
     return begun + (_in_pool(function, shards[len(begun) :], on_done, workers) if len(begun) < len(shards) else [])
+
+
+def map_passes(
+    function: Callable[[Any, _Shard], _Result],
+    shards: Sequence[_Shard],
+    *,
+    passes: Any,
+    on_done: OnDone | None = None,
+) -> list[_Result]:
+    """Return ``function(passes, shard)`` of every shard, in the shards' order; ``on_done(n)`` hears what the passes report."""
+    return list(iter_passes(function, shards, passes=passes, on_done=on_done))
+
+
+def iter_passes(
+    function: Callable[[Any, _Shard], _Result],
+    shards: Sequence[_Shard],
+    *,
+    passes: Any,
+    on_done: OnDone | None = None,
+) -> Iterator[_Result]:
+    """Do as ``map_passes``, one shard when it is asked for."""
+    for shard in shards:
+        with passes.reporting(on_done or _unheard):
+            result = function(passes, shard)
+        yield result
+
+
+def passes_at_once() -> int:
+    """Return one: the model is here once, and has all threads."""
+    return 1
+
+
+def facts() -> dict[str, Any]:
+    """Return the name; the rest is what the record says of this machine."""
+    return {"name": "local"}
+
+
+def _unheard(_n: int) -> None: ...
 
 
 def _while_faster(

@@ -13,7 +13,7 @@ from critnb.errors import DataError
 _EPS = CANON.CONST.EPS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Calibration:
     """mu, sigma float32 [L, F] of u on A_cal at gain 1, over ``n_samples`` tokens.
 
@@ -40,22 +40,16 @@ class Calibration:
         clamped: NDArray[np.bool_] = self.sigma < _EPS
         return clamped
 
-    @property
-    def scale(self) -> NDArray[np.float64]:
-        """The denominator of z, sigma + EPS, in float64 [L, F]."""
-        return self.sigma.astype(np.float64) + _EPS
+    def scale(self, layer: int) -> NDArray[np.float64]:
+        """Return the denominator of z of every unit of a layer, sigma + EPS, in float64 [F]."""
+        scale: NDArray[np.float64] = self.sigma[layer].astype(np.float64) + _EPS
+        return scale
 
     def z(self, layer: int, unit: NDArray[np.integer], u: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return z of values ``u`` of the given units of a layer; the one place where z is computed."""
         scale = self.sigma[layer, unit].astype(np.float64) + _EPS
         scores: NDArray[np.float64] = (u - self.mu[layer, unit].astype(np.float64)) / scale
         return scores
-
-    def u(self, layer: int, z: float) -> NDArray[np.float64]:
-        """Return the u of every unit of a layer whose z it is, up to rounding; [F]."""
-        scale = self.sigma[layer].astype(np.float64) + _EPS
-        values: NDArray[np.float64] = self.mu[layer] + z * scale
-        return values
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the arrays of calibration_stats.npz."""
@@ -91,6 +85,11 @@ class Moments:
         self._mean[layer] += delta * (n / total)
         self._squares[layer] += squares + delta**2 * (before * n / total)
         self._count[layer] = total
+
+    def merge_window(self, n: int, *, mean: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
+        """Merge one window of n tokens of every layer, [L, F] each."""
+        for layer in range(len(mean)):
+            self.merge(layer, n, mean=mean[layer], squares=squares[layer])
 
     def finish(self) -> Calibration:
         """Return the calibration; sigma is the population standard deviation."""

@@ -1,7 +1,7 @@
 """Knock-outs: events of one layer put to their mean, and what then vanishes and appears in the layers above.
 
-Each knock-out is one partial pass from the kept stream. Thresholds stay, and batches have the shape of the base pass, so
-that a knock-out that changes nothing gives exactly zero.
+Each knock-out is one partial pass from the kept stream; what its layer does before u is shared by all of them. Thresholds
+stay, and batches have the shape of the base pass, so that a knock-out that changes nothing gives exactly zero.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from critnb.events.random_places import distinct_choices
 from critnb.events.screening import event_places
 from critnb.lattice.randomness import Words, root_key, words
 from critnb.model.forward import ForwardPasses, OnBatch, Setting, unreported
-from critnb.model.partial import KeptPass, each_kept_pass
+from critnb.model.partial import KeptPass, ReplaceableLayer, each_kept_pass
 
 # the flat place ((b T + t) F + unit) of each event of a batch, ascending
 Places = NDArray[np.int64]
@@ -47,16 +47,21 @@ class _Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class _Rule:
-    """A condition's rule for events: its place on the axes D and R, its definition, thresholds [L] and random key."""
+class KnockOutRule:
+    """A condition's rule for events: its definition and thresholds [L]; and its random key (``knock_out_key``)."""
 
-    place: tuple[int, int]
     spike_def: SpikeDef
     tau: NDArray[np.float64]
     key: np.uint64
 
     def events(self, u: Tensor, layer: int, calibration: Calibration) -> Places:
+        """Return the places of the events of u [B, T, F]."""
         return event_places(u, layer, calibration, self.spike_def, float(self.tau[layer]))
+
+
+def knock_out_key(seed: int, condition_key: bytes) -> np.uint64:
+    """Return the random key of a condition's knock-outs; ``condition_key`` is its ``key()``."""
+    return root_key(seed, b"knock-out", condition_key)
 
 
 def knock_out(
@@ -79,60 +84,85 @@ def knock_out(
     where a layer below the last is missing (L = 1) or the shapes do not fit, ModelError where the blocks of the model
     cannot be run from a kept stream, and NonFiniteError where activations are not finite.
     """
-    n_layers = passes.model.n_layers
-    if tau.shape[0] != len(spike_defs) or tau.shape[2:] != (n_layers,) or len(seq_id) != len(tokens):
+    if tau.shape[0] != len(spike_defs) or tau.shape[2:] != (passes.model.n_layers,) or len(seq_id) != len(tokens):
         raise DataError(f"knock-outs: tau {tau.shape} and {len(seq_id)} window ids do not fit {len(tokens)} windows")
-    if n_layers < 2:
-        raise DataError("knock-outs: a model of one layer has no layer above that events could act on")
     rules = [
-        _Rule((d, r), spike_def, tau[d, r], root_key(seed, b"knock-out", condition_keys[d][r]))
+        KnockOutRule(spike_def, tau[d, r], knock_out_key(seed, condition_keys[d][r]))
         for d, spike_def in enumerate(spike_defs)
         for r in range(tau.shape[1])
     ]
-    sums = KnockOutSums.zeros((*tau.shape[:2], len(tokens), n_layers - 1))
-    base: list[dict[tuple[int, int], Places]] = [{} for _ in range(n_layers)]
+    knocked = KnockOuts(passes, tokens, calibration, rules, seq_id)
+    each_kept_pass(passes, tokens, setting, knocked, knocked.read, on_batch)
+    sums = knocked.sums.arrays().items()
+    return KnockOutSums.from_arrays({name: array.reshape(*tau.shape[:2], *array.shape[1:]) for name, array in sums})
 
-    def read(_first: int, layer: int, u: Tensor) -> None:
-        base[layer] = {rule.place: rule.events(u, layer, calibration) for rule in rules}
 
-    def knock(first: int, kept: KeptPass) -> None:
+class KnockOuts:
+    """The knock-outs of several rules under one setting, from one whole pass: what ``each_kept_pass`` calls for each batch.
+
+    ``read`` takes u of the whole pass, the object itself the kept pass. ``sums`` [C, V, N, L-1] of C rules are whole when all
+    windows of ``tokens`` [N, T], whose ids are seq_id [N], have been there. Raises DataError for a model of one layer.
+    """
+
+    def __init__(
+        self,
+        passes: ForwardPasses,
+        tokens: NDArray[np.int64],
+        calibration: Calibration,
+        rules: Sequence[KnockOutRule],
+        seq_id: NDArray[np.integer],
+    ) -> None:
+        n_layers = passes.model.n_layers
+        if n_layers < 2:
+            raise DataError("knock-outs: a model of one layer has no layer above that events could act on")
+        self.sums = KnockOutSums.zeros((len(rules), len(tokens), n_layers - 1))
+        self._rules, self._calibration, self._seq_id = rules, calibration, seq_id
+        self._shape = (tokens.shape[1] - passes.burn_in, passes.model.n_units)
+        self._base: list[list[Places]] = [[] for _ in range(n_layers)]
+
+    def read(self, _first: int, layer: int, u: Tensor) -> None:
+        """Take u [B, T - burn_in, F] of a layer of the whole pass."""
+        self._base[layer] = [rule.events(u, layer, self._calibration) for rule in self._rules]
+
+    def __call__(self, first: int, kept: KeptPass) -> None:
+        """Do all knock-outs of a batch whose first window is row ``first``."""
         rows = slice(first, first + kept.n_windows)
-        shape = (kept.n_windows, tokens.shape[1] - passes.burn_in, passes.model.n_units)
-        batch = _Batch(shape, np.asarray(seq_id[rows]))
-        for rule in rules:
-            work = _Work(kept, batch, rule, calibration, [events[rule.place] for events in base])
-            for layer in range(n_layers - 1):
-                work.write(layer, sums, (*rule.place, rows))
-
-    each_kept_pass(passes, tokens, setting, knock, read, on_batch)
-    return sums
+        batch = _Batch((kept.n_windows, *self._shape), np.asarray(self._seq_id[rows]))
+        of_rules = [
+            _Work(batch, rule, self._calibration, [of_layer[number] for of_layer in self._base])
+            for number, rule in enumerate(self._rules)
+        ]
+        for layer in range(len(self._base) - 1):
+            # a layer without any event is left alone
+            at = kept.replaceable(layer) if any(map(len, self._base[layer])) else None
+            for number, work in enumerate(of_rules):
+                work.write(layer, at, self.sums, (number, rows))
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """The knock-outs of one condition in one batch; ``base`` holds the events of each layer before any of them."""
+    """The knock-outs of one rule in one batch; ``base`` holds the events of each layer before any of them."""
 
-    kept: KeptPass
     batch: _Batch
-    rule: _Rule
+    rule: KnockOutRule
     calibration: Calibration
     base: list[Places]
 
-    def write(self, layer: int, sums: KnockOutSums, at: tuple[int, int, slice]) -> None:
+    def write(self, layer: int, at: ReplaceableLayer | None, sums: KnockOutSums, into: tuple[int, slice]) -> None:
         """Do the knock-outs of a layer and write what they did into the sums of these windows."""
-        d, r, rows = at
+        number, rows = into
         occupied = self.batch.occupied(self.base[layer])
         pairs, expected = _pairs(occupied, self.batch.occupied(self.base[layer + 1]))
-        sums.events_next[d, r, rows, layer] = self.batch.per_window(self.base[layer + 1])
-        sums.pairs_before[d, r, rows, layer], sums.expected_before[d, r, rows, layer] = pairs, expected
+        sums.events_next[number, rows, layer] = self.batch.per_window(self.base[layer + 1])
+        sums.pairs_before[number, rows, layer], sums.expected_before[number, rows, layer] = pairs, expected
         for variant in Variant:
             places = self._put_out(layer, variant)
-            here = d, r, variant, rows, layer
+            here = number, variant, rows, layer
             # what changes nothing leaves the pairs as they were
             sums.pairs[here], sums.expected[here] = pairs, expected
-            if len(places):
+            if at is not None and len(places):
                 sums.out[here] = self.batch.per_window(places)
-                for above, after in self._rerun(layer, places):
+                for above, after in self._rerun(at, places):
                     lost, new = self._changes(above, after)
                     sums.lost_above[here] += lost
                     sums.new_above[here] += new
@@ -145,17 +175,15 @@ class _Work:
         both = self.batch.per_window(np.intersect1d(before, after, assume_unique=True))
         return self.batch.per_window(before) - both, self.batch.per_window(after) - both
 
-    def _rerun(self, layer: int, places: Places) -> list[tuple[int, Places]]:
+    def _rerun(self, at: ReplaceableLayer, places: Places) -> list[tuple[int, Places]]:
         found: list[tuple[int, Places]] = []
 
         def replace(u: Tensor) -> None:
             site, unit = (torch.from_numpy(each).to(u.device) for each in np.divmod(places, self.batch.shape[2]))
-            mu = torch.from_numpy(self.calibration.mu[layer]).to(u.device, u.dtype)
+            mu = torch.from_numpy(self.calibration.mu[at.layer]).to(u.device, u.dtype)
             u[site // u.shape[1], site % u.shape[1], unit] = mu[unit]
 
-        self.kept.rerun(
-            layer, replace, lambda above, u: found.append((above, self.rule.events(u, above, self.calibration)))
-        )
+        at.rerun(replace, lambda above, u: found.append((above, self.rule.events(u, above, self.calibration))))
         return found
 
     def _put_out(self, layer: int, variant: Variant) -> Places:

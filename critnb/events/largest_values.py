@@ -39,6 +39,15 @@ class LargestValues:
         if first_full or there > self.capacity + self.capacity // 4:
             self._cut_back()
 
+    def join(self, other: LargestValues, *, first_site: int) -> None:
+        """Add all that another one of the same capacity was given, its sites moved by ``first_site``."""
+        values, sites = other._cut_back()
+        self.add(values, sites + first_site)
+        self._cut_back()
+        # what it dropped lies below this bound, or is equal to it
+        if other._bound == self._bound:
+            self._dropped += other._dropped
+
     def threshold(self, k: int) -> float:
         """Return the (k+1)-th largest value, so that k values lie above it unless ties straddle the cut; -inf for k of k values.
 

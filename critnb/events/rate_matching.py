@@ -59,6 +59,17 @@ class Matching:
             for layer in range(capacity.shape[1])
         ]
 
+    @classmethod
+    def joined(cls, parts: Sequence[Matching]) -> Matching:
+        """Return the largest values of consecutive windows that streamed by apart, each part with the same ``wanted``."""
+        first, windows = parts[0], [part._windows for part in parts]
+        whole = cls(first._spike_defs, first._wanted, windows=sum(windows), tokens=first._tokens)
+        for part, before in zip(parts, np.cumsum([0, *windows]), strict=False):
+            for mine, theirs in zip(whole.largest, part.largest, strict=True):
+                for spike_def, largest in mine.items():
+                    largest.join(theirs[spike_def], first_site=int(before) * first._tokens)
+        return whole
+
     def finish(self) -> Matched:
         """Return the exact thresholds and the event counts of the windows that streamed by."""
         wanted, tau = self._wanted, np.empty(self._wanted.shape)

@@ -1,13 +1,13 @@
 """Find the few values of u that can be events, by comparing u itself with two vectors of one value per unit.
 
 v > b is the same as u > mu + b (sigma + EPS), or u < mu - b (sigma + EPS) for the two-sided definition, so u is read
-once and z is never materialised. The vectors are rounded away from the events in u's own number format: no value is
-lost to rounding, and the survivors are decided by z in float64.
+once and z is never materialised. The vectors are rounded away from the events: no value is lost to rounding, and the
+survivors are decided by z in float64, here, wherever u was read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from critnb.canon import SpikeDef
+from critnb.events import on_device
 from critnb.events.calibration import Calibration
+from critnb.events.on_device import Chosen, Rooms
+from critnb.events.unit_bounds import low_and_high
 
 Bounds = Mapping[SpikeDef, float]
 
@@ -36,15 +39,38 @@ class EventCandidates:
 
 def screen(u: Tensor, layer: int, calibration: Calibration, bounds: Bounds) -> EventCandidates:
     """Return every value of u [B, T, F], or [sites, F], whose v is at least the bound of some spike definition, and few others."""
-    rows = u.reshape(-1, u.shape[-1])
-    two_sided = bounds.get(SpikeDef.SPIKE_TWO_SIDED_ABS, np.inf)
-    on_host = rows.device.type == "cpu"
-    # on a CPU compared as float32, which holds the coarser formats exactly; on other devices in u's own format
-    dtype = torch.promote_types(rows.dtype, torch.float32) if on_host else rows.dtype
-    low = _outer(calibration, layer, two_sided, dtype, side=-1)
-    high = _outer(calibration, layer, min(bounds.values()), dtype, side=1)
-    site, unit, values = (_outside_on_host if on_host else _outside)(rows, low, high)
+    if on_device.chooses(u) and (chosen := on_device.choose(u, layer, calibration, bounds).wait()) is not None:
+        return candidates(u, layer, calibration, chosen)
+    rows = u.reshape(-1, u.shape[-1]).cpu()
+    # float32 holds the coarser formats exactly
+    dtype = torch.promote_types(rows.dtype, torch.float32)
+    low, high = low_and_high(calibration, layer, bounds, rows.device, dtype)
+    site, unit, values = _outside(rows, torch.full_like(high, -torch.inf) if low is None else low, high)
     return EventCandidates(site, unit, calibration.z(layer, unit, values))
+
+
+def screening(
+    u: Tensor, layer: int, calibration: Calibration, bounds: Bounds, rooms: Rooms
+) -> Callable[[], EventCandidates]:
+    """Begin to screen u as ``screen`` does; a call of what is returned gives what it found, and waits where a device reads u."""
+    if not on_device.chooses(u):
+        found = screen(u, layer, calibration, bounds)
+        return lambda: found
+    choosing = on_device.choose(u, layer, calibration, bounds, rooms.of(layer, u.numel()))
+
+    def finish() -> EventCandidates:
+        chosen = choosing.wait()
+        found = candidates(u, layer, calibration, chosen) if chosen else screen(u, layer, calibration, bounds)
+        rooms.note(layer, len(found.z), u.numel())
+        return found
+
+    return finish
+
+
+def candidates(u: Tensor, layer: int, calibration: Calibration, chosen: Chosen) -> EventCandidates:
+    """Return what a device has chosen of u as candidates."""
+    site, unit = np.divmod(chosen.place, u.shape[-1])
+    return EventCandidates(site, unit, calibration.z(layer, unit, chosen.value))
 
 
 def event_places(u: Tensor, layer: int, calibration: Calibration, spike_def: SpikeDef, tau: float) -> NDArray[np.int64]:
@@ -58,23 +84,14 @@ def event_places(u: Tensor, layer: int, calibration: Calibration, spike_def: Spi
 _Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
-def _outside(rows: Tensor, low: Tensor, high: Tensor) -> _Found:
-    """Return what lies outside of two vectors [F], of rows [n, F] on any device, in one transfer from it."""
-    mask = rows > high.to(rows.device)
-    mask |= rows < low.to(rows.device)
-    site, unit = mask.nonzero(as_tuple=True)
-    bits = rows[site, unit].float().view(torch.int32)
-    found = torch.stack((site.int(), unit.int(), bits)).cpu()
-    return found[0].long().numpy(), found[1].long().numpy(), found[2].view(torch.float32).double().numpy()
-
-
 # So many float16 are widened to float32 at a time, 0.5 MB, which stay in the second-level cache.
 _WIDENED = 1 << 17
 # The least room for what is found; beyond it the reading goes on with room of its own.
 _ROOM = 1 << 16
 
 
-def _outside_on_host(rows: Tensor, low: Tensor, high: Tensor) -> _Found:
+def _outside(rows: Tensor, low: Tensor, high: Tensor) -> _Found:
+    """Return what lies outside of two vectors [F], of rows [n, F] on the host."""
     # imported here, since numba takes a moment to load
     from critnb.events import kernels
 
@@ -104,11 +121,3 @@ def _as_arrays(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[int, NDArray[
     step = max(1, _WIDENED // rows.shape[1] if rows.dtype is not dtype else len(rows))
     for start in range(0, len(rows), step):
         yield start, rows[start : start + step].to(dtype).numpy()
-
-
-def _outer(calibration: Calibration, layer: int, bound: float, dtype: torch.dtype, *, side: int) -> Tensor:
-    """Return mu + side * bound * (sigma + EPS) in a number format, rounded so that every event lies beyond it."""
-    rounded = torch.from_numpy(calibration.u(layer, side * bound)).to(dtype)
-    inwards = torch.full_like(rounded, -side * torch.inf)
-    # two steps: one undoes rounding the wrong way, one lets values equal to the bound pass a strict comparison
-    return torch.nextafter(torch.nextafter(rounded, inwards), inwards)

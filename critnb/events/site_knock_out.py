@@ -16,7 +16,7 @@ from critnb.events.random_places import distinct_choices
 from critnb.events.screening import event_places
 from critnb.lattice.randomness import root_key, words
 from critnb.model.forward import ForwardPasses, Setting
-from critnb.model.partial import KeptPass, each_kept_pass
+from critnb.model.partial import KeptPass, ReplaceableLayer, each_kept_pass
 
 Counts = NDArray[np.int64]
 # the flat place (t F + unit) of each event of a window
@@ -85,23 +85,24 @@ class _Work:
             raise DataError(f"no event at token {token}, layer {layer}: there is nothing to put out")
         key = words(root_key(seed, b"site knock-out"), np.array([layer * self.shape[0] + token]))
         _, others = distinct_choices(np.zeros(len(units), dtype=np.int64), units, key, bound=n_units)
-        lost, new = self._changes(kept, layer, token, units)
-        control_lost, control_new = self._changes(kept, layer, token, others)
+        at = kept.replaceable(layer)
+        lost, new = self._changes(at, token, units)
+        control_lost, control_new = self._changes(at, token, others)
         return SiteKnockOut(len(units), lost, new, int(control_lost.sum()), int(control_new.sum()))
 
-    def _changes(self, kept: KeptPass, layer: int, token: int, units: NDArray[np.int64]) -> tuple[Counts, Counts]:
+    def _changes(self, at: ReplaceableLayer, token: int, units: NDArray[np.int64]) -> tuple[Counts, Counts]:
         lost, new = (np.zeros((len(self.base), self.shape[0]), dtype=np.int64) for _ in range(2))
 
         def replace(u: Tensor) -> None:
-            at = torch.from_numpy(units).to(u.device)
-            u[0, token, at] = torch.from_numpy(self.calibration.mu[layer][units]).to(u.device, u.dtype)
+            here = torch.from_numpy(units).to(u.device)
+            u[0, token, here] = torch.from_numpy(self.calibration.mu[at.layer][units]).to(u.device, u.dtype)
 
         def read(above: int, u: Tensor) -> None:
             before, after = self.base[above], self._events(above, u)
             lost[above] = self._per_token(np.setdiff1d(before, after, assume_unique=True))
             new[above] = self._per_token(np.setdiff1d(after, before, assume_unique=True))
 
-        kept.rerun(layer, replace, read)
+        at.rerun(replace, read)
         return lost, new
 
     def _events(self, layer: int, u: Tensor) -> Places:

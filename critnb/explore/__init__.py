@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from critnb.explore.chain import Chain, find_chains
-from critnb.explore.state import ExplorerState, Selection
+from critnb.explore.selection import Selection
+from critnb.explore.state import ExplorerState
 from critnb.explore.window import Facts, Window
 from critnb.system.extras import EXPLORE
 

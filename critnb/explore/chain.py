@@ -78,6 +78,15 @@ class Chain:
 
     def table(self, name: str) -> pd.DataFrame:
         """Return one of CANON.TABLE's tables of S05; raises DependencyError where the chain has no S05 or the run no table."""
+        if name not in self._tables:
+            self._tables[name] = self._read_table(name)
+        return self._tables[name]
+
+    @cached_property
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    def _read_table(self, name: str) -> pd.DataFrame:
         run = self.run(Stage.S05)
         paths = [f"{folder}/{name}.parquet" for folder in _TABLES]
         return run.parquet(next((path for path in paths if path in run.artifacts), paths[0]))

@@ -38,6 +38,11 @@ class BranchingCurves:
 
 def branching_curves(state: ExplorerState) -> BranchingCurves:
     """Return the curves around the selection."""
+    key = ("branching", state.selection.condition, state.selection.null_id)
+    return state.keep(key, lambda: _branching_curves(state))
+
+
+def _branching_curves(state: ExplorerState) -> BranchingCurves:
     missing = ""
     try:
         rows = state.chain.table(CANON.TABLE.T01_SUMMARY)
@@ -109,6 +114,11 @@ class SizeCurves:
 
 def size_curves(state: ExplorerState) -> SizeCurves:
     """Return the size distribution of the selection."""
+    key = ("size curves", state.selection.condition, state.selection.null_id)
+    return state.keep(key, lambda: _size_curves(state))
+
+
+def _size_curves(state: ExplorerState) -> SizeCurves:
     missing: list[str] = []
     null: Histogram | None
     try:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from critnb.events.site_knock_out import SiteKnockOut
     from critnb.model.forward import ForwardPasses
     from critnb.model.language_model import LanguageModel
+    from critnb.model.logits import Logits
 
 Floats = npt.NDArray[np.float64]
 SHOWN = 8
@@ -201,9 +202,11 @@ class _Expected:
 
 
 def _keep(seen: list[_Expected]) -> Any:
-    def keep(_first: int, _tokens: Any, logits: Any) -> None:
-        last = logits[0, -1].double().softmax(dim=-1).cpu().numpy()
-        seen.append(_Expected(logits[0].argmax(dim=-1).cpu().numpy(), last))
+    def keep(_first: int, _tokens: Any, part: Logits) -> None:
+        logits = part.logits[0]
+        before = [seen.pop().likeliest] if part.token else []
+        last = logits[-1].double().softmax(dim=-1).cpu().numpy()
+        seen.append(_Expected(np.concatenate([*before, logits.argmax(dim=-1).cpu().numpy()]), last))
 
     return keep
 

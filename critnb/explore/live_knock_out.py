@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,9 @@ import numpy as np
 
 from critnb.errors import CritnbError
 from critnb.explore import pictures
-from critnb.explore.raster import RasterWidget
+from critnb.explore.raster import RasterWidget, kinds_scene
+from critnb.explore.raster_pictures import kinds_picture
+from critnb.explore.twin import sentence
 from critnb.explore.window import Window
 from critnb.report.style import INK, OKABE_ITO
 from critnb.report.words import counted
@@ -28,7 +29,8 @@ KINDS = {
     "vanishes and appears": OKABE_ITO[3],
 }
 _STAYS, _OUT, _LOST, _NEW, _BOTH = range(len(KINDS))
-_HINT = "Click an event in the raster to put it out."
+_TITLE = "after the knock-out"
+_HINT = "Click an event in the raster, or keep an avalanche by Enter, to put it out."
 
 
 class KnockOutView:
@@ -74,7 +76,7 @@ class KnockOutView:
             found = self._compute(token, layer)
         except CritnbError as error:
             self.raster.layout.display = "none"
-            self.said.value = f'<span style="color:#a63d00">{html.escape(str(error))}</span>'
+            self.said.value = str(sentence(str(error)).data)
         else:
             self._show(found, token, layer)
         self._renew()
@@ -83,16 +85,16 @@ class KnockOutView:
         """Return the last knock-out as HTML with a picture, nothing where there was none."""
         if self._kinds is None or self._window is None:
             return ""
-        data = pictures.png(pictures.kinds_picture(self._kinds, list(KINDS.values()), self._window.tokens))
-        return f"<p>{self.said.value}</p>{pictures.image(data, 'events after a knock-out')}"
+        data = pictures.png(kinds_picture(self._kinds, list(KINDS.values()), self._window.tokens, _TITLE))
+        return f"<p>{self.said.value}</p>{pictures.legend(KINDS)}<br>{pictures.image(data, f'events {_TITLE}')}"
 
     def _show(self, found: SiteKnockOut, token: int, layer: int) -> None:
         if self._window is None:
             return
         self._kinds = kinds_of(self._window, found, token=token, layer=layer)
-        self.said.value = f"{words(found, token, layer)}<br>{legend()}"
+        self.said.value = words(found, token, layer)
         self.raster.layout.display = None
-        self.raster.scene = _scene(self._kinds, self._window)
+        self.raster.draw(kinds_scene(self._kinds, _TITLE, KINDS, self._window.tokens))
 
 
 def kinds_of(window: Window, found: SiteKnockOut, *, token: int, layer: int) -> np.ndarray[Any, Any]:
@@ -111,26 +113,3 @@ def words(found: SiteKnockOut, token: int, layer: int) -> str:
         f"<b>{counted(found.out, 'event')} put out at token {token}, layer {layer}: {lost} lost and {new} new in the layers "
         f"above</b>; control, as many random units at that site: {found.control_lost} lost and {found.control_new} new."
     )
-
-
-def legend() -> str:
-    """Return the colours of the kinds of sites as HTML."""
-    return " ".join(
-        f'<span style="white-space:nowrap"><span style="display:inline-block;width:10px;height:10px;background:{colour}">'
-        f"</span> {name} </span>"
-        for name, colour in KINDS.items()
-    )
-
-
-def _scene(kinds: np.ndarray[Any, Any], window: Window) -> dict[str, Any]:
-    layer, token = np.nonzero(kinds >= 0)
-    n_layers, n_tokens = kinds.shape
-    return {
-        "title": "after the knock-out",
-        "layers": n_layers,
-        "length": n_tokens,
-        "sites": np.stack([token, layer, kinds[layer, token]], axis=-1).tolist(),
-        "avalanches": [{"colour": colour, "words": name, "tokens": [-1, -2]} for name, colour in KINDS.items()],
-        "tokens": list(window.tokens or ()),
-        "wide": window.tokens is not None,
-    }

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as w
 import numpy as np
-from IPython.display import display
+import traitlets
 
 from critnb.canon import CANON, Intervention
 from critnb.errors import CritnbError, DependencyError
@@ -17,8 +17,12 @@ from critnb.explore.inputs import Places
 from critnb.explore.live import LiveAnswer, LiveModel
 from critnb.explore.live_knock_out import KnockOutView
 from critnb.explore.raster import NOTHING, RasterWidget
+from critnb.explore.raster_pictures import raster_picture
+from critnb.explore.selection import Box
+from critnb.explore.slider import Slider
 from critnb.explore.state import ExplorerState
-from critnb.explore.twin import Twin
+from critnb.explore.twin import Twin, sentence
+from critnb.explore.warm_up import WarmUp
 from critnb.explore.window import described
 from critnb.report.figures.panels import SPIKE_WORDS, rate_label
 from critnb.report.style import OKABE_ITO
@@ -30,7 +34,8 @@ _ELSEWHERE = (
     "under this intervention thresholds were matched at its g* only; gain 1 is no intervention and has the MLP gain's"
 )
 _EXAMPLE = "The function returns the first item of the list that is not"
-_GAINS = (0.5, 1.5)
+_PANEL = "critnb-live"
+_GAINS = [round(0.01 * hundredths, 2) for hundredths in range(50, 151)]
 _COLOURS = (OKABE_ITO[1], OKABE_ITO[0])
 
 
@@ -47,19 +52,15 @@ class LivePanel:
         self._text = w.Textarea(_EXAMPLE, layout=w.Layout(width="100%", height="64px"), continuous_update=False)
         self._run = w.Button(description="Run", button_style="primary", tooltip="load the model, then run the text")
         self._window = w.Button(description="this window's text", tooltip="run the tokens of the selected window")
-        low, high = _GAINS
-        self._gain = w.FloatSlider(
-            float(np.clip(state.gstar() or CANON.CONST.GAIN_BASELINE, low, high)),
-            min=low,
-            max=high,
-            step=0.01,
-            description="gain g",
-            readout_format=".2f",
-            layout=w.Layout(flex="1 1 auto"),
-        )
-        self.raster = RasterWidget(layout=w.Layout(display="none"))
+        self._gain = Slider(label="gain g", layout=w.Layout(flex="1 1 250px"))
+        first = float(np.clip(state.gstar() or CANON.CONST.GAIN_BASELINE, _GAINS[0], _GAINS[-1]))
+        stops = sorted({*_GAINS, first})
+        self._gain.offer(stops, [f"{gain:.2f}" if gain in _GAINS else f"{gain:g}" for gain in stops], first)
         self._twin = Twin(self.still)
-        self.raster.twin = self._twin.name
+        hidden = w.Layout(display="none")
+        self.raster = RasterWidget(tools=True, twin=self._twin.name, panel=_PANEL, layout=hidden)
+        self._warm_up = WarmUp()
+        self.raster.observe(lambda _: self._warm_up.start(), "visited")
         self._facts, self._said, self._next = w.HTML(), w.HTML(_NOT_YET), w.HTML()
         for widget, name in ((self._text, "text"), (self._run, "run"), (self._gain, "gain"), (self._next, "next"),
                              (self._said, "said"), (self._window, "window"), (self.raster, "raster")):  # fmt: skip
@@ -68,12 +69,15 @@ class LivePanel:
         self._window.on_click(lambda _: self.ask_window())
         self._gain.observe(lambda _: self._again() if self._loaded else None, "value")
         self.raster.observe(lambda _: self._describe(), "picked")
+        self.raster.observe(lambda _: self._twin.renew(), ["view", "brush"])
         self.knock_out = KnockOutView(self._knocked_out, self._twin.renew)
+        for name in ("view", "brush"):
+            traitlets.link((self.raster, name), (self.knock_out.raster, name))
         self.raster.observe(lambda change: self.knock_out.choose(change["new"]), "site")
         state.observe(self._follow)
-        controls = w.HBox([self._run, self._window, self._gain], layout=w.Layout(width="100%"))
+        controls = w.HBox([self._run, self._window, self._gain], layout=w.Layout(width="100%", flex_flow="row wrap"))
         self.box = w.VBox([self._text, controls, self._said, self.raster, self._facts, self.knock_out.box, self._next])
-        self.box.add_class("critnb-live")
+        self.box.add_class(_PANEL)
 
     @property
     def answer(self) -> LiveAnswer | None:
@@ -82,8 +86,7 @@ class LivePanel:
 
     def display(self) -> None:
         """Display the widgets, and their still twin."""
-        display(self.box)
-        self._twin.display()
+        self._twin.display(self.box)
 
     def ask(self, text: str) -> None:
         """Run a text; load the model first where it is not loaded. Errors are shown in the panel."""
@@ -104,9 +107,11 @@ class LivePanel:
     def still(self) -> str:
         """Return the last answer as HTML with a picture."""
         if self._answer is None:
-            return f'<p style="color:#666">{_STILL} {_NOT_USED if self._wanted is None else self._said.value}</p>'
-        data = pictures.png(pictures.raster_picture(self._answer.window, self._title(self._answer)))
-        image = pictures.image(data, "live raster")
+            return f"<p>{_STILL} {_NOT_USED if self._wanted is None else self._said.value}</p>"
+        title, window = self._title(self._answer), self._answer.window
+        view, brush = Box.of(self.raster.view), Box.of(self.raster.brush)
+        data = pictures.png(raster_picture(window, title, view=view, brush=brush))
+        image = pictures.image(data, f"{title}: {window.words()}")
         facts = f"<p>{self._facts.value}</p>{self.knock_out.still()}"
         return f"<p>{self._said.value}</p>{image}{facts}{self._next.value}"
 
@@ -140,6 +145,7 @@ class LivePanel:
     def _model(self) -> LiveModel:
         if self._loaded is None or self._loaded.chain is not self.state.chain:
             self._said.value = "Loading the model …"
+            self._warm_up.wait()
             # the one before makes room first
             self._loaded = None
             self._loaded = LiveModel.load(self.state.chain, self._places)
@@ -184,7 +190,7 @@ class LivePanel:
         self.knock_out.use(None)
         self.raster.layout.display = "none"
         self._facts.value = self._next.value = ""
-        self._said.value = f'<span style="color:#a63d00">{html.escape(str(error))}</span>'
+        self._said.value = str(sentence(str(error)).data)
 
 
 def next_tokens_html(answer: LiveAnswer) -> str:
@@ -196,13 +202,12 @@ def next_tokens_html(answer: LiveAnswer) -> str:
         f"{_bar(token.at_gain, most, _COLOURS[0])}{_bar(token.at_one, most, _COLOURS[1])}</tr>"
         for token in answer.next_tokens
     )
-    heads = (("next token", "#222"), (f"at g = {answer.gain:g}", _COLOURS[0]), ("at g = 1", _COLOURS[1]))
-    head = "".join(
-        f'<th style="text-align:left;color:{colour};padding-right:24px">{words}</th>' for words, colour in heads
-    )
+    heads = ("next token", *(pictures.legend({words: colour}) for words, colour in
+             zip((f"at g = {answer.gain:g}", "at g = 1"), _COLOURS, strict=True)))  # fmt: skip
+    head = "".join(f'<th style="text-align:left;padding-right:24px">{words}</th>' for words in heads)
     return (
         f'<table class="critnb-next" style="border-collapse:collapse;font-size:13px;line-height:1.25"><tr>{head}</tr>{rows}</table>'
-        f'<div style="color:#444;padding-top:4px">The likeliest next token is another than at g = 1 in {answer.changed} of '
+        f'<div style="padding-top:4px">The likeliest next token is another than at g = 1 in {answer.changed} of '
         f"{answer.places} places; after the last token the two distributions differ by {answer.divergence:.3g} nats "
         "(Kullback–Leibler).</div>"
     )

@@ -1,24 +1,20 @@
-"""The panels as matplotlib pictures, in the style of the figures, for a notebook without live widgets."""
+"""The panels of branching and sizes as matplotlib pictures, in the style of the figures, and pictures as HTML."""
 
 from __future__ import annotations
 
 import base64
 import html
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import cycle
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from critnb.canon import CANON, Intervention, NullId
 from critnb.explore.curves import QUANTITIES, BranchingCurves, Exponent, SizeCurves
-from critnb.explore.state import Selection
-from critnb.explore.window import Window
+from critnb.explore.selection import Selection
 from critnb.lattice import RASTER_NULLS, SECONDARY, RasterNull
 from critnb.report.figures import panels
 from critnb.report.figures.f03_branching import TITLES
@@ -34,15 +30,7 @@ _INK = OKABE_ITO[0]
 _MARK = OKABE_ITO[1]
 # no law of the sizes has this colour
 _PICKED = OKABE_ITO[4]
-_BACKGROUND = "#fbfbfb"
-_CELL_WIDTH = 0.092
 _LEGEND_COLUMNS, _LEGEND_ROW = 4, 0.16
-_CELL_HEIGHT = 0.13
-_LEAST_WIDTH = 4.0
-_MOST_WIDTH = 24.0
-_LABEL_SIZE = 6.0
-# beyond, labels would overlap in the widest picture
-_MOST_LABELS = 256
 NULL_WORDS = {null_id: null.rastered for null_id, null in RASTER_NULLS.items()} | {
     NullId.NULL_TOKEN_SHUFFLE_INPUT: "tokens shuffled before the model"
 }
@@ -71,58 +59,13 @@ def image(data: bytes, words: str) -> str:
     return f'<img alt="{html.escape(words, quote=True)}" src="data:image/png;base64,{encoded}" style="max-width:100%">'
 
 
-def raster_picture(window: Window, title: str, *, picked: int | None = None) -> Figure:
-    """Draw a window: avalanches in their colours, layer 0 below, the tokens' text (or positions) along the axis."""
-    figure, axes = _lattice(window.counts.shape, window.tokens, f"{title}: {window.words()}")
-    layer, token = np.nonzero(window.counts)
-    label = window.labels[layer, token]
-    edges = np.where(label == picked, INK, "none") if picked is not None else "none"
-    _squares(axes, layer, token, np.array(window.colours())[label] if len(label) else [], edges)
-    return figure
-
-
-def kinds_picture(kinds: npt.NDArray[np.int64], colours: Sequence[str], tokens: Sequence[str] | None) -> Figure:
-    """Draw sites [L, T] in the colours of what they are after a knock-out; those below zero are empty."""
-    figure, axes = _lattice(kinds.shape, tokens, "after the knock-out")
-    layer, token = np.nonzero(kinds >= 0)
-    _squares(axes, layer, token, np.array(colours)[kinds[layer, token]], "none")
-    return figure
-
-
-def _lattice(shape: tuple[int, ...], tokens: Sequence[str] | None, title: str) -> tuple[Figure, Any]:
-    """Return a figure with empty axes of a lattice [L, T], as wide and as high as its sites ask for."""
-    n_layers, n_tokens = shape
-    width = float(np.clip(_CELL_WIDTH * n_tokens + 0.7, _LEAST_WIDTH, _MOST_WIDTH))
-    shown = tokens if tokens and n_tokens <= _MOST_LABELS else None
-    below = 0.25 + (0.055 * max(map(len, shown)) + 0.15 if shown else 0.25)
-    body = max(0.7, _CELL_HEIGHT * n_layers)
-    height = body + below + 0.3
-    with styled():
-        figure = Figure(figsize=(width, height))
-        axes = figure.add_axes((0.5 / width, below / height, 1 - 0.6 / width, body / height))
-        axes.set_facecolor(_BACKGROUND)
-        axes.grid(visible=False)
-        axes.set(xlim=(-0.5, n_tokens - 0.5), ylim=(-0.5, n_layers - 0.5), ylabel="layer")
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=min(8, n_layers)))
-        axes.set_title(title, fontsize=7.5)
-        if shown:
-            # a dollar would begin a formula
-            words = [token.replace("$", r"\$") for token in shown]
-            axes.set_xticks(range(n_tokens), words, rotation=90, fontsize=_LABEL_SIZE)
-            axes.tick_params(axis="x", length=0, pad=2)
-        else:
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.set_xlabel("token position (index in the window)")
-    return figure, axes
-
-
-def _squares(axes: Any, layer: Any, token: Any, colours: Any, edges: Any) -> None:
-    if not len(layer):
-        return
-    half = np.array([0.47, 0.46])
-    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    squares = np.stack([token, layer], axis=-1)[:, None, :] + corners
-    axes.add_collection(PolyCollection(list(squares), facecolors=colours, edgecolors=edges, linewidths=0.9))
+def legend(named: Mapping[str, str]) -> str:
+    """Return words with their colours as HTML."""
+    return " ".join(
+        f'<span style="white-space:nowrap"><span style="display:inline-block;width:10px;height:10px;background:{colour};'
+        f'border:1px solid #999"></span> {html.escape(words)} </span>'
+        for words, colour in named.items()
+    )
 
 
 def branching_picture(curves: BranchingCurves, selection: Selection) -> Figure:

@@ -1,133 +1,317 @@
-// The raster that one can hover and click: one path per avalanche, so that the browser finds what lies under the pointer.
-const SVG = "http://www.w3.org/2000/svg";
-const LEFT = 34, TOP = 20, GAP = 0.06, LEAST_LABELLED = 8.6, LONGEST_LABEL = 14, TITLE_WIDTH = 640;
+// What somebody can do with the raster: hover, click, brush and zoom, by pointer and by keyboard.
+const DRAG = 4;
+const KEYS = "Arrow keys go through the avalanches by size, Home and End to the largest and the smallest; with a brush through those "
+  + "that it touches. Enter keeps one or lets it go, B brushes it, Shift and arrows move an edge of the brush, Escape removes the "
+  + "brush. Plus and minus zoom, 0 shows all, Page Up and Page Down move along.";
+const TOOLS = [["‹", "the next larger avalanche (arrow left)", "larger"], ["›", "the next smaller avalanche (arrow right)", "smaller"],
+  ["+", "zoom in, to the brushed part where there is one (+)", "closer"], ["−", "zoom out (-)", "wider"],
+  ["↔", "show the whole window (0)", "all"]];
+const PRESSED = { ArrowRight: "smaller", ArrowDown: "smaller", ArrowLeft: "larger", ArrowUp: "larger", Home: "largest",
+  End: "smallest", Enter: "keep", " ": "keep", b: "surround", B: "surround", "+": "closer", "=": "closer", "-": "wider",
+  "0": "all", PageDown: "ahead", PageUp: "back", Escape: "clear" };
+const EDGES = { ArrowRight: [1, 1], ArrowLeft: [1, -1], ArrowUp: [3, 1], ArrowDown: [3, -1] };
 
-const element = (name, attributes = {}, text = null) => {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== null) made.textContent = text;
+const make = (name, className, words = "") => {
+  const made = document.createElement(name);
+  made.className = className;
+  made.textContent = words;
   return made;
 };
 
-const paths = (scene) => {
-  const found = scene.avalanches.map(() => []);
-  for (const [token, layer, avalanche] of scene.sites) {
-    const x = token + GAP, y = scene.layers - 1 - layer + GAP, side = 1 - 2 * GAP;
-    found[avalanche].push(`M${x} ${y}h${side}v${side}h${-side}z`);
+class Raster {
+  constructor(model, el) {
+    this.model = model;
+    this.focus = -1;
+    this.frame = make("div", "critnb-raster");
+    // JupyterLab and others would take single keys for commands of theirs
+    this.frame.dataset.lmSuppressShortcuts = "true";
+    this.title = make("span", "critnb-title");
+    const bar = make("div", "critnb-bar");
+    bar.append(this.title);
+    if (model.get("tools")) bar.append(this.toolbar());
+    this.stage = make("div", "critnb-stage");
+    Object.assign(this.stage, { tabIndex: 0, title: "" });
+    this.stage.setAttribute("role", "application");
+    this.stage.setAttribute("aria-roledescription", "raster");
+    this.tip = make("div", "critnb-tip");
+    this.tip.hidden = true;
+    this.legend = make("div", "critnb-legend");
+    this.said = make("div", "critnb-said");
+    this.said.setAttribute("role", "status");
+    this.said.setAttribute("aria-live", "polite");
+    this.said.append(make("div", "critnb-held"), make("div", "critnb-brushed"));
+    this.frame.append(bar, this.legend, this.stage, this.tip, this.said);
+    el.append(this.frame);
+    this.stage.addEventListener("keydown", (event) => this.pressed(event));
+    this.stage.addEventListener("focus", () => this.say());
+    this.listen();
+    this.draw();
   }
-  return found.map((squares) => squares.join(""));
-};
 
-function geometry(scene, available) {
-  const labelled = scene.tokens.length > 0;
-  const least = scene.wide ? LEAST_LABELLED : 3;
-  const cell = Math.max(least, Math.min(26, (available - LEFT - 8) / scene.length));
-  const tall = Math.max(7, Math.min(18, Math.max(cell, 11), 420 / scene.layers));
-  const longest = Math.max(0, ...scene.tokens.map((token) => Math.min(token.length, LONGEST_LABEL)));
-  return { cell, tall, labelled, below: labelled ? 12 + 6.2 * longest : 34 };
-}
+  get scene() { return this.model.get("scene"); }
+  get view() { const view = this.model.get("view"); return view.length ? view : whole(this.scene); }
+  get brush() { return this.model.get("brush"); }
 
-function axis(svg, scene, { cell, tall, labelled }) {
-  const bottom = TOP + tall * scene.layers;
-  const step = Math.ceil(scene.layers / Math.max(1, Math.floor((tall * scene.layers) / 14)));
-  for (let layer = 0; layer < scene.layers; layer += step) {
-    const y = TOP + tall * (scene.layers - layer - 0.5) + 3.5;
-    svg.append(element("text", { x: LEFT - 5, y, "text-anchor": "end", class: "critnb-tick" }, layer));
-  }
-  svg.append(element("text", { x: 11, y: TOP + (tall * scene.layers) / 2, class: "critnb-tick", "text-anchor": "middle",
-    transform: `rotate(-90 11 ${TOP + (tall * scene.layers) / 2})` }, "layer"));
-  if (labelled) {
-    scene.tokens.forEach((token, t) => {
-      const x = LEFT + cell * (t + 0.5) + 3.5, y = bottom + 4;
-      const shown = token.length > LONGEST_LABEL ? token.slice(0, LONGEST_LABEL - 1) + "…" : token;
-      svg.append(element("text", { x, y, "text-anchor": "end", transform: `rotate(-90 ${x} ${y})`,
-        class: "critnb-token", "data-token": t, style: `font-size:${Math.min(10, cell)}px` }, shown));
+  set(name, value) { this.model.set(name, value); this.model.save_changes(); }
+
+  listen() {
+    const redraw = () => { this.tip.hidden = true; this.focus = -1; this.draw(); };
+    this.heard = { "change:scene": redraw, "change:view": () => this.draw(), "change:picked": () => { this.mark(); this.say(); },
+      "change:site": () => this.mark(), "change:brush": () => { this.mark(); this.say(); } };
+    for (const [event, call] of Object.entries(this.heard)) this.model.on(event, call);
+    let known = this.stage.clientWidth;
+    this.resized = new ResizeObserver(() => {
+      if (Math.abs(this.stage.clientWidth - known) > 2) { known = this.stage.clientWidth; this.draw(); }
     });
-    return;
+    this.resized.observe(this.stage);
   }
-  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((n) => n * cell >= 34) ?? 2000;
-  for (let t = 0; t < scene.length; t += every) {
-    const x = LEFT + cell * (t + 0.5);
-    svg.append(element("text", { x, y: bottom + 13, "text-anchor": "middle", class: "critnb-tick" }, t));
-  }
-  svg.append(element("text", { x: LEFT + (cell * scene.length) / 2, y: bottom + 27, "text-anchor": "middle",
-    class: "critnb-tick" }, "token position (index in the window)"));
-}
 
-function draw(model, root, tip) {
-  const scene = model.get("scene");
-  root.replaceChildren();
-  if (!scene.length) return;
-  const shape = geometry(scene, root.clientWidth || 900);
-  const width = Math.max(LEFT + shape.cell * scene.length + 8, Math.min(TITLE_WIDTH, root.clientWidth)), height = TOP + shape.tall * scene.layers + shape.below;
-  const svg = element("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": scene.title });
-  svg.append(element("text", { x: LEFT, y: 13, class: "critnb-title" }, scene.title));
-  svg.append(element("rect", { x: LEFT, y: TOP, width: shape.cell * scene.length, height: shape.tall * scene.layers,
-    class: "critnb-empty" }));
-  const sites = element("g", { transform: `translate(${LEFT} ${TOP}) scale(${shape.cell} ${shape.tall})` });
-  paths(scene).forEach((d, avalanche) => {
-    const { colour, words } = scene.avalanches[avalanche];
-    const path = element("path", { d, fill: colour, class: "critnb-avalanche", "data-avalanche": avalanche });
+  remove() {
+    this.resized.disconnect();
+    for (const [event, call] of Object.entries(this.heard)) this.model.off(event, call);
+  }
+
+  toolbar() {
+    const tools = make("span", "critnb-tools");
+    for (const [sign, words, does] of TOOLS) {
+      const button = make("button", `critnb-tool critnb-tool-${does}`, sign);
+      Object.assign(button, { type: "button", title: words });
+      button.setAttribute("aria-label", words);
+      button.addEventListener("click", () => this[does]());
+      tools.append(button);
+    }
+    return tools;
+  }
+
+  draw() {
+    const scene = this.scene;
+    this.title.textContent = scene.title;
+    this.stage.setAttribute("aria-label", `${scene.title}. ${KEYS}`);
+    this.explain();
+    this.stage.replaceChildren();
+    if (!scene.length) return;
+    const { svg, sites } = picture(scene, this.view, this.stage.clientWidth || 900);
+    this.sites = sites;
+    sites.querySelectorAll("[data-avalanche]").forEach((path) => this.hover(path, Number(path.dataset.avalanche)));
+    sites.addEventListener("pointerdown", (event) => this.began(event));
+    svg.addEventListener("click", (event) => this.clicked(event));
+    this.stage.append(svg);
+    this.mark();
+    this.say();
+  }
+
+  // colours that are kinds of sites, not avalanches
+  explain() {
+    this.legend.replaceChildren(...(this.scene.kinds ? this.scene.avalanches : []).map(({ colour, words }) => {
+      const entry = make("span", "critnb-kind", words), swatch = make("span", "critnb-swatch");
+      swatch.style.background = colour;
+      entry.prepend(swatch);
+      return entry;
+    }));
+  }
+
+  hover(path, avalanche) {
     path.addEventListener("pointerenter", (event) => {
-      tip.textContent = words;
-      tip.hidden = false;
-      place(tip, root, event);
-      light(svg, avalanche);
+      this.tip.textContent = this.scene.avalanches[avalanche].words;
+      this.tip.hidden = false;
+      this.place(event);
+      this.light(avalanche);
     });
-    path.addEventListener("pointermove", (event) => place(tip, root, event));
-    path.addEventListener("pointerleave", () => { tip.hidden = true; light(svg, null); });
-    path.addEventListener("click", (event) => {
-      event.stopPropagation();
-      model.set("site", siteAt(sites, scene, event));
-      pick(model, avalanche);
+    path.addEventListener("pointermove", (event) => this.place(event));
+    path.addEventListener("pointerleave", () => { this.tip.hidden = true; this.light(this.focus); });
+  }
+
+  place(event) {
+    const box = this.frame.getBoundingClientRect();
+    this.tip.style.left = `${Math.max(0, Math.min(event.clientX - box.left + 14, box.width - 330))}px`;
+    this.tip.style.top = `${event.clientY - box.top + 16}px`;
+  }
+
+  light(avalanche) {
+    this.sites.querySelectorAll(".critnb-lit").forEach((path) => path.classList.remove("critnb-lit"));
+    this.sites.querySelector(`[data-avalanche="${avalanche}"]`)?.classList.add("critnb-lit");
+  }
+
+  mark() {
+    if (!this.sites) return;
+    const picked = this.model.get("picked"), scene = this.scene, [token, layer] = this.model.get("site");
+    this.box(".critnb-site", token === undefined ? [] : [token, token, layer, layer]);
+    // a frame around all that is seen says nothing
+    this.box(".critnb-brush", this.brush.length && this.holds(this.brush, this.view) ? [] : this.brush);
+    this.stage.querySelectorAll("[data-avalanche]").forEach((path) => {
+      path.classList.toggle("critnb-picked", Number(path.dataset.avalanche) === picked);
     });
-    sites.append(path);
-  });
-  sites.append(element("rect", { width: 1, height: 1, class: "critnb-site", visibility: "hidden" }));
-  svg.append(sites);
-  svg.addEventListener("click", () => { model.set("site", []); pick(model, -1); });
-  axis(svg, scene, shape);
-  root.append(svg);
-  mark(model, root);
-}
+    const [first, last] = scene.avalanches[picked]?.tokens ?? [-1, -2];
+    this.stage.querySelectorAll("[data-token]").forEach((label) => {
+      const t = Number(label.dataset.token);
+      label.classList.toggle("critnb-spanned", t >= first && t <= last);
+    });
+    this.light(this.focus);
+  }
 
-// the cell [token, layer] under the pointer
-function siteAt(sites, scene, event) {
-  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(sites.getScreenCTM().inverse());
-  const inside = (value, n) => Math.max(0, Math.min(n - 1, Math.floor(value)));
-  return [inside(at.x, scene.length), scene.layers - 1 - inside(at.y, scene.layers)];
-}
+  box(selector, [first, last, low, high]) {
+    const rect = this.sites.querySelector(selector);
+    rect.setAttribute("visibility", first === undefined ? "hidden" : "visible");
+    if (first === undefined) return;
+    const found = { x: first, y: this.scene.layers - 1 - high, width: last - first + 1, height: high - low + 1 };
+    for (const [name, value] of Object.entries(found)) rect.setAttribute(name, value);
+  }
 
-function pick(model, avalanche) {
-  model.set("picked", model.get("picked") === avalanche ? -1 : avalanche);
-  model.save_changes();
-}
+  // what a screen reader says, and anybody reads, about the focused avalanche and the brushed part
+  say() {
+    const scene = this.scene, order = this.order(), held = scene.avalanches[this.focus];
+    const place = scene.kinds ? "" : ` · ${order.indexOf(this.focus) + 1} of ${order.length} by size`;
+    const hint = this.model.get("tools") ? "Hover over an avalanche, click it to keep it, drag over a part to brush it, + zooms to it. "
+      + "By keyboard: arrows, Enter, B, + − 0." : "";
+    const part = this.brush.length ? `brushed ${brushed(scene, this.brush)}` : "";
+    const [first, second] = this.said.children;
+    this.said.classList.toggle("critnb-hint", !held && !part);
+    // what is kept stands below in full already
+    first.classList.toggle("critnb-unseen", Boolean(held) && this.focus === this.model.get("picked"));
+    const words = held ? held.words + place : part ? "" : hint;
+    if (first.textContent !== words) first.textContent = words;
+    if (second.textContent !== part) second.textContent = part;
+  }
 
-function mark(model, root) {
-  const picked = model.get("picked"), scene = model.get("scene"), [token, layer] = model.get("site");
-  const chosen = root.querySelector(".critnb-site");
-  chosen?.setAttribute("visibility", token === undefined ? "hidden" : "visible");
-  if (token !== undefined) { chosen?.setAttribute("x", token); chosen?.setAttribute("y", scene.layers - 1 - layer); }
-  root.querySelectorAll("[data-avalanche]").forEach((path) => {
-    path.classList.toggle("critnb-picked", Number(path.dataset.avalanche) === picked);
-  });
-  const [first, last] = scene.avalanches[picked]?.tokens ?? [-1, -2];
-  root.querySelectorAll("[data-token]").forEach((label) => {
-    const t = Number(label.dataset.token);
-    label.classList.toggle("critnb-spanned", t >= first && t <= last);
-  });
-}
+  order() {
+    const { order, sites } = this.scene, brush = this.brush;
+    if (!brush.length) return order;
+    const [first, last, low, high] = brush;
+    const inside = sites.filter(([token, layer]) => token >= first && token <= last && layer >= low && layer <= high);
+    const touched = new Set(inside.map(([, , avalanche]) => avalanche));
+    return order.filter((avalanche) => touched.has(avalanche));
+  }
 
-function light(svg, avalanche) {
-  svg.querySelectorAll(".critnb-lit").forEach((path) => path.classList.remove("critnb-lit"));
-  if (avalanche !== null) svg.querySelector(`[data-avalanche="${avalanche}"]`).classList.add("critnb-lit");
-}
+  // pointer: a click picks, a drag brushes
+  began(event) {
+    if (event.button !== 0) return;
+    const scene = this.scene, [token, layer] = siteAt(this.sites, scene, event), from = [event.clientX, event.clientY];
+    let part = null;
+    this.dragged = false;
+    const moved = (next) => {
+      if (!part && Math.hypot(next.clientX - from[0], next.clientY - from[1]) < DRAG) return;
+      const [t, l] = siteAt(this.sites, scene, next);
+      part = [Math.min(token, t), Math.max(token, t), Math.min(layer, l), Math.max(layer, l)];
+      this.tip.hidden = true;
+      this.box(".critnb-brush", part);
+    };
+    const ended = () => {
+      window.removeEventListener("pointermove", moved);
+      window.removeEventListener("pointerup", ended);
+      window.removeEventListener("pointercancel", ended);
+      this.dragged = part !== null;
+      if (part) this.set("brush", part);
+    };
+    window.addEventListener("pointermove", moved);
+    window.addEventListener("pointerup", ended);
+    window.addEventListener("pointercancel", ended);
+    this.stage.focus({ preventScroll: true });
+    event.preventDefault();
+  }
 
-function place(tip, root, event) {
-  const box = root.getBoundingClientRect();
-  const x = Math.min(event.clientX - box.left + 14, box.width - 330);
-  tip.style.left = `${Math.max(0, x)}px`;
-  tip.style.top = `${event.clientY - box.top + 16}px`;
+  clicked(event) {
+    if (this.dragged) { this.dragged = false; return; }
+    const avalanche = event.target.dataset?.avalanche;
+    this.model.set("site", avalanche === undefined ? [] : siteAt(this.sites, this.scene, event));
+    if (avalanche === undefined && this.brush.length) this.model.set("brush", []);
+    this.pick(avalanche === undefined ? -1 : Number(avalanche));
+  }
+
+  pick(avalanche) {
+    this.set("picked", this.model.get("picked") === avalanche ? -1 : avalanche);
+  }
+
+  // keyboard
+  pressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const edge = event.shiftKey ? EDGES[event.key] : undefined, does = PRESSED[event.key];
+    if (!edge && !does) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (edge) this.stretch(...edge);
+    else this[does]();
+  }
+
+  go(avalanche) {
+    if (avalanche === undefined) return;
+    this.focus = avalanche;
+    this.reveal(avalanche);
+    this.light(avalanche);
+    this.say();
+  }
+
+  step(by) {
+    const order = this.order(), at = order.indexOf(this.focus);
+    this.go(at < 0 ? order[0] : order[clamp(at + by, 0, order.length - 1)]);
+  }
+
+  larger() { this.step(-1); }
+  smaller() { this.step(+1); }
+  largest() { this.go(this.order()[0]); }
+  smallest() { this.go(this.order().at(-1)); }
+  keep() { if (this.focus >= 0) { this.model.set("site", this.siteOf(this.focus)); this.pick(this.focus); } }
+
+  // the first site of an avalanche, for what acts on a site
+  siteOf(avalanche) { return (this.scene.sites.find((site) => site[2] === avalanche) ?? []).slice(0, 2); }
+
+  surround() {
+    const held = this.scene.avalanches[this.focus];
+    if (held?.layers) this.set("brush", [...held.tokens, ...held.layers]);
+  }
+
+  stretch(edge, by) {
+    const from = this.brush.length ? [...this.brush] : this.view.slice(), most = whole(this.scene)[edge];
+    from[edge] = clamp(from[edge] + by, from[edge - 1], most);
+    this.set("brush", from);
+  }
+
+  clear() { if (this.brush.length) this.set("brush", []); else { this.focus = -1; this.light(-1); this.say(); } }
+
+  // views
+  look(view) {
+    const all = whole(this.scene);
+    this.set("view", view.every((end, i) => end === all[i]) ? [] : view);
+  }
+
+  closer() {
+    const brush = this.brush, view = this.view;
+    if (brush.length && brush.some((end, i) => end !== view[i]) && this.holds(view, brush)) { this.look(brush); return; }
+    const [first, last] = view, width = last - first + 1, focused = this.scene.avalanches[this.focus]?.tokens;
+    if (width > 4) this.centre(focused ? (focused[0] + focused[1]) / 2 : (first + last) / 2, Math.ceil(width / 2));
+  }
+
+  wider() {
+    const [first, last, low, high] = this.view, scene = this.scene, width = last - first + 1;
+    if (width >= scene.length) { this.all(); return; }
+    const more = Math.ceil((high - low + 1) / 2), layers = [Math.max(0, low - more), Math.min(scene.layers - 1, high + more)];
+    this.centre((first + last) / 2, Math.min(scene.length, 2 * width), layers);
+  }
+
+  all() { this.set("view", []); }
+  ahead() { this.slide(+1); }
+  back() { this.slide(-1); }
+
+  slide(by) {
+    const [first, last] = this.view, width = last - first + 1;
+    this.centre((first + last) / 2 + by * Math.ceil(width / 2), width);
+  }
+
+  centre(at, width, layers = this.view.slice(2)) {
+    const first = clamp(Math.round(at - (width - 1) / 2), 0, this.scene.length - width);
+    this.look([first, first + width - 1, ...layers]);
+  }
+
+  holds(outer, inner) { return inner[0] >= outer[0] && inner[1] <= outer[1] && inner[2] >= outer[2] && inner[3] <= outer[3]; }
+
+  // move the view to an avalanche that lies outside
+  reveal(avalanche) {
+    const { tokens, layers } = this.scene.avalanches[avalanche], [first, last, low, high] = this.view;
+    if (!layers) return;
+    const seen = tokens[0] <= last && tokens[1] >= first && layers[0] <= high && layers[1] >= low;
+    if (seen) return;
+    const rows = high - low, bottom = clamp(Math.round((layers[0] + layers[1] - rows) / 2), 0, this.scene.layers - 1 - rows);
+    this.centre((tokens[0] + tokens[1]) / 2, last - first + 1, [bottom, bottom + rows]);
+  }
 }
 
 // While somebody can click here, the still picture that an exported page shows in this place is not needed.
@@ -139,33 +323,24 @@ function hideTwin(name) {
   return () => style.remove();
 }
 
+// Tell the kernel, once, that somebody turns to the panel that the raster is part of.
+function tellOfVisitors(model, el) {
+  const selector = `.${model.get("panel")}`, kinds = ["focusin", "pointerover"];
+  if (selector === "." || model.get("visited")) return () => {};
+  const leave = () => kinds.forEach((kind) => document.removeEventListener(kind, came));
+  const came = (event) => {
+    if (!event.target.closest?.(selector)?.contains(el)) return;
+    leave();
+    model.set("visited", true);
+    model.save_changes();
+  };
+  kinds.forEach((kind) => document.addEventListener(kind, came));
+  return leave;
+}
+
 export default {
   render({ model, el }) {
-    const frame = document.createElement("div"), root = document.createElement("div"), tip = document.createElement("div");
-    frame.className = "critnb-raster";
-    root.className = "critnb-scroll";
-    tip.className = "critnb-tip";
-    tip.hidden = true;
-    frame.append(root, tip);
-    el.append(frame);
-    const redraw = () => { tip.hidden = true; draw(model, root, tip); };
-    const remark = () => mark(model, root);
-    model.on("change:scene", redraw);
-    model.on("change:picked", remark);
-    model.on("change:site", remark);
-    let known = 0;
-    const resized = new ResizeObserver(() => {
-      if (Math.abs(root.clientWidth - known) > 2) { known = root.clientWidth; redraw(); }
-    });
-    resized.observe(root);
-    redraw();
-    const show = hideTwin(model.get("twin"));
-    return () => {
-      show();
-      resized.disconnect();
-      model.off("change:scene", redraw);
-      model.off("change:picked", remark);
-      model.off("change:site", remark);
-    };
+    const raster = new Raster(model, el), ended = [hideTwin(model.get("twin")), tellOfVisitors(model, el)];
+    return () => { ended.forEach((end) => end()); raster.remove(); };
   },
 };

@@ -2,66 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import numpy as np
+import numpy.typing as npt
 import traitlets
-from IPython.display import HTML, display
+from IPython.display import HTML
 
 from critnb.api.arrays import EventsLike
 from critnb.canon import Adjacency
-from critnb.explore.pictures import image, png, raster_picture
-from critnb.explore.twin import Twin
+from critnb.explore.pictures import image, png
+from critnb.explore.raster_pictures import raster_picture
+from critnb.explore.selection import Box
+from critnb.explore.twin import Twin, unseen_unless_somebody_is_there
 from critnb.explore.window import Facts, Window
+from critnb.report.style import INK
 
 _HERE = Path(__file__).parent
 NOTHING = -1
+_EMPTY: dict[str, Any] = {
+    "title": "",
+    "length": 0,
+    "layers": 0,
+    "sites": [],
+    "avalanches": [],
+    "order": [],
+    "tokens": [],
+}
 
 
 class RasterWidget(anywidget.AnyWidget):
     """The live picture of one window; ``picked`` is the clicked avalanche, NOTHING for none.
 
-    ``site`` is the clicked site, [token, layer], empty for none. ``twin`` names the still picture that is hidden while this
-    widget is alive in a page.
+    ``site`` is the clicked site, [token, layer], empty for none; ``view`` and ``brush`` are the numbers of a ``Box``, empty for
+    none. ``tools`` asks for buttons; ``twin`` names the still picture that is hidden while this widget is alive in a page.
+    ``panel`` is the CSS class of what it is part of, and ``visited`` whether somebody has turned to that.
     """
 
-    _esm = _HERE / "raster.js"
+    _esm = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("raster_draw.js", "raster.js"))
     _css = _HERE / "raster.css"
-    scene = traitlets.Dict(default_value={"length": 0, "layers": 0, "sites": [], "avalanches": [], "tokens": []}).tag(
-        sync=True
-    )
+    scene = traitlets.Dict(default_value=_EMPTY).tag(sync=True)
     picked = traitlets.Int(NOTHING).tag(sync=True)
     site = traitlets.List(traitlets.Int(), default_value=[]).tag(sync=True)
+    view = traitlets.List(traitlets.Int(), default_value=[]).tag(sync=True)
+    brush = traitlets.List(traitlets.Int(), default_value=[]).tag(sync=True)
+    tools = traitlets.Bool(False).tag(sync=True)
     twin = traitlets.Unicode("").tag(sync=True)
+    panel = traitlets.Unicode("").tag(sync=True)
+    visited = traitlets.Bool(False).tag(sync=True)
 
-    def show(self, window: Window, title: str, *, picked: int | None = None, wide: bool = False) -> None:
-        """Show a window; ``wide`` leaves room for the text of tokens even where there is none, as in the raster above."""
+    def show(self, window: Window, title: str, *, picked: int | None = None) -> None:
+        """Show a window."""
+        self.draw(scene(window, title), picked=picked)
+
+    def draw(self, scene: Mapping[str, Any], *, picked: int | None = None) -> None:
+        """Show a scene; a part of a window of another shape is neither zoomed to nor brushed any longer."""
         with self.hold_sync():
-            self.scene = scene(window, title) | {"wide": wide or window.tokens is not None}
+            if (scene["length"], scene["layers"]) != (self.scene["length"], self.scene["layers"]):
+                self.view, self.brush = [], []
+            self.scene = dict(scene)
             self.picked = NOTHING if picked is None else picked
             self.site = []
 
 
 def scene(window: Window, title: str) -> dict[str, Any]:
-    """Return a window as the browser draws it: sites [token, layer, avalanche], and colour and words of each avalanche."""
+    """Return a window as the browser draws it: sites [token, layer, avalanche, events], and avalanches by id with their order."""
     layer, token = np.nonzero(window.counts)
-    sites = np.stack([token, layer, window.labels[layer, token]], axis=-1)
-    n_layers, n_tokens = window.counts.shape
+    sites = np.stack([token, layer, window.labels[layer, token], window.counts[layer, token]], axis=-1)
     avalanches = []
     for avalanche_id, colour in enumerate(window.colours()):
         facts = window.facts(avalanche_id)
-        avalanches.append({"colour": colour, "words": facts.words(), "tokens": list(facts.tokens)})
+        ends = {"tokens": list(facts.tokens), "layers": list(facts.layers)}
+        avalanches.append({"colour": colour, "words": facts.words(), **ends})
     return {
-        "title": f"{title}: {window.words()}",
-        "layers": n_layers,
-        "length": n_tokens,
+        **_framed(f"{title}: {window.words()}", window.counts.shape, window.tokens),
         "sites": sites.tolist(),
         "avalanches": avalanches,
-        "tokens": list(window.tokens or ()),
+        "order": window.by_size,
     }
+
+
+def kinds_scene(
+    kinds: npt.NDArray[np.int64], title: str, named: Mapping[str, str], tokens: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Return sites [L, T] by what they are, -1 for none, as the browser draws them; ``named`` is each kind's words and colour."""
+    layer, token = np.nonzero(kinds >= 0)
+    sites = np.stack([token, layer, kinds[layer, token], np.ones_like(token)], axis=-1)
+    # the ink of pages is that of their theme
+    groups = [
+        {"colour": "var(--critnb-ink)" if colour == INK else colour, "words": words} for words, colour in named.items()
+    ]
+    return {
+        **_framed(title, kinds.shape, tokens),
+        "sites": sites.tolist(),
+        "avalanches": groups,
+        "order": list(range(len(groups))),
+        "kinds": True,
+    }
+
+
+def _framed(title: str, shape: tuple[int, ...], tokens: Sequence[str] | None) -> dict[str, Any]:
+    n_layers, n_tokens = shape
+    return {"title": title, "layers": n_layers, "length": n_tokens, "tokens": list(tokens or ())}
 
 
 class RasterView:
@@ -70,11 +115,11 @@ class RasterView:
     def __init__(self, window: Window, title: str) -> None:
         self.window = window
         self.title = title
-        self.widget = RasterWidget()
         self._twin = Twin(lambda: str(self.picture().data))
-        self.widget.twin = self._twin.name
+        with unseen_unless_somebody_is_there():
+            self.widget = RasterWidget(tools=True, twin=self._twin.name)
         self.widget.show(window, title)
-        self.widget.observe(lambda _: self._twin.renew(), "picked")
+        self.widget.observe(lambda _: self._twin.renew(), ["picked", "view", "brush"])
 
     @property
     def picked(self) -> Facts | None:
@@ -88,12 +133,12 @@ class RasterView:
     def picture(self) -> HTML:
         """Return the still picture."""
         picked = None if self.widget.picked == NOTHING else self.widget.picked
-        data = png(raster_picture(self.window, self.title, picked=picked))
+        view, brush = Box.of(self.widget.view), Box.of(self.widget.brush)
+        data = png(raster_picture(self.window, self.title, picked=picked, view=view, brush=brush))
         return HTML(image(data, f"{self.title}: {self.window.words()}"))
 
     def _ipython_display_(self) -> None:
-        display(self.widget)
-        self._twin.display()
+        self._twin.display(self.widget)
 
 
 def raster_view(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -11,11 +11,12 @@ import numpy as np
 
 from critnb.canon import CANON, GCondition, Intervention, NullId, SpikeDef
 from critnb.criticality import Branching, branching_sums
-from critnb.errors import DataError
-from critnb.explore.chain import Chain
+from critnb.errors import DataError, DependencyError
+from critnb.explore.chain import Chain, chain_of
 from critnb.explore.inputs import WindowTexts
+from critnb.explore.selection import Beside, Box, Selection, from_line, to_line
 from critnb.explore.window import Counts, Window
-from critnb.lattice import PRIMARY, Condition
+from critnb.lattice import Condition
 
 _FIELDS = {
     "spike_def": "spike_def_id",
@@ -27,18 +28,8 @@ _MOST_KEPT = 512
 _Kept = TypeVar("_Kept")
 
 
-@dataclass(frozen=True)
-class Selection:
-    """A real condition, the index of a window on the axis N, the null beside it, and the picked avalanche."""
-
-    condition: Condition
-    row: int
-    null_id: NullId = PRIMARY
-    picked: int | None = None
-
-
 class ExplorerState:
-    """The chain and the selection; ``choose`` changes them and calls every observer."""
+    """The chain and the selection; ``choose`` changes them and calls every observer. Its text is a line that restores it."""
 
     def __init__(self, chain: Chain, texts: Callable[[Chain], WindowTexts]) -> None:
         self._observers: list[Callable[[], object]] = []
@@ -46,6 +37,11 @@ class ExplorerState:
         self._kept: dict[tuple[Any, ...], Any] = {}
         self.selection = _first(chain)
         self.chain = chain
+
+    def __str__(self) -> str:
+        return to_line(self.chain.end.run_id, self.selection)
+
+    __repr__ = __str__
 
     def observe(self, callback: Callable[[], object]) -> None:
         """Call ``callback()`` after every change."""
@@ -57,35 +53,75 @@ class ExplorerState:
         Raises IntegrityError for a chain whose rasters are damaged, and stays where it is.
         """
         before, first = self.selection, _first(chain)
-        self.chain, self.selection = chain, first
-        self.__dict__.pop("texts", None)
-        self._kept.clear()
         kept = replace(before.condition, model_role=chain.role)
         if kept in set(chain.raster.conditions):
-            row = min(before.row, self.n_windows - 1)
-            self.selection = replace(before, condition=kept, row=row, picked=None)
+            row = min(before.row, len(chain.raster.seq_id) - 1)
+            # another model's windows may be longer or deeper
+            first = replace(before, condition=kept, row=row, picked=None, view=None, brush=None)
+        self._take(chain, first)
+
+    def restore(self, line: str, chains: Sequence[Chain]) -> None:
+        """Show what a line shows, which is the text of a state.
+
+        Raises ParamsError for what is no such line, DependencyError where none of ``chains`` has its run, DataError for what that
+        chain does not hold, and IntegrityError for a damaged one; then nothing has changed.
+        """
+        run_id, wanted = from_line(line)
+        chain = self.chain if run_id is None else chain_of(chains, run_id)
+        if chain is self.chain:
+            self._change(self._chosen(exactly=True, **wanted))
+            return
+        other = ExplorerState(chain, self._texts_of)
+        other.choose(exactly=True, **wanted)
+        self._take(chain, other.selection)
+
+    def choose(self, *, exactly: bool = False, **wanted: Any) -> None:
+        """Change spike_def, target_rate, intervention, gain, null_id, row, picked, beside, view or brush.
+
+        Where the raster has no such gain under the other choices, the nearest gain is taken, but ``exactly`` refuses it. Raises
+        DataError for a value that the chain does not hold.
+        """
+        self._change(self._chosen(exactly=exactly, **wanted))
+
+    def _take(self, chain: Chain, selection: Selection) -> None:
+        self.chain, self.selection = chain, selection
+        self.__dict__.pop("texts", None)
+        self._kept.clear()
         self._tell()
 
-    def choose(self, **wanted: Any) -> None:
-        """Change spike_def, target_rate, intervention, gain, null_id, row or picked.
+    def _change(self, chosen: Selection) -> None:
+        if chosen != self.selection:
+            self.selection = chosen
+            self._tell()
 
-        Where the raster has no such gain under the other choices, the nearest gain is taken. Raises DataError for a value
-        that the chain does not hold.
-        """
-        selection = self.selection
+    def _chosen(self, *, exactly: bool, **wanted: Any) -> Selection:
+        """Return the selection with what is wanted; raises DataError for what the chain does not hold."""
+        before = self.selection
         condition = self._condition({key: value for key, value in wanted.items() if key in _FIELDS})
-        row = int(wanted.get("row", selection.row))
+        if exactly and condition.gain != wanted.get("gain", condition.gain):
+            raise DataError(f"no raster of {condition.intervention_id} at gain {wanted['gain']:g}")
+        row = int(wanted.get("row", before.row))
         if not 0 <= row < self.n_windows:
             raise DataError(f"no window in place {row}; the raster holds {self.n_windows}")
-        same = condition == selection.condition and row == selection.row
-        picked = wanted.get("picked", selection.picked if same else None)
-        null_id = NullId(wanted.get("null_id", selection.null_id))
-        changed = Selection(condition, row, null_id, None if picked is None else int(picked))
-        if changed.picked is not None:
-            self._window(condition, row).facts(changed.picked)
-        if changed != selection:
-            self.selection = changed
-            self._tell()
+        same = condition == before.condition and row == before.row
+        picked = wanted.get("picked", before.picked if same else None)
+        if picked is not None:
+            self._window(condition, row).facts(int(picked))
+        return Selection(
+            condition,
+            row,
+            _null(wanted.get("null_id", before.null_id)),
+            None if picked is None else int(picked),
+            Beside(wanted.get("beside", before.beside)),
+            self._part(wanted.get("view", before.view)),
+            self._part(wanted.get("brush", before.brush)),
+        )
+
+    def _part(self, box: Box | None) -> Box | None:
+        _, _, n_layers, n_tokens = self.chain.raster.counts.shape
+        if box is None or box.within(layers=n_layers, tokens=n_tokens):
+            return box
+        raise DataError(f"no part {box}; a window has tokens 0-{n_tokens - 1} and layers 0-{n_layers - 1}")
 
     @property
     def spike_defs(self) -> list[SpikeDef]:
@@ -138,6 +174,19 @@ class ExplorerState:
         )
 
     @property
+    def at_one(self) -> Condition:
+        """The selected condition at gain 1, where no intervention acts; raises DependencyError where no raster has it."""
+        one = replace(self.selection.condition, gain=CANON.CONST.GAIN_BASELINE, intervention_id=Intervention.MLP_GLOBAL)
+        if one not in set(self.chain.raster.conditions):
+            raise DependencyError(f"no raster at gain {one.gain:g} under {one.intervention_id}")
+        return one
+
+    @property
+    def window_at_one(self) -> Window:
+        """The selected window at gain 1; raises as ``at_one``."""
+        return self._window(self.at_one, self.selection.row)
+
+    @property
     def branching(self) -> Branching:
         """Branching of the selected condition, pooled over all windows."""
         return branching_sums(self.chain.raster.counts[self.cond_id]).pooled()
@@ -149,7 +198,12 @@ class ExplorerState:
 
     def gstar(self) -> float | None:
         """Return g* of the selected spike definition and target rate, None where metrics do not mark it."""
-        condition, metrics = self.selection.condition, self.chain.metrics
+        condition = self.selection.condition
+        key = ("g*", condition.spike_def_id, condition.target_rate)
+        return self.keep(key, lambda: self._gstar(condition))
+
+    def _gstar(self, condition: Condition) -> float | None:
+        metrics = self.chain.metrics
         rows = metrics[
             (metrics["spike_def_id"] == str(condition.spike_def_id))
             & (metrics["target_rate"] == condition.target_rate)
@@ -211,6 +265,13 @@ def _first(chain: Chain) -> Selection:
     first = max(at_gain, key=lambda c: (c.spike_def_id is at_gain[0].spike_def_id, c.target_rate))
     events = chain.raster.counts[conditions.index(first)].sum(axis=(1, 2), dtype=np.int64)
     return Selection(first, int(np.argsort(events, kind="stable")[(len(events) - 1) // 2]))
+
+
+def _null(wanted: str) -> NullId:
+    found = NullId(wanted)
+    if found is NullId.NULL_NONE:
+        raise DataError(f"{found} is no null to show")
+    return found
 
 
 def _nearest(gains: Sequence[float], wanted: float) -> float:

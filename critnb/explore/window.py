@@ -54,9 +54,9 @@ def _span(noun: str, first: int, last: int) -> str:
 
 
 def described(facts: Facts | None) -> str:
-    """Return an avalanche in HTML, or for None how to select one."""
+    """Return an avalanche in HTML, nothing for none."""
     if facts is None:
-        return '<span style="color:#666">Hover over an avalanche to see its size and span, click it to keep it.</span>'
+        return ""
     words = f"<b>{html.escape(facts.words())}</b>"
     if facts.text is None:
         return words
@@ -114,14 +114,20 @@ class Window:
             text=None if self.tokens is None else self.tokens[first : last + 1],
         )
 
+    @property
+    def by_size(self) -> list[int]:
+        """The avalanches' ids, the largest first: by size, then area, then position."""
+        found = self.avalanches
+        order: list[int] = np.lexsort((found.avalanche_id, -found.area, -found.size)).tolist()
+        return order
+
     def colours(self) -> list[str]:
         """Return one colour per avalanche: the six largest of more than one site distinct, the rest muted, single sites grey.
 
-        Ordered by size, then area, then position, so the same window always looks the same.
+        They follow ``by_size``, so the same window always looks the same.
         """
         found = self.avalanches
-        order = np.lexsort((found.avalanche_id, -found.area, -found.size))
-        several = [int(i) for i in order if found.area[i] > 1]
+        several = [i for i in self.by_size if found.area[i] > 1]
         colours = [SINGLE] * len(found)
         for rank, i in enumerate(several):
             colours[i] = LARGEST[rank] if rank < len(LARGEST) else MUTED[rank % len(MUTED)]

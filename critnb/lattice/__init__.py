@@ -10,10 +10,12 @@ from critnb.lattice.drawing import (
     draw_null,
     marginals_exact,
     null_raster,
+    null_when_asked,
     why_not_drawn,
 )
 from critnb.lattice.nulls import ALL_NULLS, PRIMARY, RASTER_NULLS, SECONDARY, WITHOUT_TOKENS, RasterNull, null_of
-from critnb.lattice.raster import Raster, concatenate, from_arrays
+from critnb.lattice.planes import HeldPlanes, Planes
+from critnb.lattice.raster import Raster, concatenate, from_planes
 from critnb.lattice.token_shuffle import token_shuffle_order
 
 __all__ = [
@@ -24,15 +26,18 @@ __all__ = [
     "WITHOUT_TOKENS",
     "Condition",
     "ConditionTable",
+    "HeldPlanes",
+    "Planes",
     "Raster",
     "RasterNull",
     "bit_blocks",
     "concatenate",
     "draw_null",
-    "from_arrays",
+    "from_planes",
     "marginals_exact",
     "null_of",
     "null_raster",
+    "null_when_asked",
     "token_shuffle_order",
     "why_not_drawn",
 ]

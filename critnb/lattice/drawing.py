@@ -7,6 +7,7 @@ alone equals the same shard made among others.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,9 @@ from critnb.errors import DataError
 from critnb.lattice.bits import Bits
 from critnb.lattice.conditions import ConditionTable
 from critnb.lattice.nulls import null_of
+from critnb.lattice.planes import Counts, HeldPlanes, MadePlanes
 from critnb.lattice.randomness import Words, root_key, words
-from critnb.lattice.raster import Counts, Occupancy, Raster, Tokens
+from critnb.lattice.raster import Occupancy, Raster, Tokens
 from critnb.lattice.source import Source
 
 # Half a megabyte of keys and as much scratch stay in a second-level cache; blocks of 8 MB took 1.7 times as long.
@@ -56,18 +58,27 @@ def draw_null(
 
 def null_raster(raster: Raster, null_id: NullId, *, seed: int, replicate: int = 0) -> Raster:
     """Return one replicate of a raster null of every condition, its conditions marked with ``null_id``."""
-    counts = np.empty_like(raster.counts)
-    for cond_id, condition in enumerate(raster.conditions):
-        (counts[cond_id],) = draw_null(
-            raster.counts[cond_id],
-            raster.seq_id,
-            null_id,
-            seed=seed,
-            condition_key=condition.key(),
-            replicates=(replicate,),
-            tokens=raster.tokens,
-        )
+    drawn = null_when_asked(raster, null_id, seed=seed, replicate=replicate)
+    whole = isinstance(raster.counts, np.ndarray)
+    counts = np.asarray(drawn.counts) if whole else HeldPlanes.of(drawn.counts, drawn.counts.shape[1:])
+    return replace(drawn, counts=counts)
+
+
+def null_when_asked(raster: Raster, null_id: NullId, *, seed: int, replicate: int = 0) -> Raster:
+    """Return what ``null_raster`` does, with a condition's plane drawn anew each time that it is asked for."""
+
+    def draw(cond_id: int) -> Counts:
+        key = raster.conditions[cond_id].key()
+        drawn: Counts
+        (drawn,) = draw_null(
+            raster.counts[cond_id], raster.seq_id, null_id,
+            seed=seed, condition_key=key, replicates=(replicate,), tokens=raster.tokens,
+        )  # fmt: skip
+        return drawn
+
+    n_conditions, n, layers, n_tokens = raster.counts.shape
     conditions = ConditionTable(condition.with_null(null_id) for condition in raster.conditions)
+    counts = MadePlanes(draw, tuple(range(n_conditions)), (n, layers, n_tokens))
     return Raster(counts, conditions, raster.seq_id, raster.tokens)
 
 

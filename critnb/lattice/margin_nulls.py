@@ -16,8 +16,9 @@ import numpy as np
 
 from critnb.canon import CANON
 from critnb.lattice.bits import Bits, pack, unpack
+from critnb.lattice.planes import Counts
 from critnb.lattice.randomness import Words, words
-from critnb.lattice.raster import Counts, Occupancy
+from critnb.lattice.raster import Occupancy
 from critnb.lattice.row_nulls import rows_kept
 from critnb.lattice.source import DrawBits, DrawCounts, Sequences, Source, occupied_first, site_words
 

@@ -12,7 +12,7 @@ from critnb.canon import NullId
 from critnb.errors import DataError
 from critnb.lattice import margin_nulls, row_nulls, token_nulls
 from critnb.lattice.bits import pack
-from critnb.lattice.raster import Counts
+from critnb.lattice.planes import Counts
 from critnb.lattice.source import DrawBits, DrawCounts, Source
 
 

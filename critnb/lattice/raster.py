@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from critnb.errors import DataError
 from critnb.lattice.conditions import COND_ID, ConditionTable
+from critnb.lattice.planes import Counts, HeldPlanes, OccupiedPlanes, Planes
 
-Counts = npt.NDArray[np.uint16]
 Occupancy = npt.NDArray[np.bool_]
 Tokens = npt.NDArray[np.int32]
 
@@ -21,12 +21,13 @@ Tokens = npt.NDArray[np.int32]
 class Raster:
     """Event counts A with what its axes mean.
 
-    counts uint16 [C, N, L, T]: events at condition c, sequence n, layer l, token t; ``conditions`` names the axis C,
+    counts uint16 [C, N, L, T]: events at condition c, sequence n, layer l, token t, as an array or as planes of which one is
+    made at a time; ``conditions`` names the axis C,
     seq_id int32 [N] the windows on the axis N; tokens int32 [N, T] the ids that they hold, where a null needs them. Raises
     DataError where these do not fit each other.
     """
 
-    counts: Counts
+    counts: Counts | Planes
     conditions: ConditionTable
     seq_id: npt.NDArray[np.int32]
     tokens: Tokens | None = None
@@ -51,25 +52,27 @@ class Raster:
             isinstance(other, Raster)
             and self.conditions == other.conditions
             and np.array_equal(self.seq_id, other.seq_id)
-            and np.array_equal(self.counts, other.counts)
+            and self.counts.shape == other.counts.shape
+            and all(map(np.array_equal, self.counts, other.counts))
             and _same(self.tokens, other.tokens)
         )
-
-    @property
-    def occupancy(self) -> Occupancy:
-        """X bool [C, N, L, T]: where there is at least one event."""
-        return self.counts > 0
 
     def take(self, cond_ids: Sequence[int]) -> Raster:
         """Return these conditions alone, in this order and numbered anew from zero."""
         conditions = ConditionTable(self.conditions[cond_id] for cond_id in cond_ids)
-        return Raster(self.counts[np.asarray(cond_ids, dtype=np.intp)], conditions, self.seq_id, self.tokens)
+        counts = self.counts
+        taken = counts.chosen(cond_ids) if isinstance(counts, Planes) else counts[np.asarray(cond_ids, dtype=np.intp)]
+        return Raster(taken, conditions, self.seq_id, self.tokens)
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays of the NPZ file: X uint8, A uint16 [C, N, L, T], cond_id int32 [C], seq_id int32 [N], tokens."""
+    def arrays(self) -> dict[str, Any]:
+        """Return the arrays of the NPZ file: X uint8, A uint16 [C, N, L, T], cond_id int32 [C], seq_id int32 [N], tokens.
+
+        X and A of planes are given plane by plane.
+        """
         tokens = {} if self.tokens is None else {"tokens": self.tokens}
+        counts = self.counts
         return {
-            "X": self.occupancy.view(np.uint8),
+            "X": OccupiedPlanes(counts) if isinstance(counts, Planes) else (counts > 0).view(np.uint8),
             "A": self.counts,
             COND_ID: np.arange(len(self.conditions), dtype=np.int32),
             "seq_id": self.seq_id,
@@ -77,21 +80,33 @@ class Raster:
         }
 
 
-def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], conditions: ConditionTable) -> Raster:
-    """Return the raster whose ``arrays`` these are.
+def from_planes(
+    planes: Iterable[tuple[npt.NDArray[Any], ...]],
+    of_condition: tuple[int, ...],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    conditions: ConditionTable,
+) -> Raster:
+    """Return the raster whose X and A are given plane by plane, (X, A) of one condition after the other, with its other ``arrays``.
+
+    ``of_condition``: the shape (N, L, T) of a plane.
 
     Raises:
         DataError: an array is missing or does not fit, X is not A > 0, or cond_id does not count the conditions.
     """
-    if missing := [name for name in ("X", "A", COND_ID, "seq_id") if name not in arrays]:
+    if missing := [name for name in (COND_ID, "seq_id") if name not in arrays]:
         raise DataError(f"raster: array {missing[0]} is missing")
     if not np.array_equal(arrays[COND_ID], np.arange(len(conditions))):
         raise DataError(f"raster: {COND_ID} does not count the {len(conditions)} conditions of its table in order")
-    raster = Raster(arrays["A"], conditions, arrays["seq_id"], arrays.get("tokens"))
-    _need(arrays["X"], "X", np.uint8, ndim=4)
-    if not np.array_equal(arrays["X"], raster.occupancy):
+    counts = HeldPlanes.of((_checked(occupied, counts) for occupied, counts in planes), of_condition)
+    return Raster(counts, conditions, arrays["seq_id"], arrays.get("tokens"))
+
+
+def _checked(occupied: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Counts:
+    _need(counts, "A", np.uint16, ndim=3)
+    _need(occupied, "X", np.uint8, ndim=3)
+    if not np.array_equal(occupied, counts > 0):
         raise DataError("raster: X does not equal A > 0; the file is not a raster that critnb wrote")
-    return raster
+    return counts
 
 
 def concatenate(rasters: Sequence[Raster]) -> Raster:
@@ -102,14 +117,15 @@ def concatenate(rasters: Sequence[Raster]) -> Raster:
             raise DataError("rasters: only rasters of the same windows and lattice can be joined")
     tokens = first.tokens if all(_same(raster.tokens, first.tokens) for raster in rasters) else None
     conditions = ConditionTable(condition for raster in rasters for condition in raster.conditions)
-    return Raster(np.concatenate([raster.counts for raster in rasters]), conditions, first.seq_id, tokens)
+    planes = (plane for raster in rasters for plane in raster.counts)
+    return Raster(HeldPlanes.of(planes, first.counts.shape[1:]), conditions, first.seq_id, tokens)
 
 
 def _same(one: Tokens | None, other: Tokens | None) -> bool:
     return one is other or (one is not None and other is not None and np.array_equal(one, other))
 
 
-def _need(array: npt.NDArray[Any], name: str, dtype: type[np.generic], *, ndim: int) -> None:
+def _need(array: npt.NDArray[Any] | Planes, name: str, dtype: type[np.generic], *, ndim: int) -> None:
     if array.dtype != dtype or array.ndim != ndim:
         wanted = f"{np.dtype(dtype).name} with {ndim} axes"
         raise DataError(f"raster: {name} must be {wanted}, not {array.dtype.name} with {array.ndim}")

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.lattice.bits import WORD_BITS, Bits, pack
+from critnb.lattice.planes import Counts
 from critnb.lattice.randomness import Words, below, words
-from critnb.lattice.raster import Counts
 from critnb.lattice.source import DrawBits, DrawCounts, Sequences, Source, occupied_first, site_words
 
 # Up to this share of occupied sites the compiled loop is the faster one, by ten times where events are rare.

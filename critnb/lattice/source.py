@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.lattice.bits import Bits
+from critnb.lattice.planes import Counts
 from critnb.lattice.randomness import Words, words
-from critnb.lattice.raster import Counts, Tokens
+from critnb.lattice.raster import Tokens
 
 Sequences = npt.NDArray[np.intp]
 DrawCounts = Callable[[Sequences, Words], Counts]

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from critnb.lattice.bits import Bits, pack
+from critnb.lattice.planes import Counts
 from critnb.lattice.randomness import Words
-from critnb.lattice.raster import Counts, Occupancy, Tokens
+from critnb.lattice.raster import Occupancy, Tokens
 from critnb.lattice.source import DrawBits, DrawCounts, Sequences, Source
 
 _Places = npt.NDArray[np.int64]

@@ -21,7 +21,7 @@ from torch import Tensor
 from critnb.canon import CANON, Intervention
 from critnb.data.questions import Question, arc_mcq_v1
 from critnb.errors import NonFiniteError
-from critnb.model.forward import OnBatch, unreported
+from critnb.model.forward import ForwardPasses, OnBatch, unreported
 from critnb.model.language_model import LanguageModel
 from critnb.model.taps import gain_applied
 from critnb.model.windows import opening_tokens
@@ -229,6 +229,32 @@ class ChoiceScorer:
 
     def _ids(self, values: Any) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=self.model.device)
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """The scores of questions under a gain, on whatever worker: float64 [Q, K] by name."""
+
+    questions: Sequence[EncodedQuestion]
+    batch_tokens: int
+    reuse: bool
+
+    def __call__(self, passes: ForwardPasses, gain: float) -> dict[str, Floats]:
+        """Return the scores; the passes report each question."""
+        scorer = ChoiceScorer(passes.model, batch_tokens=self.batch_tokens, reuse=self.reuse)
+        scores = scorer.score(self.questions, gain, passes.report)
+        return {"letter": scores.letter, "text": scores.text}
+
+
+@dataclass(frozen=True, eq=False)
+class ReuseTried:
+    """``prompt_reuse`` of some questions, on whatever worker."""
+
+    questions: Sequence[EncodedQuestion]
+
+    def __call__(self, passes: ForwardPasses, _shard: None) -> Reuse:
+        """Return what was found."""
+        return prompt_reuse(passes.model, self.questions)
 
 
 def prompt_reuse(model: LanguageModel, questions: Sequence[EncodedQuestion]) -> Reuse:

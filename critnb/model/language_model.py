@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,16 @@ from critnb.canon import ModelRole
 from critnb.data import ModelFiles
 from critnb.errors import ModelError
 from critnb.model.taps import Taps
+
+
+def require_embeddings(tokens: NDArray[np.int64] | Sequence[int], n_tokens: int) -> None:
+    """Raise ModelError where a token id, in an array of any shape, is none of a model's ``n_tokens``."""
+    largest = int(np.max(tokens, initial=0))
+    if largest >= n_tokens:
+        raise ModelError(
+            f"the tokenizer gives token id {largest}, the model has embeddings of {n_tokens} tokens (0 to {n_tokens - 1})\n"
+            "tokenizer and weights are not of one model; use the tokenizer of these weights"
+        )
 
 
 def decoder_of(causal: Any) -> Any:
@@ -33,6 +43,8 @@ class LanguageModel:
     device: torch.device
     dtype: torch.dtype
     context_length: int | None
+    # where its parts are, by name, if they are on several devices; token ids go to ``device``
+    placed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> Any:
@@ -57,14 +69,14 @@ class LanguageModel:
         except (AttributeError, NotImplementedError):
             return int(self.causal.config.vocab_size)
 
+    @property
+    def vocabulary(self) -> int:
+        """Size of the vocabulary that its config names."""
+        return int(self.causal.config.vocab_size)
+
     def require_known(self, tokens: NDArray[np.int64] | Sequence[int]) -> None:
         """Raise ModelError where a token id, in an array of any shape, has no embedding."""
-        largest = int(np.max(tokens, initial=0))
-        if largest >= self.n_tokens:
-            raise ModelError(
-                f"the tokenizer gives token id {largest}, the model has embeddings of {self.n_tokens} tokens (0 to "
-                f"{self.n_tokens - 1})\ntokenizer and weights are not of one model; use the tokenizer of these weights"
-            )
+        require_embeddings(tokens, self.n_tokens)
 
     def ids(self, tokens: NDArray[np.int64]) -> Tensor:
         """Return token ids on the model's device; raises ModelError where one has no embedding."""
@@ -74,7 +86,8 @@ class LanguageModel:
     def __repr__(self) -> str:
         context = "endless" if self.context_length is None else f"{self.context_length} tokens"
         kind, dtype = type(self.causal).__name__, str(self.dtype).removeprefix("torch.")
-        return f"{kind}: {self.n_layers} layers of {self.n_units} units, context {context}, {dtype} on {self.device}"
+        where = " and ".join(dict.fromkeys(self.placed.values())) or str(self.device)
+        return f"{kind}: {self.n_layers} layers of {self.n_units} units, context {context}, {dtype} on {where}"
 
     def facts(self, files: ModelFiles, role: ModelRole) -> dict[str, Any]:
         """Return the ``model`` section of a run record."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from critnb.errors import NonFiniteError
 from critnb.model.forward import Setting
+from critnb.model.logits import Logits
 
 
 def first_predicted(burn_in: int) -> int:
@@ -21,36 +24,39 @@ def predicted_tokens(seq_len: int, burn_in: int) -> int:
     return seq_len - first_predicted(burn_in)
 
 
-def window_nll(logits: Tensor, tokens: Tensor, *, burn_in: int) -> NDArray[np.float64]:
-    """Return each window's mean negative log-likelihood [B] in nats per predicted token.
-
-    logits [B, T, V], tokens [B, T]; every token is predicted from all before it in its window. Log-probabilities are
-    those of transformers' own loss, float32; one window at a time, so that no second array of [B, T, V] is made.
-    """
-    start = first_predicted(burn_in)
-    means = [
-        cross_entropy(of_window[start - 1 : -1].float(), wanted[start:], reduction="none").cpu().double().mean()
-        for of_window, wanted in zip(logits, tokens, strict=True)
-    ]
-    return np.array([float(mean) for mean in means])
-
-
 class WindowLikelihoods:
-    """Reads the logits of ``ForwardPasses.run`` and keeps one number per window: ``nll_mean`` [N], nats per predicted token."""
+    """Reads the logits of ``ForwardPasses.run`` and keeps one number per window: ``nll_mean`` [N], nats per predicted token.
+
+    Every token is predicted from all before it in its window. Log-probabilities are those of transformers' own loss, float32.
+    """
 
     def __init__(self, n_windows: int, setting: Setting, *, burn_in: int) -> None:
         self.nll_mean = np.full(n_windows, np.nan)
-        self._setting, self._burn_in = setting, burn_in
+        self._setting, self._start = setting, first_predicted(burn_in)
+        # what the parts of a window gave that came so far
+        self._losses: list[Tensor] = []
 
-    def __call__(self, first: int, tokens: Tensor, logits: Tensor) -> None:
-        """Take the logits of a batch whose first window is row ``first``.
+    def __call__(self, first: int, tokens: Tensor, part: Logits) -> None:
+        """Take logits of a batch whose first window is row ``first``, in the order of its windows and tokens.
 
         Raises NonFiniteError where a token of the text has probability zero or none at all.
         """
-        found = window_nll(logits, tokens, burn_in=self._burn_in)
-        if not np.isfinite(found).all():
+        stop = part.token + part.logits.shape[1]
+        # the last token of a window predicts none of it
+        predicts = slice(max(self._start - 1, part.token), min(stop, tokens.shape[1] - 1))
+        # one window at a time, so that no second array of [B, T, V] is made
+        for row, of_window in enumerate(part.logits, start=part.window):
+            logits = of_window[predicts.start - part.token : max(predicts.stop, predicts.start) - part.token]
+            wanted = tokens[row, predicts.start + 1 : max(predicts.stop, predicts.start) + 1]
+            self._losses.append(cross_entropy(logits.float(), wanted, reduction="none").cpu().double())
+            if stop == tokens.shape[1]:
+                self._finish(first + row)
+
+    def _finish(self, window: int) -> None:
+        self.nll_mean[window] = found = float(torch.cat(self._losses).mean())
+        self._losses.clear()
+        if not math.isfinite(found):
             raise NonFiniteError(
-                f"the log-likelihood of window {first + int(np.flatnonzero(~np.isfinite(found))[0])} is not finite at "
-                f"{self._setting.intervention} gain {self._setting.gain:g}; use compute.dtype float32"
+                f"the log-likelihood of window {window} is not finite at {self._setting.intervention} gain "
+                f"{self._setting.gain:g}; use compute.dtype float32"
             )
-        self.nll_mean[first : first + len(found)] = found

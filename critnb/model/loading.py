@@ -7,9 +7,10 @@ import logging
 import platform
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -21,10 +22,12 @@ from critnb.model.architectures import architecture_of
 from critnb.model.discovery import find_taps
 from critnb.model.hashed_files import only_hashed
 from critnb.model.language_model import LanguageModel
+from critnb.model.placement import main_device, placed, placing
 from critnb.model.refusals import refuse_random, refuse_unsuitable
 from critnb.model.soundness import Soundness
 from critnb.model.weights import load_weights
 from critnb.params import Compute
+from critnb.system.gpu import has_gpu_driver
 from critnb.system.terminal import plain
 
 # n_positions and others are mapped to the first by their configs; MPT has the second, older remote ones the rest
@@ -32,6 +35,9 @@ _CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "n_ctx", "seq_lengt
 _LONGEST_REASON = 240
 _NO_MEMORY = re.compile(r"(not enough|out of|cannot allocate|can't allocate) memory|failed to map", re.IGNORECASE)
 _UNKNOWN = Soundness()
+# weights of so many bytes take a processor hours
+_LARGE = 10**9
+_OPTIONS: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -49,11 +55,37 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def without_gpu(asked: str, device: torch.device, files: ModelFiles) -> str | None:
+    """Return a warning where ``auto`` took the processor for a large model, or on a machine that has a GPU; else None."""
+    if asked != "auto" or device.type != "cpu" or not (files.weights_bytes >= _LARGE or has_gpu_driver()):
+        return None
+    return (
+        f"compute.device auto: torch {torch.__version__} finds no GPU that it can use, so {files.id} "
+        f"({files.weights_bytes / 1e9:.2g} GB) is computed on the processor"
+    )
+
+
 def choose_dtype(name: str, stored: torch.dtype | None) -> torch.dtype:
     """Return the dtype to compute in; ``auto`` is bfloat16 for weights stored so, else float32, on every device alike."""
     if name != "auto":
         return _DTYPES[name]
     return torch.bfloat16 if stored is torch.bfloat16 else torch.float32
+
+
+def load_tokenizer(files: ModelFiles) -> Any:
+    """Load the tokenizer of a directory alone; raises what ``load`` raises about it."""
+    _quiet_transformers()
+    with only_hashed(files) as folder:
+        tokenizer = _tokenizer(files, folder)
+    tokenizer.name_or_path = str(files.directory)
+    return tokenizer
+
+
+def _tokenizer(files: ModelFiles, folder: Path) -> Any:
+    with _in_one_line(files, folder, "the tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), **_OPTIONS)
+        refuse_random(tokenizer)
+    return tokenizer
 
 
 def load(files: ModelFiles, compute: Compute, soundness: Soundness = _UNKNOWN) -> LanguageModel:
@@ -64,23 +96,24 @@ def load(files: ModelFiles, compute: Compute, soundness: Soundness = _UNKNOWN) -
     """
     device = choose_device(compute.device)
     _quiet_transformers()
-    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     with only_hashed(files) as folder:
         with _in_one_line(files, folder, "config.json"):
-            config = AutoConfig.from_pretrained(str(folder), **options)
+            config = AutoConfig.from_pretrained(str(folder), **_OPTIONS)
             # before gigabytes of weights are read
             refuse_unsuitable(config)
             dtype = choose_dtype(compute.dtype, getattr(config, "dtype", None))
-        with _in_one_line(files, folder, "the tokenizer"):
-            tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
-            refuse_random(tokenizer)
+        tokenizer = _tokenizer(files, folder)
         with _in_one_line(files, folder, "the weights"):
-            causal = load_weights(folder, config, files, attention=compute.attention, dtype=dtype)
-            causal.requires_grad_(False).eval().to(device)
+            where = placing(compute, device, files)
+            causal = load_weights(folder, config, files, attention=compute.attention, dtype=dtype, where=where)
+            causal.requires_grad_(False).eval()
+            parts, device = placed(causal, files), main_device(causal, device)
+            if not where:
+                causal.to(device)
     causal.config.name_or_path = tokenizer.name_or_path = str(files.directory)
     with _in_one_line(files, folder, f"model type {config.model_type!r}"):
         taps = find_taps(causal, config.model_type)
-        model = LanguageModel(causal, tokenizer, taps, device, dtype, context_length(config))
+        model = LanguageModel(causal, tokenizer, taps, device, dtype, context_length(config), parts)
         soundness.require(model, files)
     return model
 
@@ -111,7 +144,7 @@ def _too_little(files: ModelFiles, part: str, error: BaseException) -> str:
         size = sum(path.stat().st_size for path in files.files.weights) / 1e9
         return (
             f"{files.id}: too little memory to load {part}; the weights alone take {size:.2g} GB\n"
-            "free memory, use a smaller model, or store the weights in bfloat16"
+            "free memory, use a smaller model, store the weights in bfloat16, or let compute.device_map auto take all devices"
         )
     return ""
 
@@ -134,10 +167,11 @@ def make_deterministic() -> dict[str, Any]:
     return {"use_deterministic_algorithms": True, "allow_tf32": False, "num_threads": torch.get_num_threads()}
 
 
-def hardware(device: torch.device) -> dict[str, Any]:
-    """Return what the record says about the device that computed."""
+def hardware(device: torch.device, parts: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """Return what the record says about the device that computed, or the devices that computed ``parts`` of the model."""
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return {"device": str(device), "gpu": gpu, "machine": platform.machine(), "torch_threads": torch.get_num_threads()}
+    facts = {"device": str(device), "gpu": gpu, "machine": platform.machine(), "torch_threads": torch.get_num_threads()}
+    return {**facts, "device_map": dict(parts)} if parts else facts
 
 
 def _quiet_transformers() -> None:

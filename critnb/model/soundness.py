@@ -42,6 +42,7 @@ def _way_of_loading(model: LanguageModel, files: ModelFiles) -> str:
             {
                 **files.identity(),
                 "device": str(model.device),
+                "placed": dict(model.placed),
                 "dtype": str(model.dtype),
                 "attention": str(getattr(model.causal.config, "_attn_implementation", "")),
                 "threads": torch.get_num_threads(),

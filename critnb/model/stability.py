@@ -7,7 +7,6 @@ float32 copies, one at a time. Their weights are those of the model, exactly.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from critnb.lattice.randomness import root_key, words
 from critnb.model.forward import ForwardPasses, OnBatch, Setting, unreported
 from critnb.model.partial import KeptCall, KeptPass, each_kept_pass
+from critnb.model.placement import float32_copy
 
 # relative to the stream: rounding of float32 is some 1e-4 of it, what is not linear some 1e-6
 STEP = 1e-3
@@ -59,32 +59,48 @@ def stability(
     stream do not stand for all. Tokens of the burn-in are not perturbed. ``seq_id`` [N] and ``seed`` key the directions.
     Raises what ``each_kept_pass`` raises.
     """
-    n_layers = passes.model.n_layers
-    log_growth = np.empty((len(tokens), directions, n_layers))
-    wide = np.empty((len(tokens), n_layers))
+    followed = Disturbances(passes, tokens, seq_id=seq_id, directions=directions, seed=seed)
+    each_kept_pass(passes, tokens, setting, followed, lambda *_: None, on_batch)
+    return followed.growth
 
-    def follow(first: int, kept: KeptPass) -> None:
+
+class Disturbances:
+    """Follows the directions of ``stability``: what ``each_kept_pass`` calls for each batch; then ``growth`` is whole."""
+
+    def __init__(
+        self,
+        passes: ForwardPasses,
+        tokens: NDArray[np.int64],
+        *,
+        seq_id: NDArray[np.integer],
+        directions: int,
+        seed: int,
+    ) -> None:
+        n_layers = passes.model.n_layers
+        self.growth = Growth(np.empty((len(tokens), directions, n_layers)), np.empty((len(tokens), n_layers)))
+        self._seq_id, self._directions, self._seed = seq_id, directions, seed
+
+    def __call__(self, first: int, kept: KeptPass) -> None:
+        """Follow them through a batch whose first window is row ``first``."""
         rows = slice(first, first + kept.n_windows)
-        found = np.stack(list(_growths(kept, seq_id[rows], directions, seed)), axis=-1)
-        log_growth[rows], wide[rows] = found[:directions].swapaxes(0, 1), found[-1]
-
-    each_kept_pass(passes, tokens, setting, follow, lambda *_: None, on_batch)
-    return Growth(log_growth, wide)
+        found = np.stack(list(_growths(kept, self._seq_id[rows], self._directions, self._seed)), axis=-1)
+        self.growth.log_growth[rows], self.growth.wide[rows] = found[: self._directions].swapaxes(0, 1), found[-1]
 
 
 @torch.inference_mode()
 def _growths(kept: KeptPass, seq_id: NDArray[np.integer], directions: int, seed: int) -> Iterator[NDArray[np.float64]]:
     """Yield the log growth [K + 1, B] of each block, the last of them of direction 0 with the wide step."""
-    stream = kept.calls[0].stream.float()
+    stream = kept.stream(0).float()
     steps = [STEP] * directions + [WIDE_STEP]
     tracks = [_direction(stream, seq_id, number, seed) for number in range(directions)]
     tracks.append(tracks[0].clone())
     for track in tracks:
         track[:, : kept.burn_in] = 0
     tracks = [_resized(track, _size(track, stream), step) for track, step in zip(tracks, steps, strict=True)]
-    for taps, call in zip(kept.model.taps.layers, kept.calls, strict=True):
+    for layer, (taps, call) in enumerate(zip(kept.model.taps.layers, kept.calls, strict=True)):
         block, wide_call = _in_float32(taps.block), _call_in_float32(call)
-        after = wide_call.on(block, stream)
+        # the pass itself was in float32 where the block is no copy
+        after = kept.stream(layer + 1) if block is taps.block else wide_call.on(block, stream)
         moved = [(wide_call.on(block, stream + each) - wide_call.on(block, stream - each)) / 2 for each in tracks]
         sizes = [_size(each, after) for each in moved]
         yield np.stack([_log(size) - np.log(step) for size, step in zip(sizes, steps, strict=True)])
@@ -121,7 +137,7 @@ def _direction(stream: Tensor, seq_id: NDArray[np.integer], number: int, seed: i
 def _in_float32(block: nn.Module) -> nn.Module:
     if all(weight.dtype is torch.float32 for weight in block.parameters()):
         return block
-    return copy.deepcopy(block).float()
+    return float32_copy(block)
 
 
 def _call_in_float32(call: KeptCall) -> KeptCall:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from critnb.data import ModelFiles
 from critnb.errors import ModelError
+from critnb.model.placement import each_weight
 from critnb.system.terminal import plain
 
 # masks and positions that older versions of transformers computed and stored; no architecture learns any of that name
@@ -27,9 +28,12 @@ _SHOWN = 3
 _MOST_COMPUTED = 2**28
 
 
-def load_weights(folder: Path, config: Any, files: ModelFiles, *, attention: str, dtype: torch.dtype) -> Any:
+def load_weights(
+    folder: Path, config: Any, files: ModelFiles, *, attention: str, dtype: torch.dtype, where: Mapping[str, Any]
+) -> Any:
     """Return the causal language model of a folder with the weights stored there, and with no others.
 
+    ``where`` says on which devices they go, as ``placing`` does; without that they are the host's.
     Raises ModelError where tensors are missing, unknown, of another shape, or not finite. A tied head counts as stored,
     and what an architecture says that it leaves out or ignores is left out or ignored.
     """
@@ -39,6 +43,7 @@ def load_weights(folder: Path, config: Any, files: ModelFiles, *, attention: str
         **{"use_safetensors": True, "local_files_only": True, "trust_remote_code": False},
         # the loading info then lists them with the other keys
         **{"ignore_mismatched_sizes": True, "output_loading_info": True},
+        **where,
     }
     causal, found = _from_pretrained(str(folder), options)
     computed = {name for name, _ in causal.named_buffers()}
@@ -90,7 +95,7 @@ def _coded(causal: Any, files: ModelFiles) -> list[str]:
 def not_finite(model: nn.Module) -> list[str]:
     """Return the names of parameters that hold a NaN or an infinity."""
     # a sum is not finite where a value is not, and takes no second array of the tensor's size; it may overflow by itself
-    doubtful = ((name, each) for name, each in model.named_parameters() if not bool(each.sum().isfinite()))
+    doubtful = ((name, each) for name, each in each_weight(model) if not bool(each.sum().isfinite()))
     return [name for name, each in doubtful if not bool(torch.isfinite(each).all())]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from critnb.params.strict_yaml import Place, dotted, parse_yaml, read_yaml
 from critnb.system.paths import absolute, kind
 from critnb.system.terminal import plain
 
+# the section of a params file that names what a sweep runs over
+SWEEP = "sweep"
 _SHOWN = 60
 
 
@@ -57,7 +61,10 @@ def find(name: str | Path) -> Path:
     places = " or ".join(
         dict.fromkeys(str(absolute(each, what="--params", any_bytes=True).parent) for each in candidates)
     )
-    raise ParamsError(f"{shown} not found in {places}; give its path with --params FILE")
+    others = sorted({each.name for candidate in candidates for each in candidate.parent.glob("*.y*ml")})
+    meant = get_close_matches(path.name, others, n=1)
+    advice = f"did you mean {plain(meant[0], _SHOWN)}?" if meant else "give its path with --params FILE"
+    raise ParamsError(f"{shown} not found in {places}; {advice}")
 
 
 def load(
@@ -65,15 +72,16 @@ def load(
 ) -> Loaded:
     """Read a params file and apply ``overrides`` (dotted key -> value); raises ParamsError with one line per mistake.
 
-    ``given_by`` says what gave the override of a key, to be named where it is mistaken; ``--set`` if it does not say.
+    ``given_by`` says what gave the override of a key, to be named where it is mistaken; ``--set`` if it does not say. A section
+    ``sweep`` of the file is for ``read_sweep``.
     """
     path = find(name)
     document = read_yaml(path)
+    document.value.pop(SWEEP, None)
+    blamed = {key: (given_by or {}).get(key, "--set") for key in overrides or {}}
     for key, value in (overrides or {}).items():
-        _put(document.value, key, value)
-    overridden: dict[Place, str] = {
-        tuple(key.split(".")): (given_by or {}).get(key, "--set") for key in overrides or {}
-    }
+        _put(document.value, key, copy.deepcopy(value), blamed[key])
+    overridden: dict[Place, str] = {tuple(key.split(".")): blame for key, blame in blamed.items()}
     lines = {
         place: line
         for place, line in document.lines.items()
@@ -111,12 +119,12 @@ def parse_override(text: str) -> tuple[str, Any]:
     return key.strip(), parse_yaml(value, origin=f"--set {plain(text, _SHOWN)}")
 
 
-def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+def _put(tree: dict[str, Any], key: str, value: Any, blame: str) -> None:
     *parents, last = key.split(".")
     for part in parents:
         child = tree.setdefault(part, {})
         if not isinstance(child, dict):
-            raise ParamsError(f"--set {dotted((key,))}: {dotted((part,))} is a value, not a section")
+            raise ParamsError(f"{blame} {dotted((key,))}: {dotted((part,))} is a value, not a section")
         tree = child
     tree[last] = value
 

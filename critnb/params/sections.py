@@ -129,12 +129,16 @@ class Compute(_ParamsSection):
     """Where and how forward passes run; of this, dtype, batches and attention are part of a run's identity."""
 
     device: str = "auto"
+    device_map: Literal["none", "auto"] = "none"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_tokens: Count = _CONST.BATCH_TOKENS
-    engine: Literal["local"] = "local"
+    engine: Literal["local", "dask"] = "local"
+    workers: Annotated[StrictInt, Field(ge=1, le=1024)] | None = None
+    scheduler: Needed | None = None
     attention: Literal["sdpa", "eager"] = "sdpa"
     timeout: Count | None = None
     kernel_start_timeout: Count = _CONST.KERNEL_START_SECONDS
+    wait: Annotated[StrictInt, Field(ge=0, lt=_MOST)] = _CONST.WAIT_SECONDS
 
     @field_validator("device")
     @classmethod
@@ -142,6 +146,30 @@ class Compute(_ParamsSection):
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
             raise ValueError("must be auto, cpu, mps, cuda or cuda:N")
         return value
+
+    @field_validator("device_map", mode="before")
+    @classmethod
+    def _whole_layers(cls, value: Any) -> Any:
+        if re.fullmatch(r"tp|tensor([-_ ]?parallel(ism)?)?", str(value), re.IGNORECASE):
+            raise ValueError(
+                "tensor parallelism divides the units of a layer among devices, so that none could be read whole; auto "
+                "divides layers"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _chooses_once(self) -> Compute:
+        if self.device_map == "auto" and self.device != "auto":
+            raise ValueError("device_map auto takes all devices that there are; leave device at auto")
+        return self
+
+    @model_validator(mode="after")
+    def _has_workers(self) -> Compute:
+        if self.engine == "local" and (self.workers or self.scheduler):
+            raise ValueError("workers and scheduler are for engine dask")
+        if self.workers and self.scheduler:
+            raise ValueError("workers are started where no scheduler is given; give one of the two")
+        return self
 
 
 class Windows(_ParamsSection):

@@ -106,18 +106,23 @@ def parse_yaml(text: str, *, origin: str) -> Any:
 
 def read_yaml(path: Path) -> Document:
     """Return a params file's mapping with its lines; raises ParamsError where it cannot be read or holds something else."""
+    document = read_document(path)
+    if document.value is None:
+        return Document({})
+    if not isinstance(document.value, dict):
+        raise ParamsError(f"{plain(path.name)}: must be a mapping of sections, found {named(document.value)}")
+    return document
+
+
+def read_document(path: Path) -> Document:
+    """Return whatever value a YAML file holds, with its lines; raises ParamsError where it cannot be read."""
     name = plain(path.name)
     try:
-        document = _document(_bytes(path).removeprefix(codecs.BOM_UTF8).decode("utf-8"), name)
+        return _document(_bytes(path).removeprefix(codecs.BOM_UTF8).decode("utf-8"), name)
     except UnicodeDecodeError as error:
         raise ParamsError(f"{name}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         raise ParamsError(f"{plain(path)}: cannot be read: {error.strerror}") from None
-    if document.value is None:
-        return Document({})
-    if not isinstance(document.value, dict):
-        raise ParamsError(f"{name}: must be a mapping of sections, found {named(document.value)}")
-    return document
 
 
 def _bytes(path: Path) -> bytes:

@@ -9,9 +9,11 @@ import pandas as pd
 from critnb.canon import CANON, NullId
 from critnb.criticality.null_sample import NullSample
 from critnb.errors import DataError
-from critnb.lattice import RASTER_NULLS, ConditionTable, Raster, from_arrays
+from critnb.lattice import RASTER_NULLS, ConditionTable, Raster, from_planes
+from critnb.lattice.conditions import COND_ID
 from critnb.pipeline.session import StageSession
 from critnb.runs import Run
+from critnb.runs.decoding import npz_arrays, npz_parts, npz_shape
 
 NullSamples = Mapping[NullId, NullSample]
 _OUT = CANON.OUTPUT
@@ -46,7 +48,16 @@ def _save(stage: StageSession, raster: Raster, arrays: str, conditions: str) -> 
 
 def _load(run: Run, arrays: str, conditions: str) -> Raster:
     table = ConditionTable.from_frame(run.parquet(run.result(conditions)))
-    return from_arrays(run.npz(run.result(arrays)), table)
+    return run.decoded(run.result(arrays), lambda data: read_raster(data, table))
+
+
+def read_raster(data: bytes, conditions: ConditionTable) -> Raster:
+    """Return the raster of the bytes of an NPZ file, of which no more than a condition is unpacked at a time.
+
+    Raises DataError for bytes that are no raster, or one of other conditions.
+    """
+    others = npz_arrays(data, (COND_ID, "seq_id", "tokens"))
+    return from_planes(npz_parts(data, ("X", "A")), npz_shape(data, "A")[1:], others, conditions)
 
 
 def save_samples(stage: StageSession, samples: NullSamples) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -43,9 +43,13 @@ class _Stage:
 
 
 class Display:
-    """Shows stages by their names; methods may be called by several threads at once."""
+    """Shows stages by their names; methods may be called by several threads at once.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    ``whole`` says how far the whole command is, in a line, or nothing: on a terminal below the stages, in a log when one begins.
+    """
+
+    def __init__(self, stream: TextIO | None = None, whole: Callable[[], str] = lambda: "") -> None:
+        self._whole = whole
         self._stream = stream or sys.stderr or io.StringIO()  # none where stderr is closed
         self._is_terminal = self._stream.isatty()
         self._stages: dict[str, _Stage] = {}
@@ -57,7 +61,7 @@ class Display:
         with self.aside():
             self._stages[name] = _Stage(about)
             if not self._is_terminal:
-                self._stream.write(f"{about}\n")
+                self._stream.write("".join(f"{line}\n" for line in (about, self._whole_line()) if line))
 
     def show(self, name: str, label: str, *, done: int, total: int, unit: str) -> None:
         """Show that ``done`` of ``total`` units of a step are done."""
@@ -97,9 +101,14 @@ class Display:
     def _draw(self) -> None:
         if self._is_terminal and self._stages:
             now, columns = time.monotonic(), _columns(self._stream)
-            self._stream.write("\n".join(self._line(name, now, columns) for name in self._stages))
-            self._drawn = len(self._stages)
+            lines = [*(self._line(name, now, columns) for name in self._stages), self._whole_line()[:columns]]
+            shown = list(filter(None, lines))
+            self._stream.write("\n".join(shown))
+            self._drawn = len(shown)
         self._stream.flush()
+
+    def _whole_line(self) -> str:
+        return f"  {words}" if (words := self._whole()) else ""
 
     def _line(self, name: str, now: float, columns: int) -> str:
         stage = self._stages[name]

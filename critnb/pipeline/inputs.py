@@ -15,6 +15,7 @@ from critnb.canon import CANON, DatasetRole, ModelRole, SliceRole, Stage
 from critnb.contract import StageSpec
 from critnb.contract.code import differ_in_drawing_only
 from critnb.contract.declared import declared
+from critnb.engine import ENGINES, Engine
 from critnb.errors import DependencyError, IntegrityError
 from critnb.params import Loaded, Params, validate
 from critnb.pipeline.options import RunOptions
@@ -23,7 +24,7 @@ from critnb.runs import Run, RunState, RunStore, RunWriter, upstream_key
 if TYPE_CHECKING:
     from critnb.data import Tally
     from critnb.data.questions import Question
-    from critnb.model.forward import ForwardPasses
+    from critnb.model.elsewhere import ModelElsewhere, ModelFacts, ModelSource, Passes
     from critnb.model.language_model import LanguageModel
     from critnb.model.token_coverage import TextReader
     from critnb.model.windows import Slice
@@ -52,7 +53,7 @@ class StageInputs:
         config = yaml.safe_load((run.path / CANON.OUTPUT.CONFIG_RESOLVED_YAML).read_text(encoding="utf-8"))
         self.roles = tuple(ModelRole(role) for role in [config.pop("role", None), *config.pop("roles", [])] if role)
         self._loaded = Loaded(validate(config, origin=CANON.OUTPUT.CONFIG_RESOLVED_YAML), "config", options.base_dir)
-        self._passes: list[ForwardPasses] = []
+        self._passes: list[Passes] = []
         self._corpora: dict[DatasetRole, _TokenisedCorpus] = {}
 
     @property
@@ -102,40 +103,72 @@ class StageInputs:
         return found
 
     @cached_property
-    def model(self) -> LanguageModel:
-        """The model of this role, loaded and recorded."""
-        from critnb import data
-        from critnb.model import loading
-        from critnb.model.soundness import Soundness
+    def engine(self) -> Engine:
+        """Where this stage's shards are worked on."""
+        return ENGINES[self.options.engine](scheduler=self.options.scheduler, name=self._run.run_id)
 
-        flags = loading.make_deterministic()
-        files = data.model_files(self._loaded, self.role, digest=data.remembered_digest)
-        self._check_identity("model", files.identity())
-        compute = self._loaded.params.compute.model_copy(update={"device": self.options.device})
+    def engine_facts(self) -> dict[str, Any]:
+        """Return what the record says of the engine: its name, and what it did where the stage had shards."""
+        return self.engine.facts() if "engine" in vars(self) else {"name": self.options.engine}
+
+    @cached_property
+    def model(self) -> LanguageModel | ModelElsewhere:
+        """The model of this role, recorded: loaded here, or known from a worker where the engine's workers have it."""
         with self.run.timing("load model"):
-            # a stage that rests on no other relies on no other's checks either: S00 asks whether the model can be trusted
-            model = loading.load(files, compute, Soundness(self.options.checked, anew=not self.spec.needs))
-            model.taps.refuse_mixed(self._loaded.params.gain.interventions)
-        facts = model.facts(files, self.role)
+            model, facts = self._model_elsewhere() if self.engine.elsewhere else self._source.open()
         determinism = dict(self.run.record.determinism or {})
         self.run.update(
-            model=facts,
-            determinism={**determinism, "flags": {**determinism.get("flags", {}), **flags}},
-            environment={**(self.run.record.environment or {}), "compute": loading.hardware(model.device)},
+            model=dict(facts.recorded),
+            determinism={**determinism, "flags": {**determinism.get("flags", {}), **facts.flags}},
+            environment={**(self.run.record.environment or {}), "compute": dict(facts.hardware)},
         )
-        self.run.log("model_loaded", **facts)
+        self.run.log("model_loaded", **facts.recorded)
+        if facts.warning is not None:
+            self.run.update(warnings=[*self.run.record.warnings, facts.warning])
+            self.run.log("warning", said=facts.warning)
         return model
 
-    def forward_passes(self) -> ForwardPasses:
-        """Return a runner of forward passes under this stage's batch size and burn-in; the windows it runs are recorded."""
+    def forward_passes(self, burn_in: int | None = None) -> Passes:
+        """Return a runner of forward passes under this stage's batch size; the windows it runs are recorded.
+
+        Its burn-in is that of the params, or what is given by a stage that reads no windows. Where the engine's workers have the
+        model, it stands for theirs.
+        """
+        from critnb.model.elsewhere import ModelElsewhere, PassesElsewhere
         from critnb.model.forward import ForwardPasses
 
-        params = self.params
-        passes = ForwardPasses(
-            self.model, batch_tokens=params.compute.batch_tokens, burn_in=params.windows.burn_in_tokens
+        batch = self.params.compute.batch_tokens
+        burn_in = self.params.windows.burn_in_tokens if burn_in is None else burn_in
+        model = self.model
+        passes: Passes = (
+            PassesElsewhere(self._source, batch_tokens=batch, burn_in=burn_in, hardware=model.known.hardware)
+            if isinstance(model, ModelElsewhere)
+            else ForwardPasses(model, batch_tokens=batch, burn_in=burn_in)
         )
         self._passes.append(passes)
         return passes
+
+    @cached_property
+    def _source(self) -> ModelSource:
+        from critnb.model.elsewhere import ModelSource
+
+        planned = self.run.record.hash_inputs.sections["model"] if self.run.record.hash_inputs else {}
+        # a stage that rests on no other relies on no other's checks either: S00 asks whether the model can be trusted
+        return ModelSource(
+            self._loaded,
+            self.role,
+            self.options.device,
+            dict(planned),
+            self.options.checked,
+            anew=not self.spec.needs,
+            device_map=self.options.device_map,
+        )
+
+    def _model_elsewhere(self) -> tuple[ModelElsewhere, ModelFacts]:
+        from critnb.model.elsewhere import ModelElsewhere, PassesElsewhere, facts_here, tokenizer_of
+
+        (facts,) = self.engine.map_passes(facts_here, [None], passes=PassesElsewhere(self._source, batch_tokens=1))
+        return ModelElsewhere(facts, tokenizer_of(self._source)), facts
 
     def slice(self, role: SliceRole) -> Slice:
         """Return the windows of a slice, recorded with their hash."""

@@ -169,6 +169,8 @@ def kernel_manager(
         @property
         def kernel_spec(self) -> Any:
             argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
+            # a shell command that fails ends its cell, as a statement of Python does
+            argv.append("--InteractiveShell.system_raise_on_error=True")
             local = {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}
             return KernelSpec(argv=argv, display_name=KERNEL, language="python", metadata=local)
 

@@ -46,6 +46,9 @@ def with_less_memory(config: Mapping[str, Any]) -> str:
     length = config.get("windows", {}).get("seq_len", 1)
     windows = max(1, tokens // length)
     if windows == 1:
-        return f"{again}; a batch is one window already: a smaller model, dtype or window takes less, and {others}"
+        return (
+            f"{again}, as compute.device_map=auto does where other devices have room; a batch is one window already: a smaller "
+            f"model, dtype or window takes less, and {others}"
+        )
     half = windows // 2 * length
     return f"{again}; compute.batch_tokens={half} instead of {tokens} takes about half for a batch, and {others}"

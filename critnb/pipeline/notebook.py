@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _LINES_SHOWN = 10
 # how papermill calls an error that the kernel could not describe
 _NO_NAME = "CellExecutionError"
+# how IPython calls what is wrong with a magic
+_MISUSED = "UsageError"
 # how jupyter calls the end of a kernel, of which it is said here how it came
 _DEAD = "DeadKernelError"
 # errors by which Python, the system and ZeroMQ say that a limit is reached
@@ -85,11 +87,21 @@ def _cell_failure(spec: StageSpec, output: Path, end: KernelEnd, error: Exceptio
             kept, spec.id, StageFailedError.__name__, f"{spec.id}: {end.out_of_time()}", _running_cell(kept)
         )
     if isinstance(error, PapermillExecutionError):
-        return CellFailedError(_read(output), spec.id, error.ename, error.evalue, error.source, str(error))
+        kept = _read(output)
+        name, text = _usage_error(kept) if error.ename == _NO_NAME and not error.evalue else (error.ename, error.evalue)
+        return CellFailedError(kept, spec.id, name, text, error.source, str(error))
     if type(error).__name__ == _DEAD:
         kept, text = _read(output), f"the notebook's kernel {end.described()}"
         return CellFailedError(kept, spec.id, _DEAD, text, _running_cell(kept))
     return None
+
+
+def _usage_error(notebook: nbformat.NotebookNode) -> tuple[str, str]:
+    """Return name and text of what IPython prints of a magic that it does not know, or that was misused, instead of raising it."""
+    failed = [cell for cell in notebook.cells if cell.metadata.get("papermill", {}).get("exception")]
+    printed = "".join(each.text for cell in failed for each in cell.outputs if each.get("name") == "stderr")
+    said = [line for line in printed.splitlines() if line.startswith(_MISUSED)]
+    return (_MISUSED, said[-1].removeprefix(f"{_MISUSED}: ")) if said else (_NO_NAME, "")
 
 
 @contextmanager

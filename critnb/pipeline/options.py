@@ -11,11 +11,12 @@ import os
 from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
-from critnb.canon import ModelRole, Stage
+from critnb.canon import CANON, ModelRole, Stage
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.pipeline.limits import USUAL_LIMITS, Limits
@@ -44,7 +45,8 @@ def _switch(*flags: str, **where: Any) -> Any:
     return _option(False, *flags, action="store_true", **where)
 
 
-def _whole_number(text: str) -> int:
+def whole_number(text: str) -> int:
+    """Return a number of processes that an option gives; raises ArgumentTypeError."""
     if not text.isdecimal() or not 0 < int(text) <= _MOST_JOBS:
         raise ArgumentTypeError(f"{plain(repr(text), 40)} is no whole number from 1 to {_MOST_JOBS}")
     return int(text)
@@ -76,7 +78,7 @@ class RunOptions:
     jobs: int | None = _option(
         None,
         "--jobs",
-        type=_whole_number,
+        type=whole_number,
         metavar="N",
         help="run at most N stages at once; as many as suit this machine if not given",
     )
@@ -86,13 +88,19 @@ class RunOptions:
     quiet: bool = _switch("-q", "--quiet", help="print results only, no progress")
     verbose: bool = _switch("-v", "--verbose", notebook=bool, help="show tracebacks, and the steps of stages")
     device: str = _option("auto", kernel=True)
+    device_map: str = _option("none", kernel=True)
     engine: str = _option("local", kernel=True)
+    # how many workers the engine is to have; none where a scheduler has them, and is named
+    workers: int | None = None
+    scheduler: str | None = _option(None, kernel=True)
     # where the stages of a command note which models they have found sound
     checked: Path | None = _option(None, kernel=True)  # noqa: RUF009 - a field
     # where relative paths of the params are meant from, and where the corpora of a run come from
     base_dir: Path = _option(Path(), kernel=True)  # noqa: RUF009 - a field
     data: Mapping[str, Mapping[str, Any]] = _option(dict, kernel=True)
     limits: Limits = USUAL_LIMITS
+    # seconds to wait for a run that another process is making
+    wait: int = CANON.CONST.WAIT_SECONDS
     # what the record says that the run was made by
     command: Sequence[str] = ()
 
@@ -115,7 +123,12 @@ class RunOptions:
                 raise ParamsError(f"overrides: {word}: {value!r} cannot be used; leave it out for the default")
         if (role := given.get("role")) is not None and role not in list(ModelRole):
             raise ParamsError(f"overrides: role: {role!r} is none; use one of {', '.join(ModelRole)}")
-        return cls(**given), {key: value for key, value in overrides.items() if key not in kinds}
+        others = {key: value for key, value in overrides.items() if key not in kinds}
+        for key in others:
+            # else it is told of as a key of the params, none of which is like it
+            if key not in _sections() and (meant := get_close_matches(key, [*kinds, *_sections()], n=1, cutoff=0.7)):
+                raise ParamsError(f"overrides: {plain(key, 60)}: unknown key; did you mean {meant[0]}?")
+        return cls(**given), others
 
     @classmethod
     def of_kernel(cls) -> RunOptions:
@@ -132,7 +145,17 @@ class RunOptions:
         """Return these options with what the params say of them."""
         compute = loaded.params.compute
         limits = Limits(start=compute.kernel_start_timeout, stage=compute.timeout)
-        return replace(self, device=compute.device, engine=compute.engine, base_dir=loaded.base_dir, limits=limits)
+        return replace(
+            self,
+            device=compute.device,
+            device_map=compute.device_map,
+            engine=compute.engine,
+            workers=compute.workers,
+            scheduler=compute.scheduler,
+            base_dir=loaded.base_dir,
+            limits=limits,
+            wait=compute.wait,
+        )
 
     def roles(self, params: Params, *, every: bool = False) -> list[ModelRole]:
         """Return the roles to run: those asked for, else the first one of the params, or each with ``every``."""
@@ -158,6 +181,12 @@ class RunOptions:
                 raise ParamsError(f"--use {plain(repr(text), 100)}: write it as STAGE=RUN, for example {example}")
             pins[Stage(stage)] = run
         return pins
+
+
+def _sections() -> list[str]:
+    from critnb.params import Params
+
+    return list(Params.model_fields)
 
 
 def command_line() -> list[Field[Any]]:

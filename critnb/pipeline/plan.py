@@ -31,6 +31,7 @@ from critnb.runs import (
     notebook_source,
     upstream_key,
 )
+from critnb.system.extras import LARGE
 
 # stage and role of a run; the role is None where a run joins roles
 Place = tuple[Stage, ModelRole | None]
@@ -63,8 +64,10 @@ class PlannedRun:
         state = store.state(self.run_id)
         if state is RunState.complete:
             return "pinned" if self.pinned else "complete"
-        if state is not RunState.absent:
-            return f"{state}: continue it with --allow-resume"
+        if state is RunState.held:
+            return "held: another process is making it, which is waited for"
+        if state is RunState.partial:
+            return "partial: continue it with --allow-resume"
         earlier = [run for run in store.runs(self.spec.id) if run.record.hash_inputs]
         same_roles = [run for run in earlier if run.roles == self.roles]
         if not same_roles:
@@ -137,6 +140,8 @@ def plan_runs(
         if store.state(run.run_id) is not RunState.complete:
             for extra in run.spec.extras:
                 extra.require(run.spec.id)
+            if run.spec.uses_model and loaded.params.compute.device_map == "auto":
+                LARGE.require("compute.device_map auto")
     return list(planned.values())
 
 

@@ -25,33 +25,74 @@ def side_by_side(
     failed: Callable[[_Key, Exception], object],
     stop: Callable[[BaseException], object],
     alone: Collection[_Key] = (),
+    ranks: Mapping[_Key, int] | None = None,
+    keep_going: bool = False,
 ) -> None:
     """Call ``do`` for every key of ``needs``, at most ``jobs`` at once; ``done`` and ``failed`` hear of each as it ends.
 
-    Of what can be begun, that comes first from which the longest path leads to an end, then what stands first. Of the keys in
-    ``alone`` one at a time is at work.
+    Of what can be begun, that comes first that has the lowest of the ``ranks``, if given, then that from which the longest path
+    leads to an end, then what stands first. Of the keys in ``alone`` one at a time is at work.
 
-    As with ``make``, nothing is begun after a failure, what is at work goes on to its end, and the first error is raised. What
+    As with ``make``, nothing is begun after a failure, what is at work goes on to its end, and the first error is raised; or, to
+    ``keep_going``, only what needs what has failed is not begun, and nothing is raised but what ``failed`` has heard of. What
     interrupts (no Exception, or one of ``done``) is handed to ``stop``, which ends what is at work, and raised after that.
     """
-    work: _Work[_Key, _Result] = _Work(needs, jobs=jobs, alone=alone)
+    work: _Work[_Key, _Result] = _Work(needs, jobs=jobs, alone=alone, ranks=ranks or {})
     first: Exception | None = None
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            while work.begin(pool, do, anything=first is None):
+            while work.begin(pool, do, anything=first is None or keep_going):
                 for key, future in work.ended():
                     try:
                         result = future.result()
                     except Exception as error:
                         first = first or error
+                        if keep_going:
+                            work.give_up(key)
                         failed(key, error)
                     else:
                         done(key, result)
         except BaseException as error:
             stop(error)
             raise
-    if first is not None:
+    if first is not None and not keep_going:
         raise first
+
+
+def time_left(
+    needs: Needs[_Key],
+    seconds: Mapping[_Key, float],
+    *,
+    jobs: int,
+    at_work: Collection[_Key] = (),
+    alone: Collection[_Key] = (),
+    ranks: Mapping[_Key, int] | None = None,
+) -> float:
+    """Return how long ``side_by_side`` takes for what is left to do, of which each part takes so many seconds from now on.
+
+    ``at_work`` has been begun; what it needs, and what else is done, is no key.
+    """
+    work: _Work[_Key, None] = _Work(needs, jobs=jobs, alone=alone, ranks=ranks or {})
+    now, ends = 0.0, dict[_Key, float]()
+    for key in at_work:
+        work.waiting.remove(key)
+        ends[key] = seconds[key]
+    while True:
+        for key in work.that_can_begin(ends):
+            ends[key] = now + seconds[key]
+        if not ends:
+            return now
+        first = min(ends, key=ends.__getitem__)
+        now = ends.pop(first)
+
+
+def needing(needs: Needs[_Key], given: _Key) -> set[_Key]:
+    """Return every part that needs the given one, directly or through others."""
+    found = {given}
+    for key in _upstream_first(needs):
+        if found.intersection(needs[key]):
+            found.add(key)
+    return found - {given}
 
 
 def width(needs: Needs[_Key]) -> int:
@@ -89,18 +130,18 @@ class _Work(Generic[_Key, _Result]):
     needs: Needs[_Key]
     jobs: int
     alone: Collection[_Key]
-    _waiting: list[_Key] = field(init=False)
+    ranks: Mapping[_Key, int]
+    waiting: list[_Key] = field(init=False)
     _at_work: dict[Future[_Result], _Key] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._waiting = sorted(self.needs, key=_to_the_end(self.needs).__getitem__, reverse=True)
+        to_the_end = _to_the_end(self.needs)
+        self.waiting = sorted(self.needs, key=lambda key: (self.ranks.get(key, 0), -to_the_end[key]))
 
     def begin(self, pool: ThreadPoolExecutor, do: Callable[[_Key], _Result], *, anything: bool) -> bool:
         """Begin what can be begun, if ``anything`` may be, and tell whether something is at work."""
-        for key in list(self._waiting) if anything else ():
-            if len(self._at_work) < self.jobs and self._can_begin(key):
-                self._waiting.remove(key)
-                self._at_work[pool.submit(do, key)] = key
+        for key in self.that_can_begin(self._at_work.values()) if anything else ():
+            self._at_work[pool.submit(do, key)] = key
         return bool(self._at_work)
 
     def ended(self) -> Iterator[tuple[_Key, Future[_Result]]]:
@@ -108,9 +149,20 @@ class _Work(Generic[_Key, _Result]):
         for future in wait(self._at_work, return_when=FIRST_COMPLETED).done:
             yield self._at_work.pop(future), future
 
-    def _can_begin(self, key: _Key) -> bool:
-        at_work = self._at_work.values()
+    def give_up(self, failed: _Key) -> None:
+        """Begin nothing any more that needs what has failed."""
+        hopeless = needing(self.needs, failed)
+        self.waiting = [key for key in self.waiting if key not in hopeless]
+
+    def that_can_begin(self, at_work: Collection[_Key]) -> Iterator[_Key]:
+        """Yield what can be begun beside what is ``at_work``, which has grown by each when the next is asked for."""
+        for key in list(self.waiting):
+            if len(at_work) < self.jobs and self._can_begin(key, at_work):
+                self.waiting.remove(key)
+                yield key
+
+    def _can_begin(self, key: _Key, at_work: Collection[_Key]) -> bool:
         if key in self.alone and any(other in self.alone for other in at_work):
             return False
-        unfinished = {*self._waiting, *at_work}
+        unfinished = {*self.waiting, *at_work}
         return not any(need in unfinished for need in self.needs[key])

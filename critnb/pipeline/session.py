@@ -6,7 +6,7 @@ rules. Everything a stage leaves behind goes through its session and so through 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +17,6 @@ import pandas as pd
 
 from critnb.canon import CANON, Stage
 from critnb.contract import StageSpec, spec_of
-from critnb.engine import ENGINES, Engine
 from critnb.errors import GateError, RunExistsError
 from critnb.gates import Gate, JudgedGates
 from critnb.pipeline import progress
@@ -77,11 +76,6 @@ class StageSession(StageInputs):
         return self._run
 
     @property
-    def engine(self) -> Engine:
-        """Where this stage's shards are worked on."""
-        return ENGINES[self.options.engine]
-
-    @property
     def own(self) -> Run:
         """What this run holds so far, each file checked against its record when it is read: what gates are judged from."""
         return Run(self._run.path, self._run.record, "")
@@ -102,14 +96,19 @@ class StageSession(StageInputs):
 
     def checkpointed(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """Return the arrays of a step, from an interrupted earlier attempt at this run where it finished the step."""
-        kept = self.run.load_checkpoint(name)
-        if kept is not None:
-            self.run.log("checkpoint_reused", name=name)
+        if (kept := self.kept(name)) is not None:
             return kept
         with self.run.timing(name):
             arrays = compute()
         self.run.save_checkpoint(name, dict(arrays))
         return arrays
+
+    def kept(self, name: str) -> Arrays | None:
+        """Return the arrays that an interrupted earlier attempt at this run has left of a step, None where it left none."""
+        kept = self.run.load_checkpoint(name)
+        if kept is not None:
+            self.run.log("checkpoint_reused", name=name)
+        return kept
 
     def shared(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """Return the arrays of a step that follow from this stage's code and this machine alone, computed once a runs folder.
@@ -138,8 +137,8 @@ class StageSession(StageInputs):
         """Write arrays under results/."""
         self.run.write_npz(f"{_RESULTS}/{basename}", dict(arrays))
 
-    def save_parquet(self, basename: str, frame: pd.DataFrame) -> None:
-        """Write a table of data under results/."""
+    def save_parquet(self, basename: str, frame: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
+        """Write a table of data under results/, or the rows of one frame after the other."""
         self.run.write_parquet(f"{_RESULTS}/{basename}", frame)
 
     def save_json(self, basename: str, content: Any) -> None:
@@ -174,7 +173,10 @@ class StageSession(StageInputs):
         """Close the stage; by hand this also publishes the run. Returns the line that a notebook shows at its end."""
         if self._by_hand is not None and self._by_hand.last_line is not None:
             return self._by_hand.last_line
-        self.run.update(forward_windows=sum(passes.windows_run for passes in self._passes))
+        self.run.update(
+            forward_windows=sum(passes.windows_run for passes in self._passes),
+            environment={**(self.run.record.environment or {}), "engine": self.engine_facts()},
+        )
         self.run.log("memory", peak_bytes=peak_memory())
         if self.options.strict and (names := self._gates.not_passed()):
             raise GateError(

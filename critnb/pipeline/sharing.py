@@ -15,6 +15,7 @@ from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
 from critnb.pipeline.schedule import width
 from critnb.system.cores import available_cores
+from critnb.system.gpu import has_gpu_driver
 
 # linear algebra follows the first; the last is how many workers the engine starts
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
@@ -25,7 +26,6 @@ _KERNEL_BYTES = 2 * 10**9
 _WEIGHTS_FACTOR = 2
 # of control groups, version 2 and 1; a word or a very large number where there is none
 _LIMITS_OF_GROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 
 
 def needs_of(runs: Iterable[PlannedRun]) -> dict[str, tuple[str, ...]]:
@@ -38,11 +38,12 @@ def number_of_jobs(runs: Sequence[PlannedRun], options: RunOptions) -> int:
 
     It is never more than these runs can have at work at once, so that a stage with nothing beside it has all cores.
     """
-    jobs = options.jobs if options.jobs is not None else min(_MOST_JOBS, _fitting(available_cores(), runs))
+    jobs = options.jobs if options.jobs is not None else min(_MOST_JOBS, number_fitting(available_cores(), runs))
     return max(1, min(jobs, width(needs_of(runs))))
 
 
-def _fitting(n_cores: int, runs: Sequence[PlannedRun]) -> int:
+def number_fitting(n_cores: int, runs: Sequence[PlannedRun]) -> int:
+    """Return how many processes, each with the model of a run, cores and memory are for."""
     given = os.environ.get(_THREADS[0], "")
     by_cores = n_cores // max(1, int(given)) if given.isdecimal() else n_cores
     memory = _available_memory()
@@ -62,10 +63,13 @@ def thread_variables(jobs: int) -> dict[str, str]:
 
 def one_at_a_time(runs: Iterable[PlannedRun], options: RunOptions) -> list[str]:
     """Return the ids of the runs that may have to share one device other than the processor, which has memory for one model."""
-    may_be_elsewhere = sys.platform == "darwin" or any(Path(each).exists() for each in _DEVICES)
-    if options.device == "cpu" or (options.device == "auto" and not may_be_elsewhere):
-        return []
-    return [run.run_id for run in runs if run.spec.uses_model]
+    return [run.run_id for run in runs if run.spec.uses_model] if may_be_elsewhere(options) else []
+
+
+def may_be_elsewhere(options: RunOptions) -> bool:
+    """Tell whether models may be computed on a device other than the processor."""
+    there_may_be_one = sys.platform == "darwin" or has_gpu_driver()
+    return options.device != "cpu" and (options.device != "auto" or there_may_be_one)
 
 
 def _available_memory() -> int | None:

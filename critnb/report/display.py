@@ -33,6 +33,8 @@ _NOTHING = "–"
 _MOST_DECIMALS = 6
 # a table of more columns is set closer, so that the page holds it
 _MOST_COLUMNS = 14
+# a caption of more characters is shown to its first full stop, the rest when it is opened
+_LONG_CAPTION = 320
 # a number before its interval, a rate before its control: between the two a narrow column may break
 _PARTS = re.compile(r"(.*\S) (\[.*\]|\(.*\))")
 
@@ -120,7 +122,9 @@ def picture(rendered: Rendered | Sketch) -> HTML:
     image = f'<img alt="{html.escape(alt)}" src="data:{kind};base64,{base64.b64encode(data).decode("ascii")}">'
     if rendered.files:
         image = f'<a href="{html.escape(rendered.files[-1].href)}">{image}</a>'
-    first, _, rest = rendered.caption.partition(". ")
+    first, _, rest = (
+        rendered.caption.partition(". ") if len(rendered.caption) > _LONG_CAPTION else (rendered.caption, "", "")
+    )
     words = html.escape(f"{first}." if rest else first)
     more = f"<details><summary>how to read it</summary>{html.escape(rest)}</details>" if rest else ""
     links = " · ".join(filter(None, [_from(rendered.sources), joined(rendered.files, " ")]))

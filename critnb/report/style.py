@@ -202,6 +202,12 @@ def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Render
         return rendered
 
 
+def png(figure: Figure, title: str) -> bytes:
+    """Return a figure that belongs to no run as PNG bytes: the same figure, the same bytes, inside ``styled``."""
+    settle(figure)
+    return _bytes(figure, "png", {"Title": title, "Software": CANON.PROJECT.ID})
+
+
 def settle(figure: Figure) -> None:
     """Lay the figure out once and keep its parts and panels where they are, rounded.
 

@@ -87,7 +87,7 @@ _INK, _QUIET, _LINE, _STRIPE = (
 # The rules of what is shown between cells, small enough to go with every piece of it.
 FRAGMENT = (
     "<style>"
-    f".critnb{{margin:.6em 0;color:{_INK}}}.critnb .scroll{{overflow-x:auto;max-width:100%;margin:0}}"
+    f".critnb{{margin:.6em 0;color:{_INK};overflow-wrap:normal}}.critnb .scroll{{overflow-x:auto;max-width:100%;margin:0}}"
     ".critnb table{border-collapse:collapse;font-size:.85em;font-variant-numeric:tabular-nums}"
     f".critnb caption,.critnb figcaption{{text-align:left;color:{_QUIET};padding:.2em 0 .5em;font-size:1.05em}}"
     ".critnb th,.critnb td{padding:.25em .6em;border:0;text-align:right;white-space:nowrap;vertical-align:top}"

@@ -23,7 +23,7 @@ from critnb.runs.packfiles import pack_digests, pack_files
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
-from critnb.runs.store import RunState, RunStore, ancestors, locate_run, runs_folder
+from critnb.runs.store import RunState, RunStore, ancestors, locate_run, model_ids, runs_folder
 from critnb.runs.writer import RunWriter
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "flatten",
     "hash_inputs",
     "locate_run",
+    "model_ids",
     "not_in_git",
     "notebook_source",
     "pack_digests",

@@ -6,8 +6,8 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import yaml
@@ -105,6 +105,47 @@ def npz_arrays(data: bytes, names: Collection[str] | None = None) -> dict[str, A
         return {_name(each): _array(archive, each) for each in wanted}
 
 
+def npz_shape(data: bytes, name: str) -> tuple[int, ...]:
+    """Return the shape of an array of an NPZ file, from its header alone; raises DataError as ``npz_parts`` does."""
+    with _reading("NPZ"), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        _check_members(archive.infolist(), len(data))
+        with archive.open(_member_of(archive, name)) as file:
+            return _header(file, name)[0]
+
+
+def npz_parts(data: bytes, names: Sequence[str]) -> Iterator[tuple[Array, ...]]:
+    """Yield arrays of an NPZ file side by side, one part along their first axes at a time, each an array of its own.
+
+    Raises DataError as ``npz_arrays`` does, and for an array that is not there, in Fortran's order, or longer than the first.
+    """
+    with _reading("NPZ"), zipfile.ZipFile(io.BytesIO(data)) as archive, ExitStack() as opened:
+        _check_members(archive.infolist(), len(data))
+        parts = [_parts(opened.enter_context(archive.open(_member_of(archive, name))), name) for name in names]
+        yield from zip(*parts, strict=True)
+
+
+def _member_of(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    for member in archive.infolist():
+        if _name(member) == name:
+            return member
+    raise DataError(f"an NPZ without the array {name}")
+
+
+def _parts(file: IO[bytes], name: str) -> Iterator[Array]:
+    import numpy as np
+
+    shape, fortran_order, dtype = _header(file, name)
+    if fortran_order or not shape:
+        raise DataError(f"{name} is not given part by part along a first axis")
+    size = math.prod(shape[1:]) * dtype.itemsize
+    for _ in range(shape[0]):
+        if len(part := file.read(size)) < size:
+            raise DataError(f"{name} ends before its last part")
+        yield np.frombuffer(part, dtype=dtype).reshape(shape[1:])
+    if file.read(1):
+        raise DataError(f"{name} goes on after its last part")
+
+
 def _name(member: zipfile.ZipInfo) -> str:
     return member.filename.removesuffix(".npy")
 
@@ -140,18 +181,24 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
 
 def _held(file: IO[bytes], name: str) -> int:
     """Return how many bytes an NPY file of this header has; raises DataError for a header that no run writes."""
+    shape, _, dtype = _header(file, name)
+    return file.tell() + math.prod(shape) * dtype.itemsize
+
+
+def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether in Fortran's order, and dtype; raises DataError for a header that no run writes."""
     import numpy as np
 
     try:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
             raise DataError(f"NPY version {version}")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_HEADER)
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_HEADER)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise DataError(f"the header of {name[:99]!r} cannot be read ({error})") from error
     if dtype.kind not in _KINDS or min(shape, default=0) < 0:
         raise DataError(f"{name[:99]!r} of shape {shape} holds {dtype}, not numbers or text")
-    return file.tell() + math.prod(shape) * dtype.itemsize
+    return shape, fortran_order, dtype
 
 
 def parquet_frame(data: bytes) -> pd.DataFrame:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from critnb.errors import DataError
 
@@ -15,9 +16,11 @@ from critnb.errors import DataError
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
+_ROW_GROUP = 1 << 20
 
 
 def canonical_json(value: Any) -> bytes:
@@ -57,10 +60,26 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON type")
 
 
-def npz_bytes(arrays: Mapping[str, np.ndarray[Any, Any]], *, compress: bool = True) -> bytes:
+class InParts(Protocol):
+    """An array that is written part by part along its first axis: what iterating gives, C-contiguous and of this dtype."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the whole."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of every part."""
+
+    def __iter__(self) -> Iterator[np.ndarray[Any, Any]]:
+        """Yield the parts in order."""
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray[Any, Any] | InParts], *, compress: bool = True) -> bytes:
     """Return an NPZ file that ``numpy.load`` reads: members in the mapping's order, C order, little endian, no times.
 
-    Raises DataError for an array of Python objects.
+    An array in parts gives the same bytes as the whole, and is never whole in memory. Raises DataError for an array of Python
+    objects.
     """
     import numpy as np
 
@@ -68,8 +87,20 @@ def npz_bytes(arrays: Mapping[str, np.ndarray[Any, Any]], *, compress: bool = Tr
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             with archive.open(_member(f"{name}.npy", compress=compress), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, _portable(name, array), allow_pickle=False)
+                if isinstance(array, np.ndarray):
+                    np.lib.format.write_array(member, _portable(name, array), allow_pickle=False)
+                else:
+                    _write_parts(member, name, array)
     return buffer.getvalue()
+
+
+def _write_parts(member: IO[bytes], name: str, array: InParts) -> None:
+    import numpy as np
+
+    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_1_0(member, header)
+    for part in array:
+        member.write(_portable(name, part).data)
 
 
 def _member(name: str, *, compress: bool) -> zipfile.ZipInfo:
@@ -89,18 +120,70 @@ def _portable(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return ordered.astype(ordered.dtype.newbyteorder("<"), copy=False)
 
 
-def parquet_bytes(frame: pd.DataFrame) -> bytes:
-    """Return a Parquet file of the frame's columns (zstd), without its index.
+class Sink(Protocol):
+    """What takes bytes, piece by piece."""
 
-    Raises DataError for a column that is not integer, float, boolean or text, and for names that repeat.
+    def write(self, data: bytes) -> object:
+        """Take the next bytes."""
+
+
+def parquet_bytes(frames: pd.DataFrame | Iterable[pd.DataFrame]) -> bytes:
+    """Return what ``parquet_writer`` writes; raises as it does."""
+    buffer = io.BytesIO()
+    parquet_writer(frames)(buffer)
+    return buffer.getvalue()
+
+
+def parquet_writer(frames: pd.DataFrame | Iterable[pd.DataFrame]) -> Callable[[Sink], None]:
+    """Return what writes a Parquet file of a frame's columns (zstd), without its index, into a sink.
+
+    Of several frames it has the rows of one after the other, and each is asked for when the one before is written.
+    Raises DataError for a column that is not integer, float, boolean or text, for names that repeat, and where there is no
+    frame: for the first frame now, for others as they are written.
     """
-    import pyarrow as pa
+    import pandas as pd
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False, nthreads=1)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", version="2.6", row_group_size=1 << 20)
-    return bytes(sink.getvalue().to_pybytes())
+    tables = _row_groups([frames] if isinstance(frames, pd.DataFrame) else frames)
+    first = next(tables)
+
+    def write(sink: Sink) -> None:
+        with pq.ParquetWriter(_Into(sink), first.schema, compression="zstd", version="2.6") as writer:
+            for table in chain([first], tables):
+                writer.write_table(table, row_group_size=_ROW_GROUP)
+
+    return write
+
+
+class _Into(io.RawIOBase):
+    """A sink as the file that Arrow wants."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._sink.write(bytes(data))
+        return len(data)
+
+
+def _row_groups(frames: Iterable[pd.DataFrame]) -> Iterator[pa.Table]:
+    """Yield the rows of frames as tables of as many rows as a row group has, the last of those that are left."""
+    import pyarrow as pa
+
+    left: pa.Table | None = None
+    for frame in frames:
+        table = pa.Table.from_pandas(frame, schema=_arrow_schema(frame), preserve_index=False, nthreads=1)
+        left = table if left is None else pa.concat_tables([left, table])
+        while left.num_rows > _ROW_GROUP:
+            yield left.slice(0, _ROW_GROUP)
+            left = left.slice(_ROW_GROUP)
+    if left is None:
+        raise DataError("a table is written from at least one frame")
+    yield left
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:

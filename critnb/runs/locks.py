@@ -129,6 +129,12 @@ class Held:
             return f"wait for it or end it there; if it was killed, delete {self.lock}"
         return "wait for it or end it"
 
+    @property
+    def awaited(self) -> str:
+        """What to tell who waits for it."""
+        killed = f"; if that was killed, delete {self.lock}" if self.by is not None and self.by.is_elsewhere() else ""
+        return f"is being made by {self}, waiting for it{killed}"
+
     def __str__(self) -> str:
         return "another process" if self.by is None else str(self.by)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from critnb.canon import CANON, Stage, Status
 from critnb.errors import DependencyError, IntegrityError, RunExistsError
 from critnb.runs import checkpoints
-from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
+from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_writer
 from critnb.runs.events import LOG_PATH, EventType, append_event
 from critnb.runs.files import HashingSink, atomic_file, inside, storage
 from critnb.runs.identity import stage_of
@@ -129,9 +129,9 @@ class PartialRun:
         """Write arrays as NPZ, in their order; raises as ``write_bytes``, and DataError for object arrays."""
         return self.write_bytes(relative, npz_bytes(arrays))
 
-    def write_parquet(self, relative: str, frame: pd.DataFrame) -> Artifact:
-        """Write a frame as Parquet without its index; raises as ``write_bytes``, and DataError for mixed columns."""
-        return self.write_bytes(relative, parquet_bytes(frame))
+    def write_parquet(self, relative: str, frame: pd.DataFrame | Iterable[pd.DataFrame]) -> Artifact:
+        """Write a frame, or the rows of several, as Parquet; raises as ``write_bytes``, and DataError for mixed columns."""
+        return self.write_stream(relative, parquet_writer(frame))
 
     def write_csv(self, relative: str, frame: pd.DataFrame) -> Artifact:
         """Write a frame as CSV without its index; raises as ``write_bytes``, and DataError for mixed columns."""

@@ -1,13 +1,13 @@
 """Which runs of a folder nobody needs any more, and removing them without ever leaving one that looks whole.
 
 A complete run is *superseded* where a newer one of its stage has the same roles, params, model and data, so that only the code
-or what lies upstream has changed; *orphaned* where a run that it was made from is gone. A partial run is *abandoned* where no
-living process holds it. What a kept run was made from is kept.
+or what lies upstream has changed; *orphaned* where a run that it was made from is gone; *outdated* where the asker says that its
+code has changed. A partial run is *abandoned* where no living process holds it. What a kept run was made from is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,12 +26,13 @@ _OF_CODE = frozenset({"constants"})
 class Needless(StrEnum):
     superseded = "superseded"
     orphaned = "orphaned"
+    outdated = "outdated"
     abandoned = "abandoned"
 
 
 @dataclass(frozen=True)
 class Prunable:
-    """A run that may be removed: where it lies, and why; ``because`` names the newer run, or the one that is gone."""
+    """A run that may be removed: where it lies, and why; ``because`` names the newer run, the one that is gone, or a file."""
 
     run_id: str
     path: Path
@@ -46,23 +47,30 @@ class Prunable:
                 return f"superseded by {self.because}"
             case Needless.orphaned:
                 return f"orphaned: made from {self.because}, which is gone"
+            case Needless.outdated:
+                return f"outdated: {self.because} has changed"
         return "abandoned: incomplete, and nobody is at work on it"
 
 
-def prunable(store: RunStore) -> list[Prunable]:
+def prunable(store: RunStore, outdated: Mapping[str, str] | None = None) -> list[Prunable]:
     """Return the runs that may be removed, those first that others were made from last.
 
-    A run whose record cannot be read is left alone: nothing says what it is.
+    ``outdated``: run id -> the file that has changed, of runs that may go as well. A run whose record cannot be read is left alone:
+    nothing says what it is.
     """
     runs = {run.run_id: run for run in store.runs()}
     orphans = _orphans(runs)
     superseded = _superseded([run for run in runs.values() if run.run_id not in orphans])
-    kept = {run_id for run_id in runs if run_id not in orphans and run_id not in superseded}
+    old = {run_id: path for run_id, path in (outdated or {}).items() if run_id not in {**orphans, **superseded}}
+    kept = {run_id for run_id in runs if run_id not in {**orphans, **superseded, **old}}
     kept |= _upstream(kept, runs)
     # a partial run that can be continued needs what it is made from no less
     found = [
         Prunable(run_id, runs[run_id].path, why, because)
-        for why, reasons in ((Needless.superseded, superseded), (Needless.orphaned, orphans))
+        for why, reasons in (
+            *((Needless.superseded, superseded), (Needless.orphaned, orphans)),
+            (Needless.outdated, old),
+        )
         for run_id, because in reasons.items()
         if run_id not in kept
     ]

@@ -97,21 +97,22 @@ class Run:
 
     def npz(self, relative: str, names: Collection[str] | None = None) -> dict[str, np.ndarray[Any, Any]]:
         """Return the arrays of an NPZ artifact by name, all or those of the names; raises as ``read_bytes``."""
-        return self._decoded(relative, lambda data: npz_arrays(data, names))
+        return self.decoded(relative, lambda data: npz_arrays(data, names))
 
     def parquet(self, relative: str) -> pd.DataFrame:
         """Return the frame of a Parquet artifact; raises as ``read_bytes``."""
-        return self._decoded(relative, parquet_frame)
+        return self.decoded(relative, parquet_frame)
 
     def json(self, relative: str) -> Any:
         """Return the value of a JSON artifact; raises as ``read_bytes``."""
-        return self._decoded(relative, json_value)
+        return self.decoded(relative, json_value)
 
     def yaml(self, relative: str) -> Any:
         """Return the value of a YAML artifact; raises as ``read_bytes``."""
-        return self._decoded(relative, yaml_value)
+        return self.decoded(relative, yaml_value)
 
-    def _decoded(self, relative: str, decode: Callable[[bytes], _Value]) -> _Value:
+    def decoded(self, relative: str, decode: Callable[[bytes], _Value]) -> _Value:
+        """Return what ``decode`` makes of an artifact's bytes; its DataError becomes an IntegrityError that names the run."""
         try:
             return decode(self.read_bytes(relative))
         except DataError as error:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from critnb.canon import CANON, WORK_DIR, Stage
-from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError, StorageError
+from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError, RunHeldError, StorageError
 from critnb.runs.checkpoints import sweep_checkpoints
 from critnb.runs.events import EventType, repair_log
 from critnb.runs.files import storage, sync_folder
@@ -68,6 +68,11 @@ class RunStore:
             return RunState.absent
         return RunState.partial if holder(partial) is None else RunState.held
 
+    def settled_state(self, run_id: str) -> RunState:
+        """Return the state while no run of the folder is begun, published or removed; raises as ``exclusively``."""
+        with exclusively(self.root / STORE_LOCK):
+            return self.state(run_id)
+
     def open(self, run_id: str) -> Run:
         """Return a complete run; raises DependencyError where it is not there, IntegrityError for a broken record."""
         state = self.state(run_id)
@@ -103,9 +108,9 @@ class RunStore:
     def create(self, run_id: str, *, allow_resume: bool = False) -> PartialRun:
         """Start a run, or with ``allow_resume`` take over a partial one that no living process holds.
 
-        A run that is taken over keeps its checkpoints and its log; everything else is made again. Raises RunExistsError
-        where it is complete, held, or partial without leave to resume; StorageError where the folder cannot be
-        written; DependencyError for text that is no run id.
+        A run that is taken over keeps its checkpoints and its log; everything else is made again. Raises RunExistsError where it is
+        complete or partial without leave to resume, RunHeldError where it is held; StorageError where the folder cannot be written;
+        DependencyError for text that is no run id.
         """
         final, partial = self.path(run_id), self.partial_path(run_id)
         with storage(self.root):
@@ -178,6 +183,12 @@ def ancestors(store: RunStore, runs: Sequence[Run]) -> Ancestors:
     return Ancestors(tuple(found.values()), missing)
 
 
+def model_ids(store: RunStore, run: Run) -> tuple[str, ...]:
+    """Return the ids of the models that a run is about: its own, or those of the runs that it was made from, sorted."""
+    known = [run] if run.record.model else ancestors(store, [run]).runs
+    return tuple(sorted({str(each.record.model["id"]) for each in known if each.record.model}))
+
+
 def runs_folder(given: str | Path | None = None) -> Path:
     """Return the folder of runs that a user means, as an absolute path: the one given, else ``runs/``.
 
@@ -216,14 +227,14 @@ def _make(partial: Path) -> bool:
 def _claim(partial: Path, *, resumed: bool, allow_resume: bool) -> Lock:
     """Take the runner's lock of a partial run; files of an abandoned one are removed first, under its kernel's lock."""
     if resumed and (by := holder(partial)) is not None:
-        raise RunExistsError(f"{partial} is being made by {by}; {by.advice}")
+        raise RunHeldError(f"{partial} is being made by {by}; {by.advice}")
     if resumed and not allow_resume:
         raise RunExistsError(f"{partial} is incomplete; pass --allow-resume to go on with it, or delete it")
     runner, kernel = Lock(partial / RUNNER_LOCK), Lock(partial / KERNEL_LOCK)
     if not (kernel.acquire() and runner.acquire()):
         kernel.release()
         now = holder(partial) or Held(runner.path, None)
-        raise RunExistsError(f"{partial} is being made by {now}; {now.advice}")
+        raise RunHeldError(f"{partial} is being made by {now}; {now.advice}")
     try:
         _clear(partial)
     except BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,8 +44,8 @@ class RunWriter(Protocol):
     def write_csv(self, relative: str, frame: pd.DataFrame) -> Artifact:
         """Write a frame as CSV."""
 
-    def write_parquet(self, relative: str, frame: pd.DataFrame) -> Artifact:
-        """Write a frame as Parquet."""
+    def write_parquet(self, relative: str, frame: pd.DataFrame | Iterable[pd.DataFrame]) -> Artifact:
+        """Write a frame as Parquet, or the rows of one frame after the other."""
 
     def write_npz(self, relative: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Artifact:
         """Write arrays as NPZ."""

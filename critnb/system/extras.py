@@ -16,9 +16,13 @@ class Extra:
     libraries: tuple[str, ...]
     does: str
 
+    def is_there(self) -> bool:
+        """Tell whether its libraries are installed."""
+        return not self._missing()
+
     def require(self, user: str) -> None:
         """Raise DependencyError, which begins with ``user``, where a library of the extra is not installed."""
-        missing = [library for library in self.libraries if find_spec(library) is None]
+        missing = self._missing()
         if missing:
             are = "is" if len(missing) == 1 else "are"
             raise DependencyError(
@@ -26,7 +30,12 @@ class Extra:
                 f"pip install 'critnb[{self.name}]'"
             )
 
+    def _missing(self) -> list[str]:
+        return [library for library in self.libraries if find_spec(library) is None]
+
 
 PAPER = Extra("paper", ("typst",), "writes a PDF")
 HUB = Extra("hub", ("datasets",), "reads a data set of the hub")
+CLUSTER = Extra("cluster", ("distributed",), "runs shards on workers")
+LARGE = Extra("large", ("accelerate",), "divides a model among devices")
 EXPLORE = Extra("explore", ("anywidget", "ipywidgets"), "shows widgets")

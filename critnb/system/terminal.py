@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 # Cc control characters, Zl and Zp line and paragraph separators, Cs halves of surrogate pairs
 _BREAKING = frozenset({"Cc", "Zl", "Zp", "Cs"})
@@ -44,6 +46,11 @@ def out(*lines: object) -> None:
     _write(sys.stdout, lines)
 
 
+def out_json(tree: Any) -> None:
+    """Print a value as JSON to stdout; raises OSError where stdout does not take it, ValueError for NaN and the like."""
+    out(*json.dumps(tree, indent=2, allow_nan=False).split("\n"))
+
+
 def err(*lines: object) -> None:
     """Print to stderr at once, each argument on a line of its own."""
     _write(sys.stderr, lines)
@@ -56,6 +63,12 @@ def _write(stream: TextIO | None, lines: Sequence[object]) -> None:
     text = "".join(f"{plain(line)}\n" for line in lines)
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
+
+
+def columns() -> int | None:
+    """Return how many columns the terminal of stdout has, or ``COLUMNS`` says; None where lines may be of any length."""
+    is_shown = os.environ.get("COLUMNS", "").isdecimal() or (sys.stdout is not None and sys.stdout.isatty())
+    return shutil.get_terminal_size().columns if is_shown else None
 
 
 def open_closed_streams() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from critnb.pipeline.inputs import ADOPTED_FROM
+from critnb.pipeline.session import SHARED
 from critnb.report.schema.columns import PROVENANCE
 from critnb.review.diff.files import frames_differ, json_differ, npz_differ
 from critnb.review.diff.values import Difference
@@ -21,8 +22,8 @@ from critnb.verify.replay import Replayed
 # relative; other versions of numpy and other processors may change the last bits
 TOLERANCE = 1e-9
 _GATES = "gates"
-# metrics that only a stage with its model can give
-_OF_A_MODEL = frozenset({"prompt_reuse", ADOPTED_FROM})
+# metrics that only a stage with its model can give, or that say how a run came by arrays
+_NOT_MADE_AGAIN = frozenset({"prompt_reuse", ADOPTED_FROM, SHARED})
 Recorded = Mapping[str, Any]
 
 
@@ -72,7 +73,7 @@ def record_problems(record: RunRecord, made: Replayed) -> Iterator[str]:
     """Yield how a record differs from what the artifacts of its run give: gates, summary numbers, conditions."""
     yield from gate_problems(record.metrics.get(_GATES, []), made.metrics.get(_GATES, []))
     said, found = (
-        {name: value for name, value in metrics.items() if name != _GATES and name not in _OF_A_MODEL}
+        {name: value for name, value in metrics.items() if name != _GATES and name not in _NOT_MADE_AGAIN}
         for metrics in (record.metrics, made.metrics)
     )
     yield from (f"metrics: {each}" for each in _in_words(json_differ(said, found)))

@@ -6,7 +6,7 @@ stages and parts of stages that read artifacts are replayed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -20,7 +20,7 @@ from critnb.gates import Gate
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.session import Arrays, StageSession
 from critnb.runs import Artifact, Run
-from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
+from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_writer
 from critnb.runs.files import HashingSink
 from critnb.runs.partial import media_type
 
@@ -92,7 +92,7 @@ def works() -> Mapping[Stage, StageWork]:
 NOT_REPLAYED = (
     f"forward passes (deviations of {Stage.S00}, mu, sigma and base rates of {Stage.S01}, rasters of {Stage.S02}, "
     f"{Stage.S03} and {Stage.S06B}, scores of {Stage.S06ARC}, shuffled tokens of {Stage.S04}, "
-    f"counts and growths of {Stage.S04K}), figures, tables in notebooks"
+    f"counts and growths of {Stage.S04K}), figures, tables and sketches in notebooks"
 )
 
 
@@ -117,8 +117,8 @@ class _StandIn:
     def write_csv(self, relative: str, frame: pd.DataFrame) -> Artifact:
         return self.write_bytes(relative, csv_bytes(frame))
 
-    def write_parquet(self, relative: str, frame: pd.DataFrame) -> Artifact:
-        return self.write_bytes(relative, parquet_bytes(frame))
+    def write_parquet(self, relative: str, frame: pd.DataFrame | Iterable[pd.DataFrame]) -> Artifact:
+        return self.write_stream(relative, parquet_writer(frame))
 
     def write_npz(self, relative: str, arrays: Arrays) -> Artifact:
         return self.write_bytes(relative, npz_bytes(arrays))

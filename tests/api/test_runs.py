@@ -80,6 +80,28 @@ def test_where_several_roles_have_run_one_has_to_be_named(store, run):
     assert (found.run_id, found.role) == (other.run_id, "INSTRUCT")
 
 
+def test_where_several_models_have_run_one_has_to_be_named(store, run):
+    upstream = made(store, Stage.S03, model=MODEL | {"id": "small"}, params={"events": {"tau0": 3.0}})
+    other = made(store, Stage.S05, upstream=[upstream])
+    assert [critnb.open_run(each, runs_dir=store.root).models for each in (run.run_id, other.run_id)] == [
+        ("tiny",),
+        ("small",),
+    ]
+    with pytest.raises(ParamsError) as refused:
+        critnb.open_run("S05", runs_dir=store.root)
+    assert str(refused.value).splitlines() == [
+        f'{store.root} holds runs of S05 of several models; give model="..." or the id of a run',
+        f"the newest of each: tiny ({run.run_id}), small ({other.run_id})",
+    ]
+    assert critnb.open_run("S05", runs_dir=store.root, model="small").run_id == other.run_id
+    with pytest.raises(
+        DependencyError, match=r"no run of S05 of model smal; did you mean small\?\nit holds tiny \(RUN_"
+    ):
+        critnb.open_run("S05", runs_dir=store.root, model="smal")
+    listed = critnb.list_runs(store.root).set_index("run_id")["model"]
+    assert (listed[run.run_id], listed[other.run_id]) == ("tiny", "small")
+
+
 def test_a_run_over_all_roles_is_of_each_of_them(store, run):
     other = made(store, Stage.S05, role="INSTRUCT", params={"events": {"tau0": 3.0}})
     joined = made(store, Stage.S07, upstream=[run.run, other], roles=["BASE", "INSTRUCT"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from critnb.canon import Adjacency, Criterion, CriterionKind
 from critnb.criticality import Lattice, NullSample, multinomial_weights, null_branching, summarise
-from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeShard, analyse_sizes
+from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.synthetic import bernoulli, one_condition_raster, persistent_rows
 from critnb.criticality.verdicts import (
@@ -412,9 +412,7 @@ def of_raster(counts, seed=1):
     }
     permuted = null_raster(raster, PRIMARY, seed=seed)
     summary = summarise(raster, nulls, permuted=permuted, adjacency=ADJ, replicates=200, seed=seed)
-    margins = null_raster(raster, MARGINS, seed=seed)
-    shard = SizeShard(counts, permuted.counts[0], raster.seq_id, b"k", margins.counts[0], replicates=200)
-    found = analyse_sizes(shard, settings)
+    found = analyse_sizes(SizeShard(raster, replicates=200), settings)
     row = {**summary_frame(summary).iloc[0].to_dict(), **t01_columns(found, ADJ), **survival_columns(found)}
     numbers = {name: value for name, value in row.items() if isinstance(value, float)}
     own = {"peak": peak(1.0, 0.7, 1.3, spans=True), "reasons": reasons(found, ADJ), "other_gstar": 1.0}

@@ -11,9 +11,8 @@ from critnb.criticality.multistep import along_tokens, multistep
 from critnb.criticality.sizes.analysis import PERMUTED, REAL, Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.sample import Lattice
 from critnb.criticality.sizes.scaling import critical_pool
-from critnb.criticality.synthetic import bernoulli, persistent_rows
+from critnb.criticality.synthetic import bernoulli, one_condition_raster, persistent_rows
 from critnb.criticality.tails import Histogram, fit_tail
-from critnb.lattice import PRIMARY, draw_null
 from critnb.report.schema import T01, T04, T05, T09
 from critnb.stages.s05_analysis.size_columns import reasons, t01_columns, t04_columns, t05_columns, t09_rows
 
@@ -22,14 +21,12 @@ ADJ = Adjacency.ADJ_4N
 
 def analyse(counts, *, p_replicates=20):
     n, layers, tokens = counts.shape
-    seq_id = np.arange(n, dtype=np.int32)
     lattice = Lattice(layers, tokens, 50)
     settings = Settings(
         lattice, ADJ, multinomial_weights(n, 60, 1), critical_pool(lattice, cascades=5_000, seed=1),
         p_replicates=p_replicates, reference_replicates=20,
     )  # fmt: skip
-    permuted = draw_null(counts, seq_id, PRIMARY, seed=1, condition_key=b"k", replicates=[0])[0]
-    return analyse_sizes(SizeShard(counts, permuted, seq_id, b"k"), settings)
+    return analyse_sizes(SizeShard(one_condition_raster(counts), margins=False), settings)
 
 
 @pytest.fixture(scope="module")

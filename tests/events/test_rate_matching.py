@@ -120,7 +120,7 @@ def test_few_values_are_looked_at_one_by_one_wherever_the_events_lie(kind, sampl
     monkeypatch.setattr(screening_bounds, "_FIRST_VALUES", 2_000)
     monkeypatch.setattr(screening_bounds, "_SAMPLE", 20_000)
     if not sampled:
-        monkeypatch.setattr(screening_bounds, "_sampled_bounds", lambda *_: None)
+        monkeypatch.setattr(screening_bounds, "_ranks", lambda *_: None)
     u = made(kind, torch.float32, windows=64, tokens=128, units=100, seed=1)
     thresholds, _, _ = matched(u, size=32)
     wanted = 2 * thresholds.target_events.max()

@@ -24,7 +24,7 @@ def moved(request):
         u[:, TOKEN] = 0.0
 
     def knock(_first, kept):
-        kept.rerun(LAYER, put, after.__setitem__)
+        kept.replaceable(LAYER).rerun(put, after.__setitem__)
         full = units_of_whole_pass(model, tokens, put)
         after.update({layer: full[layer] for layer in range(LAYER + 1)})
         for layer in range(LAYER + 1, model.n_layers):

@@ -1,10 +1,11 @@
-"""Screening against a plain comparison of z, on the host and as on another device: no event is lost, and few others come."""
+"""Screening against a plain comparison of z, on the host and on another device: no event is lost, and few others come."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from other_device import OtherDevice
 
 from critnb.canon import SpikeDef
 from critnb.events import Calibration, screening
@@ -30,25 +31,26 @@ def scores(u, calibration, spike_def):
 
 
 @pytest.fixture(params=["host", "another device"])
-def place(request, monkeypatch):
-    """Either way of reading u; what another device does runs on the CPU's tensors here."""
-    if request.param == "another device":
-        monkeypatch.setattr(screening, "_outside_on_host", screening._outside)
-    return request.param
+def screened(request):
+    """Either way of reading u."""
+    if request.param == "host":
+        yield screen
+        return
+    with OtherDevice() as device:
+        yield lambda u, *more: screen(device.put(u), *more)
 
 
-@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 5, 7), (3, 40, 64), (2, 33, 1001), (300, 9)], ids=str)
 @pytest.mark.parametrize("small", [True, False])
-def test_every_value_at_or_above_a_bound_is_found(shape, dtype, small, monkeypatch):
+def test_every_value_at_or_above_a_bound_is_found(shape, dtype, small, screened, monkeypatch):
     if small:  # room and blocks so small that the reading stops and goes on many times
         monkeypatch.setattr(screening, "_ROOM", 8)
         monkeypatch.setattr(screening, "_WIDENED", 100)
     u, calibration = made(shape, dtype)
     for kinds in ((ONE,), (TWO,), (ONE, TWO)):
         for bound in (-np.inf, -0.5, 0.0, 1.5, 3.0, np.inf):
-            found = screen(u, 0, calibration, dict.fromkeys(kinds, bound))
+            found = screened(u, 0, calibration, dict.fromkeys(kinds, bound))
             assert (np.diff(found.site * shape[-1] + found.unit) > 0).all()
             for kind in kinds:
                 v = scores(u, calibration, kind)
@@ -57,14 +59,13 @@ def test_every_value_at_or_above_a_bound_is_found(shape, dtype, small, monkeypat
                 np.testing.assert_array_equal(np.stack((found.site[here], found.unit[here])), np.nonzero(v >= bound))
 
 
-@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_value_equal_to_the_bound_and_its_neighbours_are_decided_exactly(dtype):
+def test_a_value_equal_to_the_bound_and_its_neighbours_are_decided_exactly(dtype, screened):
     """Bounds are the very z of values of u, so that rounding to the format of u could lose them."""
     u, calibration = made((4, 16, 30), dtype)
     v = scores(u, calibration, TWO)
     for bound in np.sort(v, axis=None)[-400::7]:
-        found = screen(u, 0, calibration, {TWO: float(bound)})
+        found = screened(u, 0, calibration, {TWO: float(bound)})
         assert np.count_nonzero(found.score(TWO) >= bound) == np.count_nonzero(v >= bound)
         assert np.count_nonzero(found.score(TWO) > bound) == np.count_nonzero(v > bound)
 
@@ -80,21 +81,19 @@ def of_units(calibration, first):
     return Calibration(calibration.mu[:, first:], calibration.sigma[:, first:], 1)
 
 
-@pytest.mark.usefixtures("place")
-def test_windows_without_their_burn_in_are_read_as_a_copy_of_them():
+def test_windows_without_their_burn_in_are_read_as_a_copy_of_them(screened):
     u, calibration = made((5, 20, 33), torch.float32)
     seen = u[:, 3:]
     assert not seen.is_contiguous()
-    found, copied = (screen(each, 0, calibration, {TWO: 1.0}) for each in (seen, seen.clone().contiguous()))
+    found, copied = (screened(each, 0, calibration, {TWO: 1.0}) for each in (seen, seen.clone().contiguous()))
     np.testing.assert_array_equal(found.site, copied.site)
     np.testing.assert_array_equal(found.z, copied.z)
 
 
-@pytest.mark.usefixtures("place")
-def test_what_is_not_finite_takes_no_value_along():
+def test_what_is_not_finite_takes_no_value_along(screened):
     u, calibration = made((2, 6, 17), torch.float32)
     u[1, 2, 3:9] = torch.nan
     with np.errstate(invalid="ignore"):
         v = scores(u, calibration, TWO)
-        found = screen(u, 0, calibration, {TWO: 1.0})
+        found = screened(u, 0, calibration, {TWO: 1.0})
         assert np.count_nonzero(found.score(TWO) > 1) == np.count_nonzero(v > 1)

@@ -104,8 +104,7 @@ def test_what_an_answer_does_not_depend_on_asks_nothing(asked):
 
 
 def test_however_often_it_is_displayed_there_is_one_panel_and_one_model(asked, monkeypatch):
-    for module in (live_panel, twin):
-        monkeypatch.setattr(module, "display", lambda *_, **__: None)
+    monkeypatch.setattr(twin, "display", lambda *_, **__: None)
     monkeypatch.setattr(twin, "update_display", lambda *_, **__: None)
     state = asked.explorer.state
     watching = len(state._observers)
@@ -193,9 +192,9 @@ def test_a_clicked_event_is_put_out_once_the_button_is_pressed(knocking):
     assert "as many random units at that site: 1 lost and 2 new" in said
     # the sites of the answer's diagonal, and what became of them
     names = [each["words"] for each in knocking.view.raster.scene["avalanches"]]
-    drawn = {(token, layer): names[kind] for token, layer, kind in knocking.view.raster.scene["sites"]}
+    drawn = {(token, layer): names[kind] for token, layer, kind, _ in knocking.view.raster.scene["sites"]}
     assert drawn == {(0, 0): "put out", (1, 1): "vanishes", (2, 2): "stays", (4, 2): "appears"}
-    assert "events after a knock-out" in knocking.panel.still()
+    assert "events after the knock-out" in knocking.panel.still()
 
 
 def test_what_cannot_be_put_out_says_why_and_leaves_no_picture(knocking):
@@ -205,7 +204,7 @@ def test_what_cannot_be_put_out_says_why_and_leaves_no_picture(knocking):
     knocking.view.button.click()
     assert "layer 2 is the last" in knocking.view.said.value
     assert knocking.view.raster.layout.display == "none"
-    assert "events after a knock-out" not in knocking.panel.still()
+    assert "events after the knock-out" not in knocking.panel.still()
 
 
 def test_another_answer_forgets_the_knock_out(knocking):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import io
 import os
 import re
@@ -20,10 +21,11 @@ from PIL import Image
 
 from critnb.canon import CANON, PACK_ROOT, Intervention, NullId
 from critnb.errors import DataError
-from critnb.explore import Explorer, explorer, live_panel, raster, raster_view, twin, view
+from critnb.explore import Explorer, explorer, live_panel, raster_view, twin
 from critnb.explore.inputs import Places
 from critnb.explore.pictures import NULL_WORDS
 from critnb.explore.raster import NOTHING
+from critnb.explore.selection import Box
 from critnb.runs import RunStore
 
 NOTEBOOK = PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / "explore.ipynb"
@@ -43,12 +45,10 @@ def shown(monkeypatch, updates):
     """Call something that displays and return what it displayed, as bundles of media types."""
     seen: list[dict] = []
 
-    def display(value, *, display_id=None) -> None:
-        bundle = {"text/html": value.data} if isinstance(value, HTML) else value._repr_mimebundle_()
-        # anywidget returns the metadata too
-        seen.append(bundle[0] if isinstance(bundle, tuple) else bundle)
+    def display(value, *, display_id=None, raw=False) -> None:
+        seen.append({"text/html": value.data} if isinstance(value, HTML) else value)
 
-    for module in (explorer, live_panel, raster, twin, view):
+    for module in (explorer, twin):
         monkeypatch.setattr(module, "display", display)
 
     def call(show, *words) -> list[dict]:
@@ -91,28 +91,28 @@ def test_the_explorer_displays_widgets_and_their_twin(whole_chain, shown):
 def test_controls_move_the_state_and_the_state_moves_what_is_shown(whole_chain):
     looking = Explorer(whole_chain.root)
     shows, state = looking._view, looking.state
-    controls = shows._controls
-    before, curves = shows.real.scene["title"], shows._branching.value
+    controls = shows.controls
+    before, curves = shows.real.scene["title"], shows.branching.value
     controls["gain"].value = 0.8
     assert state.selection.condition.gain == 0.8
-    assert (shows.real.scene["title"], shows._branching.value) != (before, curves)
+    assert (shows.real.scene["title"], shows.branching.value) != (before, curves)
     controls["intervention"].value = Intervention.ATTN_GLOBAL
-    assert [gain for _, gain in controls["gain"].options] == [chains.GSTAR]
+    assert (controls["gain"].stops, controls["gain"].texts) == ([chains.GSTAR], [f"{chains.GSTAR:g} = g*"])
     controls["row"].value = 4
     counts = state.chain.raster.counts[state.cond_id, 4]
-    on = {(token, layer) for token, layer, _ in shows.real.scene["sites"]}
-    assert on == {(token, layer) for layer, token in zip(*np.nonzero(counts), strict=True)}
+    on = {(layer, token): events for token, layer, _, events in shows.real.scene["sites"]}
+    assert on == {site: counts[site] for site in zip(*(axis.tolist() for axis in np.nonzero(counts)), strict=True)}
     shows.real.picked = 1
     assert state.selection.picked == 1
-    assert state.window.facts(1).words() in shows._facts.value
+    assert state.window.facts(1).words() in shows.facts.value
     shows.real.picked = NOTHING
-    assert "Hover" in shows._facts.value
+    assert shows.facts.value == ""
     shows.null.picked = 0
-    assert shows._facts.value.startswith("In the null, <b>avalanche 0:")
+    assert shows.facts.value.startswith("In the null, <b>avalanche 0:")
     controls["null_id"].value = NullId.NULL_TOKEN_SHUFFLE_INPUT
     assert shows.null.layout.display == "none"
-    assert "No null raster here" in shows._message.value
-    assert "The axis shows positions: " in shows._message.value
+    assert "No null raster here" in shows.message.value
+    assert "The axis shows positions: " in shows.message.value
 
 
 def test_the_picture_of_the_null_is_named_for_each_null():
@@ -133,7 +133,7 @@ def test_a_damaged_run_is_a_sentence_too(rasters_only, shown):
     path.write_bytes(b"nothing")
     damaged = Explorer(rasters_only.root)
     _, still = shown(damaged.show)
-    for words in (still["text/html"], damaged._view._message.value):
+    for words in (still["text/html"], damaged._view.message.value):
         assert "is not the file that its record names" in words
     assert damaged._view.real.layout.display == "none"
 
@@ -155,10 +155,10 @@ def test_a_damaged_raster_does_not_hide_the_other_runs(raster, tmp_path, shown):
     assert "is not the file that its record names" in sentence["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in widgets
     assert len(pictures(still["text/html"])) == 4
-    menu = looking._view._controls["chain"]
+    menu = looking._view.controls["chain"]
     other = looking.state.chain
     menu.value = next(chain for chain in looking.chains if chain is not other)
-    assert "is not the file that its record names" in looking._view._message.value
+    assert "is not the file that its record names" in looking._view.message.value
     assert (menu.value, looking.state.chain) == (other, other)
 
 
@@ -166,10 +166,10 @@ def test_from_a_run_with_damaged_numbers_one_can_go_to_another(raster, tmp_path)
     store, run_id = two_models(raster, tmp_path, damage=CANON.OUTPUT.METRICS_PARQUET_BASENAME)
     shows = Explorer(store.root, run=run_id)._view
     assert shows.real.layout.display == "none"
-    menu = shows._controls["chain"]
+    menu = shows.controls["chain"]
     menu.value = next(chain for chain in shows._chains if chain.end.run_id != run_id)
     assert shows.real.layout.display is None
-    assert "is not the file" not in shows._message.value
+    assert "is not the file" not in shows.message.value
 
 
 @pytest.mark.slow
@@ -177,7 +177,7 @@ def test_a_page_shows_the_views_as_they_were_left(whole_chain, shown, updates):
     looking = Explorer(whole_chain.root)
     _, still = shown(looking.show)
     assert updates == []
-    looking._view._controls["gain"].value = 0.8
+    looking._view.controls["gain"].value = 0.8
     assert "g = 0.8<" in updates[-1]
     assert pictures(updates[-1])[0].tobytes() != pictures(still["text/html"])[0].tobytes()
     looking._view.real.picked = 1
@@ -205,6 +205,22 @@ def test_in_a_kernel_many_changes_renew_the_picture_once(updates, shown, monkeyp
 
     assert asyncio.run(changes()) == [0, 1]
     assert ">last<" in updates[0]
+
+
+def test_a_saved_page_holds_all_that_it_shows(whole_chain, tmp_path):
+    looking = Explorer(whole_chain.root)
+    looking.state.choose(gain=0.8, beside="difference", view=Box((2, 9), (0, 3)), brush=Box((3, 4), (1, 1)))
+    page = looking.save(tmp_path / "shown.html").read_text(encoding="utf-8")
+    assert len(pictures(page)) == 5
+    found = Elements(page)
+    assert {target.partition(",")[0] for target in found.targets()} == {"data:image/png;base64"}
+    assert str(looking.state) in found.text
+    alts = [attributes["alt"] for tag, attributes in found.found if tag == "img"]
+    curves = looking._view.branching.value
+    assert f"b_tot {looking.state.branching.b_tot:.3f}" in alts[3]
+    assert alts[3] in html.unescape(curves)
+    assert alts[4].startswith("Sizes of all windows' avalanches, P(S ≥ s) on logarithmic axes: ")
+    assert all(looking.state.window.words() in alt or "null" in alt or "difference" in alt for alt in alts[:3])
 
 
 def test_a_model_that_is_not_there_is_said_in_the_panel(whole_chain, shown):
@@ -260,6 +276,10 @@ def test_the_exported_notebook_shows_pictures_without_network_and_kernel(whole_c
     seen = look(page, tmp_path / "profile")
     assert len(Elements(seen.dom).of_class("critnb-twin")) == 3
     assert "g = 0.8<" in seen.dom
+    # nbconvert would ask the network for the scripts of any widget that is stored in the page, and print the others
+    for trace in ("VBox(", "RasterWidget(", "widget-view", "widget-state", "html-manager"):
+        assert trace not in seen.dom
+    assert "state</i>: <code>run=RUN_S05_" in seen.dom
     for picture in pictures(page.read_text(encoding="utf-8")):
         colours = picture.convert("RGB").getcolors(1 << 24)
         assert len(colours) > 20

@@ -6,7 +6,7 @@ import pytest
 
 from critnb.canon import DatasetRole, Intervention, ModelRole, NullId, SpikeDef
 from critnb.errors import DataError
-from critnb.lattice import Condition, ConditionTable, Raster, concatenate, from_arrays, null_raster
+from critnb.lattice import Condition, ConditionTable, Raster, concatenate, from_planes, null_raster
 
 ONE = Condition(ModelRole.BASE, DatasetRole.A, SpikeDef.SPIKE_ONE_SIDED_POS, 2e-5, 0.7, Intervention.MLP_GLOBAL)
 TABLE = ConditionTable([ONE, replace(ONE, gain=1.0)])
@@ -17,6 +17,10 @@ PERM = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
 def raster():
     counts = np.random.default_rng(0).poisson(0.5, (2, 3, 4, 5)).astype(np.uint16)
     return Raster(counts, TABLE, np.array([7, 5, 9], dtype=np.int32))
+
+
+def read(arrays):
+    return from_planes(zip(arrays["X"], arrays["A"], strict=True), arrays["A"].shape[1:], arrays, TABLE)
 
 
 def test_arrays_are_the_schema(raster):
@@ -35,14 +39,14 @@ def test_round_trip_through_npz(raster):
     buffer = io.BytesIO()
     np.savez(buffer, **raster.arrays())
     buffer.seek(0)
-    assert from_arrays(np.load(buffer), TABLE) == raster
+    assert read(np.load(buffer)) == raster
 
 
 def test_token_ids_go_where_the_raster_goes(raster):
     known = replace(raster, tokens=np.arange(15, dtype=np.int32).reshape(3, 5))
     null = null_raster(known, PERM, seed=1)
     assert "tokens" not in raster.arrays()
-    for made in (from_arrays(known.arrays(), TABLE), known.take([1]), null, concatenate([known, null])):
+    for made in (read(known.arrays()), known.take([1]), null, concatenate([known, null])):
         assert np.array_equal(made.tokens, known.tokens)
     assert known != raster
     assert concatenate([known, replace(null, tokens=None)]).tokens is None
@@ -92,7 +96,7 @@ def test_what_does_not_fit_is_an_error(raster, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a: a.pop("X"), "array X is missing"),
+        (lambda a: a.pop("seq_id"), "array seq_id is missing"),
         (lambda a: a.update(X=1 - a["X"]), "A > 0"),
         (lambda a: a.update(X=a["X"][..., :-1]), "A > 0"),
         (lambda a: a.update(cond_id=a["cond_id"][::-1]), "cond_id"),
@@ -102,4 +106,4 @@ def test_wrong_arrays_are_an_error(raster, change, message):
     arrays = raster.arrays()
     change(arrays)
     with pytest.raises(DataError, match=message):
-        from_arrays(arrays, TABLE)
+        read(arrays)

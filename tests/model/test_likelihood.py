@@ -12,20 +12,29 @@ from models import ROWS_AND_VARIANTS, loaded, tiny, tiny_llama, tiny_loaded
 from critnb.canon import Intervention, SpikeDef
 from critnb.errors import NonFiniteError
 from critnb.events import calibrate, extract
+from critnb.model import logits as module
 from critnb.model.forward import ForwardPasses, Setting
-from critnb.model.likelihood import WindowLikelihoods, predicted_tokens, window_nll
+from critnb.model.likelihood import WindowLikelihoods, predicted_tokens
+from critnb.model.logits import Logits, logits_of
 
 DEFS = tuple(SpikeDef)
 TOKENS = np.random.default_rng(3).integers(1, 257, size=(7, 24))
 
 
-def likelihoods(model, tokens=TOKENS, *, burn_in=0, batch_tokens=64, gain=1.0):
+def likelihoods(model, tokens=TOKENS, *, burn_in=0, batch_tokens=64, gain=1.0, units=None):
     """NLL [N] of the passes that a stage makes, the events of the same passes beside them."""
     passes = ForwardPasses(model, batch_tokens=batch_tokens, burn_in=burn_in)
     setting = Setting(gain=gain)
     read = WindowLikelihoods(len(tokens), setting, burn_in=burn_in)
-    passes.run(tokens, setting, lambda *_: None, on_logits=read)
+    seen = [] if units is None else units
+    passes.run(tokens, setting, lambda first, layer, u: seen.append((first, layer, *u.shape)), on_logits=read)
     assert passes.windows_run == len(tokens)
+    return read.nll_mean
+
+
+def window_nll(logits, tokens, *, burn_in):
+    read = WindowLikelihoods(len(tokens), Setting(), burn_in=burn_in)
+    read(0, tokens, Logits(0, 0, logits))
     return read.nll_mean
 
 
@@ -83,6 +92,41 @@ def test_leaving_the_cap_or_scale_out_would_be_seen():
             hidden = model.body(input_ids=torch.from_numpy(TOKENS)).last_hidden_state
             bare = window_nll(model.causal.get_output_embeddings()(hidden), torch.from_numpy(TOKENS), burn_in=0)
         assert np.abs(bare - likelihoods(model)).max() > 1e-3, name
+
+
+# odd numbers of tokens: parts of a window with a rest, one window, several with a rest, all
+@pytest.mark.parametrize("most_tokens", [1, 7, 23, 25, 71, 7 * 24])
+@pytest.mark.parametrize("name", ["llama", "gemma2", "cohere", "granite", "opt", "gpt2"])
+def test_logits_a_part_at_a_time_are_those_of_the_whole_batch(name, most_tokens):
+    model, ids = tiny_loaded(name), torch.from_numpy(TOKENS)
+    with torch.inference_mode():
+        whole = model.causal(input_ids=ids, use_cache=False).logits
+        parts = list(logits_of(model, ids, most=257 * most_tokens + 256))
+    there = torch.full_like(whole, torch.nan)
+    for part in parts:
+        n, t = part.logits.shape[:2]
+        there[part.window : part.window + n, part.token : part.token + t] = part.logits
+    # OPT's head asks the decoder inside its body
+    assert (len(parts) == 1) == (name == "opt" or most_tokens == 7 * 24)
+    assert name == "opt" or max(part.logits.shape[0] * part.logits.shape[1] for part in parts) <= most_tokens
+    # of a few tokens at a time, sums are made in another order
+    torch.testing.assert_close(there, whole, rtol=1e-5, atol=1e-5)
+    assert most_tokens < 24 or torch.equal(there, whole)
+
+
+@pytest.mark.parametrize("burn_in", [0, 1, 9, 22])
+def test_likelihoods_of_parts_are_those_of_whole_windows(burn_in, monkeypatch):
+    model = tiny_loaded("llama")
+    units = []
+    whole = likelihoods(model, burn_in=burn_in, units=units)
+    for most_tokens in (1, 5, 24, 60):
+        monkeypatch.setattr(module, "MOST_LOGITS", 257 * most_tokens)
+        again = []
+        found = likelihoods(model, burn_in=burn_in, units=again)
+        assert found == pytest.approx(whole, rel=1e-6)
+        assert most_tokens < 24 or np.array_equal(found, whole)
+        # the blocks run once a batch, whatever its parts
+        assert again == units
 
 
 @pytest.mark.parametrize("batch_tokens", [24, 100, 4096])
@@ -143,4 +187,4 @@ def test_a_token_of_probability_zero_is_named_by_its_window():
     logits[1, 1, 2] = -torch.inf
     read = WindowLikelihoods(9, Setting(Intervention.MLP_GLOBAL, 1.1), burn_in=0)
     with pytest.raises(NonFiniteError, match=r"window 6 is not finite at MLP_GLOBAL gain 1\.1"):
-        read(5, torch.full((2, 4), 2), logits)
+        read(5, torch.full((2, 4), 2), Logits(0, 0, logits))

@@ -37,9 +37,16 @@ def kept_passes(model, *, setting=GAIN, burn_in=0, tokens=TOKENS):
     return run
 
 
-def rerun_units(kept, layer, replace=None):
+def rerun_units(kept, layer):
     found = {}
-    kept.rerun(layer, replace, found.__setitem__)
+    kept.rerun(layer, found.__setitem__)
+    return found
+
+
+def replaced_units(at, *, times=1):
+    for _ in range(times):
+        found = {}
+        at.rerun(put_first_unit, found.__setitem__)
     return found
 
 
@@ -55,9 +62,14 @@ def test_a_rerun_from_every_layer_gives_the_same_units_to_the_last_bit(name):
 @pytest.mark.parametrize("name", ROWS_AND_VARIANTS)
 def test_a_replacement_gives_what_a_whole_pass_with_the_same_replacement_gives(name):
     model = tiny_loaded(name)
-    _, found = kept_passes(model)(lambda kept: rerun_units(kept, 1, put_first_unit))
-    expected = whole_pass_with(model, TOKENS, layer=1)
-    assert all(torch.equal(found[m], expected[m]) for m in range(2, model.n_layers))
+    # the second time as the first: nothing that is kept of the block is used up
+    _, found = kept_passes(model)(
+        lambda kept: [replaced_units(kept.replaceable(layer), times=2) for layer in range(model.n_layers - 1)]
+    )
+    for layer, of_layer in enumerate(found):
+        expected = whole_pass_with(model, TOKENS, layer=layer)
+        assert sorted(of_layer) == list(range(layer + 1, model.n_layers))
+        assert all(torch.equal(u, expected[m]) for m, u in of_layer.items())
 
 
 def put_first_unit(u):
@@ -95,9 +107,9 @@ def scale(_module, _args, output):
 
 def test_burn_in_is_hidden_from_readers_and_replacers():
     model = tiny_loaded("llama")
-    seen = []
-    units, found = kept_passes(model, burn_in=5)(
-        lambda kept: rerun_units(kept, 0, lambda u: seen.append(tuple(u.shape)))
+    seen, found = [], {}
+    units, _ = kept_passes(model, burn_in=5)(
+        lambda kept: kept.replaceable(0).rerun(lambda u: seen.append(tuple(u.shape)), found.__setitem__)
     )
     assert seen == [(3, 7, model.n_units)]
     assert all(torch.equal(found[m], units[m]) for m in (1, 2))

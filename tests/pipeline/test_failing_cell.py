@@ -86,6 +86,21 @@ def test_an_error_of_the_pack_that_leaves_a_run_says_where_too(fail):
     assert str(partial) in lines[1]
 
 
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("!false", "CalledProcessError: Command 'false' returned non-zero exit status 1."),
+        ("found = !exit 3", "CalledProcessError: Command 'exit 3' returned non-zero exit status 3."),
+        ("%nonsense", "UsageError: Line magic function `%nonsense` not found."),
+        ("%%nonsense\n1", "UsageError: Cell magic `%%nonsense` not found."),
+    ],
+)
+def test_a_shell_command_that_fails_and_a_magic_that_nobody_knows_are_named(fail, cell, said):
+    code, lines, _ = fail(cell)
+    assert code == Exit.STAGE_FAILED
+    assert lines[:3] == [f"error: S02B failed with {said}", "in the cell:", f"    {cell.splitlines()[0]}"]
+
+
 def test_a_kernel_that_dies(fail):
     code, lines, partial = fail(DIES)
     assert code == Exit.STAGE_FAILED

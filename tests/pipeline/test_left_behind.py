@@ -115,12 +115,11 @@ def test_an_upstream_record_that_cannot_be_read_is_refused_before_anything_start
     assert [path.name for path in calibrated.glob("RUN_*")] == [record.parent.name]
 
 
-def test_the_same_run_twice_is_refused_and_untouched(ask, calibrated):
+def test_the_same_run_twice_is_reused_and_untouched(ask, calibrated):
     before = tree(calibrated)
     code, lines = ask("phase1")
-    assert code == Exit.RUN_EXISTS
-    assert lines[0].startswith("error: nothing to do for phase1: its run is complete")
-    assert len(lines) == 2
+    assert code == Exit.DONE
+    assert lines == []
     assert tree(calibrated) == before
 
 

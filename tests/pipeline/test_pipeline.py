@@ -19,7 +19,7 @@ from browser import Elements
 from made import verify_chain
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Intervention, Stage
-from critnb.contract import STAGES, spec_of
+from critnb.contract import STAGES, named, spec_of, upstream_closure
 from critnb.errors import DataError
 from critnb.pipeline import artifacts
 from critnb.review.index import facts_of, render
@@ -80,8 +80,11 @@ def test_runs_made_again_in_another_folder_are_the_same_bytes(whole, run_stages,
 def test_a_second_time_there_is_nothing_to_do(whole, run_stages):
     before = digests(whole)
     done = run_stages("phase5", whole)
-    assert done.returncode == Exit.RUN_EXISTS
-    assert "complete" in done.stderr
+    assert done.returncode == Exit.DONE
+    assert done.stdout == ""
+    stages = [line.split()[0] for line in done.stderr.splitlines() if line.endswith("  reused")]
+    assert stages == [spec.id for spec in upstream_closure(named("phase5"))]
+    assert len(done.stderr.splitlines()) == len(stages)
     assert digests(whole) == before
 
 

@@ -217,17 +217,22 @@ def test_verify_tells_a_changed_file_and_leaves_the_rest_alone(whole, copied, ca
     assert "changed" in out
 
 
-def test_a_second_runner_on_the_same_run_is_turned_away(inputs, tmp_path):
-    command = [sys.executable, str(PACK_ROOT / "runner.py"), "phase1", "--params", str(inputs / "params.yaml")]
-    pair = [
-        subprocess.Popen(
-            [*command, "--runs-dir", str(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    ends = [(process.communicate(timeout=120)[1], process.returncode) for process in pair]
-    assert sorted(code for _, code in ends) == [Exit.DONE, Exit.RUN_EXISTS], ends
-    assert len(list(tmp_path.glob("RUN_*"))) == 1
+def test_three_commands_at_once_share_a_run_that_one_of_them_makes(inputs, tmp_path):
+    command = [sys.executable, str(PACK_ROOT / "runner.py"), "phase2_gain_grid", "--runs-dir", str(tmp_path)]
+    command += ["--params", str(inputs / "params.yaml"), "--jobs", "1", "--set"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    grids = ["[1.0]", "[0.9, 1.0]", "[1.0, 1.1]"]
+    three = [subprocess.Popen([*command, f"gain.grid={grid}"], **pipes) for grid in grids]
+    ends = [(*process.communicate(timeout=240), process.returncode) for process in three]
+    assert [code for _, _, code in ends] == [Exit.DONE] * 3, ends
+    # each has made its own grid, and one of them the calibration that the others waited for
+    assert sorted(line.split()[0] for out, _, _ in ends for line in out.splitlines()) == ["S01", "S02", "S02", "S02"]
+    assert len(list(tmp_path.glob("RUN_S01_*"))) == 1
+    others = [err for out, err, _ in ends if "S01 " not in out]
+    assert all("is being made by process" in err and "waiting for it" in err for err in others)
+    assert all(
+        any(line.startswith("S01 ") and line.endswith("  reused") for line in err.splitlines()) for err in others
+    )
 
 
 def test_a_traceback_is_shown_on_demand_only(inputs, tmp_path):

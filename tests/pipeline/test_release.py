@@ -14,6 +14,8 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from browser import Elements
+from links import broken_links, pages_below
 from release.chains import run_of, zipped
 from release.forging import index_again, link_again, list_again
 
@@ -22,6 +24,7 @@ from critnb.cli.command_line import main
 from critnb.release.zip_reader import unpack
 from critnb.report.notebook import to_ipynb
 from critnb.report.schema import SCHEMAS
+from critnb.report.sources import runs_of, sources
 from critnb.report.tables import table_path
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import csv_bytes, json_bytes, npz_bytes, parquet_bytes
@@ -75,6 +78,24 @@ def test_a_release_is_sound_and_its_tables_come_out_again(zip_file, capsys):
     assert (
         "not computed again: forward passes (deviations of S00, mu, sigma and base rates of S01, rasters of S02" in told
     )
+
+
+def test_every_link_of_every_page_leads_somewhere_in_the_folder_and_in_the_zip(whole, zip_file, tmp_path):
+    unpack(zip_file, tmp_path)
+    for folder in (whole, tmp_path / CANON.PATH.RUNS_DIR):
+        assert len(pages_below(folder)) >= len(list(Stage)) - (folder != whole)
+        assert broken_links(folder) == []
+
+
+def test_each_figure_of_a_notebook_leads_to_its_data(whole):
+    """Which a page names under it, by links of which the test above says that they lead somewhere."""
+    for run in RunStore(whole).runs():
+        pages = Elements((run.path / page_of(kept_notebook(run))).read_text())
+        shown = [each for each in pages.of_class("files") if each]
+        drawn = [path for path in run.artifacts if path.endswith(".png")]
+        assert len(shown) >= len(drawn), run.run_id
+        for path in drawn:
+            assert sources(Path(path).stem, runs_of(run.record)), path
 
 
 def test_the_zip_is_named_after_what_it_holds(zip_file):
@@ -264,11 +285,11 @@ def test_a_record_that_says_something_else_of_the_model_than_the_paper_is_found(
     assert any("/paper/" in line and line.endswith("is not the text that claims and tables give") for line in lines)
 
 
-def test_a_second_release_of_the_same_is_refused(whole, run_stages):
+def test_a_second_release_of_the_same_is_reused(whole, run_stages):
     before = {path: path.stat().st_mtime_ns for path in whole.rglob("RUN_S08*/**/*")}
     done = run_stages("phase8", whole)
-    assert done.returncode == Exit.RUN_EXISTS
-    assert "complete with these params and this code" in done.stderr
+    assert done.returncode == Exit.DONE
+    assert done.stderr.splitlines()[-1].endswith("  reused")
     assert {path: path.stat().st_mtime_ns for path in whole.rglob("RUN_S08*/**/*")} == before
 
 

@@ -20,6 +20,7 @@ from sourcecode import code_cells
 from critnb.canon import CANON, PACK_ROOT, Stage
 from critnb.contract import STAGES, spec_of
 from critnb.gates import Gate
+from critnb.pipeline.session import SHARED
 from critnb.report.display import gates as gates_html
 from critnb.runs import Run, RunStore
 from critnb.runs.encoding import json_bytes, npz_bytes, parquet_bytes
@@ -145,6 +146,17 @@ def test_summary_numbers_and_conditions_are_held(sound, forged):
     assert any(line.startswith("metrics: computed again, thresholds is 24 and not 7") for line in lines)
     assert any(line.startswith("metrics: ") and "more" in line for line in lines)
     assert "conditions are not those of its raster" in lines
+
+
+def test_that_a_run_took_arrays_of_the_folder_is_no_finding(forged):
+    """As the second role's checks of a model take the known answers of the first."""
+    taken = {SHARED: {"known_answers": "0" * 64}}
+    assert (
+        forged(
+            Stage.S00, lambda run: write_record(run.path, replace(run.record, metrics={**run.record.metrics, **taken}))
+        )
+        == []
+    )
 
 
 def with_gates(run: Run, shown: str) -> bytes:

@@ -128,13 +128,14 @@ def nulls(raster: Raster, replicates: int) -> dict[NullId, NullSample]:
     }
 
 
-def exponents(raster: Raster, null: Raster) -> pd.DataFrame:
+def exponents(raster: Raster) -> pd.DataFrame:
     """T01's columns about sizes, one row per condition."""
     lattice = Lattice(L, T, F)
     pool = critical_pool(lattice, cascades=2_000, seed=1)
-    settings = Settings(lattice, Adjacency.ADJ_4N, multinomial_weights(N, 40, 1), pool, 1, reference_replicates=10)
-    conditions = zip(raster.counts, null.counts, raster.conditions, strict=True)
-    shards = [SizeShard(counts, permuted, raster.seq_id, c.key()) for counts, permuted, c in conditions]
+    settings = Settings(
+        lattice, Adjacency.ADJ_4N, multinomial_weights(N, 40, 1), pool, 1, reference_replicates=10, null_seed=7
+    )
+    shards = [SizeShard(raster.take([i]), margins=False) for i in range(len(raster.conditions))]
     return pd.DataFrame([t01_columns(analyse_sizes(shard, settings), Adjacency.ADJ_4N) for shard in shards])
 
 
@@ -158,7 +159,7 @@ def study(provenance: Provenance) -> Study:
     summary = summarise(
         raster, nulls(raster, 30), permuted=null, adjacency=Adjacency.ADJ_4N, replicates=100, seed=CANON.CONST.NULL_SEED
     )
-    rows = pd.concat([summary_frame(summary), exponents(raster, null)], axis=1)
+    rows = pd.concat([summary_frame(summary), exponents(raster)], axis=1)
     gstar = {(SpikeDef(c["spike_def_id"]), c["target_rate"]): c["gstar"] for c in choices}
     table = t01(summary=rows, tau=tau, gstar=gstar, tau0=TAU0, provenance=provenance)
     return Study(raster, null, tau, choices, table, provenance)

@@ -9,6 +9,7 @@ import pytest
 
 from critnb.gates import Gate, Verdict
 from critnb.report.display import gates, picture, shown, table
+from critnb.report.links import Link
 from critnb.report.style import Rendered
 
 FRAME = pd.DataFrame(
@@ -123,6 +124,29 @@ def test_a_picture_is_embedded_with_its_caption() -> None:
     html = picture(Rendered(pdf=b"", png=b"\x89PNG", caption='a < b & "c"')).data
     assert base64.b64encode(b"\x89PNG").decode() in html
     assert "<figcaption>a &lt; b &amp; &quot;c&quot;</figcaption>" in html
+
+
+def test_a_long_caption_is_shown_to_its_first_full_stop_and_the_rest_can_be_opened() -> None:
+    more = "How to read it. And " + "more " * 80
+    html = picture(Rendered(pdf=b"", png=b"", caption=f"What is seen. {more}")).data
+    assert f"<figcaption>What is seen.<details><summary>how to read it</summary>{more}</details>" in html
+    assert "<figcaption>Short. And whole.</figcaption>" in picture(Rendered(b"", b"", "Short. And whole.")).data
+
+
+def test_a_picture_leads_to_its_files_and_to_what_it_was_drawn_from() -> None:
+    files, sources = (Link("PNG", "../figs/f.png"),), (Link("t.csv", "../t.csv", "rows <at> g*"),)
+    html = picture(Rendered(pdf=b"", png=b"", caption="c", files=files, sources=sources)).data
+    assert re.search(r'<a href="\.\./figs/f\.png"><img ', html)
+    assert '<a href="../t.csv">t.csv</a> (rows &lt;at&gt; g*)' in html
+
+
+def test_cells_captions_and_folded_tables_hold_links() -> None:
+    frame = pd.DataFrame({"run": [Link("R & D", "../../R/a%20b.csv"), None]})
+    html = table(frame, "What <it> is", source=Link("a.csv", "../a.csv"), folded=True).data
+    assert '<a href="../../R/a%20b.csv">R &amp; D</a>' in html
+    assert "<summary>What &lt;it&gt; is</summary>" in html
+    assert "<caption>" in html.partition("</summary>")[2]
+    assert '<a href="../a.csv">a.csv</a>' in html.partition("</summary>")[2]
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 import papermill
 import pytest
+from browser import Elements
+from made import MODEL, made
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from papermill.exceptions import PapermillExecutionError
 
-from critnb.canon import PACK_ROOT
-from critnb.report.notebook import clean, to_html, to_ipynb
+from critnb.canon import PACK_ROOT, Stage
+from critnb.gates import Gate, Verdict
+from critnb.report.notebook import clean, of_run, to_html, to_ipynb
+from critnb.runs import RunStore
 
 # What a stage's notebook may do: warn, show progress, print where it is, show a table and a picture, and fail.
 CELLS = [
@@ -203,6 +208,71 @@ def test_the_page_reads_in_order_with_its_code_folded(cleaned) -> None:
     # the parameters, those that were injected, and the imports show nothing: their code stands above that of the next cell
     assert page.count('<details class="code">') == page.count("</details>") == len(CELLS) - 1
     assert page.index("S05 · What is seen?</h1>") < page.index("on stdout") < page.index("0.98")
+
+
+def sections() -> dict[str, Any]:
+    """A notebook of four sections, the second folded, and what it shows."""
+    shown = [new_output("display_data", data={"text/html": f"<p>shown {n}</p>"}) for n in range(4)]
+    cells = [new_markdown_cell("# Title")]
+    for n, output in enumerate(shown):
+        tags = {"tags": ["folded"]} if n == 1 else {}
+        cells.append(new_markdown_cell(f"## Part {n} & more\n\nprose {n}", metadata=tags))
+        cells.append(new_code_cell("x", outputs=[output]))
+    return clean(new_notebook(cells=cells), roots=[])
+
+
+def test_a_folded_section_ends_where_the_next_begins() -> None:
+    page = to_html(sections()).decode()
+    inside = page.partition('<details class="fold">')[2]
+    code, _, after = inside.partition("shown 1")
+    assert code.index("Part 1 &amp; more</h2></summary>") < code.index("prose 1")
+    assert after.index("</details>") < after.index("prose 2")
+    assert page.count("<h2") == 4
+
+
+def test_the_table_of_contents_leads_to_every_section() -> None:
+    elements = Elements(to_html(sections()).decode())
+    ids = [attributes.get("id") for tag, attributes in elements.found if tag == "h2"]
+    assert [target[1:] for target in elements.targets()] == ids
+    assert len(set(ids)) == 4
+
+
+def test_a_page_says_whose_it_is_and_leads_to_what_it_rests_on(tmp_path) -> None:
+    """The model and the data of a stage that reads none are those of the runs above it."""
+    store = RunStore(tmp_path)
+    facts = {
+        "source": "a < b",
+        "revision": None,
+        "split": None,
+        "n_windows": 5,
+        "seq_len": 32,
+        "slice_sha256": "3" * 64,
+    }
+    calibration = made(store, Stage.S01, model=MODEL, files={"notebook/n.html": b"<p>"}, datasets={"A_cal": facts})
+    grid = made(store, Stage.S02, upstream=[calibration])
+    gates = [
+        Gate("long", None, "one", Verdict.NOT_AVAILABLE),
+        Gate("g* <b>", 1, "x", Verdict.FAIL),
+        Gate("rates", 1, "x", Verdict.PASS),
+    ]
+    run = made(
+        store, Stage.S05, upstream=[grid], gates=gates, files={"tables/t.csv": b"a", "tables/t.parquet": pd.DataFrame()}
+    )
+    page = Elements(to_html(sections(), of_run(run)).decode())
+    for words in (run.run_id, "BASE", "tiny (BASE, 2 layers of 8 MLP units)", "A_cal: 5 windows of 32 tokens of a < b"):
+        assert words in page.text
+    assert run.record.created_utc[:10] in page.text
+    assert "1 of 3 pass; fail: g* <b>; not available: long" in page.text
+    targets = [target for target in page.targets() if not target.startswith("#")]
+    assert targets == [
+        f"../../index.html#{run.run_id}",
+        "../config_resolved.yaml",
+        "../run_record.json",
+        f"../../index.html#{grid.run_id}",
+        "../tables/t.csv",
+    ]
+    above = Elements(to_html(sections(), of_run(grid)).decode())
+    assert f"../../{calibration.run_id}/notebook/n.html" in above.targets()
 
 
 def test_the_title_may_be_the_notebooks_own() -> None:

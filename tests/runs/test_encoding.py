@@ -7,13 +7,15 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from critnb.errors import DataError
-from critnb.runs.decoding import npz_arrays, parquet_frame
+from critnb.runs.decoding import npz_arrays, npz_parts, npz_shape, parquet_frame
 from critnb.runs.encoding import (
     canonical_json,
     csv_bytes,
@@ -143,3 +145,52 @@ def test_canonical_json_is_one_text() -> None:
 def test_what_json_cannot_say_is_refused(value: object) -> None:
     with pytest.raises(DataError, match="cannot be written as JSON"):
         json_bytes(value)
+
+
+class Parts:
+    def __init__(self, whole):
+        self.whole, self.shape, self.dtype = whole, whole.shape, whole.dtype
+
+    def __iter__(self):
+        return iter(self.whole)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (1, 2, 3), (7, 60, 500)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64])
+def test_an_array_in_parts_gives_the_bytes_of_the_whole(shape, dtype):
+    whole = np.random.default_rng(1).poisson(0.2, shape).astype(dtype)
+    data = npz_bytes({"X": whole, "A": whole})
+    assert npz_bytes({"X": Parts(whole), "A": Parts(whole)}) == data
+    read = list(npz_parts(data, ("A", "X")))
+    assert npz_shape(data, "A") == shape
+    assert len(read) == shape[0]
+    for (a, x), part in zip(read, whole, strict=True):
+        assert np.array_equal(a, part)
+        assert np.array_equal(x, part)
+
+
+def test_parts_that_are_not_there_or_not_as_many_are_an_error():
+    data = npz_bytes({"X": np.zeros(3), "A": np.zeros(2), "F": np.asfortranarray(np.zeros((2, 2)))})
+    with pytest.raises(DataError, match="without the array B"):
+        list(npz_parts(data, ("B",)))
+    with pytest.raises(DataError, match="no NPZ"):
+        list(npz_parts(data, ("X", "A")))
+
+
+@pytest.mark.parametrize("rows", [[5, 3, 0, 4], [0, 0], [4], [8], [9]])
+def test_rows_of_several_frames_give_the_bytes_of_one(monkeypatch, rows):
+    monkeypatch.setattr("critnb.runs.encoding._ROW_GROUP", 4)
+    rng = np.random.default_rng(2)
+    frames = [
+        pd.DataFrame({"i": rng.integers(0, 3, n).astype(np.int32), "f": rng.random(n), "s": rng.choice(["a", "bc"], n)})
+        for n in rows
+    ]
+    frames = [frame.astype({"s": "str"}) for frame in frames]
+    whole = pd.concat(frames, ignore_index=True)
+    sink = io.BytesIO()
+    schema = pa.schema([("i", pa.int32()), ("f", pa.float64()), ("s", pa.string())])
+    table = pa.Table.from_pandas(whole, schema=schema, preserve_index=False)
+    pq.write_table(table, sink, compression="zstd", version="2.6", row_group_size=4)
+    assert parquet_bytes(iter(frames)) == parquet_bytes(whole) == sink.getvalue()
+    with pytest.raises(DataError, match="at least one frame"):
+        parquet_bytes(iter([]))

@@ -132,7 +132,7 @@ def test_of_racing_processes_exactly_one_wins(store: RunStore, ministage, start,
     for channel in channels:
         channel.send("go")
     words = sorted(channel.recv().split()[0] for channel in channels)
-    assert words == ["RunExistsError"] * 3 + ["won"]
+    assert words == ["RunHeldError"] * 3 + ["won"]
 
 
 def _digests(run: Run) -> dict[str, str]:

@@ -15,6 +15,7 @@ from critnb.criticality import (
     null_branching,
     summarise,
 )
+from critnb.criticality.summary import avalanche_frames
 from critnb.criticality.synthetic import bernoulli, one_condition_raster, persistent_rows, toy_raster
 from critnb.errors import DataError
 from critnb.lattice import RASTER_NULLS, concatenate, null_raster
@@ -185,12 +186,13 @@ def test_eight_neighbour_branching_adds_the_diagonal(raster, rows):
 def test_avalanches_are_those_of_every_condition(raster, adjacency):
     result = summary(raster, adjacency=adjacency)
     frames = [find_avalanches(c, raster.seq_id, adjacency).to_frame(i) for i, c in enumerate(raster.counts)]
-    pd.testing.assert_frame_equal(result.avalanche_frame(), pd.concat(frames, ignore_index=True))
+    rows = pd.concat(avalanche_frames(raster, adjacency), ignore_index=True)
+    pd.testing.assert_frame_equal(rows, pd.concat(frames, ignore_index=True))
     shown = summary_frame(result)
     assert shown.n_avalanches.tolist() == [len(frame) for frame in frames]
     assert shown.avalanche_size_median[0] == frames[0]["size"].median()
     assert shown.avalanche_span_layers_mean[1] == pytest.approx(frames[1].span_layers.mean())
-    assert result.avalanche_frame().columns[0] == "cond_id"
+    assert rows.columns[0] == "cond_id"
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 20), (3, 4, 1), (1, 3, 20), (1, 1, 1)])

@@ -18,7 +18,7 @@ from critnb.criticality.sizes.profiles import Profiles, profiles
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.sizes.scaling import CriticalReference, reference
 from critnb.criticality.tails import Histogram, TailFit, XminScan, fit_tail, ks_p_value
-from critnb.lattice import PRIMARY
+from critnb.lattice import PRIMARY, Raster, null_when_asked
 
 Counts = npt.NDArray[np.uint16]
 REAL, PERMUTED, MARGINS = NullId.NULL_NONE, PRIMARY, NullId.NULL_RASTER_FIXED_MARGINS
@@ -78,31 +78,32 @@ class SizeAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class SizeShard:
-    """One condition: its counts and those of replicate 0 of its primary null, uint16 [N, L, T]; its windows [N].
+    """The raster of one condition, what its nulls are drawn from; replicates: how many of the primary null may be pooled.
 
-    ``key`` names the condition in the random streams of nulls and p-values. margins: one replicate of the null of fixed
-    margins, None where there is none. replicates: how many of the primary null may be pooled.
+    margins: whether the null of fixed margins is drawn of it, too.
     """
 
-    counts: Counts
-    permuted: Counts
-    seq_id: npt.NDArray[np.int32]
-    key: bytes
-    margins: Counts | None = None
+    raster: Raster
     replicates: int = 1
+    margins: bool = True
+
+    @property
+    def key(self) -> bytes:
+        """What names the condition in the random streams of p-values."""
+        return self.raster.conditions[0].key()
 
 
 def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
     """Analyse the avalanches of one condition; raises DataError as ``find_avalanches`` does."""
-    counts = shard.counts
-    sources = {REAL: counts, PERMUTED: shard.permuted}
+    counts, seq_id = shard.raster.counts[0], shard.raster.seq_id
+    sources = {REAL: counts, PERMUTED: _drawn(shard, PERMUTED, settings)}
     found = {
-        (null_id, adjacency): find_avalanches(source, shard.seq_id, adjacency)
+        (null_id, adjacency): find_avalanches(source, seq_id, adjacency)
         for null_id, source in sources.items()
         for adjacency in settings.adjacencies
     }
     samples = {
-        (*which, size_def): AvalancheSample.of(avalanches, shard.seq_id, size_def)
+        (*which, size_def): AvalancheSample.of(avalanches, seq_id, size_def)
         for which, avalanches in found.items()
         for size_def in settings.size_defs
     }
@@ -117,7 +118,7 @@ def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
             same_durations=estimated.get((null_id, adjacency, settings.size_defs[0])),
         )
     main = (REAL, settings.adjacency, SizeDef.SIZE_EVENTS)
-    regressed = sources if shard.margins is None else sources | {MARGINS: shard.margins}
+    regressed = sources | ({MARGINS: _drawn(shard, MARGINS, settings)} if shard.margins else {})
     sizes, durations = _tails(samples[main], estimated[main], settings, shard.key)
     return SizeAnalysis(
         exponents=estimated,
@@ -127,15 +128,21 @@ def analyse_sizes(shard: SizeShard, settings: Settings) -> SizeAnalysis:
         tokens={null_id: _multistep(along_tokens(source), settings) for null_id, source in regressed.items()},
         depth={null_id: _multistep(along_depth(source), settings) for null_id, source in regressed.items()},
         reference=_reference(estimated[main], settings),
-        collapse=profiles(counts, shard.seq_id, settings.adjacency),
+        collapse=profiles(counts, seq_id, settings.adjacency),
         occupancy=float((counts > 0).mean()) if counts.size else float("nan"),
     )
+
+
+def _drawn(shard: SizeShard, null_id: NullId, settings: Settings) -> Counts:
+    """Return one replicate of a null of the shard's condition, uint16 [N, L, T]."""
+    return null_when_asked(shard.raster, null_id, seed=settings.null_seed).counts[0]
 
 
 def _pooled(
     shard: SizeShard, settings: Settings, real: Exponents, sample: AvalancheSample, first: AvalancheSample
 ) -> PooledNull:
-    source = NullSource(shard.counts, shard.seq_id, shard.key, settings.null_seed, settings.adjacency)
+    raster = shard.raster
+    source = NullSource(raster.counts[0], raster.seq_id, shard.key, settings.null_seed, settings.adjacency)
     return pool_null(
         source, first, real, sample,
         weights=settings.weights, lattice=settings.lattice, size_def=SizeDef.SIZE_EVENTS, replicates=shard.replicates,

@@ -19,12 +19,15 @@ from critnb.gates import summed_up
 from critnb.params import load
 from critnb.pipeline.by_hand.notebook_kernel import Line, numeric_variables, restore_defaults, shorten_errors
 from critnb.pipeline.by_hand.notebook_outputs import strange_cells, with_outputs
+from critnb.pipeline.by_hand.parameters import refuse_unfit, refuse_unknown_parameters
 from critnb.pipeline.by_hand.recorder import Recorder
 from critnb.pipeline.execute import check_code, check_outputs, execute, prepare
 from critnb.pipeline.notebook import keep_notebook
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun, plan_runs
 from critnb.pipeline.progress import Event
+from critnb.pipeline.waiting import made_or_awaited
+from critnb.pipeline.workers import held_workers
 from critnb.review.index import refresh_index
 from critnb.runs import PartialRun, RunState, RunStore
 from critnb.runs.manifest import copy_to_root
@@ -48,8 +51,10 @@ def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> RunByHa
     not finish are given up. Raises the errors of the params, of planning, of the run store, and of upstream stages.
     """
     _leave_open()
+    shorten_errors(verbose=isinstance(overrides, Mapping) and overrides.get("verbose") is True)
+    refuse_unfit(params, overrides)
+    refuse_unknown_parameters()
     restore_defaults()
-    shorten_errors(verbose=overrides.get("verbose") is True)
     options, values = RunOptions.of_notebook(overrides)
     store = options.store()
     loaded = load(params, values, given_by=dict.fromkeys(values, "overrides"))
@@ -57,6 +62,7 @@ def begin(spec: StageSpec, params: str, overrides: Mapping[str, Any]) -> RunByHa
     roles = options.roles(loaded.params)
     *upstream, planned = plan_runs([spec], loaded, roles, store, join_complete=options.role is None)
     _refuse_stale_code([*upstream, planned])
+    options = held_workers([*upstream, planned], options)
     for needed in upstream:
         if store.state(needed.run_id) is not RunState.complete:
             _make_upstream(needed, store, options)
@@ -77,8 +83,16 @@ def _make_upstream(needed: PlannedRun, store: RunStore, options: RunOptions) -> 
             line.show(f"{label}: {progress['label']} {progress['done']}/{progress['total']} {progress['unit']}s")
 
     started = time.monotonic()
-    run = execute(needed, store, options, show=show)
-    line.show(f"{label}: {time.monotonic() - started:.1f} s, {summed_up(run.record.metrics.get('gates', ()))}")
+    run = made_or_awaited(
+        needed,
+        store,
+        lambda: execute(needed, store, options, show=show),
+        seconds=options.wait,
+        allow_resume=options.allow_resume,
+        waits=lambda held: line.show(f"{label}: {held.awaited}"),
+    )
+    came_of_it = "made elsewhere" if run is None else summed_up(run.record.metrics.get("gates", ()))
+    line.show(f"{label}: {time.monotonic() - started:.1f} s, {came_of_it}")
 
 
 class RunByHand:

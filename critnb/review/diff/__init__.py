@@ -3,8 +3,8 @@
 ``compare`` reads both runs, each artifact checked against its record, and gives a ``Comparison``; ``format_diff`` puts it in lines.
 """
 
-from critnb.review.diff.format_diff import format_diff
+from critnb.review.diff.format_diff import format_diff, to_dict
 from critnb.review.diff.runs import Change, Comparison, compare, find_run
 from critnb.review.diff.values import Difference, Extreme
 
-__all__ = ["Change", "Comparison", "Difference", "Extreme", "compare", "find_run", "format_diff"]
+__all__ = ["Change", "Comparison", "Difference", "Extreme", "compare", "find_run", "format_diff", "to_dict"]

@@ -1,12 +1,15 @@
-"""A comparison in lines, as the command line prints it."""
+"""A comparison in lines and as JSON, as the command line prints it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from critnb.review.diff.runs import Change, Comparison
+from critnb.review.diff.shared import Shared
 from critnb.review.diff.values import Difference, Extreme, listed, short
-from critnb.runs import Run
 
 _DIGEST = 64
 _DIGITS_SHOWN = 12
@@ -16,20 +19,32 @@ def format_diff(comparison: Comparison) -> list[str]:
     """Return what differs, part by part, and one line that sums it up first."""
     parts = (
         ("params", _changes(comparison.params)),
+        ("params of runs upstream", _changes(comparison.above)),
         ("code", [_source(change) for change in comparison.code]),
         ("model and data", _changes(comparison.content)),
         ("upstream runs", _changes(comparison.upstream)),
         ("environment", _changes(comparison.environment)),
+        ("conditions", list(_conditions(comparison.conditions))),
         ("numbers", list(_numbers(comparison))),
         ("files", [f"only the {side} run has {path}" for path, side in comparison.unpaired]),
     )
     told_parts = [line for heading, lines in parts if lines for line in (heading, *(f"  {text}" for text in lines))]
-    return [_who("first ", comparison.old), _who("second", comparison.new), _sum(comparison), *told_parts]
+    return [*_who(comparison), _sum(comparison), *told_parts]
 
 
-def _who(side: str, run: Run) -> str:
-    code = run.record.code or {}
-    return f"{side}  {run.run_id}  {run.record.created_utc}  code {str(code.get('git_commit') or '')[:_DIGITS_SHOWN]}".rstrip()
+def _who(comparison: Comparison) -> Iterator[str]:
+    for side, run, model in zip(("first ", "second"), (comparison.old, comparison.new), comparison.models, strict=True):
+        about = " ".join(filter(None, [run.inputs.who, model]))
+        code = str((run.record.code or {}).get("git_commit") or "")[:_DIGITS_SHOWN]
+        yield f"{side}  {run.run_id}  {about}  {run.record.created_utc}  code {code}".rstrip()
+
+
+def _conditions(shared: Shared | None) -> Iterator[str]:
+    if shared is None or shared.same:
+        return
+    yield f"{shared.old} against {shared.new}, {shared.both} of them the same; only these are compared"
+    for side, only in (("first", shared.only_old), ("second", shared.only_new)):
+        yield from (f"only the {side} has {field} {', '.join(values)}" for field, values in only.items())
 
 
 def _sum(comparison: Comparison) -> str:
@@ -82,3 +97,32 @@ def _file(path: str, difference: Difference) -> Iterator[str]:
 
 def _extreme(extreme: Extreme) -> str:
     return f"{extreme.size:.3g} ({extreme.old:.6g} -> {extreme.new:.6g}) in {extreme.where}"
+
+
+def to_dict(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as JSON takes it: every compared file, equal ones too; sizes that are infinite as None."""
+    sides = zip(("old", "new"), (comparison.old, comparison.new), comparison.models, strict=True)
+    parts = ("params", "above", "code", "content", "upstream", "environment")
+    return {
+        **{
+            side: {"run_id": run.run_id, "path": str(run.path), "stage": str(run.stage), "role": run.inputs.who}
+            | {"model": model, "created_utc": run.record.created_utc}
+            for side, run, model in sides
+        },
+        "same_inputs": comparison.same_inputs,
+        "same_numbers": comparison.same_numbers,
+        **{part: [asdict(change) for change in getattr(comparison, part)] for part in parts},
+        "conditions": None if comparison.conditions is None else _listed(asdict(comparison.conditions)),
+        "numbers": {path: _listed(asdict(each)) for path, each in comparison.numbers.items()},
+        "unpaired": [{"path": path, "only_in": side} for path, side in comparison.unpaired],
+        "views": comparison.views,
+    }
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as lists, and numbers that JSON does not have as None."""
+    if isinstance(value, Mapping):
+        return {key: _listed(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_listed(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,8 +10,9 @@ from typing import Any
 from critnb.canon import CANON
 from critnb.errors import IntegrityError, ParamsError
 from critnb.review.diff.files import frames_differ, json_differ, npz_differ
-from critnb.review.diff.values import Difference
-from critnb.runs import LOG_PATH, HashInputs, Run, RunStore, flatten, locate_run
+from critnb.review.diff.shared import Numbers, Shared, of_shared, renumbered, shared_conditions
+from critnb.review.diff.values import Difference, merged
+from critnb.runs import LOG_PATH, HashInputs, Run, RunStore, ancestors, flatten, locate_run, model_ids
 from critnb.runs.decoding import npz_arrays, parquet_frame
 
 _CONTENT = ("model", "data")
@@ -36,6 +37,8 @@ class Change:
 class Comparison:
     """What differs between two runs of a stage; an empty part means no difference.
 
+    ``models`` are those that the two are about, ``above`` the params that only runs upstream have read, ``conditions`` what
+    conditions they share, None where the stage has no table of them.
     ``numbers`` holds every compared file, equal ones too; ``unpaired`` the files that only one run has, with the side
     that has it; ``views`` how many figures and pages differ in their bytes.
     """
@@ -50,6 +53,9 @@ class Comparison:
     numbers: Mapping[str, Difference]
     unpaired: tuple[tuple[str, str], ...]
     views: int
+    models: tuple[str, str] = ("", "")
+    above: tuple[Change, ...] = ()
+    conditions: Shared | None = None
 
     @property
     def same_inputs(self) -> bool:
@@ -81,12 +87,17 @@ def compare(old: Run, new: Run) -> Comparison:
     before, after = _inputs(old), _inputs(new)
     indexed = {path: (path in old.artifacts, path in new.artifacts) for path in {**old.artifacts, **new.artifacts}}
     both = [path for path, sides in indexed.items() if all(sides)]
-    found = {path: _differ(path, old, new) for path in both if path not in _NOT_COMPARED}
+    alike = Numbers(old, new)
+    found = {path: _differ(path, old, new, alike) for path in both if path not in _NOT_COMPARED}
     metrics = json_differ(dict(old.record.metrics), dict(new.record.metrics))
+    params = _changes(_params(before), _params(after))
     return Comparison(
         old=old,
         new=new,
-        params=(*_changes(_params(before), _params(after)), *_changes(_others(before), _others(after))),
+        models=(_models(old), _models(new)),
+        above=tuple(each for each in _changes(_params_above(old), _params_above(new)) if each not in params),
+        conditions=shared_conditions(old, new),
+        params=(*params, *_changes(_others(before), _others(after))),
         code=(*_notebook(before, after), *_changes(before.sources, after.sources)),
         content=_changes(_content(before), _content(after)),
         upstream=_changes(before.upstream, after.upstream),
@@ -114,6 +125,16 @@ def _params(inputs: HashInputs) -> dict[str, str]:
     return flatten(dict(inputs.sections.get("params", {})))
 
 
+def _params_above(run: Run) -> dict[str, str]:
+    """The params that runs upstream have read, as far as these can be opened."""
+    chain = reversed(ancestors(RunStore(run.path.parent), [run]).runs)
+    return {key: value for each in chain if each.record.hash_inputs for key, value in _params(each.inputs).items()}
+
+
+def _models(run: Run) -> str:
+    return " + ".join(model_ids(RunStore(run.path.parent), run))
+
+
 def _others(inputs: HashInputs) -> dict[str, str]:
     """The role and the registry's constants."""
     return flatten({key: value for key, value in inputs.sections.items() if key not in ("params", *_CONTENT)})
@@ -139,15 +160,25 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ..
     return tuple(Change(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key))
 
 
-def _differ(path: str, old: Run, new: Run) -> Difference:
+def _differ(path: str, old: Run, new: Run, alike: Numbers) -> Difference:
     before, after = old.read_bytes(path), new.read_bytes(path)
     suffix = PurePosixPath(path).suffix
     if before == after:
         return Difference()
+    numbers = alike.of(path)
     if suffix == ".parquet":
-        return frames_differ(path, parquet_frame(before), parquet_frame(after))
+        frames = parquet_frame(before), parquet_frame(after)
+        if numbers is not None:
+            frames = renumbered(frames[0], numbers[0]), renumbered(frames[1], numbers[1])
+        return frames_differ(path, *frames)
     if suffix == ".npz":
-        return npz_differ(npz_arrays(before), npz_arrays(after))
+        arrays = npz_arrays(before), npz_arrays(after)
+        if numbers is None:
+            return npz_differ(*arrays)
+        shared = of_shared(arrays[0], numbers[0], numbers[1]), of_shared(arrays[1], numbers[1], numbers[0])
+        n_shared = len({*numbers[0].tolist()} & {*numbers[1].tolist()})
+        remark = f"{len(numbers[0])} conditions against {len(numbers[1])}, {n_shared} of them the same"
+        return merged([npz_differ(*shared)], [remark])
     if suffix == ".json":
         return json_differ(old.json(path), new.json(path))
     return Difference(remarks=(f"other bytes: {len(before)} against {len(after)}",))

@@ -39,8 +39,12 @@ class FailedGate:
 def claims_of(folder: Path, artifacts: Sequence[Artifact], metrics: Mapping[str, Any]) -> tuple[ClaimFacts, ...]:
     """Return the claims of a run of S07: verdicts from its record, words from the file that the record names, if it is that one."""
     told = metrics.get("claims") or {}
-    words = {each["claim"]: each for each in _file(folder, artifacts)} if told else {}
-    return tuple(_claim(str(name), str(verdict), words.get(name) or {}) for name, verdict in told.items())
+    try:
+        words = {each["claim"]: each for each in _file(folder, artifacts)} if told else {}
+        return tuple(_claim(str(name), str(verdict), words.get(name) or {}) for name, verdict in told.items())
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # a file of another version: the verdicts are known all the same
+        return tuple(_claim(str(name), str(verdict), {}) for name, verdict in told.items())
 
 
 def _claim(name: str, verdict: str, words: Mapping[str, Any]) -> ClaimFacts:

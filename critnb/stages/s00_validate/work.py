@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from critnb.canon import CANON, SliceRole
 from critnb.model import checks
+from critnb.model.blocks import LayerLinearity
+from critnb.model.forward import ForwardPasses
 from critnb.pipeline.session import StageSession
 from critnb.report.figures import known_answers as figures
 from critnb.report.provenance import Provenance
@@ -22,14 +27,8 @@ def check_model(stage: StageSession) -> pd.DataFrame:
     """Run the identity check, the reading of u and both linearity checks of every layer, and write their table."""
     tokens = stage.slice(SliceRole.A_cal).tokens[:_PROBE_WINDOWS]
     with stage.step("model checks"):
-        deviations = {
-            tables.IDENTITY: checks.identity_deviation(stage.model, tokens),
-            tables.READING: checks.unit_reading_deviation(stage.model, tokens),
-        }
-        branches = {
-            tables.LINEARITY: checks.linearity(stage.model, tokens),
-            tables.ATTENTION_LINEARITY: checks.attention_linearity(stage.model, tokens),
-        }
+        (found,) = stage.engine.map_passes(ModelChecks(tokens), [None], passes=stage.forward_passes())
+    deviations, branches = found
     rows: list[dict[str, object]] = [
         {"check": name, "layer": -1, "deviation": deviation, "tolerance": np.nan}
         for name, deviation in deviations.items()
@@ -40,6 +39,28 @@ def check_model(stage: StageSession) -> pd.DataFrame:
         for layer in layers
     ]
     return tables.save_checks(stage, pd.DataFrame(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class ModelChecks:
+    """The checks of a model on ``tokens`` [N, T], by name: one deviation each of the first, those of every layer of the others."""
+
+    tokens: NDArray[np.int64]
+
+    def __call__(
+        self, passes: ForwardPasses, _shard: object
+    ) -> tuple[dict[str, float], dict[str, list[LayerLinearity]]]:
+        """Return what the checks of the passes' model find."""
+        model = passes.model
+        deviations = {
+            tables.IDENTITY: checks.identity_deviation(model, self.tokens),
+            tables.READING: checks.unit_reading_deviation(model, self.tokens),
+        }
+        branches = {
+            tables.LINEARITY: checks.linearity(model, self.tokens),
+            tables.ATTENTION_LINEARITY: checks.attention_linearity(model, self.tokens),
+        }
+        return deviations, branches
 
 
 def answers(stage: StageSession) -> KnownAnswers:

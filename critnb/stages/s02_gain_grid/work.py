@@ -8,12 +8,12 @@ import pandas as pd
 
 from critnb.canon import CANON, Intervention, SliceRole
 from critnb.criticality.metrics import condition_metrics
-from critnb.events import RateTargets, Thresholds, match_rates
-from critnb.events.screening_bounds import FirstBounds
+from critnb.events import RateTargets, Thresholds
+from critnb.events.shards import MatchedRates
 from critnb.lattice import Raster
-from critnb.model.forward import ForwardPasses, Setting
+from critnb.model.elsewhere import Passes
+from critnb.model.forward import Setting
 from critnb.model.windows import Slice
-from critnb.pipeline.progress import Advance
 from critnb.pipeline.session import Arrays, StageSession
 from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s02_gain_grid.tables import tabulate
@@ -28,19 +28,16 @@ class Matched:
     raster: Raster
 
 
-def match_settings(stage: StageSession, settings: list[Setting], windows: Slice, passes: ForwardPasses) -> Matched:
+def match_settings(stage: StageSession, settings: list[Setting], windows: Slice, passes: Passes) -> Matched:
     """Match rates under each setting on ``windows``; a finished setting survives an interruption as a checkpoint."""
     calibration, targets = upstream_calibration(stage)
-    first_bounds: FirstBounds = {}
-
-    def match(setting: Setting, advance: Advance) -> Arrays:
-        thresholds, counts = match_rates(passes, windows.tokens, calibration, targets, setting, advance, first_bounds)
-        return {**thresholds.arrays(), "counts": counts}
-
-    found = passes_under(stage, "match", settings, len(windows.tokens), match)
-    frames = [_thresholds(each, targets, setting).to_frame() for each, setting in zip(found, settings, strict=True)]
+    match = MatchedRates(windows.tokens, calibration, targets)
+    found = passes_under(stage, "match", settings, len(windows.tokens), match, passes=passes, join=match.join)
+    frames = [
+        _thresholds(each.others, targets, setting).to_frame() for each, setting in zip(found, settings, strict=True)
+    ]
     conditions = conditions_of(settings, model_role=stage.role, spike_defs=tuple(targets.base), rates=targets.rates)
-    raster = raster_of([each["counts"] for each in found], conditions, windows.window_id)
+    raster = raster_of([each.counts for each in found], conditions, windows.window_id)
     return Matched(pd.concat(frames, ignore_index=True), raster)
 
 

@@ -8,13 +8,12 @@ import pandas as pd
 
 from critnb.canon import Intervention, SliceRole, Stage
 from critnb.errors import ParamsError
-from critnb.events import extract
+from critnb.events.shards import Extracted, side_by_side
 from critnb.lattice import Condition, Raster
 from critnb.lattice.thresholds import tau_of
 from critnb.model.forward import Setting
 from critnb.model.taps import scaled_layers
-from critnb.pipeline.progress import Advance
-from critnb.pipeline.session import Arrays, StageSession
+from critnb.pipeline.session import StageSession
 from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s02_gain_grid.work import match_settings
 from critnb.stages.s02b_select_gstar.work import load_gstar
@@ -64,13 +63,11 @@ def _extract(
     passes = stage.forward_passes()
     spike_defs = tuple(targets.base)
 
-    def take(setting: Setting, advance: Advance) -> Arrays:
-        tau = tau_of(thresholds, setting.intervention, setting.gain, spike_defs, targets.rates)
-        return {"counts": extract(passes, windows.tokens, calibration, tau, spike_defs, setting, advance)}
-
-    found = passes_under(stage, "extract", settings, len(windows.tokens), take)
+    tau = {each: tau_of(thresholds, each.intervention, each.gain, spike_defs, targets.rates) for each in settings}
+    take = Extracted(windows.tokens, calibration, tau, spike_defs)
+    found = passes_under(stage, "extract", settings, len(windows.tokens), take, passes=passes, join=side_by_side)
     conditions = conditions_of(settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates)
-    raster = raster_of([each["counts"] for each in found], conditions, windows.window_id, windows.tokens)
+    raster = raster_of([each.counts for each in found], conditions, windows.window_id, windows.tokens)
     return raster.take([i for i, c in enumerate(conditions) if _wanted(c, gstar)])
 
 

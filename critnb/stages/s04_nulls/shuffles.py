@@ -7,22 +7,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from critnb.canon import CANON, Intervention, SliceRole
-from critnb.criticality.branching import BranchingSums, branching_sums, expected_under_permutation
+from critnb.criticality.branching import BranchingSums
 from critnb.criticality.token_shuffles import TokenShuffles, joined
-from critnb.events import Calibration, match_counts
-from critnb.events.screening_bounds import FirstBounds
 from critnb.lattice import ConditionTable, Raster
-from critnb.model.forward import ForwardPasses, Setting
-from critnb.model.windows import Slice
-from critnb.pipeline.progress import Advance
+from critnb.model.forward import Setting
+from critnb.model.shards import spans
 from critnb.pipeline.session import Arrays, StageSession
 from critnb.report.words import SPIKE_NAMES
 from critnb.stages.s01_calibrate.work import upstream_calibration
+from critnb.stages.s04_nulls.shuffled import EXPECTED, Shuffled, ShuffleShard, Wanted, one_after_another
 from critnb.stages.s04_nulls.tables import at_chosen_gains
-from critnb.stages.s04_nulls.work import shuffled_tokens
-from critnb.stages.shared.conditions import passes_under
-
-_EXPECTED = "expected_"
+from critnb.stages.shared.shards import mapped
 
 
 def shuffle(stage: StageSession) -> TokenShuffles:
@@ -33,20 +28,31 @@ def shuffle(stage: StageSession) -> TokenShuffles:
     """
     real, windows = at_chosen_gains(stage), stage.slice(SliceRole.A_raster)
     n_windows = min(stage.params.nulls.shuffle_windows, len(windows.tokens))
-    calibration, _ = upstream_calibration(stage)
-    passes, settings = stage.forward_passes(), _settings(real)
-
-    def compute(setting: Setting, advance: Advance) -> Arrays:
-        return _of_gain(stage, passes, calibration, _at_gain(real, setting), windows, n_windows, setting, advance)
-
-    n_passes = n_windows * stage.params.nulls.shuffles
-    arrays = passes_under(stage, "shuffle", settings, n_passes, compute)
-    window_id = windows.window_id[:n_windows]
-    parts = [
-        _from_arrays(each, _at_gain(real, setting).conditions, window_id)
-        for each, setting in zip(arrays, settings, strict=True)
-    ]
-    found = joined(parts, real.conditions)
+    window_id, settings = windows.window_id[:n_windows], _settings(real)
+    of_settings = {setting: _at_gain(real, setting) for setting in settings}
+    work = Shuffled(
+        windows.tokens[:n_windows],
+        window_id,
+        upstream_calibration(stage)[0],
+        {setting: Wanted.of(raster, n_windows) for setting, raster in of_settings.items()},
+        stage.model.tokenizer.all_special_ids,
+        seed=stage.params.nulls.seed,
+    )
+    n_shuffles = stage.params.nulls.shuffles
+    parts = spans(n_shuffles, batch=1, parts=stage.engine.passes_at_once())
+    steps = {
+        f"shuffle_{setting.intervention}_gain_{setting.gain:g}": [ShuffleShard(setting, *part) for part in parts]
+        for setting in settings
+    }
+    each, passes = n_windows * n_shuffles, stage.forward_passes()
+    arrays: dict[str, Arrays] = mapped(stage, "shuffle", work, steps, passes=passes, each=each, join=one_after_another)
+    found = joined(
+        [
+            _from_arrays(each, of_settings[s].conditions, window_id)
+            for each, s in zip(arrays.values(), settings, strict=True)
+        ],
+        real.conditions,
+    )
     stage.save_parquet(CANON.OUTPUT.TOKEN_SHUFFLES_PARQUET_BASENAME, found.to_frame())
     return found
 
@@ -59,66 +65,9 @@ def _at_gain(real: Raster, setting: Setting) -> Raster:
     return real.take(real.conditions.where(gain=setting.gain))
 
 
-def _of_gain(
-    stage: StageSession,
-    passes: ForwardPasses,
-    calibration: Calibration,
-    real: Raster,
-    windows: Slice,
-    n_windows: int,
-    setting: Setting,
-    advance: Advance,
-) -> Arrays:
-    """Return what one gain's checkpoint holds: arrays [C, S, N] and missed [C, S]."""
-    wanted = real.counts[:, :n_windows].sum(axis=(1, 3), dtype=np.int64)  # [C, L]
-    tokens, window_id = windows.tokens[:n_windows], windows.window_id[:n_windows]
-    special, seed = stage.model.tokenizer.all_special_ids, stage.params.nulls.seed
-    bounds: FirstBounds = {}
-    of_shuffles = []
-    for number in range(stage.params.nulls.shuffles):
-        shuffled = shuffled_tokens(tokens, window_id, special, seed=seed, shuffle=number)
-        counts = _matched(passes, shuffled, calibration, real.conditions, wanted, setting, advance, bounds)
-        of_shuffles.append(_reduced(counts, wanted))
-    return {name: np.stack([each[name] for each in of_shuffles], axis=1) for name in of_shuffles[0]}
-
-
-def _matched(
-    passes: ForwardPasses,
-    tokens: NDArray[np.int64],
-    calibration: Calibration,
-    conditions: ConditionTable,
-    wanted: NDArray[np.int64],
-    setting: Setting,
-    advance: Advance,
-    bounds: FirstBounds,
-) -> NDArray[np.uint16]:
-    """Return the counts [C, N, L, T] of conditions that want ``wanted`` [C, L] events.
-
-    Pairs of definition and rate that are none of the conditions want no event.
-    """
-    kinds = tuple(dict.fromkeys(condition.spike_def_id for condition in conditions))
-    rates = tuple(dict.fromkeys(condition.target_rate for condition in conditions))
-    place = [(kinds.index(c.spike_def_id), rates.index(c.target_rate)) for c in conditions]
-    events = np.zeros((len(kinds), len(rates), wanted.shape[1]), dtype=np.int64)
-    for row, at in enumerate(place):
-        events[at] = wanted[row]
-    found = match_counts(passes, tokens, calibration, kinds, events, setting, advance, bounds)
-    return np.stack([found.counts[at] for at in place])
-
-
-def _reduced(counts: NDArray[np.uint16], wanted: NDArray[np.int64]) -> Arrays:
-    expected = expected_under_permutation(counts).arrays()
-    return {
-        **branching_sums(counts).arrays(),
-        **{f"{_EXPECTED}{name}": array for name, array in expected.items()},
-        "events": counts.sum(axis=(2, 3), dtype=np.int64),
-        "missed": (wanted - counts.sum(axis=(1, 3), dtype=np.int64)).sum(axis=1),
-    }
-
-
 def _from_arrays(arrays: Arrays, conditions: ConditionTable, window_id: NDArray[np.int32]) -> TokenShuffles:
     sums = {name: array for name, array in arrays.items() if name.startswith(("time_", "depth_"))}
-    expected = {name.removeprefix(_EXPECTED): a for name, a in arrays.items() if name.startswith(_EXPECTED)}
+    expected = {name.removeprefix(EXPECTED): a for name, a in arrays.items() if name.startswith(EXPECTED)}
     return TokenShuffles(
         conditions, window_id, BranchingSums(**sums), BranchingSums(**expected), arrays["events"], arrays["missed"]
     )

@@ -7,16 +7,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from critnb.canon import CANON, Intervention, NullId, SliceRole, Stage
-from critnb.events import extract
-from critnb.lattice import RASTER_NULLS, Raster, null_of, token_shuffle_order
+from critnb.events.shards import Extracted, side_by_side
+from critnb.lattice import RASTER_NULLS, Raster, null_of
 from critnb.lattice.thresholds import tau_of
 from critnb.model.forward import Setting
+from critnb.model.shards import shards_of
 from critnb.pipeline.artifacts import NullSamples
 from critnb.pipeline.session import StageSession
 from critnb.report.words import spike_words
 from critnb.stages.s01_calibrate.work import upstream_calibration
+from critnb.stages.s04_nulls.shuffled import shuffled_tokens
 from critnb.stages.s04_nulls.tables import NullRasters, keep
-from critnb.stages.shared.conditions import conditions_of, raster_of
+from critnb.stages.shared.conditions import conditions_of, held, raster_of
 
 
 def keep_one(stage: StageSession) -> NullRasters:
@@ -34,13 +36,16 @@ def _token_shuffle(stage: StageSession, kept: Raster) -> Raster:
         windows.tokens, windows.window_id, stage.model.tokenizer.all_special_ids, seed=stage.params.nulls.seed
     )
     settings = [Setting(Intervention.MLP_GLOBAL, gain) for gain in sorted({c.gain for c in kept.conditions})]
-    passes = stage.forward_passes()
     spike_defs = tuple(targets.base)
-    counts = []
-    for setting in settings:
-        tau = tau_of(thresholds, setting.intervention, setting.gain, spike_defs, targets.rates)
-        with stage.progress(f"token shuffle gain {setting.gain:g}", len(tokens)) as advance:
-            counts.append(extract(passes, tokens, calibration, tau, spike_defs, setting, advance))
+    tau = {each: tau_of(thresholds, each.intervention, each.gain, spike_defs, targets.rates) for each in settings}
+    passes = stage.forward_passes()
+    batch, workers = passes.batch_windows(tokens.shape[1]), stage.engine.passes_at_once()
+    of_settings = shards_of(settings, len(tokens), batch=batch, workers=workers).values()
+    shards = [shard for of_setting in of_settings for shard in of_setting]
+    with stage.progress("token shuffle", len(tokens) * len(settings)) as advance:
+        work = Extracted(tokens, calibration, tau, spike_defs)
+        found = iter(stage.engine.map_passes(work, shards, passes=passes, on_done=advance))
+    counts = [held(side_by_side([next(found) for _ in of_setting])["counts"]) for of_setting in of_settings]
     conditions = conditions_of(
         settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates,
         null_id=NullId.NULL_TOKEN_SHUFFLE_INPUT,
@@ -48,26 +53,6 @@ def _token_shuffle(stage: StageSession, kept: Raster) -> Raster:
     raster = raster_of(counts, conditions, windows.window_id)
     wanted = [conditions.index(c.with_null(NullId.NULL_TOKEN_SHUFFLE_INPUT)) for c in kept.conditions]
     return raster.take(wanted)
-
-
-def shuffled_tokens(
-    tokens: NDArray[np.int64],
-    window_id: NDArray[np.int32],
-    special_ids: list[int],
-    *,
-    seed: int,
-    shuffle: int | None = None,
-) -> NDArray[np.int64]:
-    """Return windows [N, T] with their interior tokens permuted; special tokens and both ends stay in place.
-
-    ``shuffle`` numbers further draws beside the one that is kept.
-    """
-    special = np.isin(tokens, special_ids)
-    orders = [
-        token_shuffle_order(special[row], seed=seed, seq_id=int(window_id[row]), shuffle=shuffle)
-        for row in range(len(tokens))
-    ]
-    return np.take_along_axis(tokens, np.stack(orders), axis=1)
 
 
 def threshold_table(thresholds: pd.DataFrame) -> pd.DataFrame:

@@ -8,16 +8,18 @@ from numpy.typing import NDArray
 from critnb.canon import CANON, Intervention, SliceRole, Stage
 from critnb.criticality.knock_outs import KnockOutSums
 from critnb.errors import ModelError
-from critnb.events.knock_out import knock_out
-from critnb.lattice import Condition
+from critnb.events.knock_out import KnockOutRule, knock_out_key
+from critnb.events.perturbed import Perturbed, growth_of, joined, sums_of
+from critnb.lattice import ConditionTable, Raster
 from critnb.lattice.thresholds import tau_of
 from critnb.model.forward import Setting
-from critnb.model.stability import stability
+from critnb.model.shards import Shard, spans
 from critnb.pipeline.session import Arrays, StageSession
 from critnb.report.provenance import Provenance
 from critnb.stages.s01_calibrate.work import upstream_calibration
-from critnb.stages.s04k_knock_out.counted import Counted, Growths, knock_out_frame, load_counted, stability_frame
+from critnb.stages.s04k_knock_out.counted import Counted, knock_out_frame, load_counted, stability_frame
 from critnb.stages.s04k_knock_out.tables import KnockOutResult, chosen_raster, tabulate
+from critnb.stages.shared.shards import mapped
 
 
 def measure(stage: StageSession) -> KnockOutResult:
@@ -35,49 +37,60 @@ def measure(stage: StageSession) -> KnockOutResult:
 def _count(stage: StageSession) -> Counted:
     raster = chosen_raster(stage)
     tokens = stage.slice(SliceRole.A_raster).tokens[: len(raster.seq_id)]
-    conditions, gains = list(raster.conditions), list(stage.params.gain.grid)
+    settings = [Setting(Intervention.MLP_GLOBAL, gain) for gain in stage.params.gain.grid]
     try:
-        sums = [_knocked_out(stage, each, tokens, raster.seq_id) for each in conditions]
-        growth = {gain: _grown(stage, gain, tokens, raster.seq_id) for gain in gains}
+        found = _perturbed(stage, raster, tokens, settings)
+        sums = _by_condition(raster.conditions, {setting: sums_of(arrays) for setting, arrays in found.items()})
+        growths = [growth_of(found[setting]) for setting in settings]
+        growth = {setting.gain: (each.log_growth, each.wide) for setting, each in zip(settings, growths, strict=True)}
         reason = ""
     except ModelError as error:
-        sums = [KnockOutSums.zeros((len(tokens), 0))] * len(conditions)
-        growth = dict.fromkeys(gains, (np.zeros((len(tokens), 1, 0)), np.zeros((len(tokens), 0))))
+        sums = [KnockOutSums.zeros((len(tokens), 0))] * len(raster.conditions)
+        nothing = np.zeros((len(tokens), 1, 0)), np.zeros((len(tokens), 0))
+        growth = {setting.gain: nothing for setting in settings}
         reason = str(error)
-    return Counted(knock_out_frame(sums, conditions, raster.seq_id), stability_frame(growth, raster.seq_id), reason)
+    return Counted(
+        knock_out_frame(sums, list(raster.conditions), raster.seq_id), stability_frame(growth, raster.seq_id), reason
+    )
 
 
-def _knocked_out(
-    stage: StageSession, condition: Condition, tokens: NDArray[np.int64], seq_id: NDArray[np.int32]
-) -> KnockOutSums:
-    """Return the sums [V, N, L-1] of one condition; a finished condition survives an interruption as a checkpoint."""
-    run = stage.upstream(Stage.S03)
+def _perturbed(
+    stage: StageSession, raster: Raster, tokens: NDArray[np.int64], settings: list[Setting]
+) -> dict[Setting, Arrays]:
+    """Return what was counted under each setting; a finished one survives an interruption as a checkpoint."""
+    work = Perturbed(
+        tokens, raster.seq_id, upstream_calibration(stage)[0], _rules(stage, raster.conditions, settings),
+        directions=stage.params.knock_outs.directions, seed=stage.params.nulls.seed,
+    )  # fmt: skip
+    passes = stage.forward_passes()
+    # settings with knock-outs take by far the longest, so each is divided over all workers
+    parts = spans(len(tokens), batch=passes.batch_windows(tokens.shape[1]), parts=stage.engine.passes_at_once())
+    names = {setting: f"perturb_gain_{setting.gain:g}" for setting in settings}
+    steps = {name: [Shard(setting, *part) for part in parts] for setting, name in names.items()}
+    found: dict[str, Arrays] = mapped(stage, "perturb", work, steps, passes=passes, each=len(tokens), join=joined)
+    return {setting: found[name] for setting, name in names.items()}
+
+
+def _rules(
+    stage: StageSession, conditions: ConditionTable, settings: list[Setting]
+) -> dict[Setting, list[KnockOutRule]]:
+    """Return the rules of the conditions under each setting, in the order of the conditions."""
+    run, seed = stage.upstream(Stage.S03), stage.params.nulls.seed
     thresholds = run.parquet(run.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
-    setting = Setting(condition.intervention_id, condition.gain)
-    spike_defs = [condition.spike_def_id]
-    tau = tau_of(thresholds, setting.intervention, setting.gain, spike_defs, [condition.target_rate])
-    label = f"knock out {condition.spike_def_id} {condition.target_rate:g} gain {condition.gain:g}"
-
-    def compute() -> Arrays:
-        with stage.progress(label, len(tokens)) as advance:
-            return knock_out(
-                stage.forward_passes(), tokens, upstream_calibration(stage)[0], tau, spike_defs, setting,
-                seed=stage.params.nulls.seed, seq_id=seq_id, condition_keys=[[condition.key()]], on_batch=advance,
-            )[0, 0].arrays()  # fmt: skip
-
-    return KnockOutSums.from_arrays(dict(stage.checkpointed(label.replace(" ", "_"), compute)))
+    rules: dict[Setting, list[KnockOutRule]] = {setting: [] for setting in settings}
+    for each in conditions:
+        tau = tau_of(thresholds, each.intervention_id, each.gain, [each.spike_def_id], [each.target_rate])[0, 0]
+        rule = KnockOutRule(each.spike_def_id, tau, knock_out_key(seed, each.key()))
+        rules[Setting(each.intervention_id, each.gain)].append(rule)
+    return rules
 
 
-def _grown(stage: StageSession, gain: float, tokens: NDArray[np.int64], seq_id: NDArray[np.int32]) -> Growths:
-    """Return the log growths [N, K, L] of K disturbances at a gain, and [N, L] of the first with a wide step."""
-    setting, label = Setting(Intervention.MLP_GLOBAL, gain), f"disturb gain {gain:g}"
-
-    def compute() -> Arrays:
-        with stage.progress(label, len(tokens)) as advance:
-            return stability(
-                stage.forward_passes(), tokens, setting, directions=stage.params.knock_outs.directions,
-                seed=stage.params.nulls.seed, seq_id=seq_id, on_batch=advance,
-            ).arrays()  # fmt: skip
-
-    found = stage.checkpointed(label.replace(" ", "_"), compute)
-    return found["log_growth"], found["wide"]
+def _by_condition(conditions: ConditionTable, found: dict[Setting, KnockOutSums]) -> list[KnockOutSums]:
+    """Return the sums [V, N, L-1] of each condition from those [C, V, N, L-1] of its setting."""
+    place = dict.fromkeys(found, 0)
+    sums = []
+    for each in conditions:
+        setting = Setting(each.intervention_id, each.gain)
+        sums.append(found[setting][place[setting]])
+        place[setting] += 1
+    return sums

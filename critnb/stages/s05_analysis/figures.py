@@ -8,7 +8,7 @@ from critnb.canon import CANON, Adjacency, Intervention, SpikeDef
 from critnb.criticality.sizes.avalanches import find_avalanches
 from critnb.criticality.sizes.profiles import profiles
 from critnb.criticality.tails import Histogram
-from critnb.lattice.raster import Counts
+from critnb.lattice.planes import Counts
 from critnb.pipeline.session import StageSession
 from critnb.report import figures
 from critnb.report.style import Drawing, Rendered, save_figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,7 @@ from critnb.criticality.diagonals import Diagonal, Step
 from critnb.criticality.overlap import Overlap
 from critnb.criticality.shuffled_input import ShuffledInput
 from critnb.criticality.sizes.analysis import SizeAnalysis
-from critnb.criticality.sizes.avalanches import Avalanches
-from critnb.criticality.summary import Summary
+from critnb.criticality.summary import AvalancheSummary, Summary
 from critnb.criticality.token_shuffles import AgainstShuffles
 from critnb.criticality.verdicts import BRANCHING, BranchingByIntervention, Case, chi_peak, judged_frame
 from critnb.lattice import RASTER_NULLS, Raster, why_not_drawn
@@ -112,18 +111,14 @@ def _diagonals(found: Mapping[Diagonal, Step]) -> dict[str, Any]:
     return columns
 
 
-def _avalanches(found: Sequence[Avalanches]) -> dict[str, Any]:
+def _avalanches(found: AvalancheSummary) -> dict[str, Any]:
     return {
-        "n_avalanches": np.array([len(one) for one in found], dtype=np.int64),
-        "avalanche_size_mean": [_mean(one.size) for one in found],
-        "avalanche_size_median": [float(np.median(one.size)) if len(one) else float("nan") for one in found],
-        "avalanche_span_tokens_mean": [_mean(one.span_tokens) for one in found],
-        "avalanche_span_layers_mean": [_mean(one.span_layers) for one in found],
+        "n_avalanches": found.number,
+        "avalanche_size_mean": found.size_mean,
+        "avalanche_size_median": found.size_median,
+        "avalanche_span_tokens_mean": found.span_tokens_mean,
+        "avalanche_span_layers_mean": found.span_layers_mean,
     }
-
-
-def _mean(values: npt.NDArray[np.integer]) -> float:
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def tables(

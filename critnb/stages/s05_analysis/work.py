@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from critnb.canon import CANON, Intervention, NullId, SpikeDef, Stage
+from critnb.canon import CANON, Intervention, SpikeDef, Stage
 from critnb.criticality.bootstrap import multinomial_weights
 from critnb.criticality.overlap import spike_def_overlap
 from critnb.criticality.shuffled_input import shuffled_input
 from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeAnalysis, SizeShard, analyse_sizes
 from critnb.criticality.sizes.sample import Lattice
 from critnb.criticality.sizes.scaling import critical_pool
-from critnb.criticality.summary import summarise
+from critnb.criticality.summary import avalanche_frames, summarise
 from critnb.criticality.token_shuffles import TokenShuffles, against_shuffles
 from critnb.gates import Gate
-from critnb.lattice import PRIMARY, RASTER_NULLS, Condition, Raster, marginals_exact, null_raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, Condition, Raster, marginals_exact, null_when_asked
 from critnb.pipeline.artifacts import load_null_raster, load_raster, load_samples
 from critnb.pipeline.session import StageSession
 from critnb.report.provenance import Provenance
@@ -34,8 +31,6 @@ from critnb.stages.shared.closed_form import closed_form_gate
 from critnb.stages.shared.controls import stored_rates as control_rates
 
 _CONST = CANON.CONST
-# One replicate of these is analysed as the raster is; of other nulls what they kept is all that is asked.
-_HELD = (PRIMARY, MARGINS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +61,9 @@ def analyse(stage: StageSession) -> AnalysisResult:
     content = stage.upstream(Stage.S02B)
     choices = content.json(content.result(CANON.OUTPUT.GSTAR_JSON_BASENAME))["choices"]
     gstar = {(SpikeDef(name), rate): gain for (name, rate), gain in load_gstar(content).items()}
-    nulls = {
-        null_id: null_raster(raster, null_id, seed=params.nulls.seed) for null_id in RASTER_NULLS if null_id in _HELD
-    }
+    permuted = null_when_asked(raster, PRIMARY, seed=params.nulls.seed)
     n_units = int((s03.record.model or {})["d_ff"])
-    found = _statistics(stage, raster, nulls, load_null_raster(s04), gstar, n_units=n_units)
+    found = _statistics(stage, raster, permuted, load_null_raster(s04), gstar, n_units=n_units)
     rows = metrics(found)
     tau = s04.parquet(s04.result(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME))
     provenance = Provenance.of(stage.run, s03.record.model)
@@ -82,45 +75,40 @@ def analyse(stage: StageSession) -> AnalysisResult:
         provenance=provenance,
     )  # fmt: skip
     stage.save_parquet(CANON.OUTPUT.METRICS_PARQUET_BASENAME, rows)
-    stage.save_parquet(CANON.OUTPUT.AVALANCHES_PARQUET_BASENAME, found.summary.avalanche_frame())
+    stage.save_parquet(CANON.OUTPUT.AVALANCHES_PARQUET_BASENAME, avalanche_frames(raster, params.analysis.adjacency))
     stage.conditions(raster.conditions.to_frame())
     for name, table in made.items():
         write_table(stage.run, name, table)
     return AnalysisResult(
         t01=made[T01.name], t04=made[T04.name], t05=made[T05.name],
         t06=made[T06.name], t08=made[T08.name], t09=made[T09.name],
-        raster=raster, permuted=nulls[PRIMARY], tau=tau, choices=choices, gstar=gstar, provenance=provenance,
+        raster=raster, permuted=permuted, tau=tau, choices=choices, gstar=gstar, provenance=provenance,
     )  # fmt: skip
 
 
 def _statistics(
-    stage: StageSession, raster: Raster, nulls: Mapping[NullId, Raster], kept: Raster, gstar: Gstar, *, n_units: int
+    stage: StageSession, raster: Raster, permuted: Raster, kept: Raster, gstar: Gstar, *, n_units: int
 ) -> Statistics:
-    """``nulls``: one replicate of every condition of the nulls that are held; ``kept``: the null rasters that S04 kept."""
+    """``permuted``: one replicate of the primary null of every condition; ``kept``: the null rasters that S04 kept."""
     analysis = stage.params.analysis
     with stage.step("branching"):
         summary = summarise(
-            raster, load_samples(stage.upstream(Stage.S04)), permuted=nulls[PRIMARY], adjacency=analysis.adjacency,
+            raster, load_samples(stage.upstream(Stage.S04)), permuted=permuted, adjacency=analysis.adjacency,
             replicates=analysis.bootstrap_reps, seed=analysis.bootstrap_seed,
         )  # fmt: skip
     return Statistics(
         raster,
         summary,
-        _sizes(stage, raster, nulls, gstar, n_units=n_units),
+        _sizes(stage, raster, gstar, n_units=n_units),
         shuffled_input(raster, kept),
         against_shuffles(raster, _shuffles(stage), replicates=analysis.bootstrap_reps, seed=analysis.bootstrap_seed),
         spike_def_overlap(raster),
-        {null_id: _marginals(raster, null_id, nulls, stage.params.nulls.seed) for null_id in RASTER_NULLS},
+        {
+            null_id: marginals_exact(raster, null_when_asked(raster, null_id, seed=stage.params.nulls.seed))
+            for null_id in RASTER_NULLS
+        },
         analysis.adjacency,
     )
-
-
-def _marginals(raster: Raster, null_id: NullId, nulls: Mapping[NullId, Raster], seed: int) -> npt.NDArray[np.bool_]:
-    """Say of each condition [C] whether a null kept what it must; one that is not held is drawn a condition at a time."""
-    if null_id in nulls:
-        return marginals_exact(raster, nulls[null_id])
-    each = (raster.take([i]) for i in range(len(raster.conditions)))
-    return np.concatenate([marginals_exact(one, null_raster(one, null_id, seed=seed)) for one in each])
 
 
 def _shuffles(stage: StageSession) -> TokenShuffles:
@@ -128,9 +116,7 @@ def _shuffles(stage: StageSession) -> TokenShuffles:
     return TokenShuffles.from_frame(run.parquet(run.result(CANON.OUTPUT.TOKEN_SHUFFLES_PARQUET_BASENAME)))
 
 
-def _sizes(
-    stage: StageSession, raster: Raster, nulls: Mapping[NullId, Raster], gstar: Gstar, *, n_units: int
-) -> dict[int, SizeAnalysis]:
+def _sizes(stage: StageSession, raster: Raster, gstar: Gstar, *, n_units: int) -> dict[int, SizeAnalysis]:
     """Analyse the avalanches of every condition of the gain grid, side by side in processes."""
     analysis, null_params = stage.params.analysis, stage.params.nulls
     _, n_sequences, n_layers, n_tokens = raster.counts.shape
@@ -144,22 +130,15 @@ def _sizes(
     )  # fmt: skip
     cond_ids = raster.conditions.where(intervention_id=Intervention.MLP_GLOBAL)
     shards = [
-        _shard(
-            raster, nulls, i, replicates=_replicates_pooled(raster.conditions[i], gstar, null_params.verdict_replicates)
+        SizeShard(
+            raster.take([i]), _replicates_pooled(raster.conditions[i], gstar, null_params.verdict_replicates),
+            MARGINS in RASTER_NULLS,
         )
         for i in cond_ids
-    ]
+    ]  # fmt: skip
     with stage.step("sizes"), stage.progress("sizes", len(shards), "condition") as advance:
         analysed = stage.engine.map_in_processes(partial(analyse_sizes, settings=settings), shards, on_done=advance)
     return dict(zip(cond_ids, analysed, strict=True))
-
-
-def _shard(raster: Raster, nulls: Mapping[NullId, Raster], cond_id: int, *, replicates: int) -> SizeShard:
-    margins = nulls.get(MARGINS)
-    return SizeShard(
-        raster.counts[cond_id], nulls[PRIMARY].counts[cond_id], raster.seq_id, raster.conditions[cond_id].key(),
-        None if margins is None else margins.counts[cond_id], replicates,
-    )  # fmt: skip
 
 
 def _replicates_pooled(condition: Condition, gstar: Gstar, of_verdicts: int) -> int:

@@ -12,7 +12,7 @@ import pandas as pd
 from critnb.canon import CANON, DatasetRole, Stage
 from critnb.criticality.mcq import Answers
 from critnb.data.questions import Question
-from critnb.model.choices import ChoiceScorer, EncodedQuestion, Reuse, encode, prompt_reuse, prompts
+from critnb.model.choices import Answered, EncodedQuestion, Reuse, ReuseTried, encode, prompts
 from critnb.pipeline.session import Arrays, StageSession
 from critnb.report.figures.f07_arc import arc_mcq
 from critnb.report.provenance import Provenance
@@ -20,6 +20,7 @@ from critnb.report.style import Rendered, save_figure
 from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.s06arc_questions.tables import ACCURACY, Tabulated, tabulate
 from critnb.stages.shared import token_shares
+from critnb.stages.shared.shards import mapped
 
 _BASELINE = CANON.CONST.GAIN_BASELINE
 _CHOSEN_BY = {ACCURACY: "letter", "acc_text": "text", "acc_norm": "text_per_byte"}
@@ -75,9 +76,15 @@ def _scored(stage: StageSession, asked: _Asked, gains: Sequence[float]) -> tuple
         stored = earlier.parquet(earlier.result(CANON.OUTPUT.ARC_SCORES_PARQUET_BASENAME))
         used, reason = itemgetter("used", "reason")(earlier.record.metrics["prompt_reuse"])
         return stored, Reuse(used, reason)
+    passes = stage.forward_passes(burn_in=0)
     with stage.step("try the cache"):
-        reuse = prompt_reuse(stage.model, asked.to_score)
-    rows = [_rows(asked, gain, _answers(asked, _score(stage, gain, asked, reuse))) for gain in gains]
+        (reuse,) = stage.engine.map_passes(ReuseTried(asked.to_score), [None], passes=passes)
+    work = Answered(asked.to_score, stage.params.compute.batch_tokens, reuse.allowed)
+    steps = {f"answer_at_gain_{gain:g}": [gain] for gain in gains}
+    found: dict[str, Arrays] = mapped(
+        stage, "answer", work, steps, passes=passes, each=len(asked.answered), unit="question"
+    )
+    rows = [_rows(asked, gain, _answers(asked, arrays)) for gain, arrays in zip(gains, found.values(), strict=True)]
     return pd.concat(rows, ignore_index=True), reuse
 
 
@@ -86,19 +93,6 @@ def _ask(stage: StageSession) -> _Asked:
     shares = token_shares.of_texts(stage, DatasetRole.ARC_MCQ, prompts(questions))
     encoded = encode(questions, stage.model.tokenizer)
     return _Asked(questions, shares, encoded, [context is None or each.n_tokens <= context for each in encoded])
-
-
-def _score(stage: StageSession, gain: float, asked: _Asked, reuse: Reuse) -> Arrays:
-    """Return the scores at a gain; a finished gain survives an interruption as a checkpoint."""
-    label = f"answer at gain {gain:g}"
-
-    def compute() -> Arrays:
-        scorer = ChoiceScorer(stage.model, batch_tokens=stage.params.compute.batch_tokens, reuse=reuse.allowed)
-        with stage.progress(label, len(asked.answered), "question") as advance:
-            scores = scorer.score(asked.to_score, gain, advance)
-        return {"letter": scores.letter, "text": scores.text}
-
-    return stage.checkpointed(label.replace(" ", "_"), compute)
 
 
 def _answers(asked: _Asked, arrays: Arrays) -> Answers:

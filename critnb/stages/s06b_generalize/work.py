@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from critnb.canon import CANON, DatasetRole, Intervention, SliceRole, Stage
 from critnb.criticality.carried import Gstar
-from critnb.events import extract
+from critnb.events.shards import Extracted, ExtractedAndScored, side_by_side
 from critnb.lattice import Condition, Raster
 from critnb.lattice.thresholds import tau_of
 from critnb.model.forward import Setting
-from critnb.model.likelihood import WindowLikelihoods, predicted_tokens
+from critnb.model.likelihood import predicted_tokens
 from critnb.model.windows import Slice
 from critnb.pipeline.artifacts import save_raster
-from critnb.pipeline.session import Arrays, StageSession
+from critnb.pipeline.session import StageSession
 from critnb.report.provenance import Provenance
 from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s02b_select_gstar.work import load_gstar
 from critnb.stages.s06b_generalize.tables import carried_outputs, carried_thresholds, save_vocabulary, tabulate
-from critnb.stages.shared.conditions import conditions_of, raster_of
+from critnb.stages.shared.conditions import conditions_of, passes_under, raster_of
 from critnb.stages.shared.null_replicates import draw_replicates
 
 
@@ -53,7 +53,7 @@ def measure(stage: StageSession) -> Generalization:
     save_raster(stage, raster)
     stage.save_parquet(CANON.OUTPUT.TAU_RATE_MATCHED_PARQUET_BASENAME, thresholds)
     stage.save_parquet(CANON.OUTPUT.WINDOW_LIKELIHOODS_PARQUET_BASENAME, likelihoods)
-    save_vocabulary(stage, stage.model.causal.config.vocab_size)
+    save_vocabulary(stage, stage.model.vocabulary)
     provenance = Provenance.of(stage.run, stage.run.record.model)
     samples = draw_replicates(stage, raster, [stage.params.nulls.replicates] * len(raster.conditions))
     t02 = tabulate(stage, raster, samples, nll, gstar=gstar, thresholds=thresholds, provenance=provenance)
@@ -65,27 +65,18 @@ def _carry(
 ) -> tuple[Raster, dict[float, NDArray[np.float64]]]:
     """Return the raster of every condition at g1 and g*, and each window's NLL [N] by gain: one pass per gain and window."""
     calibration, targets = upstream_calibration(stage)
-    passes = stage.forward_passes()
     spike_defs = tuple(targets.base)
     settings = [Setting(Intervention.MLP_GLOBAL, gain) for gain in gains_of(gstar.values())]
-    counts, nll = [], {}
-    for setting in settings:
-        label = f"carry over {setting.intervention} gain {setting.gain:g}"
-        tau = tau_of(thresholds, setting.intervention, setting.gain, spike_defs, targets.rates)
-
-        def compute(setting: Setting = setting, label: str = label, tau: NDArray[np.float64] = tau) -> Arrays:
-            read = WindowLikelihoods(len(windows.tokens), setting, burn_in=passes.burn_in)
-            with stage.progress(label, len(windows.tokens)) as advance:
-                found = extract(passes, windows.tokens, calibration, tau, spike_defs, setting, advance, read)
-            return {"counts": found, "nll_mean": read.nll_mean}
-
-        arrays = stage.checkpointed(label.replace(" ", "_"), compute)
-        counts.append(arrays["counts"])
-        nll[setting.gain] = arrays["nll_mean"]
+    tau = {each: tau_of(thresholds, each.intervention, each.gain, spike_defs, targets.rates) for each in settings}
+    work = ExtractedAndScored(Extracted(windows.tokens, calibration, tau, spike_defs))
+    found = passes_under(
+        stage, "carry over", settings, len(windows.tokens), work, passes=stage.forward_passes(), join=side_by_side
+    )
+    nll = {setting.gain: each.others["nll_mean"] for setting, each in zip(settings, found, strict=True)}
     conditions = conditions_of(
         settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates, dataset_role=DatasetRole.B
     )
-    raster = raster_of(counts, conditions, windows.window_id, windows.tokens)
+    raster = raster_of([each.counts for each in found], conditions, windows.window_id, windows.tokens)
     return raster.take([i for i, condition in enumerate(conditions) if _wanted(condition, gstar)]), nll
 
 

@@ -17,6 +17,7 @@ from critnb.report.links import Link, to_file, to_index, to_readable
 from critnb.report.schema import T07
 from critnb.report.sketch import Sketch, sheet, sketch
 from critnb.report.style import INK
+from critnb.report.tables import table_path
 from critnb.report.words import interval_words, spike_words
 from critnb.stages.s07_paper.work import Study
 
@@ -117,7 +118,13 @@ def replication(study: Study) -> HTML | Markdown:
     for name in ("gstar", "delta_b_tot_at_gstar", "chi_at_gstar"):
         for who in ("base", "instruct"):
             shown[f"{name}_{who}"] = _with_interval(found, f"{name}_{who}")
-    return table(shown, f"{T07.name}: value [95 % interval]", units=T07.units)
+    file = table_path(T07, ".csv")
+    return table(
+        shown,
+        f"{T07.name}: value [95 % interval]",
+        units=T07.units,
+        source=Link(file.rpartition("/")[2], to_file(file)),
+    )
 
 
 def _with_interval(found: pd.DataFrame, name: str) -> list[Any]:

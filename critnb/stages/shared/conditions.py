@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -11,15 +12,36 @@ from numpy.typing import NDArray
 
 from critnb.canon import CANON, DatasetRole, Intervention, ModelRole, NullId, SliceRole, SpikeDef
 from critnb.gates import Gate
-from critnb.lattice import Condition, ConditionTable, Raster
+from critnb.lattice import Condition, ConditionTable, HeldPlanes, Raster
+from critnb.stages.shared.shards import mapped
 
 # which brings torch along, and tables are made again without it
 if TYPE_CHECKING:
-    from critnb.model.forward import Setting
-    from critnb.pipeline.progress import Advance
+    from critnb.model.elsewhere import Passes
+    from critnb.model.forward import ForwardPasses, Setting
+    from critnb.model.shards import Shard
     from critnb.pipeline.session import Arrays, StageSession
 
 EVENT_KEYS = ["intervention_id", "gain", "spike_def_id", "target_rate"]
+
+
+@dataclass(frozen=True)
+class UnderSetting:
+    """What passes under one setting gave: counts of its conditions, spike definitions outer, rates inner, and other arrays."""
+
+    counts: HeldPlanes
+    others: Arrays
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Self:
+        """Hold the ``counts`` [D, R, N, L, T] among ``arrays`` a condition at a time."""
+        return cls(held(arrays["counts"]), {name: array for name, array in arrays.items() if name != "counts"})
+
+
+def held(counts: NDArray[np.uint16]) -> HeldPlanes:
+    """Hold the counts [D, R, N, L, T] of a setting a condition at a time."""
+    planes = counts.reshape(-1, *counts.shape[2:])
+    return HeldPlanes.of(planes, planes.shape[1:])
 
 
 def passes_under(
@@ -27,27 +49,29 @@ def passes_under(
     verb: str,
     settings: Iterable[Setting],
     n_windows: int,
-    compute: Callable[[Setting, Advance], Arrays],
-) -> list[Arrays]:
-    """Return the arrays that ``compute`` gives under each setting; ``verb`` says what it does in progress bars.
+    work: Callable[[ForwardPasses, Shard], Any],
+    *,
+    passes: Passes,
+    join: Callable[[Sequence[Any]], Arrays],
+) -> list[UnderSetting]:
+    """Return what ``work`` finds under each setting, its shards joined; ``verb`` says what it does in progress bars.
 
+    ``work`` gives counts [D, R, N, L, T] and what else it finds.
     A finished setting survives an interruption as a checkpoint. Settings under which the model does the same share one pass.
     """
-    found: dict[Setting, Arrays] = {}
+    from critnb.model.shards import shards_of
 
-    def under(setting: Setting) -> Arrays:
-        label = f"{verb} {setting.intervention} gain {setting.gain:g}"
-
-        def shown() -> Arrays:
-            with stage.progress(label, n_windows) as advance:
-                return compute(setting, advance)
-
-        return stage.checkpointed(label.replace(" ", "_"), shown)
-
-    for setting in (wanted := list(settings)):
-        if setting.in_effect() not in found:
-            found[setting.in_effect()] = under(setting)
-    return [found[setting.in_effect()] for setting in wanted]
+    wanted = list(settings)
+    run: dict[Setting, Setting] = {}
+    for setting in wanted:
+        run.setdefault(setting.in_effect(), setting)
+    name = verb.replace(" ", "_")
+    names = {setting: f"{name}_{setting.intervention}_gain_{setting.gain:g}" for setting in run.values()}
+    batch = passes.batch_windows(stage.params.windows.seq_len)
+    shards = shards_of(names, n_windows, batch=batch, workers=stage.engine.passes_at_once())
+    steps = {name: shards[setting] for setting, name in names.items()}
+    found = mapped(stage, verb, work, steps, passes=passes, each=n_windows, join=join, keep=UnderSetting.of)
+    return [found[names[run[setting.in_effect()]]] for setting in wanted]
 
 
 def conditions_of(
@@ -69,15 +93,15 @@ def conditions_of(
 
 
 def raster_of(
-    counts: Sequence[NDArray[np.uint16]],
+    found: Sequence[HeldPlanes],
     conditions: ConditionTable,
     seq_id: NDArray[np.int32],
     tokens: NDArray[np.int64] | None = None,
 ) -> Raster:
-    """Return the raster of counts [D, R, N, L, T] of each setting; of windows' ``tokens`` [N, burn-in + T] the last T are its."""
-    planes = np.concatenate([setting.reshape(-1, *setting.shape[2:]) for setting in counts])
-    of_sites = None if tokens is None else tokens[:, tokens.shape[1] - planes.shape[-1] :].astype(np.int32)
-    return Raster(planes, conditions, seq_id, of_sites)
+    """Return the raster of the counts found under each setting; of windows' ``tokens`` [N, burn-in + T] the last T are its."""
+    counts = HeldPlanes.joined(found)
+    of_sites = None if tokens is None else tokens[:, tokens.shape[1] - counts.shape[-1] :].astype(np.int32)
+    return Raster(counts, conditions, seq_id, of_sites)
 
 
 def layer_rates(raster: Raster, n_units: int, *, suffix: str) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from critnb.canon import NullId
 from critnb.criticality.null_sample import ConditionSample, NullSample
@@ -14,29 +15,43 @@ from critnb.pipeline.session import StageSession
 
 def draw_replicates(stage: StageSession, raster: Raster, replicates: Sequence[int]) -> NullSamples:
     """Draw ``replicates`` [C] of each raster null for every condition of a raster, and write the branching that they give."""
-    seed = stage.params.nulls.seed
-    shards = [(null_id, cond_id) for null_id in RASTER_NULLS for cond_id in range(len(raster.conditions))]
-
-    def draw(shard: tuple[NullId, int]) -> ConditionSample:
-        null_id, cond_id = shard
-        counts, key = raster.counts[cond_id], raster.conditions[cond_id].key()
-        return ConditionSample.of(
-            null_branching(
-                counts,
-                raster.seq_id,
-                null_id,
-                seed=seed,
-                condition_key=key,
-                replicates=range(replicates[cond_id]),
-                tokens=raster.tokens,
-            )
-        )
-
+    shards = [OneCondition(raster.take([i]), replicates[i]) for i in range(len(raster.conditions))]
+    draw = Drawn(stage.params.nulls.seed)
     with stage.step("null replicates"), stage.progress("null replicates", len(shards), "condition") as advance:
-        drawn = dict(zip(shards, stage.engine.map_shards(draw, shards, on_done=advance), strict=True))
-    samples = {
-        null_id: NullSample.join([drawn[null_id, cond_id] for cond_id in range(len(raster.conditions))])
-        for null_id in RASTER_NULLS
-    }
+        drawn = stage.engine.map_shards(draw, shards, on_done=advance)
+    samples = {null_id: NullSample.join([each[null_id] for each in drawn]) for null_id in RASTER_NULLS}
     save_samples(stage, samples)
     return samples
+
+
+@dataclass(frozen=True, eq=False)
+class OneCondition:
+    """The raster of one condition, and how many replicates of each null it gets."""
+
+    raster: Raster
+    replicates: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Draws the replicates of a condition; random words follow from ``seed``, condition, null and replicate alone."""
+
+    seed: int
+
+    def __call__(self, one: OneCondition) -> Mapping[NullId, ConditionSample]:
+        """Return a sample of each raster null."""
+        raster = one.raster
+        return {
+            null_id: ConditionSample.of(
+                null_branching(
+                    raster.counts[0],
+                    raster.seq_id,
+                    null_id,
+                    seed=self.seed,
+                    condition_key=raster.conditions[0].key(),
+                    replicates=range(one.replicates),
+                    tokens=raster.tokens,
+                )
+            )
+            for null_id in RASTER_NULLS
+        }

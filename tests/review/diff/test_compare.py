@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made import PARAMS, SOURCES, made
+from made import MODEL, PARAMS, SOURCES, made
 
-from critnb.canon import CANON, Exit, SpikeDef, Stage
+from critnb.canon import CANON, DatasetRole, Exit, Intervention, ModelRole, SpikeDef, Stage
 from critnb.cli.command_line import main
 from critnb.errors import DependencyError, IntegrityError, ParamsError
+from critnb.lattice import Condition, ConditionTable, Raster
 from critnb.report.schema import SCHEMAS
 from critnb.review.diff import Change, Extreme, compare, find_run, format_diff
 from critnb.review.diff.files import frames_differ
@@ -20,6 +21,9 @@ from critnb.runs import Run, RunStore
 T01 = f"{CANON.RUN_SUBDIR.TABLES}/{CANON.TABLE.T01_SUMMARY}.parquet"
 NPZ = f"{CANON.RUN_SUBDIR.RESULTS}/{CANON.OUTPUT.RASTER_NPZ_BASENAME}"
 METRICS = f"{CANON.RUN_SUBDIR.RESULTS}/{CANON.OUTPUT.METRICS_PARQUET_BASENAME}"
+CONDITIONS = f"{CANON.RUN_SUBDIR.RESULTS}/{CANON.OUTPUT.CONDITIONS_PARQUET_BASENAME}"
+REPLICATES = f"{CANON.RUN_SUBDIR.RESULTS}/{CANON.OUTPUT.NULL_REPLICATES_PARQUET_BASENAME}"
+SUMS = f"{CANON.RUN_SUBDIR.RESULTS}/{CANON.OUTPUT.NULL_SEQUENCE_SUMS_NPZ_BASENAME}"
 GSTAR = f"{CANON.RUN_SUBDIR.RESULTS}/{CANON.OUTPUT.GSTAR_JSON_BASENAME}"
 
 
@@ -150,6 +154,68 @@ def test_gates_are_numbers_too(store, first):
     other = made(store, files=files(), params={"x": 1}, metrics={"clamped_units": 3})
     found = compare(first, other).numbers[f"metrics in {CANON.OUTPUT.RUN_RECORD_JSON}"]
     assert found.remarks == ("only the second has key clamped_units",)
+
+
+def on_grid(store: RunStore, gains: tuple[float, ...], *, wrong_at: float | None = None) -> Run:
+    """A run of S04 above rasters of these gains, whose events follow from the gain alone, however it is numbered."""
+    conditions = ConditionTable(
+        Condition(ModelRole.BASE, DatasetRole.A, SpikeDef.SPIKE_ONE_SIDED_POS, 0.01, gain, Intervention.MLP_GLOBAL)
+        for gain in gains
+    )
+
+    def events(gain: float) -> np.ndarray:
+        return np.random.default_rng(round(100 * gain)).poisson(0.4, (5, 2, 6)) + (gain == wrong_at)
+
+    raster = Raster(
+        np.stack([events(gain) for gain in gains]).astype(np.uint16), conditions, np.arange(5, dtype=np.int32)
+    )
+    frame = conditions.to_frame()
+    files = {NPZ: raster.arrays(), CONDITIONS: frame, METRICS: frame.assign(events=raster.counts.sum(axis=(1, 2, 3)))}
+    rasters = made(store, Stage.S03, files=files, params={"gain": {"grid": list(gains)}})
+    drawn = pd.DataFrame([(place, n, gain + n) for place, gain in enumerate(gains) for n in range(3)])
+    sums = {"pairs": np.array([[10 * gain] * 5 for gain in gains])}
+    own = {REPLICATES: drawn.set_axis(["cond_id", "replicate", "b_tot"], axis=1), SUMS: sums}
+    return made(store, Stage.S04, upstream=[rasters], files=own, params={"nulls": {"seed": 1}})
+
+
+@pytest.mark.parametrize(("wrong_at", "differing"), [(None, 0), (1.0, 1)])
+def test_conditions_that_two_grids_share_are_compared(store, wrong_at, differing):
+    one, other = on_grid(store, (0.8, 1.0, 1.2)), on_grid(store, (1.0, 1.1, 1.2, 1.3), wrong_at=wrong_at)
+    nulls = compare(one, other)
+    assert nulls.above == (Change("gain.grid", "[0.8,1.0,1.2]", "[1.0,1.1,1.2,1.3]"),)
+    # six rows of the replicates and ten of the sums are of gains 1 and 1.2, and follow from these
+    assert [(nulls.numbers[path].values, nulls.numbers[path].differing) for path in (REPLICATES, SUMS)] == [
+        (6, 0),
+        (10, 0),
+    ]
+    found = compare(*(store.open(run.record.dependencies[0].run_id) for run in (one, other)))
+    assert (found.conditions.old, found.conditions.new, found.conditions.both) == (3, 4, 2)
+    lines = format_diff(found)
+    assert "  3 against 4, 2 of them the same; only these are compared" in lines
+    assert {"  only the first has gain 0.8", "  only the second has gain 1.1, 1.3"} < {*lines}
+    assert (found.numbers[METRICS].values, found.numbers[METRICS].differing) == (2, differing)
+    # of a site of the shared conditions, its events and whether there are any; conditions and windows are named once
+    assert found.numbers[NPZ].values == 2 * 2 * 5 * 2 * 6 + 2 + 5
+    assert found.numbers[NPZ].remarks == ("3 conditions against 4, 2 of them the same",)
+    assert bool(found.numbers[NPZ].differing) is bool(differing)
+
+
+def test_who_the_runs_are_about_is_told(store):
+    models = [made(store, Stage.S01, model=MODEL | {"id": name}, params={"x": name}) for name in ("tiny", "small")]
+    one, other = (made(store, Stage.S02B, upstream=[run]) for run in models)
+    first, second, *_ = format_diff(compare(one, other))
+    assert first.split()[2:4] == ["BASE", "tiny"]
+    assert second.split()[2:4] == ["BASE", "small"]
+
+
+def test_what_has_a_name_in_json_is_found_by_it(store):
+    choices = [{"spike_def_id": "a", "target_rate": rate, "gstar": 10 * rate} for rate in (0.1, 0.2, 0.3)]
+    one = made(store, files={GSTAR: {"choices": choices}})
+    other = made(store, files={GSTAR: {"choices": [choices[2] | {"gstar": 4.0}, choices[1]]}}, params={"x": 1})
+    found = compare(one, other).numbers[GSTAR]
+    assert (found.differing, found.absolute.where) == (1, "choices[a, 0.3].gstar")
+    gone = ", ".join(f"choices[a, 0.1].{key}" for key in choices[0])
+    assert found.remarks == (f"only the first has key {gone}",)
 
 
 def test_runs_of_different_stages_are_refused(store, first):

@@ -71,6 +71,62 @@ def test_paper_and_release_of_the_newest_runs_stand_first(store):
     assert bands == {("BASE + INSTRUCT", "tiny-base + tiny-instruct"), ("INSTRUCT alone", "tiny-instruct")}
 
 
+CLAIMED = {
+    "claim": "C1_RATES_MATCH",
+    "statement": "Rates match <exactly>.",
+    "roles": {"BASE": {"verdict": "not supported", "reason": "3 of 9 miss"}},
+}
+
+
+def first_part(store: RunStore) -> Elements:
+    """What stands above the picture of the chain."""
+    return Elements(render(facts_of(store)).decode().partition("<svg")[0])
+
+
+def test_verdicts_and_every_failed_gate_of_the_latest_runs_stand_before_the_picture(store):
+    made(store, Stage.S02, gates=GATES, params={"events": {"tau0": 3.0}})
+    latest = made(store, Stage.S02, gates=[replace(GATES[0], name="g* <b>", value="1 of 6"), GATES[1]])
+    choice = made(store, Stage.S02B, upstream=[latest], files={"notebook/n.html": b"<p>"})
+    metrics = {"claims": {"C1_RATES_MATCH": "not supported", "C2_BRANCHING_VARIES": "supported"}}
+    paper = made(store, Stage.S07, roles=["BASE"], metrics=metrics, files={"results/claims.json": [CLAIMED]})
+    first = first_part(store)
+    text = " ".join(first.text.split())
+    for words in (
+        "Rates match <exactly>.",
+        "BASE, not supported: 3 of 9 miss",
+        "branching varies",
+        "g* <b>: 1 of 6",
+        GATES[0].reason,
+    ):
+        assert words in text
+    assert text.count("of 6") == 1, "an earlier run of the stage is left out, and so is a gate that passes"
+    assert [len(first.of_class(kind)) for kind in ("fail", "pass")] == [1, 1]
+    assert f"{paper.run_id}/results/claims.json" in first.targets()
+    assert f"{choice.run_id}/notebook/n.html" in first.targets()
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{", b"null", json.dumps([{**CLAIMED, "statement": "forged"}]).encode()])
+def test_claims_of_another_file_than_the_record_names_are_not_shown(store, content):
+    metrics = {"claims": {"C1_RATES_MATCH": "supported"}}
+    paper = made(store, Stage.S07, roles=["BASE"], metrics=metrics, files={"results/claims.json": [CLAIMED]})
+    (paper.path / "results/claims.json").write_bytes(content)
+    text = first_part(store).text
+    assert "rates match" in text
+    assert "forged" not in text
+
+
+def test_verdicts_are_shown_where_their_words_are_those_of_another_version(store):
+    metrics = {"claims": {"C1_RATES_MATCH": "supported"}}
+    made(store, Stage.S07, roles=["BASE"], metrics=metrics, files={"results/claims.json": [{"roles": 3}]})
+    assert "rates match" in first_part(store).text
+
+
+def test_a_figure_leads_to_the_rows_that_it_was_drawn_from(folder, page):
+    (analysis,) = [facts for facts in facts_of(RunStore(folder)) if facts.stage is Stage.S05]
+    found = page.partition('alt="F09 chi curves"')[2].partition("</figure>")[0]
+    assert Elements(found).targets() == [f"{analysis.folder}/{CANON.RUN_SUBDIR.TABLES}/{CANON.TABLE.T01_SUMMARY}.csv"]
+
+
 def test_the_picture_has_one_box_a_run_with_colour_and_word(folder, page):
     elements = Elements(page)
     boxes = Counter(str(box["class"]).split()[1] for box in elements.of_class("run"))

@@ -20,7 +20,7 @@ from critnb.criticality.null_sample import NullSample
 from critnb.criticality.nulltest import null_branching
 from critnb.criticality.overlap import spike_def_overlap
 from critnb.criticality.shuffled_input import ShuffledInput
-from critnb.criticality.sizes.analysis import MARGINS, Settings, SizeShard, analyse_sizes
+from critnb.criticality.sizes.analysis import Settings, SizeShard, analyse_sizes
 from critnb.criticality.sizes.sample import AvalancheSample, Lattice
 from critnb.criticality.sizes.scaling import critical_pool
 from critnb.criticality.summary import summarise
@@ -29,7 +29,7 @@ from critnb.criticality.token_shuffles import AgainstShuffles
 from critnb.criticality.verdicts import Case, judge_all
 from critnb.criticality.verdicts.needs import NOT_OF_A_RASTER
 from critnb.gates import Verdict
-from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, null_raster
+from critnb.lattice import PRIMARY, RASTER_NULLS, Raster, null_when_asked
 from critnb.stages.s05_analysis.tables import Statistics, cases, metrics
 
 _CONST = CANON.CONST
@@ -86,7 +86,6 @@ def case_of(raster: Raster, *, seed: int, replicates: int) -> Case:
     _, n, layers, tokens = raster.counts.shape
     weights = _weights(n)
     nulls = {null_id: NullSample.of([_sums(raster, null_id, seed, replicates)]) for null_id in RASTER_NULLS}
-    permuted = null_raster(raster, PRIMARY, seed=seed)
     settings = Settings(
         Lattice(layers, tokens, _UNITS), _ADJACENCY, weights, _pool(layers, tokens),
         p_replicates=0, seed=_CONST.BOOTSTRAP_SEED, null_seed=seed,
@@ -94,13 +93,12 @@ def case_of(raster: Raster, *, seed: int, replicates: int) -> Case:
     )  # fmt: skip
     (condition,) = raster.conditions
     summary = summarise(
-        raster, nulls, permuted=permuted, adjacency=_ADJACENCY, replicates=_CONST.BOOTSTRAP_REPS,
-        seed=_CONST.BOOTSTRAP_SEED,
+        raster, nulls, permuted=null_when_asked(raster, PRIMARY, seed=seed), adjacency=_ADJACENCY,
+        replicates=_CONST.BOOTSTRAP_REPS, seed=_CONST.BOOTSTRAP_SEED,
     )  # fmt: skip
-    margins = null_raster(raster, MARGINS, seed=seed).counts[0]
-    shard = SizeShard(raster.counts[0], permuted.counts[0], raster.seq_id, condition.key(), margins, replicates)
+    sizes = {0: analyse_sizes(SizeShard(raster, replicates), settings)}
     found = Statistics(
-        raster, summary, {0: analyse_sizes(shard, settings)}, *_nothing_shuffled(), spike_def_overlap(raster),
+        raster, summary, sizes, *_nothing_shuffled(), spike_def_overlap(raster),
         dict.fromkeys(RASTER_NULLS, np.ones(1, dtype=np.bool_)), _ADJACENCY,
     )  # fmt: skip
     gstar = {(condition.spike_def_id, condition.target_rate): condition.gain}
