@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from critnb.canon import Stage
 from critnb.contract import STAGES
 from critnb.pipeline.options import command_line, whole_number
+
+_COMPARED = Stage.S05
 
 
 def stage_options(parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", of_sweep: bool = False) -> None:
@@ -38,7 +41,10 @@ def list_options(parser: argparse.ArgumentParser) -> None:
 def compare_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``compare`` takes."""
     parser.add_argument(
-        "run", metavar="RUN", nargs="*", help="runs of S05, or of what rests on them; all of S05 if none is named"
+        "run",
+        metavar="RUN",
+        nargs="*",
+        help=f"runs of {_COMPARED}, or of what rests on them; all of {_COMPARED} if none is named",
     )
     parser.add_argument("--every-gain", action="store_true", help="the whole grid, not g1 and g* alone")
     json_option(parser).add_argument("--csv", action="store_true", help="print CSV")
