@@ -2,8 +2,8 @@
 
     python benchmarks/cluster.py > benchmarks/cluster.txt
 
-Rates of the embedded model are matched at eight gains, a shard each, by one process and by two workers in turn, five times. Seconds are
-the clock's, so nothing else should be at work. Starting the workers, and their loading of the model, are shown apart.
+Rates of the embedded model are matched at eight gains, a shard each, by one process and by two workers in turn, five times.
+Seconds are the clock's, so nothing else should be at work. Starting the workers, and their loading of the model, are shown apart.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def main() -> None:
         print(f"{name:<12} {spread.median:6.2f} s ({spread.least:.2f}-{spread.most:.2f})")
     ratios = Spread.of([one / many for one, many in zip(*times.values(), strict=True)])
     print(f"speed-up     {ratios.median:6.2f}   ({ratios.least:.2f}-{ratios.most:.2f}), same bytes")
-    print(f"overhead     {start:6.2f} s until workers answer, {first:.2f} s for the first shards with imports and model")
+    print(
+        f"overhead     {start:6.2f} s until workers answer, {first:.2f} s for the first shards with imports and model"
+    )
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ _ELSEWHERE = (
     "under this intervention thresholds were matched at its g* only; gain 1 is no intervention and has the MLP gain's"
 )
 _EXAMPLE = "The function returns the first item of the list that is not"
+_PANEL = "critnb-live"
 _GAINS = [round(0.01 * hundredths, 2) for hundredths in range(50, 151)]
 _COLOURS = (OKABE_ITO[1], OKABE_ITO[0])
 
@@ -56,9 +57,10 @@ class LivePanel:
         stops = sorted({*_GAINS, first})
         self._gain.offer(stops, [f"{gain:.2f}" if gain in _GAINS else f"{gain:g}" for gain in stops], first)
         self._twin = Twin(self.still)
-        self.raster = RasterWidget(tools=True, twin=self._twin.name, layout=w.Layout(display="none"))
+        hidden = w.Layout(display="none")
+        self.raster = RasterWidget(tools=True, twin=self._twin.name, panel=_PANEL, layout=hidden)
         self._warm_up = WarmUp()
-        self.raster.observe(lambda _: self._warm_up.start(), "watched")
+        self.raster.observe(lambda _: self._warm_up.start(), "visited")
         self._facts, self._said, self._next = w.HTML(), w.HTML(_NOT_YET), w.HTML()
         for widget, name in ((self._text, "text"), (self._run, "run"), (self._gain, "gain"), (self._next, "next"),
                              (self._said, "said"), (self._window, "window"), (self.raster, "raster")):  # fmt: skip
@@ -75,7 +77,7 @@ class LivePanel:
         state.observe(self._follow)
         controls = w.HBox([self._run, self._window, self._gain], layout=w.Layout(width="100%", flex_flow="row wrap"))
         self.box = w.VBox([self._text, controls, self._said, self.raster, self._facts, self.knock_out.box, self._next])
-        self.box.add_class("critnb-live")
+        self.box.add_class(_PANEL)
 
     @property
     def answer(self) -> LiveAnswer | None:

@@ -323,10 +323,24 @@ function hideTwin(name) {
   return () => style.remove();
 }
 
+// Tell the kernel, once, that somebody turns to the panel that the raster is part of.
+function tellOfVisitors(model, el) {
+  const selector = `.${model.get("panel")}`, kinds = ["focusin", "pointerover"];
+  if (selector === "." || model.get("visited")) return () => {};
+  const leave = () => kinds.forEach((kind) => document.removeEventListener(kind, came));
+  const came = (event) => {
+    if (!event.target.closest?.(selector)?.contains(el)) return;
+    leave();
+    model.set("visited", true);
+    model.save_changes();
+  };
+  kinds.forEach((kind) => document.addEventListener(kind, came));
+  return leave;
+}
+
 export default {
   render({ model, el }) {
-    const raster = new Raster(model, el), show = hideTwin(model.get("twin"));
-    if (!model.get("watched")) { model.set("watched", true); model.save_changes(); }
-    return () => { show(); raster.remove(); };
+    const raster = new Raster(model, el), ended = [hideTwin(model.get("twin")), tellOfVisitors(model, el)];
+    return () => { ended.forEach((end) => end()); raster.remove(); };
   },
 };

@@ -38,8 +38,8 @@ class RasterWidget(anywidget.AnyWidget):
     """The live picture of one window; ``picked`` is the clicked avalanche, NOTHING for none.
 
     ``site`` is the clicked site, [token, layer], empty for none; ``view`` and ``brush`` are the numbers of a ``Box``, empty for
-    none. ``tools`` asks for buttons; ``twin`` names the still picture that is hidden while this widget is alive in a page, and
-    ``watched`` is whether it ever was.
+    none. ``tools`` asks for buttons; ``twin`` names the still picture that is hidden while this widget is alive in a page.
+    ``panel`` is the CSS class of what it is part of, and ``visited`` whether somebody has turned to that.
     """
 
     _esm = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("raster_draw.js", "raster.js"))
@@ -51,7 +51,8 @@ class RasterWidget(anywidget.AnyWidget):
     brush = traitlets.List(traitlets.Int(), default_value=[]).tag(sync=True)
     tools = traitlets.Bool(False).tag(sync=True)
     twin = traitlets.Unicode("").tag(sync=True)
-    watched = traitlets.Bool(False).tag(sync=True)
+    panel = traitlets.Unicode("").tag(sync=True)
+    visited = traitlets.Bool(False).tag(sync=True)
 
     def show(self, window: Window, title: str, *, picked: int | None = None) -> None:
         """Show a window."""

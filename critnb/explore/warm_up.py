@@ -1,4 +1,4 @@
-"""What the first answer of the live mode waits for, most of it imports, begun while somebody still types."""
+"""What the first answer of the live mode waits for, most of it imports, begun when somebody turns to its panel."""
 
 from __future__ import annotations
 

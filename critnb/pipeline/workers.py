@@ -31,7 +31,6 @@ _GPUS = Path("/proc/driver/nvidia/gpus")
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # what the notebooks that this process runs by hand work with
 _held = ExitStack()
-atexit.register(_held.close)
 
 
 @contextmanager
@@ -66,6 +65,11 @@ def gpus_of(options: RunOptions, given: Mapping[str, str]) -> list[str]:
     if (visible := given.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [each for each in visible.split(",") if each]
     return [str(number) for number, _ in enumerate(_GPUS.iterdir())] if _GPUS.is_dir() else []
+
+
+@atexit.register
+def _release() -> None:
+    _held.close()
 
 
 def threads_of_workers(n_workers: int, given: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from critnb.errors import DataError, DependencyError
 from critnb.explore.chain import Chain, find_chains
 from critnb.explore.inputs import Places, model_files, window_texts
 from critnb.explore.live import LiveModel
+from critnb.explore.selection import Box
 from critnb.explore.state import ExplorerState
 
 REAL = ".critnb-real"
@@ -144,8 +146,131 @@ def labels(notebook: Notebook, raster: str) -> list[str]:
 
 
 def picture(notebook: Notebook, name: str) -> str:
-    image = notebook.page.locator(name)
-    return str(image.evaluate("e => (e.tagName === 'IMG' ? e : e.querySelector('img')).src"))
+    return str(notebook.page.locator(f"{name} img").get_attribute("src"))
+
+
+def wait_for_picture(notebook: Notebook, name: str, before: str) -> None:
+    """Curves follow rasters a moment later."""
+    notebook.page.wait_for_function(
+        "([name, before]) => document.querySelector(`${name} img`).src !== before", arg=[name, before], timeout=30_000
+    )
+
+
+def line(notebook: Notebook) -> Any:
+    return notebook.page.locator(".critnb-state input")
+
+
+def wait_for_line(notebook: Notebook, words: str) -> None:
+    notebook.page.wait_for_function(
+        "words => document.querySelector('.critnb-state input').value.includes(words)", arg=words, timeout=30_000
+    )
+    notebook.wait_until_idle()
+
+
+def by_keyboard(notebook: Notebook, state: ExplorerState) -> None:
+    """Avalanches by size, one kept, brushed and zoomed to, without a pointer."""
+    page, stage, said = (
+        notebook.page,
+        notebook.page.locator(f"{REAL} .critnb-stage"),
+        notebook.page.locator(f"{REAL} [aria-live]"),
+    )
+    stage.focus()
+    order = state.window.by_size
+    for key, place in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
+        stage.press(key)
+        assert f"{state.window.facts(order[place]).words()} · {place + 1} of {len(order)} by size" in said.inner_text()
+        assert page.locator(f"{REAL} .critnb-lit").get_attribute("data-avalanche") == str(order[place])
+    facts = state.window.facts(order[1])
+    stage.press("Enter")
+    wait_for_line(notebook, f"avalanche={order[1]}")
+    stage.press("b")
+    box = Box(facts.tokens, facts.layers)
+    wait_for_line(notebook, f"brush={box}")
+    (first, last), (low, high) = facts.tokens, facts.layers
+    inside = state.window.counts[low : high + 1, first : last + 1]
+    assert f": {inside.sum()} event" in said.inner_text()
+    assert f" on {np.count_nonzero(inside)} of {inside.size} site" in said.inner_text()
+    stage.press("+")
+    wait_for_line(notebook, f"view={box}")
+    assert labels(notebook, REAL) == list(state.window.tokens[first : last + 1])
+    stage.press("0")
+    page.wait_for_function(
+        "() => !document.querySelector('.critnb-state input').value.includes('view=')", timeout=30_000
+    )
+    stage.press("Escape")
+    page.wait_for_function(
+        "() => !document.querySelector('.critnb-state input').value.includes('brush=')", timeout=30_000
+    )
+    assert labels(notebook, REAL) == list(state.window.tokens)
+
+
+def by_brush(notebook: Notebook, state: ExplorerState) -> None:
+    """A part brushed with the pointer is counted in the real raster and in the null."""
+    page = notebook.page
+    page.locator(f"{REAL} .critnb-stage").scroll_into_view_if_needed()
+    at = page.locator(f"{REAL} .critnb-empty").bounding_box()
+    n_layers, n_tokens = state.window.counts.shape
+    box = Box((4, 20), (1, n_layers - 1))
+    cell, row = at["width"] / n_tokens, at["height"] / n_layers
+
+    def move(token: int, layer: int) -> None:
+        page.mouse.move(at["x"] + cell * (token + 0.5), at["y"] + row * (n_layers - layer - 0.5), steps=3)
+
+    move(4, n_layers - 1)
+    page.mouse.down()
+    move(12, 2)
+    move(20, 1)
+    page.mouse.up()
+    wait_for_line(notebook, f"brush={box}")
+    for raster, window in ((REAL, state.window), (".critnb-null", state.null_window)):
+        events = window.counts[1:, 4:21].sum()
+        assert f": {events} event" in page.locator(f"{raster} .critnb-brushed").inner_text()
+
+
+def as_text(notebook: Notebook, state: ExplorerState) -> None:
+    """The line in the box is the state; another is refused by a sentence; the first brings everything back."""
+    page, kept = notebook.page, line(notebook).input_value()
+    state.restore(kept, [state.chain])
+    assert str(state) == kept
+    line(notebook).fill("gian=1")
+    line(notebook).press("Enter")
+    page.locator(".critnb-message .critnb-sentence", has_text="did you mean gain=?").wait_for(timeout=30_000)
+    press(notebook, ".critnb-gain", "Home")
+    wait_for_line(notebook, f"gain={state.gains[0]}")
+    line(notebook).fill(kept)
+    line(notebook).press("Enter")
+    page.wait_for_function("kept => document.querySelector('.critnb-real .critnb-brushed').textContent !== ''"
+                           " && document.querySelector('.critnb-gain [role=slider]').ariaValueNow === kept",
+                           arg=f"{state.selection.condition.gain:g}", timeout=30_000)  # fmt: skip
+    assert line(notebook).input_value() == kept
+
+
+def in_the_dark(notebook: Notebook) -> None:
+    """Words and ticks of the rasters can be read in the dark theme: a contrast of 4.5 at least (WCAG 2.1, 1.4.3)."""
+    notebook.page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    notebook.page.wait_for_function("document.body.dataset.jpThemeLight === 'false'", timeout=30_000)
+    notebook.page.wait_for_timeout(500)
+    paper = colour(notebook, f"{REAL} .critnb-raster", "backgroundColor")
+    assert luminance(paper) < 0.05
+    for part, name in (
+        (TITLE, "color"),
+        (".critnb-tick", "fill"),
+        (".critnb-token", "fill"),
+        (".critnb-brushed", "color"),
+    ):
+        lighter = luminance(colour(notebook, f"{REAL} {part}", name))
+        assert (lighter + 0.05) / (luminance(paper) + 0.05) >= 4.5, part
+
+
+def colour(notebook: Notebook, selector: str, name: str) -> list[float]:
+    found = notebook.page.locator(selector).first.evaluate("(e, name) => getComputedStyle(e)[name]", name)
+    return [float(number) for number in re.findall(r"[\d.]+", found)[:3]]
+
+
+def luminance(colour: list[float]) -> float:
+    """The relative luminance of sRGB (WCAG 2.1)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (value / 255 for value in colour)]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
 def wait_for_change(notebook: Notebook, selector: str, before: str) -> None:
@@ -158,7 +283,7 @@ def wait_for_change(notebook: Notebook, selector: str, before: str) -> None:
 
 
 def press(notebook: Notebook, slider: str, key: str) -> None:
-    handle = notebook.page.locator(f"{slider} .noUi-handle").first
+    handle = notebook.page.locator(f"{slider} [role=slider]")
     handle.focus()
     handle.press(key)
 
@@ -196,7 +321,11 @@ def test_explore_by_hand(site, tmp_path):
         state.choose(gain=1.2)
         wait_for_change(notebook, f"{REAL} {TITLE}", before)
         assert sites(notebook, REAL) == np.count_nonzero(state.window.counts)
-        assert picture(notebook, ".critnb-branching") != curves
+        wait_for_picture(notebook, ".critnb-branching", curves)
+        handle = page.locator(".critnb-gain [role=slider]")
+        assert [handle.get_attribute(f"aria-value{end}") for end in ("min", "now", "max")] == ["0.8", "1.2", "1.2"]
+        alt = page.locator(".critnb-branching img").get_attribute("alt")
+        assert f"At the selected gain 1.2: b_time {state.branching.b_time:.3f} (null " in alt
 
         before = page.locator(f"{REAL} {TITLE}").text_content()
         page.locator(".critnb-forward").click()
@@ -213,7 +342,7 @@ def test_explore_by_hand(site, tmp_path):
         words = state.window.facts(largest).words()
         assert words in page.locator(".critnb-facts").text_content()
         assert page.locator(f"{REAL} .critnb-picked").get_attribute("data-avalanche") == str(largest)
-        assert picture(notebook, ".critnb-sizes") != sizes
+        wait_for_picture(notebook, ".critnb-sizes", sizes)
         notebook.screenshot(tmp_path / "explorer.png")
         # the picture that an exported page will show has followed, though nobody sees it here
         page.wait_for_function(
@@ -221,13 +350,18 @@ def test_explore_by_hand(site, tmp_path):
         )
         assert words in json.dumps(notebook.outputs(), ensure_ascii=False)
 
+        by_keyboard(notebook, state)
+        by_brush(notebook, state)
+        as_text(notebook, state)
+        in_the_dark(notebook)
+
         page.locator(".critnb-live-text textarea").fill(SENTENCE)
         page.locator("button.critnb-live-run").click()
         page.locator(f"{LIVE} [data-token]").first.wait_for(timeout=60_000)
         notebook.wait_until_idle()
         assert "".join(labels(notebook, LIVE)).replace("·", " ").endswith(SENTENCE)
         before = page.locator(".critnb-live-next").text_content()
-        assert re.search(r"at g = 1\.?\d*at g = 1", before)
+        assert re.search(r"at g = 1\.?\d*\s+at g = 1", before)
         press(notebook, ".critnb-live-gain", "ArrowLeft")
         wait_for_change(notebook, ".critnb-live-next", before)
         assert "never interpolated" in page.locator(".critnb-live-said").text_content()
