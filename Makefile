@@ -1,9 +1,10 @@
-# Every target first sets up a virtual environment with the locked packages: `make demo` with those of requirements.lock, the
-# others with those of requirements-dev.lock too.
+# Every target first sets up a virtual environment with the locked packages: `make demo` and `make study` with those of
+# requirements.lock, the others with those of requirements-dev.lock too.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PARAMS_READY := $(VENV)/.ready-params
 READY := $(VENV)/.ready
 DEV_READY := $(VENV)/.ready-dev
 
@@ -11,11 +12,20 @@ DEV_READY := $(VENV)/.ready-dev
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test quick lab check pages bench clean
+.PHONY: demo study test quick lab check pages bench clean
 
 demo: $(READY)
 	@$(BIN)/python runner.py all --params base.yaml
 	@echo "open runs/index.html: every run, the paper and the release"
+
+# a params file that cannot be used is refused before the long part of the set-up
+study:
+	@test -n "$(PARAMS)" || { echo "name a params file: make study PARAMS=mine.yaml" >&2; exit 2; }
+	@$(MAKE) --no-print-directory $(PARAMS_READY)
+	@$(BIN)/python runner.py params "$(PARAMS)" > /dev/null
+	@$(MAKE) --no-print-directory $(READY)
+	@$(BIN)/python runner.py all --params "$(PARAMS)"
+	@$(BIN)/python runner.py index --open
 
 test: $(DEV_READY)
 	@$(PYTEST)
@@ -28,6 +38,11 @@ lab: $(DEV_READY)
 
 check: $(DEV_READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+$(PARAMS_READY): requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --constraint requirements.lock pydantic PyYAML
+	@touch $(PARAMS_READY)
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -90,6 +90,10 @@ REFUSED = [
     ("runs folder is a file", [*S01[:3], "--runs-dir", "a_file"], 2, "a_file: File exists; make room"),
     ("runs folder below a file", [*S01[:3], "--runs-dir", "a_file/runs"], 2, "Not a directory; make room"),
     ("unknown command", ["phase9"], 2, "invalid choice: 'phase9'"),
+    ("misspelt command", ["lst"], 2, "invalid choice: 'lst'\ndid you mean list? see runner.py --help"),
+    ("misspelt option", [*S01, "--rle", "BASE"], 2, "--rle BASE\ndid you mean --role? see runner.py phase1 --help"),
+    ("misspelt stage", ["list", "--stage", "s5"], 2, "did you mean S05? see runner.py list --help"),
+    ("misspelt params", ["phase1", "--params", "parms.yaml"], 2, "; did you mean params.yaml?"),
     ("no command", [], 2, "COMMAND"),
     ("unknown option", [*S01, "--bogus"], 2, "unrecognized arguments: --bogus"),
     ("unknown role", [*S01, "--role", "TEACHER"], 2, "invalid choice: 'TEACHER' (choose from"),
@@ -157,10 +161,10 @@ def test_a_refusal_is_two_lines_at_most_and_leaves_nothing(folder, capsys, words
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     found, out, err = ask(capsys, *words)
     assert (found, out) == (code, [])
-    # a stage that is begun is announced first
-    lines = err[1:] if err[0].startswith("S0") else err
+    # a stage that is begun is announced first, with how far the command is
+    lines = [line for line in err if not line.startswith(("S0", "  stage "))]
     assert lines[0].startswith("error: ")
-    assert message in lines[0]
+    assert message in "\n".join(lines)
     assert len(lines) <= 2
     assert not list(folder.glob("runs/RUN_*"))
     assert all(path.read_bytes() == data for path, data in before.items())
@@ -190,7 +194,7 @@ def test_a_dry_run_says_what_would_run_and_why_and_writes_nothing(folder, capsys
 
 
 def test_a_list_of_nothing(folder, capsys):
-    assert ask(capsys, "list", "--runs-dir", "runs") == (Exit.DONE, [], [])
+    assert ask(capsys, "list", "--runs-dir", "runs") == (Exit.DONE, [], [f"{folder / 'runs'} holds no run"])
 
 
 def test_a_path_names_the_run_that_lies_there_and_not_its_namesake(folder, tmp_path, capsys):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from critnb.gates import summed_up
 from critnb.pipeline.display import Display
@@ -27,11 +27,22 @@ Ended = tuple[Run | None, float]
 class Account:
     """The account of one command, which several threads may give at once. ``errors``: those of stages that failed, by run id."""
 
-    def __init__(self, options: RunOptions, forecast: Forecast, *, keep_going: bool = False) -> None:
-        """``keep_going``: a failure is not the command's end, so that all is said of it at once."""
+    def __init__(
+        self,
+        options: RunOptions,
+        forecast: Forecast,
+        *,
+        whose: Mapping[str, str] | None = None,
+        keep_going: bool = False,
+    ) -> None:
+        """``whose``: by run id what a run is made for, where a command has several runs of a stage and role.
+
+        ``keep_going``: a failure is not the command's end, so that all is said of it at once.
+        """
         self.errors: dict[str, Exception] = {}
         self._options = options
         self._forecast = forecast
+        self._whose = whose or {}
         self._keep_going = keep_going
         self._display = Display(whole=forecast.words)
         self._at_work: set[str] = set()
@@ -40,7 +51,7 @@ class Account:
 
     def of(self, planned: PlannedRun, make: Callable[[Show], Run | None]) -> Ended:
         """Say what a stage is about, and show what it reports while ``make`` is at work; returns how that ended."""
-        name, begins = _name(planned), f"{label(planned)}  {planned.spec.asks}"
+        name, begins = self._name(planned), f"{label(planned)}  {self._purpose(planned)}{planned.spec.asks}"
         with self._lock:
             self._at_work.add(planned.run_id)
         self._forecast.begins(planned.run_id)
@@ -80,7 +91,8 @@ class Account:
         self._forecast.fails(planned.run_id)
         if self._keep_going:
             first, *more = message_and_exit(error)[0].split("\n")
-            self._err(f"{label(planned)}  failed: {first.removeprefix(f'{planned.spec.id}: ')}", *more)
+            first = first.removeprefix(f"{planned.spec.id}: ")
+            self._err(f"{label(planned)}  {self._purpose(planned)}failed: {first}", *more)
             return
         said = message_and_exit(error)[0].partition("\n")[0].removeprefix(f"{planned.spec.id}: ")
         with self._lock:
@@ -101,6 +113,12 @@ class Account:
         elif event["event_type"] == "step" and self._options.verbose:
             self._err(f"  {name} {payload['step']}: {payload['seconds']:.1f} s")
 
+    def _purpose(self, planned: PlannedRun) -> str:
+        return f"{plain(whose)}: " if (whose := self._whose.get(planned.run_id)) else ""
+
+    def _name(self, planned: PlannedRun) -> str:
+        return " ".join(filter(None, [planned.spec.id, planned.who, plain(self._whose.get(planned.run_id, ""))]))
+
     def _err(self, *lines: str) -> None:
         with self._display.aside():
             err(*lines)
@@ -109,7 +127,3 @@ class Account:
 def label(planned: PlannedRun) -> str:
     """Return what a line about a run begins with."""
     return f"{planned.spec.id:<6} {planned.who:<8} {planned.run_id}"
-
-
-def _name(planned: PlannedRun) -> str:
-    return f"{planned.spec.id} {planned.who}"

@@ -7,14 +7,16 @@ import json
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from critnb import __version__
 from critnb.canon import SPEC_DIR, Exit
+from critnb.cli.arguments import compare_options, json_option, list_options, power_options, run_options, stage_options
+from critnb.cli.parser import Parser
 from critnb.contract import STAGES
 from critnb.errors import ParamsError
 from critnb.params import Params
-from critnb.pipeline.options import RunOptions, command_line, whole_number
+from critnb.pipeline.options import RunOptions
 from critnb.system import terminal
 from critnb.system.failures import message_and_exit
 from critnb.system.signals import ending_like_ctrl_c, how_interrupted
@@ -51,17 +53,8 @@ def _answer(arguments: argparse.Namespace) -> int:
         return int(code)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses a wrong word or option as the rest of the pack does: in two lines, not with all of its usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print what is wrong and end the process."""
-        terminal.err(f"error: {terminal.plain(message, 500)}", f"see {self.prog} --help")
-        self.exit(int(Exit.BAD_INPUT))
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="runner.py",
         description="Run stages of the pack, or look at what they left.",
         epilog=f"exit codes: {', '.join(f'{int(code)} {code.label}' for code in Exit)}",
@@ -70,12 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for word, help_text in _stage_words():
         stage = commands.add_parser(word, help=help_text, description=help_text)
-        _stage_options(stage)
-        stage.set_defaults(handler=_run_stages, word=word)
+        stage_options(stage)
+        stage.set_defaults(handler=_run_stages, word=word, own_parser=stage)
     _sweep_options(commands)
-    _list_options(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
-    _json(_add(commands, "show", _look("show"), "show a run", runs=True)).add_argument("run", metavar="RUN")
-    verify = _json(_add(commands, "verify", _verify, "hash every file of runs again", runs=True))
+    list_options(_add(commands, "list", _look("list_runs"), "list runs", runs=True))
+    json_option(_add(commands, "show", _look("show"), "show a run", runs=True)).add_argument("run", metavar="RUN")
+    verify = json_option(_add(commands, "verify", _verify, "hash every file of runs again", runs=True))
     verify.add_argument("run", metavar="RUN", nargs="*", help="all runs if none is named")
     verify.add_argument("--release", type=Path, metavar="FILE", help="check a release's zip from scratch instead")
     verify.add_argument("--no-recompute", action="store_true", help="of a release, do not compute the tables again")
@@ -90,10 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         "--to", type=Path, metavar="FOLDER", help="where the zip and its signature go; here if not given"
     )
     release.add_argument("zip", type=Path, metavar="ZIP", nargs="?", help="the newest release of the runs if not given")
-    diff = _json(_add(commands, "diff", _look("diff"), "say what differs between two runs of a stage", runs=True))
+    diff = json_option(_add(commands, "diff", _look("diff"), "say what differs between two runs of a stage", runs=True))
     diff.add_argument("old", metavar="RUN", help="a run id, or the path of a run in another folder")
     diff.add_argument("new", metavar="RUN")
-    _compare_options(
+    compare_options(
         _add(
             commands, "compare", _compare, "set runs side by side: of each condition what every run measured", runs=True
         )
@@ -105,23 +98,28 @@ def _parser() -> argparse.ArgumentParser:
         "name runs that newer code has superseded, that rest on a run that is gone, or that were left incomplete",
         runs=True,
     )
-    _json(prune).add_argument("--delete", action="store_true", help="remove them")
+    json_option(prune).add_argument("--delete", action="store_true", help="remove them")
     prune.add_argument("--outdated", action="store_true", help="name runs of other code than this pack's, too")
     init = _add(
         commands, "init", _init, "lay out a working folder: the pack's notebooks and params files, to change and run"
     )
     init.add_argument("folder", type=Path, metavar="DIR", help="a folder that is new or empty")
-    _power_options(
+    power_options(
         _add(
             commands, "power", _power, "say how many windows a change between g1 and g* takes to be detected", runs=True
         )
     )
-    _add(commands, "index", _index, "write the page of all runs anew", runs=True)
-    _json(_add(commands, "params", _look("params"), "print resolved parameters")).add_argument("file", metavar="FILE")
+    index = _add(commands, "index", _index, "write the page of all runs anew", runs=True)
+    index.add_argument("--open", action="store_true", help="show it, where there is a desktop")
+    json_option(_add(commands, "params", _look("params"), "print resolved parameters")).add_argument(
+        "file", metavar="FILE"
+    )
     schema = _add(
         commands, "schema", _schema, "print the JSON Schema of the parameters, or of what a command prints as JSON"
     )
     schema.add_argument("of", nargs="?", choices=_WITH_JSON, metavar="COMMAND", help=f"one of {', '.join(_WITH_JSON)}")
+    completion = _add(commands, "completion", _completion, "print a script that lets a shell complete all this")
+    completion.add_argument("shell", choices=["bash", "zsh"])
     return parser
 
 
@@ -137,8 +135,8 @@ def _add(
     commands: Any, word: str, handler: Callable[[argparse.Namespace], int], help_text: str, *, runs: bool = False
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(word, help=help_text, description=help_text)
-    _run_options(command, *(["runs_dir"] if runs else []), "verbose")
-    command.set_defaults(handler=handler)
+    run_options(command, *(["runs_dir"] if runs else []), "verbose")
+    command.set_defaults(handler=handler, own_parser=command)
     return command
 
 
@@ -156,66 +154,8 @@ def _sweep_options(commands: Any) -> None:
     )
     sweep.add_argument("--array", metavar="I/N", help="run the I-th of N parts only, as a job of an array")
     sweep.add_argument("--collect", action="store_true", help="run nothing; write the table of what is finished")
-    _stage_options(sweep, params=None, without=("no_upstream", "use"))
-    sweep.set_defaults(handler=_sweep)
-
-
-def _stage_options(
-    parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", without: Sequence[str] = ()
-) -> None:
-    parser.add_argument("--params", default=params, metavar="FILE", help="a path, or a name in params/")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
-    parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
-    parser.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
-    parser.add_argument("--engine", help="local, or dask for several workers")
-    parser.add_argument("--workers", type=whole_number, metavar="N", help="processes that engine dask starts here")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of workers that are there: tcp://HOST:PORT or a file")
-    parser.add_argument(
-        "--wait", type=int, metavar="SECONDS", help="for a run that another process is making; a day if not given"
-    )
-    volume = ("quiet", "verbose")
-    _run_options(parser, *(each.name for each in command_line() if each.name not in (*volume, *without)))
-    _run_options(parser.add_mutually_exclusive_group(), *volume)
-
-
-def _list_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--stage", type=str.upper, choices=[str(spec.id) for spec in STAGES], help="of one stage")
-    _run_options(parser, "role")
-    parser.add_argument("--model", metavar="TEXT", help="of models whose name holds a text")
-    parser.add_argument("--stale", action="store_true", help="superseded, orphaned, abandoned or outdated ones")
-    _json(parser)
-
-
-def _compare_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "run", metavar="RUN", nargs="*", help="runs of S05, or of what rests on them; all of S05 if none is named"
-    )
-    parser.add_argument("--every-gain", action="store_true", help="the whole grid, not g1 and g* alone")
-    _json(parser).add_argument("--csv", action="store_true", help="print CSV")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page")
-
-
-def _power_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--params", default="base.yaml", metavar="FILE", help="those of a finished pilot")
-    _run_options(parser, "role")
-    parser.add_argument(
-        "--detect", type=float, default=0.005, metavar="CHANGE", help="of delta_b_tot; 0.005 if not given"
-    )
-    parser.add_argument(
-        "--power", type=float, default=0.8, metavar="SHARE", help="of studies that detect it; 0.8 if not given"
-    )
-    _json(parser)
-
-
-def _json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser
-
-
-def _run_options(parser: argparse._ActionsContainer, *names: str) -> None:
-    for option in command_line():
-        if option.name in names:
-            parser.add_argument(*option.metadata["flags"], **option.metadata["argument"])
+    stage_options(sweep, params=None, of_sweep=True)
+    sweep.set_defaults(handler=_sweep, own_parser=sweep)
 
 
 def _run_stages(arguments: argparse.Namespace) -> int:
@@ -282,9 +222,19 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _index(arguments: argparse.Namespace) -> int:
     from critnb.review.index import write_index
+    from critnb.system.desktop import show
 
-    terminal.out(write_index(RunOptions.of_command(vars(arguments)).store()))
+    page = write_index(RunOptions.of_command(vars(arguments)).store())
+    terminal.out(page)
+    if arguments.open:
+        show(page)
     return int(Exit.DONE)
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from critnb.cli.completion import completion
+
+    return completion(_parser(), arguments.shell)
 
 
 def _schema(arguments: argparse.Namespace) -> int:

@@ -57,12 +57,13 @@ def run_missing(
     *,
     each: Mapping[str, RunOptions] | None = None,
     ranks: Mapping[str, int] | None = None,
+    whose: Mapping[str, str] | None = None,
     keep_going: bool = False,
 ) -> Mapping[str, Exception]:
     """Run what is missing, and say of all else that it is reused; raises the first error of a stage.
 
-    ``each``: by run id the options of a run that is of other params; ``ranks``: what is begun before what has a higher one. To
-    ``keep_going``, a failure ends only what needs it, and the errors are returned by run id.
+    By run id, ``each``: the options of a run that is of other params; ``ranks``: what is begun before what has a higher one;
+    ``whose``: what it is made for. To ``keep_going``, a failure ends only what needs it, and the errors are returned by run id.
     """
     complete = {run.run_id for run in planned if store.state(run.run_id) is RunState.complete}
     for run in planned:
@@ -74,7 +75,7 @@ def run_missing(
         return {}
     jobs, alone = number_of_jobs(list(missing.values()), options), one_at_a_time(missing.values(), options)
     forecast = Forecast(planned, missing, store, jobs=jobs, alone=alone, ranks=ranks)
-    account = Account(options, forecast, keep_going=keep_going)
+    account = Account(options, forecast, whose=whose, keep_going=keep_going)
     with (
         Scratch() as checked,
         workers_of(list(missing.values()), options) as with_workers,

@@ -82,21 +82,28 @@ def _show_plan(chosen: Sequence[PlannedEntry], total: int, store: RunStore) -> N
 def _run(chosen: Sequence[PlannedEntry], stages: Sequence[StageSpec], store: RunStore) -> Mapping[str, Exception]:
     """Make the runs of these entries, each once, those of the first entries first, and return the errors by run id."""
     runs: dict[str, PlannedRun] = {}
-    each: dict[str, RunOptions] = {}
-    ranks: dict[str, int] = {}
+    first: dict[str, PlannedEntry] = {}
     for entry in chosen:
         if entry.error is not None:
-            first, *more = message_and_exit(entry.error)[0].split("\n")
-            err(f"entry {entry.entry.number} ({plain(entry.entry.name)})  failed: {first}", *more)
+            said, *more = message_and_exit(entry.error)[0].split("\n")
+            err(f"entry {entry.entry.number} ({plain(entry.entry.name)})  failed: {said}", *more)
         for run in entry.runs:
             runs.setdefault(run.run_id, run)
-            each.setdefault(run.run_id, entry.options)
-            ranks.setdefault(run.run_id, entry.entry.number)
+            first.setdefault(run.run_id, entry)
     if not runs:
         return {}
     # what is the same for all runs of a command: how long to wait, and whether they share a device
     shared = next(entry.options for entry in chosen if entry.runs)
-    return run_missing(list(runs.values()), stages, store, shared, each=each, ranks=ranks, keep_going=True)
+    return run_missing(
+        list(runs.values()),
+        stages,
+        store,
+        shared,
+        each={run_id: entry.options for run_id, entry in first.items()},
+        ranks={run_id: entry.entry.number for run_id, entry in first.items()},
+        whose={run_id: entry.entry.name for run_id, entry in first.items()},
+        keep_going=True,
+    )
 
 
 def _write_table(

@@ -6,6 +6,8 @@ system does where the runner was killed. Its workers end with it. A worker that 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -14,13 +16,15 @@ from typing import Any
 
 # a shard that so many workers were lost with is not tried again
 _ALLOWED_FAILURES = 3
+# by name: this room knows of no model
+_LIBRARIES = ("transformers.modeling_utils", "transformers.models.auto.modeling_auto", "numba")
 
 
 def main() -> None:
-    """Hold workers: the arguments are how many, a folder for what they write, and whether each has a GPU of its own."""
-    n_workers, folder, on_gpus = int(sys.argv[1]), sys.argv[2], sys.argv[3] == "gpu"
+    """Hold workers: the arguments are how many, a folder for what they write, and the GPUs that they take in turn, if any."""
+    n_workers, folder, gpus = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
     from dask import config
-    from distributed import Nanny, Scheduler, SpecCluster
+    from distributed import Client, Nanny, Scheduler, SpecCluster
 
     config.set(
         {
@@ -34,19 +38,23 @@ def main() -> None:
     )
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with SpecCluster(
-        workers={i: _worker(Nanny, i, folder, on_gpus=on_gpus) for i in range(n_workers)},
+        workers={i: _worker(Nanny, folder, gpus[i % len(gpus)] if gpus else None) for i in range(n_workers)},
         scheduler={"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "port": 0}},
         silence_logs=logging.CRITICAL,
     ) as cluster:
         cluster.wait_for_workers(n_workers)
         sys.stdout.write(cluster.scheduler_address + "\n")
         sys.stdout.flush()
-        sys.stdin.read()
+        with Client(cluster, set_as_default=False) as client:
+            # while kernels start, workers read the libraries that passes need
+            reading = [client.submit(_read_libraries, workers=[each], pure=False) for each in client.nthreads()]
+            sys.stdin.read()
+            del reading
         # with the workers, whatever they are at
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _worker(kind: Any, number: int, folder: str, *, on_gpus: bool) -> dict[str, Any]:
+def _worker(kind: Any, folder: str, gpu: str | None) -> dict[str, Any]:
     options: dict[str, Any] = {
         "host": "127.0.0.1",
         "nthreads": 1,
@@ -55,22 +63,16 @@ def _worker(kind: Any, number: int, folder: str, *, on_gpus: bool) -> dict[str, 
         "dashboard": False,
         "silence_logs": logging.CRITICAL,
     }
-    if on_gpus:
-        options["env"] = {"CUDA_VISIBLE_DEVICES": _visible(number)}
+    if gpu is not None:
+        options["env"] = {"CUDA_VISIBLE_DEVICES": gpu}
     return {"cls": kind, "options": options}
 
 
-def _visible(number: int) -> str:
-    """Return the device of a worker: one of those that this process may use, in turn."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    devices = given.split(",") if given else [str(i) for i in range(_gpus())]
-    return devices[number % len(devices)] if devices else ""
-
-
-def _gpus() -> int:
-    import torch
-
-    return torch.cuda.device_count()
+def _read_libraries() -> None:
+    for name in _LIBRARIES:
+        # a shard that needs it says what is wrong with it
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class ModelSource:
         params = self.loaded.params
         where = self.device, self.device_map
         how = (params.compute.dtype, params.compute.attention, *where, tuple(map(str, params.gain.interventions)))
-        return repr((sorted(self.identity.items()), how, self.anew))
+        return repr((sorted(self.identity.items()), how))
 
 
 @dataclass(frozen=True)
@@ -169,13 +169,19 @@ class PassesElsewhere:
         """
         # before torch has begun to use a device
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        model, facts = _opened(_Keyed(self.source.key(), self.source))
+        # a worker relies on no other's checks, and makes them once
+        source = replace(self.source, anew=True)
+        model, facts = _opened(_Keyed(source.key(), source))
         if self.hardware is not None and dict(facts.hardware) != dict(self.hardware):
             raise DependencyError(
                 f"it computes with {_words(facts.hardware)}, another worker with {_words(self.hardware)}: their last bits differ\n"
                 "give a scheduler whose workers are all alike"
             )
         return ForwardPasses(model, batch_tokens=self.batch_tokens, burn_in=self.burn_in, facts=facts)
+
+
+# passes as a stage has them, of a model here or of one elsewhere
+Passes = ForwardPasses | PassesElsewhere
 
 
 def tokenizer_of(source: ModelSource) -> Any:

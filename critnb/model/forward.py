@@ -124,6 +124,8 @@ class ForwardPasses:
             if not finite(part.logits.amax(dim=-1)):
                 self.name_the_layer(batch, setting)
             on_logits(first, batch, part)
+            # else two parts would be there while the next is made
+            del part
 
     def batches(self, tokens: NDArray[np.int64]) -> Iterator[tuple[int, Tensor]]:
         """Yield the row of each batch's first window and its token ids [B, T] on the model's device."""

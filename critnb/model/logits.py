@@ -41,8 +41,9 @@ def logits_of(model: LanguageModel, ids: Tensor, most: int | None = None) -> Ite
     for windows, tokens in _parts(len(ids), ids.shape[1], most_tokens):
         part = type(found)(**{**found, "last_hidden_state": found.last_hidden_state[windows, tokens]})
         with answering(model.body, partial(_given, part)):
-            logits = model.causal(input_ids=ids[windows, tokens], use_cache=False).logits
-        yield Logits(windows.start, tokens.start, logits)
+            # under no name here, so that it is gone before the next is made
+            parts = [model.causal(input_ids=ids[windows, tokens], use_cache=False).logits]
+        yield Logits(windows.start, tokens.start, parts.pop())
 
 
 def _parts(n_windows: int, n_tokens: int, most_tokens: int) -> Iterator[tuple[slice, slice]]:

@@ -59,7 +59,7 @@ def _problem(problem: Any, place: Place) -> str:
     given = problem["input"]
     match problem["type"]:
         case "extra_forbidden":
-            meant = get_close_matches(str(place[-1]), _known_keys(place[:-1]), n=1)
+            meant = get_close_matches(str(place[-1]), known_keys(place[:-1]), n=1)
             return f"unknown key; did you mean {meant[0]}?" if meant else "unknown key"
         case "missing":
             return "is required"
@@ -75,7 +75,7 @@ def _problem(problem: Any, place: Place) -> str:
     return f"{message[0].lower()}{message[1:]}, found {_shown(given)}"
 
 
-def _known_keys(section: Place) -> list[str]:
+def known_keys(section: Place) -> list[str]:
     """Return the keys that a section can have, of whatever source it is."""
     schema = Params.model_json_schema()
 

@@ -133,7 +133,7 @@ class Compute(_ParamsSection):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     batch_tokens: Count = _CONST.BATCH_TOKENS
     engine: Literal["local", "dask"] = "local"
-    workers: Annotated[StrictInt, Field(ge=1, le=1024)] | None = None
+    workers: Count | None = None
     scheduler: Needed | None = None
     attention: Literal["sdpa", "eager"] = "sdpa"
     timeout: Count | None = None

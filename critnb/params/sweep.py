@@ -44,15 +44,6 @@ class Sweep:
     origin: str
     entries: tuple[Entry, ...]
 
-    def part(self, number: int, of: int) -> Sweep:
-        """Return every ``of``-th entry from the one of that number on, as an array job with that index runs them."""
-        return replace(self, entries=self.entries[number - 1 :: of])
-
-    @property
-    def varied(self) -> tuple[str, ...]:
-        """The keys that entries set, in the order in which they occur."""
-        return tuple(dict.fromkeys(key for entry in self.entries for key in entry.overrides))
-
 
 @dataclass(frozen=True)
 class _Point:

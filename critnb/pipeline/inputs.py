@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -24,8 +24,7 @@ from critnb.runs import Run, RunState, RunStore, RunWriter, upstream_key
 if TYPE_CHECKING:
     from critnb.data import Tally
     from critnb.data.questions import Question
-    from critnb.model.elsewhere import ModelElsewhere, ModelFacts, ModelSource, PassesElsewhere
-    from critnb.model.forward import ForwardPasses
+    from critnb.model.elsewhere import ModelElsewhere, ModelFacts, ModelSource, Passes
     from critnb.model.language_model import LanguageModel
     from critnb.model.token_coverage import TextReader
     from critnb.model.windows import Slice
@@ -54,7 +53,7 @@ class StageInputs:
         config = yaml.safe_load((run.path / CANON.OUTPUT.CONFIG_RESOLVED_YAML).read_text(encoding="utf-8"))
         self.roles = tuple(ModelRole(role) for role in [config.pop("role", None), *config.pop("roles", [])] if role)
         self._loaded = Loaded(validate(config, origin=CANON.OUTPUT.CONFIG_RESOLVED_YAML), "config", options.base_dir)
-        self._passes: list[ForwardPasses | PassesElsewhere] = []
+        self._passes: list[Passes] = []
         self._corpora: dict[DatasetRole, _TokenisedCorpus] = {}
 
     @property
@@ -113,7 +112,7 @@ class StageInputs:
         return self.engine.facts() if "engine" in vars(self) else {"name": self.options.engine}
 
     @cached_property
-    def model(self) -> LanguageModel:
+    def model(self) -> LanguageModel | ModelElsewhere:
         """The model of this role, recorded: loaded here, or known from a worker where the engine's workers have it."""
         with self.run.timing("load model"):
             model, facts = self._model_elsewhere() if self.engine.elsewhere else self._source.open()
@@ -127,9 +126,9 @@ class StageInputs:
         if facts.warning is not None:
             self.run.update(warnings=[*self.run.record.warnings, facts.warning])
             self.run.log("warning", said=facts.warning)
-        return cast("LanguageModel", model)
+        return model
 
-    def forward_passes(self, burn_in: int | None = None) -> ForwardPasses:
+    def forward_passes(self, burn_in: int | None = None) -> Passes:
         """Return a runner of forward passes under this stage's batch size; the windows it runs are recorded.
 
         Its burn-in is that of the params, or what is given by a stage that reads no windows. Where the engine's workers have the
@@ -140,14 +139,14 @@ class StageInputs:
 
         batch = self.params.compute.batch_tokens
         burn_in = self.params.windows.burn_in_tokens if burn_in is None else burn_in
-        model: LanguageModel | ModelElsewhere = self.model
-        passes = (
+        model = self.model
+        passes: Passes = (
             PassesElsewhere(self._source, batch_tokens=batch, burn_in=burn_in, hardware=model.known.hardware)
             if isinstance(model, ModelElsewhere)
             else ForwardPasses(model, batch_tokens=batch, burn_in=burn_in)
         )
         self._passes.append(passes)
-        return cast("ForwardPasses", passes)
+        return passes
 
     @cached_property
     def _source(self) -> ModelSource:

@@ -13,22 +13,24 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from critnb.errors import StageFailedError
 from critnb.pipeline.kernel import environment
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
-from critnb.pipeline.sharing import may_be_elsewhere, number_fitting
+from critnb.pipeline.sharing import number_fitting
 from critnb.runs.scratch import Scratch
 from critnb.system.cores import available_cores
 from critnb.system.extras import CLUSTER
 
 _HOLDER = "critnb.engine.dask_cluster"
 _START_SECONDS = 120.0
+# a folder for each GPU, as NVIDIA's driver lists them
+_GPUS = Path("/proc/driver/nvidia/gpus")
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 # what the notebooks that this process runs by hand work with
 _held = ExitStack()
-atexit.register(_held.close)
 
 
 @contextmanager
@@ -44,8 +46,9 @@ def workers_of(runs: Sequence[PlannedRun], options: RunOptions) -> Iterator[RunO
     if options.scheduler is not None:
         yield replace(options, scheduler=_answering(options.scheduler))
         return
-    n_workers = options.workers or max(1, number_fitting(available_cores(), runs))
-    with local_workers(n_workers, on_gpus=may_be_elsewhere(options)) as address:
+    gpus = gpus_of(options, os.environ)
+    n_workers = options.workers or len(gpus) or max(1, number_fitting(available_cores(), runs))
+    with local_workers(n_workers, gpus) as address:
         yield replace(options, scheduler=address)
 
 
@@ -53,6 +56,20 @@ def held_workers(runs: Sequence[PlannedRun], options: RunOptions) -> RunOptions:
     """Return the same options for a notebook run by hand; workers that are started for it end with this process."""
     _held.close()
     return _held.enter_context(workers_of(runs, options))
+
+
+def gpus_of(options: RunOptions, given: Mapping[str, str]) -> list[str]:
+    """Return the GPUs of NVIDIA that workers are to take in turn; none where one is named, or a model is divided among all."""
+    if options.device not in ("auto", "cuda") or options.device_map != "none":
+        return []
+    if (visible := given.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [each for each in visible.split(",") if each]
+    return [str(number) for number, _ in enumerate(_GPUS.iterdir())] if _GPUS.is_dir() else []
+
+
+@atexit.register
+def _release() -> None:
+    _held.close()
 
 
 def threads_of_workers(n_workers: int, given: Mapping[str, str]) -> dict[str, str]:
@@ -71,12 +88,12 @@ def _answering(scheduler: str) -> str:
 
 
 @contextmanager
-def local_workers(n_workers: int, *, on_gpus: bool) -> Iterator[str]:
+def local_workers(n_workers: int, gpus: Sequence[str] = ()) -> Iterator[str]:
     """Yield the address of the scheduler of new worker processes, which end with the context or with this process."""
     with Scratch() as scratch:
         threads = threads_of_workers(n_workers, os.environ)
         holder = subprocess.Popen(
-            [sys.executable, "-m", _HOLDER, str(n_workers), str(scratch), "gpu" if on_gpus else "cpu"],
+            [sys.executable, "-m", _HOLDER, str(n_workers), str(scratch), *gpus],
             env={**environment(scratch, os.environ), **threads},
             cwd=scratch,
             stdin=subprocess.PIPE,

@@ -92,7 +92,7 @@ def works() -> Mapping[Stage, StageWork]:
 NOT_REPLAYED = (
     f"forward passes (deviations of {Stage.S00}, mu, sigma and base rates of {Stage.S01}, rasters of {Stage.S02}, "
     f"{Stage.S03} and {Stage.S06B}, scores of {Stage.S06ARC}, shuffled tokens of {Stage.S04}, "
-    f"counts and growths of {Stage.S04K}), figures, tables in notebooks"
+    f"counts and growths of {Stage.S04K}), figures, tables and sketches in notebooks"
 )
 
 

@@ -29,8 +29,10 @@ from critnb.model.elsewhere import ModelSource, PassesElsewhere, facts_here
 from critnb.model.forward import Setting
 from critnb.model.shards import Shard, spans
 from critnb.params import Loaded, validate
-from critnb.pipeline.workers import local_workers
+from critnb.pipeline.options import RunOptions
+from critnb.pipeline.workers import gpus_of, local_workers
 
+MODEL = {"BASE": {"source": "file", "path": "model"}}
 TOKENS = np.random.default_rng(7).integers(0, 257, size=(12, 32))
 
 
@@ -39,7 +41,7 @@ def address():
     """The scheduler of two workers that every test here shares; modules of tests are importable there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(PACK_ROOT / "tests"))
-        with local_workers(2, on_gpus=False) as address:
+        with local_workers(2) as address:
             yield address
 
 
@@ -60,7 +62,7 @@ def engine(shared_engine):
 def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     save(folder / "model", tiny_llama())
-    params = validate({"models": {"BASE": {"source": "file", "path": "model"}}}, origin="here")
+    params = validate({"models": MODEL}, origin="here")
     loaded = Loaded(params, "here", folder)
     return ModelSource(loaded, ModelRole.BASE, "cpu", data.model_files(loaded, ModelRole.BASE).identity())
 
@@ -119,8 +121,9 @@ def test_a_shard_that_raises_is_not_tried_again_and_the_first_one_is_told(engine
 
 
 def test_a_worker_without_the_model_is_named(engine, source):
-    # another key than that of the model that the workers hold by now
-    elsewhere = replace(source, loaded=replace(source.loaded, base_dir=Path("/nowhere")), anew=True)
+    # in another dtype than the model that the workers hold by now
+    params = validate({"models": MODEL, "compute": {"dtype": "bfloat16"}}, origin="here")
+    elsewhere = replace(source, loaded=Loaded(params, "here", Path("/nowhere")))
     with pytest.raises(DependencyError, match=r"^worker \S+:\d+: models.BASE.path: no directory /nowhere/model"):
         engine.map_passes(facts_here, [None], passes=passes_of(elsewhere))
 
@@ -173,12 +176,27 @@ def test_something_else_that_answers_is_no_scheduler(monkeypatch):
         dask_client.connected(f"tcp://127.0.0.1:{other.getsockname()[1]}")
 
 
+@pytest.mark.parametrize(
+    ("options", "given", "gpus"),
+    [
+        ({"device": "auto"}, {"CUDA_VISIBLE_DEVICES": "0,3"}, ["0", "3"]),
+        ({"device": "cuda"}, {"CUDA_VISIBLE_DEVICES": ""}, []),
+        ({"device": "cuda:1"}, {"CUDA_VISIBLE_DEVICES": "0,1"}, []),
+        ({"device": "cpu"}, {"CUDA_VISIBLE_DEVICES": "0,1"}, []),
+        ({"device": "auto", "device_map": "auto"}, {"CUDA_VISIBLE_DEVICES": "0,1"}, []),
+    ],
+)
+def test_each_worker_has_a_gpu_of_its_own(options, given, gpus):
+    assert gpus_of(RunOptions(**options), given) == gpus
+
+
 HOLDER = """
 import os, sys, time
 from critnb.engine.dask_client import connected
-from critnb.pipeline.workers import local_workers
+from critnb.pipeline.options import RunOptions
+from critnb.pipeline.workers import gpus_of, local_workers
 
-with local_workers(1, on_gpus=False) as address:
+with local_workers(1) as address:
     client = connected(address)
     print(*client.run(os.getpid).values(), flush=True)
     time.sleep(600)

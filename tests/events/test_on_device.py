@@ -293,4 +293,5 @@ def test_stages_on_a_card_agree_with_the_processor(tokens):
         if one.dtype == np.uint16:
             assert np.count_nonzero(one != card) <= 0.01 * np.count_nonzero(one) + 4
         else:
-            np.testing.assert_allclose(card, one, rtol=1e-2, atol=2)
+            whole = np.issubdtype(one.dtype, np.integer)
+            np.testing.assert_allclose(card, one, rtol=1e-2, atol=4 if whole else 2e-3)

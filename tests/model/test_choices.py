@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import platform
 from functools import cache
 from itertools import pairwise
@@ -23,7 +24,8 @@ from critnb.canon import Intervention, ModelRole
 from critnb.data.embedded import weights_directory
 from critnb.data.questions import Question, read
 from critnb.errors import NonFiniteError
-from critnb.model.choices import ChoiceScorer, EncodedQuestion, encode, prompt_reuse
+from critnb.model.choices import Answered, ChoiceScorer, EncodedQuestion, ReuseTried, encode, prompt_reuse
+from critnb.model.forward import ForwardPasses
 from critnb.model.language_model import LanguageModel
 from critnb.model.taps import Taps, gain_applied
 from critnb.params import Loaded, validate
@@ -144,6 +146,18 @@ def test_progress_counts_every_question():
     ChoiceScorer(tiny_loaded("llama"), batch_tokens=150).score(short(), 1.0, done.append)
     assert sum(done) == len(QUESTIONS)
     assert len(done) > 1
+
+
+def test_questions_answered_elsewhere_have_the_same_scores():
+    passes, seen = ForwardPasses(tiny_loaded("llama"), batch_tokens=150), []
+    work, tried = Answered(short(), 150, reuse=True), ReuseTried(short())
+    with passes.reporting(seen.append):
+        found = pickle.loads(pickle.dumps(work))(passes, 1.2)
+    expected = ChoiceScorer(passes.model, batch_tokens=150).score(short(), 1.2)
+    np.testing.assert_array_equal(found["letter"], expected.letter)
+    np.testing.assert_array_equal(found["text"], expected.text)
+    assert sum(seen) == len(short())
+    assert pickle.loads(pickle.dumps(tried))(passes, None) == prompt_reuse(passes.model, short())
 
 
 def test_nothing_to_score():

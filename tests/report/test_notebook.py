@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from papermill.exceptions import PapermillExecutionError
 
 from critnb.canon import PACK_ROOT, Stage
+from critnb.gates import Gate, Verdict
 from critnb.report.notebook import clean, of_run, to_html, to_ipynb
 from critnb.runs import RunStore
 
@@ -239,14 +240,29 @@ def test_the_table_of_contents_leads_to_every_section() -> None:
 def test_a_page_says_whose_it_is_and_leads_to_what_it_rests_on(tmp_path) -> None:
     """The model and the data of a stage that reads none are those of the runs above it."""
     store = RunStore(tmp_path)
-    facts = {"source": "a < b", "n_windows": 5, "seq_len": 32}
+    facts = {
+        "source": "a < b",
+        "revision": None,
+        "split": None,
+        "n_windows": 5,
+        "seq_len": 32,
+        "slice_sha256": "3" * 64,
+    }
     calibration = made(store, Stage.S01, model=MODEL, files={"notebook/n.html": b"<p>"}, datasets={"A_cal": facts})
     grid = made(store, Stage.S02, upstream=[calibration])
-    run = made(store, Stage.S05, upstream=[grid], files={"tables/t.csv": b"a", "tables/t.parquet": pd.DataFrame()})
+    gates = [
+        Gate("long", None, "one", Verdict.NOT_AVAILABLE),
+        Gate("g* <b>", 1, "x", Verdict.FAIL),
+        Gate("rates", 1, "x", Verdict.PASS),
+    ]
+    run = made(
+        store, Stage.S05, upstream=[grid], gates=gates, files={"tables/t.csv": b"a", "tables/t.parquet": pd.DataFrame()}
+    )
     page = Elements(to_html(sections(), of_run(run)).decode())
     for words in (run.run_id, "BASE", "tiny (BASE, 2 layers of 8 MLP units)", "A_cal: 5 windows of 32 tokens of a < b"):
         assert words in page.text
     assert run.record.created_utc[:10] in page.text
+    assert "1 of 3 pass; fail: g* <b>; not available: long" in page.text
     targets = [target for target in page.targets() if not target.startswith("#")]
     assert targets == [
         f"../../index.html#{run.run_id}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from critnb.canon import CANON, Stage
+from critnb.gates import Verdict
 from critnb.report.links import Link, joined, to_file, to_index
 from critnb.runs import Run, RunStore, ancestors
 from critnb.runs.record import RunRecord
@@ -28,7 +29,8 @@ nav.contents li { display: inline; } nav.contents li + li::before { content: " Â
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """One run as the head of its page names it; ``models`` are by role, ``data`` by slice, both in words."""
+    """One run as the head of its page names it; ``models`` are by role, ``data`` by slice, both in words; gates are name and
+    verdict."""
 
     run_id: str
     stage: Stage
@@ -36,6 +38,7 @@ class About:
     models: tuple[str, ...]
     data: tuple[str, ...]
     made: str
+    gates: tuple[tuple[str, str], ...]
     upstream: tuple[Link, ...]
     files: tuple[Link, ...]
 
@@ -59,6 +62,7 @@ def about(own: RunRecord, upstream: Mapping[str, RunRecord]) -> About:
         models=tuple(sorted({_model(record) for record in _nearest(own, upstream, "model")})),
         data=tuple(_data(list(_nearest(own, upstream, "datasets")))),
         made=f"{own.created_utc[:16].replace('T', ' ')} UTC",
+        gates=tuple((str(gate["name"]), str(gate["verdict"])) for gate in own.metrics.get("gates", ())),
         upstream=tuple(_page(each.run_id, upstream.get(each.run_id)) for each in own.dependencies),
         files=tuple(_files(own)),
     )
@@ -132,11 +136,23 @@ def head(run: About) -> str:
         "model": html.escape(" + ".join(run.models)),
         "data": html.escape("; ".join(run.data)),
         "see": joined(own, " Â· "),
+        "gates": _gates(run.gates),
         "rests on": joined(run.upstream),
         "holds": files,
     }
     shown = "\n".join(f"<dt>{name}</dt><dd>{content}</dd>" for name, content in rows.items() if content)
     return f'<header class="run">\n<dl>\n{shown}\n</dl>\n</header>'
+
+
+def _gates(gates: Sequence[tuple[str, str]]) -> str:
+    """Return how many gates came out how, and which did not pass."""
+    if not gates:
+        return ""
+    said = [f"{sum(verdict == Verdict.PASS for _, verdict in gates)} of {len(gates)} pass"]
+    for missed in (Verdict.FAIL, Verdict.NOT_AVAILABLE):
+        if names := [name for name, verdict in gates if verdict == missed]:
+            said.append(f"{missed}: {', '.join(names)}")
+    return html.escape("; ".join(said))
 
 
 def contents(headings: Sequence[tuple[str, str]]) -> str:

@@ -12,7 +12,8 @@ from critnb.canon import SliceRole, SpikeDef, Stage
 from critnb.events import Calibration, RateTargets
 from critnb.events.calibration import Moments
 from critnb.events.shards import BaseEventsOf, MomentsOf
-from critnb.model.forward import ForwardPasses, Setting
+from critnb.model.elsewhere import Passes
+from critnb.model.forward import Setting
 from critnb.model.shards import Shard, spans
 from critnb.pipeline.feasible import require_layers
 from critnb.pipeline.session import StageSession
@@ -37,7 +38,7 @@ def measure(stage: StageSession) -> tuple[Calibration, RateTargets]:
     return calibration, targets
 
 
-def _moments(stage: StageSession, passes: ForwardPasses, tokens: NDArray[np.int64]) -> Calibration:
+def _moments(stage: StageSession, passes: Passes, tokens: NDArray[np.int64]) -> Calibration:
     """Return mu and sigma, with windows merged in their order wherever they were run, so that no bit depends on that."""
     moments = Moments(stage.model.n_layers, stage.model.n_units)
     # a batch a shard: more would be held at once
@@ -50,7 +51,7 @@ def _moments(stage: StageSession, passes: ForwardPasses, tokens: NDArray[np.int6
 
 
 def _base_rates(
-    stage: StageSession, passes: ForwardPasses, tokens: NDArray[np.int64], calibration: Calibration
+    stage: StageSession, passes: Passes, tokens: NDArray[np.int64], calibration: Calibration
 ) -> Mapping[SpikeDef, NDArray[np.float64]]:
     events = stage.params.events
     work = BaseEventsOf(tokens, calibration, events.spike_defs, events.tau0)
@@ -61,7 +62,7 @@ def _base_rates(
     return dict(zip(events.spike_defs, found / n_samples, strict=True))
 
 
-def _shards(passes: ForwardPasses, tokens: NDArray[np.int64], *, parts: int) -> list[Shard]:
+def _shards(passes: Passes, tokens: NDArray[np.int64], *, parts: int) -> list[Shard]:
     return [
         Shard(Setting(), *span) for span in spans(len(tokens), batch=passes.batch_windows(tokens.shape[1]), parts=parts)
     ]

@@ -11,7 +11,8 @@ from critnb.criticality.metrics import condition_metrics
 from critnb.events import RateTargets, Thresholds
 from critnb.events.shards import MatchedRates
 from critnb.lattice import Raster
-from critnb.model.forward import ForwardPasses, Setting
+from critnb.model.elsewhere import Passes
+from critnb.model.forward import Setting
 from critnb.model.windows import Slice
 from critnb.pipeline.session import Arrays, StageSession
 from critnb.stages.s01_calibrate.work import upstream_calibration
@@ -27,7 +28,7 @@ class Matched:
     raster: Raster
 
 
-def match_settings(stage: StageSession, settings: list[Setting], windows: Slice, passes: ForwardPasses) -> Matched:
+def match_settings(stage: StageSession, settings: list[Setting], windows: Slice, passes: Passes) -> Matched:
     """Match rates under each setting on ``windows``; a finished setting survives an interruption as a checkpoint."""
     calibration, targets = upstream_calibration(stage)
     match = MatchedRates(windows.tokens, calibration, targets)

@@ -17,6 +17,7 @@ from critnb.stages.shared.shards import mapped
 
 # which brings torch along, and tables are made again without it
 if TYPE_CHECKING:
+    from critnb.model.elsewhere import Passes
     from critnb.model.forward import ForwardPasses, Setting
     from critnb.model.shards import Shard
     from critnb.pipeline.session import Arrays, StageSession
@@ -50,7 +51,7 @@ def passes_under(
     n_windows: int,
     work: Callable[[ForwardPasses, Shard], Any],
     *,
-    passes: ForwardPasses,
+    passes: Passes,
     join: Callable[[Sequence[Any]], Arrays],
 ) -> list[UnderSetting]:
     """Return what ``work`` finds under each setting, its shards joined; ``verb`` says what it does in progress bars.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from critnb.model.elsewhere import Passes
     from critnb.model.forward import ForwardPasses
     from critnb.pipeline.session import Arrays, StageSession
 
@@ -30,7 +31,7 @@ def mapped(
     work: Callable[[ForwardPasses, _Shard], Arrays],
     steps: Mapping[str, Sequence[_Shard]],
     *,
-    passes: ForwardPasses,
+    passes: Passes,
     each: int,
     join: Callable[[Sequence[Arrays]], Arrays] = only_part,
     keep: Callable[[Arrays], _Kept] = as_it_is,
