@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from critnb.canon import Stage
 from critnb.contract import STAGES
 from critnb.pipeline.options import command_line, whole_number
 
+_COMPARED = Stage.S05
+
 
 def stage_options(parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", of_sweep: bool = False) -> None:
-    """Add what commands that run stages take: ``params`` is the file if none is given; a sweep takes fewer."""
+    """Add what commands that run stages take; ``params`` is the file if none is given."""
     parser.add_argument("--params", default=params, metavar="FILE", help="a path, or a name in params/")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
@@ -38,7 +41,10 @@ def list_options(parser: argparse.ArgumentParser) -> None:
 def compare_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``compare`` takes."""
     parser.add_argument(
-        "run", metavar="RUN", nargs="*", help="runs of S05, or of what rests on them; all of S05 if none is named"
+        "run",
+        metavar="RUN",
+        nargs="*",
+        help=f"runs of {_COMPARED}, or of what rests on them; all of {_COMPARED} if none is named",
     )
     parser.add_argument("--every-gain", action="store_true", help="the whole grid, not g1 and g* alone")
     json_option(parser).add_argument("--csv", action="store_true", help="print CSV")
