@@ -13,7 +13,7 @@ _COMPARED = Stage.S05
 
 
 def stage_options(parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", of_sweep: bool = False) -> None:
-    """Add what commands that run stages take: ``params`` is the file if none is given; a sweep takes fewer."""
+    """Add what commands that run stages take; ``params`` is the file if none is given."""
     parser.add_argument("--params", default=params, metavar="FILE", help="a path, or a name in params/")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
