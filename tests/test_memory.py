@@ -65,3 +65,24 @@ def test_half_a_batch_is_whole_windows(tokens, length, half):
 def test_questions_have_no_windows_and_tables_no_batches():
     assert "compute.batch_tokens=2048 instead of 4096" in with_less_memory({"compute": {"batch_tokens": 4096}})
     assert with_less_memory({"analysis": {}}) == "with more memory --allow-resume goes on"
+
+
+@pytest.mark.parametrize(
+    ("weights", "asked", "free", "named"),
+    [
+        (15, 20, 3, 2048),  # 81 GiB needed, 64 there: 0.63 of a batch, so half of it
+        (15, 120, 3, 1024),  # 181 needed, 64 there: with a fifth to spare 0.28 of 16 windows
+        (75, 60, 1, 256),  # 63 needed, 4 there: not even a window, and there is nothing smaller
+        (90, 20, 3, 2048),  # the weights alone are larger: some lie elsewhere, and nothing follows
+    ],
+)
+def test_a_card_s_numbers_say_how_much_of_a_batch_fits(weights, asked, free, named):
+    message = (
+        f"CUDA out of memory. Tried to allocate {asked}.00 GiB. GPU 0 has a total capacity of 79.00 GiB of which "
+        f"{free * 1024}.00 MiB is free.\nProcess 12 has 3 GiB memory in use."
+    )
+    config = {"compute": {"batch_tokens": 4096}, "windows": {"seq_len": 256}}
+    said = with_less_memory(config, message, weights * 2**30)
+    assert f"compute.batch_tokens={named} instead of 4096" in said
+    assert said.endswith("makes other runs")
+    assert "\n" not in said

@@ -34,6 +34,9 @@ OF_THE_HUB = {"config.json"}
 # what a reader is told to write
 OF_THE_READER = {"params/mine.yaml"}
 
+# what a scheduler gives a job
+OF_A_SCHEDULER = {"SLURM_ARRAY_TASK_ID"}
+
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -142,6 +145,7 @@ def test_params_keys_exist(page):
 def test_identifiers_are_the_registry_s(page):
     enums = {value for values in CANON.ENUM.values() for value in values}
     known = {*enums, *type(CANON.CONST).model_fields, *CANON.FIGURE.model_dump(), *CANON.TABLE.model_dump(), "RUN_ID"}
+    known |= OF_A_SCHEDULER
     known |= {name.rstrip("*") for name in (*PASSED, *NUMERIC_VARIABLES)} | set(dict(CANON.CLI.CMD))
     known |= {
         name for path in modules() for name in re.findall(r"^([A-Z][A-Z_]+)\b.* = ", path.read_text(), re.MULTILINE)

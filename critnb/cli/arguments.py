@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
+from critnb.canon import Stage
 from critnb.contract import STAGES
 from critnb.pipeline.options import command_line, whole_number
 
+_COMPARED = Stage.S05
 
-def stage_options(
-    parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", without: Sequence[str] = ()
-) -> None:
-    """Add what commands that run stages take: ``params`` is the file if none is given, ``without`` names what one does not take."""
+
+def stage_options(parser: argparse.ArgumentParser, *, params: str | None = "base.yaml", of_sweep: bool = False) -> None:
+    """Add what commands that run stages take; ``params`` is the file if none is given."""
     parser.add_argument("--params", default=params, metavar="FILE", help="a path, or a name in params/")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a value; repeatable")
     parser.add_argument("--device", help="auto, cpu, mps, cuda or cuda:N")
@@ -25,7 +25,7 @@ def stage_options(
         "--wait", type=int, metavar="SECONDS", help="for a run that another process is making; a day if not given"
     )
     volume = ("quiet", "verbose")
-    run_options(parser, *(each.name for each in command_line() if each.name not in (*volume, *without)))
+    run_options(parser, *(each.name for each in command_line(of_sweep=of_sweep) if each.name not in volume))
     run_options(parser.add_mutually_exclusive_group(), *volume)
 
 
@@ -41,7 +41,10 @@ def list_options(parser: argparse.ArgumentParser) -> None:
 def compare_options(parser: argparse.ArgumentParser) -> None:
     """Add what ``compare`` takes."""
     parser.add_argument(
-        "run", metavar="RUN", nargs="*", help="runs of S05, or of what rests on them; all of S05 if none is named"
+        "run",
+        metavar="RUN",
+        nargs="*",
+        help=f"runs of {_COMPARED}, or of what rests on them; all of {_COMPARED} if none is named",
     )
     parser.add_argument("--every-gain", action="store_true", help="the whole grid, not g1 and g* alone")
     json_option(parser).add_argument("--csv", action="store_true", help="print CSV")

@@ -154,7 +154,7 @@ def _sweep_options(commands: Any) -> None:
     )
     sweep.add_argument("--array", metavar="I/N", help="run the I-th of N parts only, as a job of an array")
     sweep.add_argument("--collect", action="store_true", help="run nothing; write the table of what is finished")
-    stage_options(sweep, params=None, without=("no_upstream", "use"))
+    stage_options(sweep, params=None, of_sweep=True)
     sweep.set_defaults(handler=_sweep, own_parser=sweep)
 
 

@@ -40,15 +40,18 @@ def _is_wanted(facts: RunFacts, arguments: argparse.Namespace) -> bool:
 def show(arguments: argparse.Namespace) -> int:
     """Print what the record of a run says and which files it has; raises the errors of ``find_run``."""
     from critnb.review.diff import find_run
+    from critnb.runs import RunStore, model_ids
 
     run = find_run(arguments.run, _options(arguments).store())
     record = run.record
+    about = f"{run.inputs.who} {' + '.join(model_ids(RunStore(run.path.parent), run))}".strip()
 
     def lines() -> list[str]:
         facts = {"model": record.model, "datasets": record.datasets, "metrics": record.metrics}
         return [
             f"{run.run_id}  {record.stage_status}  {record.created_utc} to {record.finished_utc}",
             str(run.path),
+            f"about    {about}",
             f"made by: {' '.join(record.command)}",
             *(f"needs    {dependency.run_id}" for dependency in record.dependencies),
             *json.dumps(facts, indent=2).split("\n"),
@@ -77,7 +80,8 @@ def prune(arguments: argparse.Namespace) -> int:
     from critnb.runs.pruning import prunable, remove
 
     store = _options(arguments).store()
-    found = prunable(store, outdated(store.runs()) if arguments.outdated else None)
+    old = outdated(store.runs())
+    found = prunable(store, old if arguments.outdated else None)
     sizes = {each.run_id: folder_bytes(each.path) for each in found}
     if arguments.delete and found:
         remove(store, found)
@@ -88,7 +92,9 @@ def prune(arguments: argparse.Namespace) -> int:
         counts = Counter(str(each.why) for each in found)
         summary = ", ".join(f"{n} {why}" for why, n in counts.items()) or "nothing"
         done = "removed" if arguments.delete else "to remove (add --delete to do it)" if found else "to remove"
-        return [*rows, f"{summary} {done}, {size(sum(sizes.values()))}"]
+        others = 0 if arguments.outdated else len({*old} - {each.run_id for each in found})
+        more = [f"{others} outdated stay; --outdated takes in those of other code than this pack's"] if others else []
+        return [*rows, f"{summary} {done}, {size(sum(sizes.values()))}", *more]
 
     tree = [
         {"run_id": each.run_id, "path": str(each.path), "why": str(each.why), "because": each.because}

@@ -20,6 +20,7 @@ from critnb.runs.encoding import canonical_json
 from critnb.runs.files import sha256_hex
 from critnb.runs.notebook_files import code_of
 
+_SKETCHED = ("s01_calibrate", "s02_gain_grid", "s02b_select_gstar", "s03_rasters", "s04_nulls")
 # What a stage runs through and its numbers do not follow from. All else that it imports is hashed, new rooms too.
 OUTSIDE: Mapping[str, str] = {
     "canon": "the constants that code names enter by their values",
@@ -34,6 +35,7 @@ OUTSIDE: Mapping[str, str] = {
     "report.sources": "which files it says that a figure is drawn from",
     "report.stylesheet": "how pages look",
     "report.notebook": "how an executed notebook is kept",
+    **{f"stages.{each}.sketches": "pictures that a notebook shows and no file of the run holds" for each in _SKETCHED},
     "engine": "where shards are worked on; what is done with them, and how results are joined, enters",
     "pipeline.by_hand": "who started the notebook",
     "pipeline.options": "where the notebook was started",

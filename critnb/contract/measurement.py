@@ -101,6 +101,7 @@ MEASUREMENT: tuple[StageSpec, ...] = (
         reads=(*FORWARD, *RASTER_SLICE, *EVENTS, "gain.grid", "nulls"),
         outputs=results(
             _OUT.TAU_RATE_MATCHED_PARQUET_BASENAME,
+            _OUT.NULL_REPLICATES_PARQUET_BASENAME,
             _OUT.NULL_NPZ_BASENAME,
             _OUT.METRICS_PARQUET_BASENAME,
             _OUT.TOKEN_SHUFFLES_PARQUET_BASENAME,

@@ -29,7 +29,7 @@ _ROWS = (
 )
 # what a label and the longest entry take, before a row breaks
 _LEAST_WIDTH = {"chain": 430, "row": 230, "spike_def": 270, "target_rate": 190, "intervention": 250, "gain": 250,
-                "beside": 270, "null_id": 300}  # fmt: skip
+                "beside": 290, "null_id": 300}  # fmt: skip
 
 
 class Controls:

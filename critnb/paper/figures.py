@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
-from critnb.canon import CANON, ModelRole
+from critnb.canon import CANON, ModelRole, Stage
 from critnb.errors import DependencyError
 from critnb.paper.claims import RoleEvidence
 from critnb.report.links import Link, to_file
 from critnb.report.pixels import alt_of
-from critnb.report.sources import sources
+from critnb.report.sources import SOURCES
 from critnb.runs import Run
 
 _STEMS = {name.partition("_")[0]: getattr(CANON.FIGURE, name) for name in type(CANON.FIGURE).model_fields}
@@ -59,13 +60,21 @@ def picture(roles: Mapping[ModelRole, RoleEvidence], figure: str, role: str) -> 
     Raises DependencyError, naming run and file, where no run of the role holds it; IntegrityError where it was changed.
     """
     evidence, name = roles[ModelRole(role)], _STEMS[figure]
-    drawn_from = sources(name, {stage: run.run_id for stage, run in evidence.runs.items()})
+    drawn_from = tuple(_sources(name, evidence.runs))
     for run in evidence.runs.values():
         for folder in (CANON.RUN_SUBDIR.FIGS, CANON.RUN_SUBDIR.FIGS_APPENDIX):
             if f"{folder}/{name}.png" in run.artifacts:
                 return replace(_read(run, f"{folder}/{name}", figure, evidence.role), sources=drawn_from)
     looked = ", ".join(run.run_id for run in evidence.runs.values())
     raise DependencyError(f"no run of {role} holds {name}.png; looked in {looked}")
+
+
+def _sources(name: str, runs: Mapping[Stage, Run]) -> Iterator[Link]:
+    """Yield links to what a figure was drawn from, where the runs hold it."""
+    for each in SOURCES[name]:
+        if each.stage in runs and each.path in runs[each.stage].artifacts:
+            href = to_file(each.path, runs[each.stage].run_id)
+            yield Link(PurePosixPath(each.path).name, href, each.rows)
 
 
 def _read(run: Run, stem: str, figure: str, role: ModelRole) -> Picture:

@@ -108,12 +108,12 @@ def _among(ledger: Ledger) -> Callable[..., Fragment]:
         """Show a share of things as ``among`` says it, its numbers marked as the cells that they are."""
         n, of = bare(cell), bare(total)
         said = among(n, of, noun, nouns)
-        for number, source in ((of, total), (n, cell)):
-            word = told(number)
-            if re.search(rf"\b{word}\b", said):
-                said = re.sub(rf"\b{word}\b", lambda _, source=source: ledger.show(source, WORDS), said, count=1)
-                if n == of:
-                    break
+        for source in (total, cell):
+            word = re.compile(rf"\b{told(bare(source))}\b")
+            if found := word.search(said):
+                said = f"{said[: found.start()]}{ledger.show(source, WORDS)}{said[found.end() :]}"
+            if n == of:
+                break
         return Fragment(said)
 
     return among_all
@@ -122,9 +122,8 @@ def _among(ledger: Ledger) -> Callable[..., Fragment]:
 def _part(ledger: Ledger) -> Callable[..., Fragment]:
     def part(cell: Any, total: Any) -> Fragment:
         """Show a number of things of which the total was said just before: "none", "two", "all six"."""
-        n = bare(cell)
-        every = "both of them" if n == 2 else f"all {ledger.show(cell, WORDS)}"
-        return Fragment(every) if n == bare(total) and n > 1 else ledger.show(cell, WORDS)
+        word = ledger.show(cell, WORDS)
+        return Fragment(f"all {word}") if bare(cell) == bare(total) > 1 else word
 
     return part
 

@@ -140,6 +140,7 @@ def _in_words(stage: _Stage, now: float) -> str:
 def _columns(stream: TextIO) -> int:
     """Return how many characters a line of the terminal takes without going on in the next."""
     try:
-        return max(1, os.get_terminal_size(stream.fileno()).columns - 1)
+        # a terminal whose size nobody has set has none
+        return max(1, (os.get_terminal_size(stream.fileno()).columns or _COLUMNS) - 1)
     except (OSError, ValueError):
         return _COLUMNS - 1

@@ -145,7 +145,7 @@ def _worked_on(
         check_code(planned)
         return run.publish()
     except CellFailedError as failure:
-        error = failure.error(planned.config)
+        error = failure.error(planned.config, planned.model_bytes)
         computed = run.holds_work()
         keep_notebook(planned.spec, run, failure.notebook)
         run.fail(str(error))

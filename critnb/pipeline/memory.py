@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,12 @@ _BY_WORDS = (
 )
 # before its name torch puts a place in its source
 _ALLOCATOR = "DefaultCPUAllocator: "
+# torch says what was asked of a card, what it has and what of that is free
+_SIZE = r"([\d.]+) (B|KiB|MiB|GiB)"
+_OF_A_CARD = re.compile(rf"Tried to allocate {_SIZE}\..*? total capacity of {_SIZE} of which {_SIZE} is free")
+_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+# what comes later in the pass may take more
+_SAFE = 0.8
 # of a kernel, or of a worker by joblib
 _KILLED = "SIGKILL"
 
@@ -37,8 +44,11 @@ def said_of_memory(name: str, message: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def with_less_memory(config: Mapping[str, Any]) -> str:
-    """Return what to do, by the resolved params of the stage; a number is named where half as many tokens are a batch."""
+def with_less_memory(config: Mapping[str, Any], message: str = "", weights: int = 0) -> str:
+    """Return what to do, by the resolved params of the stage: with how many tokens a batch should fit.
+
+    That is half as many, or fewer where a card's ``message`` says so, the model's weights taking so many bytes of it.
+    """
     again, others = "with more memory --allow-resume goes on", "makes other runs"
     tokens = config.get("compute", {}).get("batch_tokens")
     if tokens is None:
@@ -50,5 +60,21 @@ def with_less_memory(config: Mapping[str, Any]) -> str:
             f"{again}, as compute.device_map=auto does where other devices have room; a batch is one window already: a smaller "
             f"model, dtype or window takes less, and {others}"
         )
-    half = windows // 2 * length
-    return f"{again}; compute.batch_tokens={half} instead of {tokens} takes about half for a batch, and {others}"
+    fitting = max(1, int(windows * min(0.5, _share_that_fits(message, weights)))) * length
+    share = "about half for a batch" if fitting == windows // 2 * length else "less for a batch, which should fit,"
+    return f"{again}; compute.batch_tokens={fitting} instead of {tokens} takes {share} and {others}"
+
+
+def _share_that_fits(message: str, weights: int) -> float:
+    """Return which share of a batch a card has room for, by its numbers; 1 where it tells none.
+
+    What a batch takes is in proportion to its tokens: all but weights and what is free, and what was asked for.
+    """
+    found = _OF_A_CARD.search(message.replace("\n", " "))
+    if found is None:
+        return 1.0
+    asked, total, free = (
+        float(number) * _UNITS[unit] for number, unit in zip(*[iter(found.groups())] * 2, strict=True)
+    )
+    room = total - weights
+    return max(0.0, _SAFE * room / (room - free + asked)) if room > free else 1.0

@@ -178,14 +178,17 @@ class CellFailedError(Exception):
         self.notebook, self.source = notebook, source
         self._stage, self._name, self._message = stage, name, message
 
-    def error(self, config: Mapping[str, Any]) -> CritnbError:
-        """Return the pack's error that the cell raised, or a StageFailedError about any other, by the stage's ``config``."""
+    def error(self, config: Mapping[str, Any], weights: int = 0) -> CritnbError:
+        """Return the pack's error that the cell raised, or a StageFailedError about any other, by the stage's ``config``.
+
+        weights: the bytes of its model's weights.
+        """
         kind = by_name(self._name)
         if kind is not None:
             return kind(self._message)
         if self._name != _DEAD and is_out_of_memory(self._name, self._message):
-            said = said_of_memory(self._name, self._message)
-            return StageFailedError(f"{self._stage} had too little memory: {said}\n{with_less_memory(config)}")
+            said, advice = said_of_memory(self._name, self._message), with_less_memory(config, self._message, weights)
+            return StageFailedError(f"{self._stage} had too little memory: {said}\n{advice}")
         first = next(iter(self._message.splitlines()), "")
         if self._name in _OF_THE_SYSTEM and (limit := limit_named(self._message)) is not None:
             return StageFailedError(f"{self._stage} failed with {self._name}: {first}\n{limit}")

@@ -189,9 +189,12 @@ def _sections() -> list[str]:
     return list(Params.model_fields)
 
 
-def command_line() -> list[Field[Any]]:
-    """Return the options that a command takes: ``flags`` and ``argument`` in the metadata are words for argparse."""
-    return _said("flags")
+def command_line(*, of_sweep: bool = False) -> list[Field[Any]]:
+    """Return the options that a command takes: ``flags`` and ``argument`` in the metadata are words for argparse.
+
+    A sweep, whose entries rest on different runs, takes none that names upstream runs.
+    """
+    return [each for each in _said("flags") if not of_sweep or each.name not in ("no_upstream", "use")]
 
 
 def _said(where: str) -> list[Field[Any]]:

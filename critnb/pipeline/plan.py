@@ -10,16 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from critnb import data
-from critnb.canon import CANON, PACK_ROOT, DatasetRole, ModelRole, Stage
+from critnb.canon import ModelRole, Stage
 from critnb.contract import StageSpec, spec_of, upstream_closure
-from critnb.contract.code import stage_code, stage_constants, stage_files
 from critnb.contract.declared import project
-from critnb.contract.pack_sources import PackSources
-from critnb.data import questions
 from critnb.data.checkpoint import CONFIG, read_object
 from critnb.errors import CritnbError, DependencyError, ParamsError
 from critnb.params import Loaded, Params
 from critnb.pipeline.feasible import judge_layers, judge_rates, judge_windows
+from critnb.pipeline.input_files import InputFiles, KnownInputs
 from critnb.runs import (
     HashInputs,
     Run,
@@ -28,7 +26,6 @@ from critnb.runs import (
     ancestors,
     explain,
     hash_inputs,
-    notebook_source,
     upstream_key,
 )
 from critnb.system.extras import LARGE
@@ -75,42 +72,6 @@ class PlannedRun:
         return "changed: " + "; ".join(explain(same_roles[-1].inputs, self.inputs)[:3])
 
 
-@dataclass(frozen=True)
-class _InputFiles:
-    """Models and corpora of the params and the stages' code, each found and hashed once."""
-
-    loaded: Loaded
-    _pack: PackSources = field(default_factory=PackSources, init=False)
-    _notebooks: dict[Stage, bytes] = field(default_factory=dict, init=False)
-    _code: dict[Stage, tuple[Mapping[str, Any], Mapping[str, str]]] = field(default_factory=dict, init=False)
-    _models: dict[ModelRole, data.ModelFiles] = field(default_factory=dict, init=False)
-    _corpora: dict[DatasetRole, data.Corpus] = field(default_factory=dict, init=False)
-
-    def model(self, role: ModelRole) -> data.ModelFiles:
-        if role not in self._models:
-            self._models[role] = data.model_files(self.loaded, role, digest=data.remembered_digest)
-        return self._models[role]
-
-    def corpus(self, role: DatasetRole) -> data.Corpus:
-        if role not in self._corpora:
-            is_text = role is not DatasetRole.ARC_MCQ
-            self._corpora[role] = data.corpus(self.loaded, role) if is_text else questions.read(self.loaded).corpus
-        return self._corpora[role]
-
-    def notebook(self, spec: StageSpec) -> bytes:
-        """Return what the code cells of a stage's notebook say."""
-        if spec.id not in self._notebooks:
-            self._notebooks[spec.id] = notebook_source(PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec.notebook)
-        return self._notebooks[spec.id]
-
-    def code(self, spec: StageSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-        """Return the constants that a stage's code names, and the digests of the files that it rests on."""
-        if spec.id not in self._code:
-            code = stage_code(spec, pack=self._pack)
-            self._code[spec.id] = stage_constants(spec, code=code), stage_files(spec, code=code)
-        return self._code[spec.id]
-
-
 def plan_runs(
     stages: Iterable[StageSpec],
     loaded: Loaded,
@@ -119,15 +80,17 @@ def plan_runs(
     *,
     pins: Mapping[Stage, str] | None = None,
     join_complete: bool = False,
+    known: KnownInputs | None = None,
 ) -> list[PlannedRun]:
     """Return the runs of ``stages`` and of everything they need, upstream first, one role after the other.
 
-    With ``join_complete``, stages that join roles take in every other role that has run, too. Raises ParamsError for params
+    With ``join_complete``, stages that join roles take in every other role that has run, too. ``known`` keeps what plans of several
+    params have in common from being read for each. Raises ParamsError for params
     that cannot work, DependencyError for a model, a corpus or a pinned run that is not there or does not match, or for an
     extra that a run to be made needs.
     """
     pinned = _pinned_runs(store, pins or {}, roles)
-    files = _InputFiles(loaded)
+    files = InputFiles(loaded, known or KnownInputs())
     closure = upstream_closure(tuple(stages))
     planned: dict[Place, PlannedRun] = {}
     for role in roles:
@@ -173,7 +136,7 @@ def _place(run: Run) -> Place:
 
 
 def _plan_role(
-    specs: Sequence[StageSpec], role: ModelRole, files: _InputFiles, pinned: Mapping[Place, Run]
+    specs: Sequence[StageSpec], role: ModelRole, files: InputFiles, pinned: Mapping[Place, Run]
 ) -> dict[Place, PlannedRun]:
     """Plan the stages of one role, which stand in the order of their needs."""
     planned: dict[Place, PlannedRun] = {}
@@ -183,7 +146,7 @@ def _plan_role(
     return planned
 
 
-def _plan_stage(spec: StageSpec, role: ModelRole, upstream: Mapping[str, str], files: _InputFiles) -> PlannedRun:
+def _plan_stage(spec: StageSpec, role: ModelRole, upstream: Mapping[str, str], files: InputFiles) -> PlannedRun:
     everything = files.loaded.params.sections()
     config: dict[str, Any] = {"role": str(role)}
     sections: dict[str, Any] = {"role": str(role)}
@@ -217,7 +180,7 @@ def _check_feasible(spec: StageSpec, params: Params, facts: Mapping[str, Any]) -
 
 
 def _complete_roles(
-    spec: StageSpec, roles: Sequence[ModelRole], files: _InputFiles, store: RunStore
+    spec: StageSpec, roles: Sequence[ModelRole], files: InputFiles, store: RunStore
 ) -> dict[Place, PlannedRun]:
     """Return the runs of roles that were not asked for, where everything is there that a joining stage needs of them."""
     needs = [each for each in upstream_closure(tuple(map(spec_of, spec.needs))) if not each.joins_roles]
@@ -239,7 +202,7 @@ def _plan_joined(
     roles: Sequence[ModelRole],
     planned: Mapping[Place, PlannedRun],
     complete: Mapping[Place, PlannedRun],
-    files: _InputFiles,
+    files: InputFiles,
 ) -> PlannedRun:
     """Plan a stage over ``roles``, whose runs are among the ``planned``, and over those of the ``complete`` runs."""
     others = {role for _, role in complete}
@@ -258,7 +221,7 @@ def _plan_joined(
 def _from_inputs(
     spec: StageSpec,
     roles: tuple[ModelRole, ...],
-    files: _InputFiles,
+    files: InputFiles,
     *,
     config: Mapping[str, Any],
     sections: Mapping[str, Any],

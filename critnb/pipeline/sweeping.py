@@ -9,6 +9,7 @@ from critnb.canon import ModelRole, Stage
 from critnb.contract import StageSpec
 from critnb.errors import CritnbError
 from critnb.params.sweep import Entry
+from critnb.pipeline.input_files import KnownInputs
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun, plan_runs
 from critnb.runs import Run, RunState, RunStore
@@ -42,16 +43,23 @@ def plan_entries(
     entries: Iterable[Entry], stages: Sequence[StageSpec], store: RunStore, options: RunOptions, *, every_role: bool
 ) -> list[PlannedEntry]:
     """Plan the runs of each entry for its own role, that of ``options``, the first of its params, or all for ``every_role``."""
-    return [_planned(entry, stages, store, options, every_role=every_role) for entry in entries]
+    known = KnownInputs()
+    return [_planned(entry, stages, store, options, known, every_role=every_role) for entry in entries]
 
 
 def _planned(
-    entry: Entry, stages: Sequence[StageSpec], store: RunStore, options: RunOptions, *, every_role: bool
+    entry: Entry,
+    stages: Sequence[StageSpec],
+    store: RunStore,
+    options: RunOptions,
+    known: KnownInputs,
+    *,
+    every_role: bool,
 ) -> PlannedEntry:
     own = replace(options, role=entry.role or options.role).with_params(entry.loaded)
     roles: list[ModelRole] = own.roles(entry.loaded.params, every=every_role)
     try:
-        runs = plan_runs(stages, entry.loaded, roles, store, join_complete=own.role is None)
+        runs = plan_runs(stages, entry.loaded, roles, store, join_complete=own.role is None, known=known)
     except CritnbError as error:
         return PlannedEntry(entry, own, error=error)
     return PlannedEntry(entry, own, tuple(runs))

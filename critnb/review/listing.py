@@ -187,8 +187,13 @@ def _summary(rows: Sequence[Listed]) -> str:
     stale = Counter(row.stale for row in rows if row.stale)
     all_in_all = f"{len(rows)} run{'s' * (len(rows) != 1)}", size(sum(row.bytes for row in rows))
     words = ", ".join([*all_in_all, *(f"{n} {why}" for why, n in stale.items())])
-    free = sum(row.bytes for row in rows if row.stale and row.stale != Needless.outdated)
-    return f"{words}; runner.py prune --delete frees {size(free)}" if free else words
+    old = Needless.outdated
+    free, freed = (
+        sum(row.bytes for row in rows if row.stale and (row.stale == old) is is_old) for is_old in (False, True)
+    )
+    ways = [("prune --delete", free)] if free else []
+    ways += [("prune --outdated --delete", free + freed)] if freed else []
+    return "; ".join([words, *(f"runner.py {way} frees {size(n)}" for way, n in ways)])
 
 
 def _cells(rows: Sequence[Listed], now: datetime, *, short: bool) -> list[tuple[str, ...]]:

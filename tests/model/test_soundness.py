@@ -27,9 +27,13 @@ def checks(monkeypatch) -> list[object]:
     return seen
 
 
-def loaded(*, broken: bool = False, dtype: torch.dtype = torch.float32, attention: str = "eager"):
+def loaded(
+    *, broken: bool = False, dtype: torch.dtype = torch.float32, attention: str = "eager", on: str | None = None
+):
     causal = SimpleNamespace(config=SimpleNamespace(_attn_implementation=attention))
-    return SimpleNamespace(causal=causal, device=torch.device("cpu"), dtype=dtype, broken=broken)
+    return SimpleNamespace(
+        causal=causal, device=torch.device("cpu"), dtype=dtype, broken=broken, placed={"layers.1": on} if on else {}
+    )
 
 
 def files(weights: str = "a" * 64):
@@ -44,15 +48,16 @@ def test_a_model_is_checked_once_for_each_way_of_loading_it(tmp_path, checks):
     known.require(loaded(), files("c" * 64))
     known.require(loaded(dtype=torch.bfloat16), files())
     known.require(loaded(attention="sdpa"), files())
+    known.require(loaded(on="cuda:1"), files())
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(before + 1)
         known.require(loaded(), files())
     finally:
         torch.set_num_threads(before)
-    assert len(checks) == 5
+    assert len(checks) == 6
     known.require(loaded(), files())
-    assert len(checks) == 5
+    assert len(checks) == 6
 
 
 def test_without_a_folder_or_anew_every_model_is_checked(tmp_path, checks):

@@ -6,12 +6,16 @@ import re
 import zlib
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 _VOID = {"meta", "img", "br", "hr", "link"}
 
 
 class Page(HTMLParser):
-    """values: (ledger's number, text) in order; code: texts of code; links: (href, text); prose: all other visible text."""
+    """values: (ledger's number, text) in order; code: texts of code; links: (href, text); prose: all other visible text.
+
+    behind: what lines say of the files behind a table or figure, which the page alone has; beside: hrefs of files.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -21,6 +25,8 @@ class Page(HTMLParser):
         self.images: list[str] = []
         self.ids: list[str] = []
         self.prose: list[str] = []
+        self.behind: list[str] = []
+        self.beside: list[str] = []
         self._open: list[tuple[str, dict[str, str | None]]] = []
         self.feed(text)
         self.close()
@@ -29,6 +35,8 @@ class Page(HTMLParser):
         found = dict(attrs)
         if found.get("id"):
             self.ids.append(found["id"])
+        if tag == "a" and not found["href"].startswith(("#", "https:")):
+            self.beside.append(unquote(found["href"]))
         if tag == "img":
             self.images.append(found["src"])
         if tag not in _VOID:
@@ -41,6 +49,8 @@ class Page(HTMLParser):
         tags = [tag for tag, _ in self._open]
         if "style" in tags or "title" in tags:
             return None
+        if any(attrs.get("class") == "from" for _, attrs in self._open):
+            return self.behind.append(data)
         for tag, attrs in reversed(self._open):
             if tag == "span" and attrs.get("class") == "n":
                 return self.values.append((int(attrs["data-entry"]), data))

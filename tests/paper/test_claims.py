@@ -76,12 +76,12 @@ def test_c1_misses_that_are_all_ties_pass_and_are_counted(base):
     # 3900 of 4000 lie above; the value at the cut occurs 200 times, so it is the exact threshold
     found = c1_of(base, edited("events", 3900, lambda _: [37, 41]), edited("ties", 200, lambda _: [37, 41]))
     assert found.verdict is SUPPORTED
-    assert "2 lie beyond its tolerance by ties alone, by at most 100 events (of 4000)" in found.reason
+    assert "two lie beyond its tolerance by ties alone, by at most 100 events (of 4000)" in found.reason
     assert (found.numbers["missed_by_ties"], found.numbers["largest_miss_by_ties"]) == (2, 100)
     assert found.rows[0].values["ties"] == 200
     broken = c1_of(base, edited("events", 3900, lambda _: [37, 41]), edited("ties", 200, lambda _: [37]))
     assert broken.verdict is NOT_SUPPORTED
-    assert "1 of" in broken.reason
+    assert "one of 352 thresholds misses the gate" in broken.reason
     assert broken.rows[0].values["ties"] == 1
     assert c1_of(base).numbers["largest_miss_by_ties"] is None
 
@@ -97,10 +97,10 @@ def test_c1_speaks_of_mlp_global_and_reports_the_others(base):
         return change
 
     alone = c1_of(base)
-    for ties, missed, tied in ((200, 0, 32), (1, 32, 0)):
+    both = ((200, 32, "32 lie beyond its tolerance by ties alone"), (1, 0, "32 miss the gate"))
+    for ties, tied, beyond in both:
         found = c1_of(base, with_attention(ties))
         assert found.verdict is SUPPORTED
-        beyond = f"{missed} miss the gate and {tied} lie beyond its tolerance by ties alone"
         assert found.reason == f"{alone.reason}; of 32 thresholds of other interventions, {beyond}"
         assert found.numbers == {**alone.numbers, "missed_by_ties_elsewhere": tied}
 
@@ -164,13 +164,15 @@ def test_c2_asks_the_verdict_with_the_adjusted_p_and_shows_it(base):
         })  # fmt: skip
 
     lacking = judged(with_table(base, TABLE.T08_SIGNATURES, undrawn), Claim.C2_BRANCHING_VARIES)
-    assert "1 lacks an interval or a null: every token occurs once" in lacking.reason
+    assert "one lacks an interval or a null: every token occurs once" in lacking.reason
 
 
 def test_c2_where_g_star_is_g1_there_is_no_contrast(base):
     six = judged(base, Claim.C2_BRANCHING_VARIES)
-    assert "6 of 6 conditions" in six.reason  # g* is 1 in two of the eight
-    assert "g* is g1, without a contrast, in 2" in six.reason
+    assert (
+        "all six conditions whose g* is not g1 change beyond their nulls" in six.reason
+    )  # g* is 1 in two of the eight
+    assert "in two g* is g1, which leaves nothing to compare" in six.reason
     assert six.numbers["contrasts"] == six.numbers["hold"] == 6
     none = judged(with_table(base, TABLE.T06_ABLATIONS, lambda frame: frame.assign(g=1.0)), Claim.C2_BRANCHING_VARIES)
     assert none.verdict is NOT_AVAILABLE
@@ -195,7 +197,9 @@ def test_c2_a_condition_that_fails_decides_before_one_that_lacks_a_number(base):
     found = c2_of(base, ends=[(np.nan, 1.0), *[(-1.0, 1.0)] * 5])
     assert found.verdict is NOT_SUPPORTED
     assert found.numbers["hold"] == 0
-    assert "5 do not; 1 lacks an interval" in found.reason
+    assert (
+        "none of the six conditions whose g* is not g1 changes beyond its nulls; one lacks an interval" in found.reason
+    )
 
 
 def test_c2_counts_directions_with_the_gain(base):
@@ -206,7 +210,7 @@ def test_c2_counts_directions_with_the_gain(base):
     assert (found.verdict, found.numbers["rise"], found.numbers["fall"]) == (SUPPORTED, 6, 0)
     one_other = c2_of(base, ends=[(-high, -low) if i == 0 else (low, high) for i, (low, high) in enumerate(rises)])
     assert (one_other.numbers["rise"], one_other.numbers["fall"]) == (5, 1)
-    assert "rises in 5 and falls in 1" in one_other.reason
+    assert "rises in five and falls in one" in one_other.reason
 
 
 def test_c2_shows_how_the_occupancy_changes(base):
@@ -302,7 +306,7 @@ def _no_rows_of_a_rate(table):
         (lambda e: with_table(e, TABLE.T01_SUMMARY, lambda f: f.assign(opt_is_gstar=f["g"] == 1.3)), TABLE.T01_SUMMARY),
         (_one_ulp(Stage.S06B), "differ from those fitted"),
         (_one_ulp(Stage.S04), "differ from those fitted"),
-        *((_fewer(stage), "1 threshold is absent") for stage in (Stage.S02, Stage.S04, Stage.S06B)),
+        *((_fewer(stage), "one threshold is absent") for stage in (Stage.S02, Stage.S04, Stage.S06B)),
         (_no_tau, "threshold is absent"),
         *((_no_rows_of_a_rate(table), table) for table in (TABLE.T02_GENERALIZATION, TABLE.T03_ARC, TABLE.T08_SIGNATURES)),
         (lambda e: replace(e, windows={**e.windows, Stage.S03: np.array([0, 1], np.int32)}), "share windows"),
@@ -361,7 +365,7 @@ def test_c4_where_g_star_is_not_identified_its_distance_says_nothing(base):
 def test_c4_one_definition_without_an_identified_g_star_suffices(base):
     found = judged(_identified(False)(base), Claim.C4_ROBUST_TO_SPIKE_DEF)
     assert found.verdict is NOT_AVAILABLE
-    assert found.reason.startswith("g* and the nulls' verdict agree at 3 of 4 rates")
+    assert found.reason.startswith("g* and the nulls' verdict agree at three of four rates")
     unlike = _verdict(Criterion.X1_NULL_EXPLAINS_BRANCHING, "fail")(_identified(False)(base))
     assert judged(unlike, Claim.C4_ROBUST_TO_SPIKE_DEF).verdict is NOT_SUPPORTED
 
@@ -393,7 +397,7 @@ def test_c4_a_rate_with_the_same_events_is_left_out_and_the_others_decide(base):
     found = judged(_same_events(1e-5)(harmed), Claim.C4_ROBUST_TO_SPIKE_DEF)
     assert found.verdict is SUPPORTED
     assert found.reason == (
-        "g* and the nulls' verdict agree at 3 of 4 rates; at 1 both definitions give the same events, "
+        "g* and the nulls' verdict agree at three of four rates; at one both definitions give the same events, "
         "so there is nothing to compare; their events differ at 0 to 1300 sites of a condition"
     )
 
@@ -415,10 +419,10 @@ def _s6(value, n=1):
     [
         (lambda e: e, SUPPORTED,
          "with them, beyond the control (sigma_depth 0.560"),
-        (_s6("fail"), NOT_SUPPORTED, "in 7 of 8 conditions"),
-        (_s6("not available"), NOT_AVAILABLE, "in 1 it is not available: 0.501 is above 0.4"),
-        (lambda e: _s6("fail")(_s6("not available", 2)(e)), NOT_SUPPORTED, "in 1 it is not shown; in 1 it is not available"),
-        (_verdict(Criterion.S1_BRANCHING, "fail", 8), SUPPORTED, "in 8 of 8"),
+        (_s6("fail"), NOT_SUPPORTED, "in seven of eight conditions it is shown"),
+        (_s6("not available"), NOT_AVAILABLE, "in one it is not available: 0.501 is above 0.4"),
+        (lambda e: _s6("fail")(_s6("not available", 2)(e)), NOT_SUPPORTED, "; in one it is not; in one it is not available"),
+        (_verdict(Criterion.S1_BRANCHING, "fail", 8), SUPPORTED, "in all eight conditions it is shown"),
         (lambda e: with_table(e, TABLE.T08_SIGNATURES, lambda f: f[f["criterion_id"] != Criterion.S6_KNOCK_OUT]), NOT_AVAILABLE,
          "no knock-out is in T08"),
     ],
@@ -439,7 +443,7 @@ def test_c4_one_definition_is_named_as_the_reason(base):
 
 def test_c2_without_a_gain_to_compare_with_says_so(base):
     none = judged(with_table(base, TABLE.T06_ABLATIONS, lambda frame: frame.assign(g=1.0)), Claim.C2_BRANCHING_VARIES)
-    assert none.reason == ("g* is g1 in each of 8 conditions, so there is no gain to compare with the unchanged model")
+    assert none.reason == ("g* is g1 in all eight conditions, so there is no gain to compare with the unchanged model")
 
 
 @pytest.mark.parametrize("claim", Claim)

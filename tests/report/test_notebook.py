@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import importlib
 import re
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import nbformat
 import pandas as pd
 import papermill
 import pytest
-from browser import Elements
+from browser import CHROMIUM, REASON, Elements, faults, visiting
 from made import MODEL, made
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from papermill.exceptions import PapermillExecutionError
@@ -285,3 +287,26 @@ def test_outputs_that_need_scripts_stay_out_of_the_page() -> None:
     page = to_html(clean(with_cell(outputs=[script]), roots=[])).decode()
     assert "alert" not in page
     assert page == to_html(clean(with_cell(outputs=[script]), roots=[])).decode()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason=REASON)
+def test_any_notebook_is_exported_as_a_page_that_asks_no_network(tmp_path):
+    """nbconvert's own HTML asks for MathJax and require.js; ours is what the entry point names."""
+    from nbconvert import HTMLExporter
+
+    cells = [
+        new_markdown_cell("# Any\n\n$x^2$\n\n| a | b |\n| - | - |\n| 1 | 2 |"),
+        new_code_cell("x", outputs=[new_output("execute_result", {"text/plain": "1"})]),
+    ]
+    notebook = new_notebook(cells=cells)
+    named = tomllib.loads((PACK_ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["nbconvert.exporters"]
+    module, _, name = named["critnb"].partition(":")
+    ours = getattr(importlib.import_module(module), name)()
+    for exporter, asks in ((ours, False), (HTMLExporter(), True)):
+        page = tmp_path / "any.html"
+        page.write_text(exporter.from_notebook_node(notebook)[0], encoding="utf-8")
+        with visiting(page, width=800) as shown:
+            assert any(url.startswith("https:") for url in shown.asked) == asks
+        if not asks:
+            assert faults(page, width=800, dark=True) == {}

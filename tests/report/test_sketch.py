@@ -13,8 +13,8 @@ from critnb.lattice import RASTER_NULLS
 from critnb.report.links import Link
 from critnb.report.sketch import sheet, sketch
 from critnb.report.sources import SOURCES
-from critnb.stages.s02_gain_grid import views as of_s02
-from critnb.stages.s04_nulls import views as of_s04
+from critnb.stages.s02_gain_grid import sketches as of_s02
+from critnb.stages.s04_nulls import sketches as of_s04
 
 ONE_SIDED = str(SpikeDef.SPIKE_ONE_SIDED_POS)
 

@@ -93,6 +93,19 @@ def test_every_command_keeps_to_its_schema(store, ask):
     assert store.path(old).is_dir()
 
 
+def test_prune_says_what_else_could_go(store, ask, capsys):
+    outdated = sum(row["stale"] == "outdated" for row in ask("list"))
+    assert main(["prune", "--runs-dir", str(store.root)]) == Exit.DONE
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"{outdated} outdated stay; --outdated takes in those of other code than this pack's"
+
+
+def test_show_says_which_model_a_run_is_about(store, ask, capsys):
+    run_id = ask("list", "--stage", "S05")[0]["run_id"]
+    assert main(["show", run_id, "--runs-dir", str(store.root)]) == Exit.DONE
+    assert "about    BASE tiny" in capsys.readouterr().out.splitlines()
+
+
 def test_prune_frees_what_the_list_calls_stale(store, ask):
     stale = {row["run_id"]: row["stale"] for row in ask("list", "--stale")}
     removed = {row["run_id"] for row in ask("prune", "--delete")}

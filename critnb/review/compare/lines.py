@@ -12,7 +12,7 @@ from critnb.report.words import SPIKE_NAMES, interval_words
 from critnb.review.compare.gather import MEASURES, SideBySide
 from critnb.review.listing import brief
 
-GAIN_WORDS = {str(GCondition.g1): "g1", str(GCondition.gstar): "g*", "": ""}
+GAIN_WORDS = {str(GCondition.g1): str(GCondition.g1), str(GCondition.gstar): "g*", "": ""}
 _DIGITS = 4
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from critnb.canon import GCondition, SpikeDef
+from critnb.report.stylesheet import PAGE
 from critnb.report.words import SPIKE_NAMES
 from critnb.review.compare.gather import MEASURES, SideBySide
 from critnb.review.compare.lines import GAIN_WORDS, measured, told
@@ -24,6 +25,7 @@ _LEFT, _RIGHT, _STEP, _APART, _FOOT = 190.0, 690.0, 34.0, 11.0, 26.0
 def render(found: SideBySide, page: Path) -> bytes:
     """Return the page that is to lie at ``page``; the same runs give the same bytes."""
     import jinja2  # it takes a moment, which other commands need not wait for
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -37,7 +39,9 @@ def render(found: SideBySide, page: Path) -> bytes:
         }
         for run in found.runs
     ]
-    text = environment.get_template(_TEMPLATE).render(runs=runs, blocks=list(_blocks(found)), heads=_HEADS)
+    blocks = list(_blocks(found))
+    # the stylesheet is the pack's own and holds quotes
+    text = environment.get_template(_TEMPLATE).render(css=Markup(PAGE), runs=runs, blocks=blocks, heads=_HEADS)
     return text.encode()
 
 

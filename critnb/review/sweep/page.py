@@ -13,6 +13,7 @@ import pandas as pd
 from critnb.canon import CANON, Stage
 from critnb.contract import spec_of
 from critnb.lattice import PRIMARY, RASTER_NULLS
+from critnb.report.stylesheet import PAGE
 from critnb.report.words import SPIKE_NAMES, counted, interval_words
 from critnb.review.sweep.table import SWEEP_TABLE, Swept
 
@@ -30,6 +31,7 @@ def render(
 ) -> bytes:
     """Return the page; it needs no network, and everything from outside is escaped."""
     import jinja2
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -37,6 +39,7 @@ def render(
     template = environment.from_string((Path(__file__).parent / _PAGE).read_text(encoding="utf-8"))
     page = template.render(
         name=name,
+        css=Markup(PAGE),
         project=CANON.PROJECT.ID,
         figure=base64.b64encode(figure).decode("ascii"),
         alt=_alt(table),

@@ -51,8 +51,8 @@ SWEEP_TABLE = TableSchema(
         col.number("sigma_depth_p", "-", "one-sided p that sigma_depth is above zero", col.SHARE),
         col.text("reason_branching", "why b_tot or an excess is not available, else empty"),
         col.text("reason_sigma_depth", "why sigma_depth is not available, else empty"),
-        col.text("run_id", "run of S05"),
-        col.text("knock_out_run_id", "run of S04K"),
+        col.text("run_id", f"run of {Stage.S05}"),
+        col.text("knock_out_run_id", f"run of {Stage.S04K}"),
         col.text("code_version", "version of the pack that made the run"),
     ),
 )  # fmt: skip

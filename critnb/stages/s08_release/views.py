@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 from matplotlib.patches import Rectangle
 
+from critnb.canon import Stage
 from critnb.pipeline.session import StageSession
 from critnb.report.links import Link, to_index
 from critnb.report.sketch import Sketch, sheet, sketch
@@ -18,7 +19,7 @@ from critnb.stages.s08_release.work import WrittenRelease
 
 _CAPTION = (
     "The runs of the release with the bytes that they hold: a line leads from each run to those that were made from it, from the "
-    "checks of the models (S00) and their calibration (S01) to the paper (S07)."
+    f"checks of the models ({Stage.S00}) and their calibration ({Stage.S01}) to the paper ({Stage.S07})."
 )
 
 

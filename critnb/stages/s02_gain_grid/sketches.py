@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from critnb.canon import CANON
+from critnb.canon import CANON, Stage
 from critnb.pipeline.session import StageSession
 from critnb.report.figures import panels
 from critnb.report.sketch import Sketch, sheet, sketch
@@ -13,7 +13,7 @@ from critnb.report.style import INK, inks
 _NAMES = {"b_time": "b_time (along tokens)", "b_depth": "b_depth (along layers)", "b_tot": "b_tot"}
 _CAPTION = (
     "Branching ratios on A_cal over the MLP gain, at rates that are matched anew at every gain. Dotted: b_tot = 1. A ratio rises "
-    "with the rate, whatever the structure; how far it lies above its nulls is asked in S05."
+    f"with the rate, whatever the structure; how far it lies above its nulls is asked in {Stage.S05}."
 )
 
 
