@@ -33,6 +33,8 @@ FIRST = (
 )
 
 
+# before xdist's own, which hands out by the groups that it finds
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     gpu = "torch" in sys.modules and sys.modules["torch"].cuda.is_available()
     for item in items:
