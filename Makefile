@@ -10,7 +10,7 @@ DEV_READY := $(VENV)/.ready-dev
 
 # compiled code is kept, whatever the user's shell says of it: a test starts hundreds of processes
 unexport PYTHONDONTWRITEBYTECODE
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo study test quick lab check pages bench clean
 

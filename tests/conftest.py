@@ -11,6 +11,7 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,6 @@ FIRST = (
 )
 
 
-# before xdist's own, which hands out by the groups that it finds
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     gpu = "torch" in sys.modules and sys.modules["torch"].cuda.is_available()
     for item in items:
@@ -44,15 +43,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no {SHARED}"))
         if item.get_closest_marker("gpu") and not gpu:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
-        if workers:
-            item.add_marker(pytest.mark.xdist_group(_together(item)))
     if workers:
         items.sort(key=_turn)
 
 
-def _together(item: pytest.Item) -> str:
-    """Name the tests that one worker does: those of a module, or of a folder of ``TOGETHER``."""
-    return next(filter(item.nodeid.startswith, TOGETHER), item.nodeid.partition("::")[0])
+# xdist's own groups are marks that it writes into the ids of tests, which pytest 9.2 does not let it
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand a worker all tests of a module at once, or of a folder of ``TOGETHER``."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next(filter(nodeid.startswith, TOGETHER), nodeid.partition("::")[0])
+
+    return Together(config, log)
 
 
 def _turn(item: pytest.Item) -> int:

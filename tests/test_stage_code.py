@@ -27,7 +27,10 @@ from critnb.runs import hash_inputs, notebook_source
 IDS = [spec.id for spec in STAGES]
 NOTEBOOKS = CANON.PATH.NOTEBOOKS_DIR
 # what `session` loads where a notebook asks for it, written out by hand
-ON_DEMAND = ("critnb.model.loading", "critnb.model.forward", "critnb.model.windows", "critnb.model.token_coverage")
+ON_DEMAND = (
+    *("critnb.model.loading", "critnb.model.forward", "critnb.model.windows", "critnb.model.token_coverage"),
+    "critnb.model.elsewhere",
+)
 # Imports what it is told to, one process a stage, and says which modules of the pack that loaded, and from where.
 LOADER = """
 import importlib, json, os, sys
@@ -65,8 +68,13 @@ def hashed(spec) -> set[str]:
 
 
 def imports_of(spec) -> str:
+    """What a notebook imports, but for the pictures that it shows beside tables: no result follows from these."""
     body = code_cells(PACK_ROOT / NOTEBOOKS / spec.notebook).body
-    return "\n".join(ast.unparse(each) for each in body if isinstance(each, ast.Import | ast.ImportFrom))
+    for each in body:
+        if isinstance(each, ast.ImportFrom):
+            each.names = [name for name in each.names if not is_outside(f"{each.module}.{name.name}")]
+    kept = [each for each in body if isinstance(each, ast.Import | ast.ImportFrom) and each.names]
+    return "\n".join(map(ast.unparse, kept))
 
 
 def loaded(tasks: dict[str, tuple[str, str, list[str]]]) -> dict:

@@ -63,7 +63,9 @@ def test_it_carries_its_licence_and_names_it(site: Path) -> None:
     metadata = message_from_bytes((info / "METADATA").read_bytes())
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata.get_all("License-File") == ["LICENSE", "NOTICE"]
-    assert {"all", "cluster", "dev", "explore", "hub", "lab", "large", "paper"} == set(metadata.get_all("Provides-Extra"))
+    assert {"all", "cluster", "dev", "explore", "hub", "lab", "large", "paper"} == set(
+        metadata.get_all("Provides-Extra")
+    )
 
 
 def test_the_installed_command_helps(site: Path, tmp_path: Path) -> None:

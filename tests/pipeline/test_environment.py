@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from pipeline.test_pipeline import timeless
 
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage
 from critnb.contract import spec_of
@@ -69,7 +72,7 @@ def of_a_user(home: Path) -> dict[str, str]:
 def digests(runs: Path, stage: Stage) -> dict[str, str]:
     (run,) = RunStore(runs).runs(stage)
     log = f"{CANON.RUN_SUBDIR.LOGS}/{CANON.OUTPUT.EVENTS_JSONL_BASENAME}"
-    return {path: artifact.sha256 for path, artifact in run.artifacts.items() if path != log}
+    return {path: hashlib.sha256(timeless(run.path / path)).hexdigest() for path in run.artifacts if path != log}
 
 
 def test_nothing_of_a_users_settings_reaches_a_run(inputs, whole, tmp_path):

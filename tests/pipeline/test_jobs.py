@@ -172,7 +172,7 @@ def test_too_little_memory_names_the_batch_that_would_do(inputs, tmp_path, capsy
     # of six windows of 32 tokens three
     assert lines[1] == (
         "with more memory --allow-resume goes on; "
-        "compute.batch_tokens=96 instead of 200 takes about half for a batch, and makes other runs"
+        "compute.batch_tokens=96 instead of 200 takes about half for a batch and makes other runs"
     )
     assert lines[2] == "in the cell:"
 
@@ -193,6 +193,6 @@ def test_a_kernel_that_the_system_kills_may_have_needed_too_much(inputs, tmp_pat
     assert lines[:3] == [
         "error: S01 failed with DeadKernelError: the notebook's kernel died, killed by SIGKILL; it may have run out of memory",
         "with more memory --allow-resume goes on; "
-        "compute.batch_tokens=2048 instead of 4096 takes about half for a batch, and makes other runs",
+        "compute.batch_tokens=2048 instead of 4096 takes about half for a batch and makes other runs",
         "in the cell:",
     ]

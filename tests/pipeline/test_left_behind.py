@@ -15,7 +15,7 @@ from models import save, tiny
 from critnb.canon import CANON, PACK_ROOT, Exit, Stage, Status
 from critnb.cli.command_line import main
 from critnb.contract import spec_of
-from critnb.pipeline import plan as plan_module
+from critnb.pipeline import input_files
 from critnb.runs import RunStore
 
 
@@ -162,9 +162,9 @@ def test_a_dry_run_says_that_the_corpus_changed(folder, whole, capsys):
 
 
 def test_a_dry_run_tells_a_change_of_code(inputs, whole, capsys, monkeypatch):
-    real = plan_module.stage_files
+    real = input_files.stage_files
     monkeypatch.setattr(
-        plan_module, "stage_files", lambda spec, **_: {**real(spec), "critnb/pipeline/session.py": "0" * 64}
+        input_files, "stage_files", lambda spec, **_: {**real(spec), "critnb/pipeline/session.py": "0" * 64}
     )
     plan = plan_of(capsys, inputs / "params.yaml", whole)
     assert plan["S00"] == plan["S01"] == "run: changed: source critnb/pipeline/session.py changed"

@@ -27,11 +27,16 @@ def html_of(run: Run) -> str:
     return run.read_bytes(f"{DIR.PAPER}/{OUT.PAPER_HTML_BASENAME}").decode()
 
 
+NUMBERS = ("none", *["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"])
+
+
 def shown(value, spec: str) -> str:
-    """A cell as the paper shows it; a p-value has four digits where three would be zero."""
+    """A cell as the paper shows it; a p-value has four digits where three would be zero, small numbers are said in words."""
     if spec == "p":
         return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 1e-3 else f"{value:.3f}"
-    return " ".join(value.split()) if spec == "text" else format(value, spec)
+    if spec == "words" and value <= 12:
+        return NUMBERS[value]
+    return " ".join(value.split()) if spec == "text" else format(value, "" if spec == "words" else spec)
 
 
 def check_evidence(run: Run) -> int:

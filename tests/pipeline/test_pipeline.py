@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -28,10 +29,16 @@ from critnb.runs import RunStore
 REPRODUCIBLE = (CANON.RUN_SUBDIR.RESULTS, CANON.RUN_SUBDIR.TABLES, CANON.RUN_SUBDIR.FIGS, CANON.RUN_SUBDIR.NOTEBOOK)
 
 
+def timeless(path: Path) -> bytes:
+    """What a file holds; of a page, but for the minute in its head at which its run was made."""
+    data = path.read_bytes()
+    return re.sub(rb"\d{4}-\d{2}-\d{2} \d{2}:\d{2} UTC", b"", data, count=1) if path.suffix == ".html" else data
+
+
 def digests(runs: Path, only: str = "") -> dict[str, str]:
     """sha256 of every file that must be the same bytes each time."""
     return {
-        path.relative_to(runs).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(runs).as_posix(): hashlib.sha256(timeless(path)).hexdigest()
         for path in sorted(runs.glob(f"RUN_{only}*/**/*"))
         if path.is_file() and path.relative_to(runs).parts[1] in REPRODUCIBLE
     }

@@ -183,7 +183,8 @@ def test_a_sweep_again_is_the_same_bytes_and_its_page_is_whole(sweep, runs):
     page = first[OUT.INDEX_HTML_BASENAME].decode()
     assert "&lt;b&gt;first&lt;/b&gt;" in page
     assert "<b>" not in page
-    assert "http" not in page
+    assert "http:" not in page
+    assert "https:" not in page
     links = [part.partition('"')[0] for part in page.split('href="')[1:]]
     assert len(links) == 6
     missing = [link for link in links if not (folder / link).exists()]

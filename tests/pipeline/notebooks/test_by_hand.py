@@ -153,7 +153,7 @@ def test_a_run_in_other_hands_is_one_line(whole, lacking, run_by_hand):
     with RunStore(runs).create(only(whole, SELECT).run_id) as held:
         seen = run_by_hand(SELECT, runs)
         first = errors(seen)[0]
-        assert first.startswith(f"RunExistsError: {held.path} is being made by process {os.getpid()} on ")
+        assert first.startswith(f"RunHeldError: {held.path} is being made by process {os.getpid()} on ")
         assert first.endswith("; wait for it or end it")
 
 
