@@ -170,7 +170,7 @@ def test_a_forged_choice_of_gain_is_found(altered):
         index_again(run.path, f"results/{CANON.OUTPUT.GSTAR_JSON_BASENAME}")
 
     findings = found(altered(change))
-    assert any("computed again, choices[0].gstar is" in line for line in findings["recomputed"]), findings["recomputed"]
+    assert any("computed again, choices[" in line and ".gstar is" in line for line in findings["recomputed"])
 
 
 def write_again(run: Run, relative: str, content: bytes) -> str:
