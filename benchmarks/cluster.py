@@ -72,12 +72,12 @@ def main() -> None:
         start = time.perf_counter() - began
         engine = dask_engine(scheduler=address, name="benchmark")
         # one for each worker, which then holds the model and has compiled what it needs
-        first, _ = seconds(lambda: engine.map_passes(match, shards[: 2 * given.workers], passes=passes))
+        first, _ = seconds(lambda: list(engine.iter_passes(match, shards[: 2 * given.workers], passes=passes)))
         own = passes.here()
         times: dict[str, list[float]] = {"one process": [], f"{given.workers} workers": []}
         for _ in range(given.repeats):
-            one, here = seconds(lambda: local.map_passes(match, shards, passes=own))
-            many, there = seconds(lambda: engine.map_passes(match, shards, passes=passes))
+            one, here = seconds(lambda: list(local.iter_passes(match, shards, passes=own)))
+            many, there = seconds(lambda: list(engine.iter_passes(match, shards, passes=passes)))
             same = all(a[name].tobytes() == b[name].tobytes() for a, b in zip(here, there, strict=True) for name in a)
             assert same, "results differ"
             for name, spent in zip(times, (one, many), strict=True):

@@ -31,26 +31,12 @@ class Map(Protocol):
         """See the class."""
 
 
-class MapPasses(Protocol):
-    """Return ``function(passes, shard)`` of every shard, in the shards' order.
+class IterPasses(Protocol):
+    """Yield ``function(passes, shard)`` of every shard, in the shards' order, when its turn comes: only a few results wait.
 
     Function and shards are picklable, and the ``passes`` that the function is called with are those of the worker. ``on_done(n)``,
     if given, is called when n more windows are finished, or whatever else the passes report.
     """
-
-    def __call__(
-        self,
-        function: Callable[[Any, _Shard], _Result],
-        shards: Sequence[_Shard],
-        *,
-        passes: Any,
-        on_done: Callable[[int], object] | None = None,
-    ) -> list[_Result]:
-        """See the class."""
-
-
-class IterPasses(Protocol):
-    """As ``MapPasses``, but each result is given up when its turn comes: no more than a few wait at a time."""
 
     def __call__(
         self,
@@ -79,12 +65,8 @@ class Engine(Protocol):
         """Work for processes."""
 
     @property
-    def map_passes(self) -> MapPasses:
-        """Work for passes of a model."""
-
-    @property
     def iter_passes(self) -> IterPasses:
-        """The same, results one at a time."""
+        """Work for passes of a model."""
 
     @property
     def passes_at_once(self) -> Callable[[], int]:
@@ -120,4 +102,4 @@ class OpenEngine(Protocol):
 
 ENGINES: Mapping[str, OpenEngine] = {"local": local_engine, "dask": dask_engine}
 
-__all__ = ["ENGINES", "Engine", "IterPasses", "Map", "MapPasses"]
+__all__ = ["ENGINES", "Engine", "IterPasses", "Map"]

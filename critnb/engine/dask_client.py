@@ -129,10 +129,6 @@ class DaskEngine:
         """Leave the scheduler."""
         self._client.close()
 
-    def forget(self) -> None:
-        """Begin a new account of shards."""
-        self._account = _Account()
-
     def passes_at_once(self) -> int:
         """Return how many workers there are now."""
         return max(1, len(self._client.nthreads()))
@@ -163,17 +159,6 @@ class DaskEngine:
 
     map_in_processes = map_shards
 
-    def map_passes(
-        self,
-        function: Callable[[Any, _Shard], _Result],
-        shards: Sequence[_Shard],
-        *,
-        passes: Any,
-        on_done: Callable[[int], object] | None = None,
-    ) -> list[_Result]:
-        """Return ``function(passes, shard)`` of every shard, in the shards' order."""
-        return list(self.iter_passes(function, shards, passes=passes, on_done=on_done))
-
     def iter_passes(
         self,
         function: Callable[[Any, _Shard], _Result],
@@ -182,7 +167,7 @@ class DaskEngine:
         passes: Any,
         on_done: Callable[[int], object] | None = None,
     ) -> Iterator[_Result]:
-        """Do as ``map_passes``, and give each result up when its turn comes."""
+        """Yield ``function(passes, shard)`` of every shard, in the shards' order, each when its turn comes."""
         given, which = self._handed(function), _pickled(passes)
         submit = lambda shard, key: self._submit(key, work_on_passes, given, which, _pickled(shard))  # noqa: E731
         for done in self._each(submit, shards, on_done, _called(function)):

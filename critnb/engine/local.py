@@ -63,17 +63,6 @@ def map_in_processes(
     return begun + (_in_pool(function, shards[len(begun) :], on_done, workers) if len(begun) < len(shards) else [])
 
 
-def map_passes(
-    function: Callable[[Any, _Shard], _Result],
-    shards: Sequence[_Shard],
-    *,
-    passes: Any,
-    on_done: OnDone | None = None,
-) -> list[_Result]:
-    """Return ``function(passes, shard)`` of every shard, in the shards' order; ``on_done(n)`` hears what the passes report."""
-    return list(iter_passes(function, shards, passes=passes, on_done=on_done))
-
-
 def iter_passes(
     function: Callable[[Any, _Shard], _Result],
     shards: Sequence[_Shard],
@@ -81,7 +70,7 @@ def iter_passes(
     passes: Any,
     on_done: OnDone | None = None,
 ) -> Iterator[_Result]:
-    """Do as ``map_passes``, one shard when it is asked for."""
+    """Yield ``function(passes, shard)`` of one shard after the other, when asked for; ``on_done(n)`` hears what passes report."""
     for shard in shards:
         with passes.reporting(on_done or _unheard):
             result = function(passes, shard)

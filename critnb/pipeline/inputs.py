@@ -167,7 +167,7 @@ class StageInputs:
     def _model_elsewhere(self) -> tuple[ModelElsewhere, ModelFacts]:
         from critnb.model.elsewhere import ModelElsewhere, PassesElsewhere, facts_here, tokenizer_of
 
-        (facts,) = self.engine.map_passes(facts_here, [None], passes=PassesElsewhere(self._source, batch_tokens=1))
+        (facts,) = self.engine.iter_passes(facts_here, [None], passes=PassesElsewhere(self._source, batch_tokens=1))
         return ModelElsewhere(facts, tokenizer_of(self._source)), facts
 
     def slice(self, role: SliceRole) -> Slice:

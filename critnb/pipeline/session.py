@@ -94,15 +94,6 @@ class StageSession(StageInputs):
         with self.run.timing(name):
             yield
 
-    def checkpointed(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
-        """Return the arrays of a step, from an interrupted earlier attempt at this run where it finished the step."""
-        if (kept := self.kept(name)) is not None:
-            return kept
-        with self.run.timing(name):
-            arrays = compute()
-        self.run.save_checkpoint(name, dict(arrays))
-        return arrays
-
     def kept(self, name: str) -> Arrays | None:
         """Return the arrays that an interrupted earlier attempt at this run has left of a step, None where it left none."""
         kept = self.run.load_checkpoint(name)

@@ -54,7 +54,7 @@ def shared_engine(address):
 
 @pytest.fixture
 def engine(shared_engine):
-    shared_engine.forget()
+    shared_engine._account = type(shared_engine._account)()
     return shared_engine
 
 
@@ -75,8 +75,8 @@ def passes_of(source, **more):
 def test_workers_give_the_bytes_of_a_local_run(engine, source, parts):
     shards = [Shard(Setting(), *span) for span in spans(12, batch=3, parts=parts)]
     passes, done = passes_of(source), []
-    there = engine.map_passes(MomentsOf(TOKENS), shards, passes=passes, on_done=done.append)
-    here = local.map_passes(MomentsOf(TOKENS), [Shard(Setting(), 0, 12)], passes=passes.here())
+    there = list(engine.iter_passes(MomentsOf(TOKENS), shards, passes=passes, on_done=done.append))
+    here = list(local.iter_passes(MomentsOf(TOKENS), [Shard(Setting(), 0, 12)], passes=passes.here()))
     assert np.concatenate(there, axis=1).tobytes() == here[0].tobytes()
     assert passes.windows_run == sum(done) == 12
     assert len(engine.facts()["shards"]) == parts
@@ -125,15 +125,15 @@ def test_a_worker_without_the_model_is_named(engine, source):
     params = validate({"models": MODEL, "compute": {"dtype": "bfloat16"}}, origin="here")
     elsewhere = replace(source, loaded=Loaded(params, "here", Path("/nowhere")))
     with pytest.raises(DependencyError, match=r"^worker \S+:\d+: models.BASE.path: no directory /nowhere/model"):
-        engine.map_passes(facts_here, [None], passes=passes_of(elsewhere))
+        list(engine.iter_passes(facts_here, [None], passes=passes_of(elsewhere)))
 
 
 def test_a_worker_that_computes_with_something_else_is_refused(engine, source):
-    (facts,) = engine.map_passes(facts_here, [None], passes=passes_of(source))
+    (facts,) = engine.iter_passes(facts_here, [None], passes=passes_of(source))
     assert facts == passes_of(source, hardware=facts.hardware).here().facts
     other = passes_of(source, hardware={**facts.hardware, "torch_threads": 7})
     with pytest.raises(DependencyError, match=r"worker \S+: it computes with cpu and \d+ threads, .* and 7 threads"):
-        engine.map_passes(facts_here, [None], passes=other)
+        list(engine.iter_passes(facts_here, [None], passes=other))
 
 
 @pytest.mark.parametrize(

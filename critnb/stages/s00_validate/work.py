@@ -27,7 +27,7 @@ def check_model(stage: StageSession) -> pd.DataFrame:
     """Run the identity check, the reading of u and both linearity checks of every layer, and write their table."""
     tokens = stage.slice(SliceRole.A_cal).tokens[:_PROBE_WINDOWS]
     with stage.step("model checks"):
-        (found,) = stage.engine.map_passes(ModelChecks(tokens), [None], passes=stage.forward_passes())
+        (found,) = stage.engine.iter_passes(ModelChecks(tokens), [None], passes=stage.forward_passes())
     deviations, branches = found
     rows: list[dict[str, object]] = [
         {"check": name, "layer": -1, "deviation": deviation, "tolerance": np.nan}

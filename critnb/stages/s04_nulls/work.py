@@ -11,14 +11,13 @@ from critnb.events.shards import Extracted, side_by_side
 from critnb.lattice import RASTER_NULLS, Raster, null_of
 from critnb.lattice.thresholds import tau_of
 from critnb.model.forward import Setting
-from critnb.model.shards import shards_of
 from critnb.pipeline.artifacts import NullSamples
 from critnb.pipeline.session import StageSession
 from critnb.report.words import spike_words
 from critnb.stages.s01_calibrate.work import upstream_calibration
 from critnb.stages.s04_nulls.shuffled import shuffled_tokens
 from critnb.stages.s04_nulls.tables import NullRasters, keep
-from critnb.stages.shared.conditions import conditions_of, held, raster_of
+from critnb.stages.shared.conditions import conditions_of, passes_under, raster_of
 
 
 def keep_one(stage: StageSession) -> NullRasters:
@@ -39,18 +38,13 @@ def _token_shuffle(stage: StageSession, kept: Raster) -> Raster:
     spike_defs = tuple(targets.base)
     tau = {each: tau_of(thresholds, each.intervention, each.gain, spike_defs, targets.rates) for each in settings}
     passes = stage.forward_passes()
-    batch, workers = passes.batch_windows(tokens.shape[1]), stage.engine.passes_at_once()
-    of_settings = shards_of(settings, len(tokens), batch=batch, workers=workers).values()
-    shards = [shard for of_setting in of_settings for shard in of_setting]
-    with stage.progress("token shuffle", len(tokens) * len(settings)) as advance:
-        work = Extracted(tokens, calibration, tau, spike_defs)
-        found = iter(stage.engine.map_passes(work, shards, passes=passes, on_done=advance))
-    counts = [held(side_by_side([next(found) for _ in of_setting])["counts"]) for of_setting in of_settings]
+    work = Extracted(tokens, calibration, tau, spike_defs)
+    found = passes_under(stage, "token shuffle", settings, len(tokens), work, passes=passes, join=side_by_side)
     conditions = conditions_of(
         settings, model_role=stage.role, spike_defs=spike_defs, rates=targets.rates,
         null_id=NullId.NULL_TOKEN_SHUFFLE_INPUT,
     )  # fmt: skip
-    raster = raster_of(counts, conditions, windows.window_id)
+    raster = raster_of([each.counts for each in found], conditions, windows.window_id)
     wanted = [conditions.index(c.with_null(NullId.NULL_TOKEN_SHUFFLE_INPUT)) for c in kept.conditions]
     return raster.take(wanted)
 

@@ -78,7 +78,7 @@ def _scored(stage: StageSession, asked: _Asked, gains: Sequence[float]) -> tuple
         return stored, Reuse(used, reason)
     passes = stage.forward_passes(burn_in=0)
     with stage.step("try the cache"):
-        (reuse,) = stage.engine.map_passes(ReuseTried(asked.to_score), [None], passes=passes)
+        (reuse,) = stage.engine.iter_passes(ReuseTried(asked.to_score), [None], passes=passes)
     work = Answered(asked.to_score, stage.params.compute.batch_tokens, reuse.allowed)
     steps = {f"answer_at_gain_{gain:g}": [gain] for gain in gains}
     found: dict[str, Arrays] = mapped(
