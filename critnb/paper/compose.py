@@ -9,7 +9,7 @@ from typing import Any
 
 from markdown_it.token import Token
 
-from critnb.canon import CANON, ModelRole
+from critnb.canon import CANON, ModelRole, Stage
 from critnb.errors import PaperError
 from critnb.paper import html, pdf
 from critnb.paper.bibliography import Bibliography, Work
@@ -55,8 +55,9 @@ def compose(facts: PaperFacts, folder: Path = FOLDER) -> Paper:
     tokens = {section: parse(markdown, text) for section, text in filled.items()}
     pictures = _pictures(tokens, facts.roles)
     _check_places(folder, tokens, pictures)
-    made_of = f"{CANON.PROJECT.ID} {facts.version}, {', '.join(str(each.role) for each in facts.roles)}; {facts.claims_file.run_id}"
-    setting = Typesetting(facts.title, facts.authors, made_of, checked.works, ledger, pictures)
+    setting = Typesetting(
+        facts.title, facts.authors, _made_of(facts), facts.claims_file.run_id, checked.works, ledger, pictures
+    )
     return Paper(
         markdown={section: _plain_markdown(text, checked.works, pictures) for section, text in filled.items()},
         html=html.page(markdown, list(tokens.values()), setting),
@@ -66,6 +67,17 @@ def compose(facts: PaperFacts, folder: Path = FOLDER) -> Paper:
         n_citations=checked.citations,
         n_pictures=len(pictures),
     )
+
+
+def _made_of(facts: PaperFacts) -> str:
+    """Return version, models by role, and the texts that were read; no time, so that a paper made again is the same bytes."""
+    records = [each.runs[stage].record for each in facts.roles for stage in (Stage.S03, Stage.S06B)]
+    models = [
+        f"{(record.model or {}).get('id')} ({each.role})"
+        for each, record in zip(facts.roles, records[::2], strict=True)
+    ]
+    texts = sorted({f"{name}: {data.get('source')}" for record in records for name, data in record.datasets.items()})
+    return "; ".join([f"{CANON.PROJECT.ID} {facts.version}", ", ".join(models), *texts])
 
 
 def _listed(works: Bibliography, folder: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from markdown_it.token import Token
 
 from critnb.paper.markup import ANCHOR_TOKEN, CITE_TOKEN, FIGURES_TOKEN, REFERENCE_TOKEN, VALUE_TOKEN
 from critnb.paper.typesetting import Typesetting, caption_of
-from critnb.report.links import joined
+from critnb.report.links import Link, joined, to_index
 from critnb.report.pixels import webp
 from critnb.report.stylesheet import PAGE
 
@@ -67,9 +67,13 @@ def page(markdown: MarkdownIt, sections: Sequence[Sequence[Token]], setting: Typ
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
         f"<style>{PAGE}{_STYLE}</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{title}</h1>\n{authors}"
-        f'<p class="made">{html.escape(setting.made_of)}</p>\n</header>\n'
+        f'<p class="made">{html.escape(setting.made_of)}; {_own_run(setting)}</p>\n</header>\n'
         f'<nav aria-label="Contents"><ol>\n{contents}\n</ol></nav>\n{body}\n</main>\n</body>\n</html>\n'
     )
+
+
+def _own_run(setting: Typesetting) -> str:
+    return Link(setting.run_id, to_index(setting.run_id)).html()
 
 
 class _HtmlWriter:

@@ -78,7 +78,7 @@ def source(sections: Sequence[Sequence[Token]], setting: Typesetting) -> str:
         f"date: none)\n{_PREAMBLE}\n"
         f'#text(size: 18pt, weight: "bold", hyphenate: false)[#par(justify: false, leading: 0.4em)[{_text(setting.title)}]]\n'
         + (f"\n{_text(authors)}\n" if authors else "")
-        + f'\n#text(size: 8pt, fill: rgb("#666666"))[{_text(setting.made_of)}]\n'
+        + f'\n#text(size: 8pt, fill: rgb("#666666"))[{_text(f"{setting.made_of}; {setting.run_id}")}]\n'
     )
     writer = _TypstWriter(setting)
     return head + "\n".join(writer.tokens(tokens) for tokens in sections)

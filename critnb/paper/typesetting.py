@@ -17,11 +17,12 @@ from critnb.report.links import Link, to_readable
 
 @dataclass(frozen=True, eq=False)
 class Typesetting:
-    """The paper around its tokens; ``pictures`` by (figure id, role)."""
+    """The paper around its tokens: ``made_of`` is of models and data, ``run_id`` of its run; ``pictures`` by (figure id, role)."""
 
     title: str
     authors: Sequence[str]
     made_of: str
+    run_id: str
     works: Bibliography
     ledger: Ledger
     pictures: Mapping[tuple[str, str], Picture]

@@ -116,9 +116,11 @@ def page_of(paper: Paper) -> Page:
     return Page(paper.html)
 
 
-def test_no_digit_stands_in_the_prose_but_in_names(papers, name):
+def test_no_digit_stands_in_the_prose_but_in_names(papers, studies, name):
     prose = " ".join(page_of(papers[name]).prose)
-    for known in (f"{CANON.PROJECT.ID} 0.1.0", S07, *(spec.asks for spec in STAGES)):
+    runs = [run for evidence in studies[name].roles for run in evidence.runs.values()]
+    models = {run.record.model["id"] for run in runs if run.record.model}
+    for known in (f"{CANON.PROJECT.ID} 0.1.0", S07, *models, *(spec.asks for spec in STAGES)):
         prose = prose.replace(known, "")
     assert re.findall(r".{0,30}\d.{0,30}", NAMES.sub("", prose)) == []
 
@@ -411,7 +413,7 @@ def test_bytes_depend_on_the_paper_alone(papers, studies, tmp_path):
     code = (
         "import sys; from critnb.paper.pdf import compiled; from critnb.paper.typesetting import Typesetting\n"
         "from critnb.paper.cells import Ledger; from critnb.paper.markup import parse, parser\n"
-        "setting = Typesetting('T', ('A',), 'm', {}, Ledger(), {})\n"
+        "setting = Typesetting('T', ('A',), 'm', 'RUN', {}, Ledger(), {})\n"
         "sys.stdout.buffer.write(compiled([parse(parser(), '# A\\n\\nb γ\\n\\n| x |\\n| --- |\\n| 1 |\\n')], setting))"
     )
     made = set()
@@ -436,7 +438,7 @@ def test_text_is_never_read_as_markup(base):
 
 
 def test_a_token_without_a_rule_for_the_pdf_is_an_error():
-    setting = Typesetting("T", (), "m", {}, Ledger(), {})
+    setting = Typesetting("T", (), "m", "RUN", {}, Ledger(), {})
     with pytest.raises(PaperError, match="html_block"):
         source([[Token("html_block", "", 0)]], setting)
     with pytest.raises(PaperError, match="cannot be set"):
