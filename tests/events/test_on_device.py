@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
+from events.test_rate_matching import made
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from models import loaded, tiny_llama
@@ -47,9 +48,9 @@ class ThereForwardPasses(ForwardPasses):
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])
 def model(request):
-    made = loaded(tiny_llama(units=96))
-    made.causal.to(getattr(torch, request.param))
-    return made
+    model = loaded(tiny_llama(units=96))
+    model.causal.to(getattr(torch, request.param))
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -117,34 +118,17 @@ def test_the_host_decides_on_a_layer_after_the_device_has_begun_with_the_next(mo
 
 
 def test_activations_that_are_not_finite_are_refused_as_by_the_host(tokens):
-    made = loaded(tiny_llama())
-    calibration = calibrate(ForwardPasses(made, batch_tokens=128), tokens)
-    targets = RateTargets(1.5, made.n_units, {ONE: np.full(made.n_layers, 0.1)}, (0.01,))
+    model = loaded(tiny_llama())
+    calibration = calibrate(ForwardPasses(model, batch_tokens=128), tokens)
+    targets = RateTargets(1.5, model.n_units, {ONE: np.full(model.n_layers, 0.1)}, (0.01,))
     said = []
     for device in (None, OtherDevice()):
-        passes = ThereForwardPasses(made, batch_tokens=128, device=device)
+        passes = ThereForwardPasses(model, batch_tokens=128, device=device)
         with pytest.raises(NonFiniteError) as raised:
             match_rates(passes, tokens, calibration, targets, Setting(gain=1e38))
         said.append(str(raised.value))
     assert said[0] == said[1]
     assert "gain 1e+38" in said[0]
-
-
-def made_u(kind, dtype, *, windows, tokens, units, seed):
-    u = torch.randn((windows, tokens, units), generator=torch.Generator().manual_seed(seed))
-    if kind == "first token":
-        u[:, 0] *= 40
-    elif kind == "coarse":
-        u = torch.round(2 * u) / 2
-    elif kind == "silent units":
-        u[..., ::2] = 3
-    elif kind == "all equal":
-        u[:] = 1.5
-    elif kind == "infinite":
-        u[-1, -1, :3] = torch.tensor([torch.inf, -torch.inf, torch.nan])[: min(3, units)]
-    elif kind == "zeros":
-        u = u.relu()
-    return u.to(dtype)
 
 
 class Readings:
@@ -179,7 +163,7 @@ KINDS = ["plain", "first token", "coarse", "silent units", "all equal", "infinit
 @example("first token", torch.float16, (9, 20, 90), 4, None, 1)
 def test_whatever_is_guessed_a_full_sort_says_the_same(kind, dtype, shape, size, bound, seed):
     windows, length, units = shape
-    u = made_u(kind, dtype, windows=windows, tokens=length, units=units, seed=seed)
+    u = made(kind, dtype, windows=windows, tokens=length, units=units, seed=seed)
     seen = torch.nan_to_num(u.double(), nan=0, posinf=0, neginf=0).numpy()
     mu, sigma = (getattr(seen, name)(axis=(0, 1))[None].astype(np.float32) for name in ("mean", "std"))
     calibration = Calibration(mu, sigma, 1)
@@ -211,7 +195,7 @@ def test_whatever_is_guessed_a_full_sort_says_the_same(kind, dtype, shape, size,
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_first_batch_of_heavy_first_tokens_takes_one_transfer(dtype):
     """Where events lie on one token of each window, a sample at every 16th value would say they are that common."""
-    u = made_u("first token", dtype, windows=16, tokens=16, units=500, seed=3)
+    u = made("first token", dtype, windows=16, tokens=16, units=500, seed=3)
     wide = u.double().numpy()
     calibration = Calibration(*(each[None].astype(np.float32) for each in (wide.mean((0, 1)), wide.std((0, 1)))), 1)
     device = OtherDevice()
@@ -244,7 +228,7 @@ def test_units_whose_mean_the_bound_cancels_keep_the_value_at_the_bound(dtype):
 
 
 def test_the_places_of_knock_outs_are_those_of_the_host():
-    u = made_u("plain", torch.bfloat16, windows=3, tokens=20, units=50, seed=1)
+    u = made("plain", torch.bfloat16, windows=3, tokens=20, units=50, seed=1)
     calibration = Calibration(np.zeros((1, 50), np.float32), np.ones((1, 50), np.float32), 1)
     device = OtherDevice()
     with device:
@@ -258,7 +242,7 @@ def test_the_places_of_knock_outs_are_those_of_the_host():
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_a_card_chooses_without_waiting_and_finds_what_the_host_does(dtype):
-    u = made_u("first token", dtype, windows=8, tokens=64, units=3000, seed=5)
+    u = made("first token", dtype, windows=8, tokens=64, units=3000, seed=5)
     wide = u.double().numpy()
     calibration = Calibration(*(each[None].astype(np.float32) for each in (wide.mean((0, 1)), wide.std((0, 1)))), 1)
     there, places = u.cuda(), screening_bounds.sampled_places(u.numel())

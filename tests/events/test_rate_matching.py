@@ -31,6 +31,10 @@ def made(kind: str, dtype: torch.dtype, *, windows: int, tokens: int, units: int
         u[:] = 1.5
     elif kind == "rising":
         u += torch.linspace(0, 8, windows * tokens).reshape(windows, tokens, 1)
+    elif kind == "infinite":
+        u[-1, -1, :3] = torch.tensor([torch.inf, -torch.inf, torch.nan])[: min(3, units)]
+    elif kind == "zeros":
+        u = u.relu()
     return u.to(dtype)
 
 
