@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Counting:
         tries = len(list(self.folder.glob(f"{shard}-*")))
         (self.folder / f"{shard}-{tries}").touch()
         if shard in self.deadly and tries < self.deaths:
+            # what the worker did before is told to the scheduler meanwhile, and not lost with it
+            time.sleep(0.3)
             os.kill(os.getpid(), signal.SIGKILL)
         if shard in self.bad:
             raise NonFiniteError(f"shard {shard} is not finite")

@@ -13,7 +13,7 @@ from critnb.events.targets import RateTargets
 from critnb.lattice.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from critnb.events.passes import base_rates, calibrate, extract, match_counts, match_rates
+    from critnb.events.passes import base_rates, calibrate, extract, gather, match_rates
 
 __all__ = [
     "Calibration",
@@ -22,7 +22,7 @@ __all__ = [
     "base_rates",
     "calibrate",
     "extract",
-    "match_counts",
+    "gather",
     "match_rates",
 ]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from critnb.canon import SpikeDef
 from critnb.events.calibration import Calibration, Moments
 from critnb.events.on_device import Rooms, chooses
-from critnb.events.rate_matching import Counts, Matched, Matching, per_site
+from critnb.events.rate_matching import Counts, Matching, per_site
 from critnb.events.screening import screening
 from critnb.events.screening_bounds import Finish, FirstBounds, first_batch, later_batch
 from critnb.events.targets import RateTargets
@@ -93,25 +93,8 @@ def match_rates(
     """
     wanted = targets.wanted(windows=len(tokens), tokens=tokens.shape[1] - passes.burn_in)
     spike_defs = tuple(targets.base)
-    found = match_counts(passes, tokens, calibration, spike_defs, wanted, setting, on_batch, first_bounds)
+    found = gather(passes, tokens, calibration, spike_defs, wanted, setting, on_batch, first_bounds).finish()
     return found.thresholds(targets, setting.intervention, setting.gain), found.counts
-
-
-def match_counts(
-    passes: ForwardPasses,
-    tokens: NDArray[np.int64],
-    calibration: Calibration,
-    spike_defs: Sequence[SpikeDef],
-    wanted: NDArray[np.int64],
-    setting: Setting,
-    on_batch: OnBatch = unreported,
-    first_bounds: FirstBounds | None = None,
-) -> Matched:
-    """Return the exact thresholds that let given numbers of events ``wanted`` [D, R, L] of ``tokens`` [N, T] pass, and these.
-
-    As ``match_rates``, for counts that follow from no rate.
-    """
-    return gather(passes, tokens, calibration, spike_defs, wanted, setting, on_batch, first_bounds).finish()
 
 
 def gather(
@@ -124,7 +107,11 @@ def gather(
     on_batch: OnBatch = unreported,
     first_bounds: FirstBounds | None = None,
 ) -> Matching:
-    """Return the largest values of ``tokens`` [N, T] in every layer, as many as ``wanted`` [D, R, L] events ask for."""
+    """Return the largest values of ``tokens`` [N, T] in every layer, as many as ``wanted`` [D, R, L] events ask for.
+
+    ``finish()`` of it gives the exact thresholds that let that many pass, and these events: as ``match_rates``, for counts
+    that follow from no rate.
+    """
     known = {} if first_bounds is None else first_bounds
     length = tokens.shape[1] - passes.burn_in
     matching, rooms = Matching(spike_defs, wanted, windows=len(tokens), tokens=length), Rooms()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from critnb.canon import SpikeDef
-from critnb.events import Calibration, RateTargets, match_counts, match_rates, screening_bounds
+from critnb.events import Calibration, RateTargets, gather, match_rates, screening_bounds
 from critnb.events.largest_values import LargestValues
 from critnb.model.forward import Setting
 
@@ -189,7 +189,7 @@ def test_given_counts_are_matched_exactly(kind):
     z = (u.double().numpy() - calibration.mu[0].astype(np.float64)) / (calibration.sigma[0].astype(np.float64) + 1e-6)
     wanted = np.array([[[0], [17]], [[123], [1]]])
     tokens = np.zeros(u.shape[:2], dtype=np.int64)
-    found = match_counts(passes_over(u, 4), tokens, calibration, (ONE, TWO), wanted, Setting())
+    found = gather(passes_over(u, 4), tokens, calibration, (ONE, TWO), wanted, Setting()).finish()
     np.testing.assert_array_equal(found.events, wanted)
     np.testing.assert_array_equal(found.counts.sum(axis=(2, 4)), wanted)
     for i, scores in enumerate((z, np.abs(z))):
@@ -197,8 +197,8 @@ def test_given_counts_are_matched_exactly(kind):
         for r in range(2):
             largest = scores >= ordered[wanted[i, r, 0] - 1] if wanted[i, r, 0] else scores > np.inf
             np.testing.assert_array_equal(found.counts[i, r, :, 0], largest.sum(axis=-1))
-    equal = match_counts(
+    equal = gather(
         passes_over(torch.ones((4, 3, 5)), 2), np.zeros((4, 3), dtype=np.int64),
         Calibration(np.zeros((1, 5), np.float32), np.ones((1, 5), np.float32), 1), (ONE,), np.array([[[7]]]), Setting(),
-    )  # fmt: skip
+    ).finish()  # fmt: skip
     assert (equal.events.item(), equal.ties.item()) == (0, 60)

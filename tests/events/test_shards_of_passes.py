@@ -10,7 +10,7 @@ from models import loaded, tiny_llama
 
 from critnb.canon import DatasetRole, Intervention, ModelRole, NullId, SpikeDef
 from critnb.criticality.branching import branching_sums
-from critnb.events import calibrate, extract, match_counts
+from critnb.events import calibrate, extract, gather
 from critnb.events.knock_out import KnockOutRule, knock_out, knock_out_key
 from critnb.events.perturbed import Perturbed, growth_of, joined, sums_of
 from critnb.events.shards import Extracted, ExtractedAndScored, side_by_side
@@ -120,7 +120,8 @@ def test_shuffles_in_parts_are_each_matched_alone(model, calibration, parts):
     for number in range(5):
         tokens = shuffled_tokens(TOKENS, IDS, [0], seed=9, shuffle=number)
         for row, kind in enumerate(DEFS):
-            alone = match_counts(passes_of(model), tokens, calibration, (kind,), wanted[row][None, None], OTHER).counts
+            largest = gather(passes_of(model), tokens, calibration, (kind,), wanted[row][None, None], OTHER)
+            alone = largest.finish().counts
             expected = branching_sums(alone[0, 0][None]).arrays()
             for name, array in expected.items():
                 np.testing.assert_array_equal(found[name][row, number], array[0], err_msg=name)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from critnb.canon import SpikeDef
 from critnb.criticality.branching import branching_sums, expected_under_permutation
-from critnb.events import Calibration, match_counts
+from critnb.events import Calibration, gather
 from critnb.events.screening_bounds import FirstBounds
 from critnb.lattice import Raster, token_shuffle_order
 from critnb.model.forward import ForwardPasses, Setting
@@ -59,7 +59,7 @@ class Wanted:
         events = np.zeros((len(spike_defs), len(rates), self.events.shape[1]), dtype=np.int64)
         for row, at in enumerate(place):
             events[at] = self.events[row]
-        found = match_counts(passes, tokens, calibration, spike_defs, events, setting, first_bounds=bounds)
+        found = gather(passes, tokens, calibration, spike_defs, events, setting, first_bounds=bounds).finish()
         return np.stack([found.counts[at] for at in place])
 
 
