@@ -153,9 +153,8 @@ class DaskEngine:
         workers: int | None = None,  # noqa: ARG002 - they are there already
     ) -> list[_Result]:
         """Return ``function`` of every shard, in the shards' order."""
-        given = self._handed(function)
-        submit = lambda shard, key: self._submit(key, work_on, given, _pickled(shard))  # noqa: E731
-        return [done.result for done in self._each(submit, shards, on_done, _called(function))]
+        given = (work_on, self._handed(function))
+        return [done.result for done in self._each(given, shards, on_done, _called(function))]
 
     map_in_processes = map_shards
 
@@ -168,9 +167,8 @@ class DaskEngine:
         on_done: Callable[[int], object] | None = None,
     ) -> Iterator[_Result]:
         """Yield ``function(passes, shard)`` of every shard, in the shards' order, each when its turn comes."""
-        given, which = self._handed(function), _pickled(passes)
-        submit = lambda shard, key: self._submit(key, work_on_passes, given, which, _pickled(shard))  # noqa: E731
-        for done in self._each(submit, shards, on_done, _called(function)):
+        given = (work_on_passes, self._handed(function), _pickled(passes))
+        for done in self._each(given, shards, on_done, _called(function)):
             passes.windows_run += done.windows_run
             yield done.result
 
@@ -179,23 +177,28 @@ class DaskEngine:
         with _quiet():
             return self._client.submit(handed, data, key=f"{self._name}/function/{uuid.uuid4().hex}")
 
-    def _submit(self, key: str, work: Callable[..., Done], *given: Any) -> Future:
-        with _quiet():
-            return self._client.submit(work, Software.here(), *given, key=key, pure=False)
-
     def _each(
         self,
-        submit: Callable[[_Shard, str], Future],
-        shards: Sequence[_Shard],
+        given: tuple[Any, ...],
+        shards: Sequence[object],
         on_done: Callable[[int], object] | None,
         what: str,
     ) -> Iterator[Done]:
         # no other client's shards have these keys, whatever run it works on
         keys = [f"{self._name}/{what}/{shard_name(shard, i)}/{uuid.uuid4().hex[:8]}" for i, shard in enumerate(shards)]
+        work, *known = given
+
+        def submit(i: int) -> Future:
+            # results are taken in order; and a shard that kills workers takes none with it that came before
+            with _quiet():
+                return self._client.submit(
+                    work, Software.here(), *known, _pickled(shards[i]), key=keys[i], priority=-i, pure=False
+                )
+
         flight = _Flight(self._client, _AHEAD * self.passes_at_once(), self._account, on_done or _unheard)
         with contextlib.closing(flight):
             for i in range(len(shards)):
-                yield flight.result(i, lambda j: submit(shards[j], keys[j]), keys)
+                yield flight.result(i, submit, keys)
 
 
 @dataclass

@@ -29,6 +29,8 @@ def main() -> None:
     config.set(
         {
             "distributed.scheduler.allowed-failures": _ALLOWED_FAILURES,
+            # a worker that died twice within it would not be replaced the second time
+            "distributed.deploy.lost-worker-timeout": "1000 days",
             # threads and memory are set by the environment of this process, as for kernels
             "distributed.nanny.pre-spawn-environ": {},
             "distributed.nanny.environ": {},

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from models import save, tiny_llama
 from sharded import CountedPasses, Counting, square, two_batches
 
@@ -41,6 +42,7 @@ def address():
     """The scheduler of two workers that every test here shares; modules of tests are importable there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(PACK_ROOT / "tests"))
+        patch.setattr("critnb.pipeline.workers._HOLDER", "impatient_cluster")
         with local_workers(2) as address:
             yield address
 
@@ -103,6 +105,8 @@ def test_a_shard_whose_worker_is_killed_is_given_to_another(engine, tmp_path):
     assert [len(each) for each in found] == [0, 1, 2, 3, 4]
     assert work.tries(2) == 2
     assert engine.facts()["retries"] >= 1
+    # another worker has come for it, which stays
+    engine._client.wait_for_workers(2, timeout=60)
 
 
 @pytest.mark.slow
@@ -128,8 +132,12 @@ def test_a_worker_without_the_model_is_named(engine, source):
         list(engine.iter_passes(facts_here, [None], passes=passes_of(elsewhere)))
 
 
-def test_a_worker_that_computes_with_something_else_is_refused(engine, source):
+def test_a_worker_that_computes_with_something_else_is_refused(engine, source, request):
     (facts,) = engine.iter_passes(facts_here, [None], passes=passes_of(source))
+    # as many threads here as there, which a worker's own facts are compared with
+    before = torch.get_num_threads()
+    request.addfinalizer(lambda: torch.set_num_threads(before))
+    torch.set_num_threads(facts.hardware["torch_threads"])
     assert facts == passes_of(source, hardware=facts.hardware).here().facts
     other = passes_of(source, hardware={**facts.hardware, "torch_threads": 7})
     with pytest.raises(DependencyError, match=r"worker \S+: it computes with cpu and \d+ threads, .* and 7 threads"):
