@@ -110,6 +110,18 @@ REFUSED = [
     ("diff of no run", ["diff", *["RUN_S01_0123456789ab"] * 2, "--runs-dir", "runs"], 3, "is absent, not complete"),
     ("diff of no run id", ["diff", "mine", "yours", "--runs-dir", "runs"], 3, "'mine' is no run id"),
     ("diff of one run", ["diff", "RUN_S01_0123456789ab"], 2, "the following arguments are required: RUN"),
+    ("list of no folder", ["list", "--runs-dir", "runs"], 3, "no such folder; run a stage first"),
+    ("prune of a file", ["prune", "--delete", "--runs-dir", "a_file"], 3, "no such folder; run a stage first"),
+    ("verify of a run and a release", ["verify", "RUN_S01_0123456789ab", "--release", "a_file"], 2, "not both"),
+    (
+        "verify of a run without recomputing",
+        ["verify", "--no-recompute"],
+        2,
+        "--no-recompute is for verify --release FILE",
+    ),
+    ("comparison in two forms", ["compare", "--json", "--csv"], 2, "not allowed with argument"),
+    ("an option of the command before it", ["-v", "list"], 2, "write it behind list; see runner.py list --help"),
+    ("a role in small letters", [*S01, "--role", "base"], 2, "did you mean BASE?"),
     ("index of no folder", ["index", "--runs-dir", "runs"], 3, "no such folder; run a stage first"),
     ("params of no file", ["params", "no.yaml"], 2, "'no.yaml' not found"),
     ("params that are a folder", [*S01[:2], "model"], 2, "params file 'model' is a folder, not a file"),
@@ -194,6 +206,7 @@ def test_a_dry_run_says_what_would_run_and_why_and_writes_nothing(folder, capsys
 
 
 def test_a_list_of_nothing(folder, capsys):
+    (folder / "runs").mkdir()
     assert ask(capsys, "list", "--runs-dir", "runs") == (Exit.DONE, [], [f"{folder / 'runs'} holds no run"])
 
 

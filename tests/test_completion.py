@@ -36,6 +36,7 @@ GIVEN = {
     "python runner.py list --stage S06": "S06B S06ARC",
     "python runner.py phase5 --role ": "BASE INSTRUCT all",
     "python runner.py show --runs-dir folder ": "RUN_S02_0123456789ab RUN_S05_0123456789ab RUN_S05_ba9876543210",
+    "python runner.py show --runs-dir=folder RUN_S02": "RUN_S02_0123456789ab",
     "python runner.py compare --every-gain --runs-dir folder RUN_S02": "RUN_S02_0123456789ab",
     "python runner.py phase5 --runs-dir folder --use S05=": "RUN_S05_0123456789ab RUN_S05_ba9876543210",
     "python runner.py phase5 --runs-dir folder --use S02=RUN": "RUN_S02_0123456789ab",

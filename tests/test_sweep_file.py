@@ -85,6 +85,7 @@ def test_paths_are_meant_from_the_sweep_s_own_folder(write, tmp_path):
         ("- 3", "mine.yaml: line 1: entry 1: must be a mapping of params keys, found a number"),
         ("- {name: a}\n- {name: b}\n- {name: a}", "mine.yaml: entries 1, 3 have one name, a; give each its own"),
         ("- {windows.seed: 1}\n- {windows.seed: 1}", "mine.yaml: entries 1, 2 have one name, seed=1"),
+        ("- {windows: {seed: 7}, windows.seed: 8}", "mine.yaml: line 1: entry 1: windows.seed: is set twice"),
         ("- {name: [1]}", "entry 1: name: must be text on one line"),
         ("- {name: 'a\tb'}", "entry 1: name: must be text on one line"),
         ("- {role: base}", "entry 1: role: must be one of BASE, INSTRUCT"),

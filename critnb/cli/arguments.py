@@ -47,7 +47,9 @@ def compare_options(parser: argparse.ArgumentParser) -> None:
         help=f"runs of {_COMPARED}, or of what rests on them; all of {_COMPARED} if none is named",
     )
     parser.add_argument("--every-gain", action="store_true", help="the whole grid, not g1 and g* alone")
-    json_option(parser).add_argument("--csv", action="store_true", help="print CSV")
+    form = parser.add_mutually_exclusive_group()
+    _json(form)
+    form.add_argument("--csv", action="store_true", help="print CSV")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write a page")
 
 
@@ -66,8 +68,12 @@ def power_options(parser: argparse.ArgumentParser) -> None:
 
 def json_option(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Let a command print JSON; returns its parser."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    _json(parser)
     return parser
+
+
+def _json(place: argparse._ActionsContainer) -> None:
+    place.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run_options(parser: argparse._ActionsContainer, *names: str) -> None:

@@ -184,10 +184,14 @@ def _verify(arguments: argparse.Namespace) -> int:
     from critnb.cli.verify import verify_release, verify_runs
 
     if arguments.release is not None:
+        if arguments.run:
+            raise ParamsError(f"verify takes a run or --release FILE, not both; leave {arguments.run[0]} out")
         asked = {"recompute": not arguments.no_recompute, "signer": arguments.signer, "as_json": arguments.json}
         return verify_release(arguments.release, **asked)
     if arguments.signer is not None:
         raise ParamsError("--signer is for verify --release FILE")
+    if arguments.no_recompute:
+        raise ParamsError("--no-recompute is for verify --release FILE")
     return verify_runs(RunOptions.of_command(vars(arguments)).store(), arguments.run, as_json=arguments.json)
 
 

@@ -14,7 +14,6 @@ from critnb.params import Params
 from critnb.params.problems import known_keys
 from critnb.system.terminal import out
 
-SHELLS = ("bash", "zsh")
 _ZSH = "autoload -U +X compinit bashcompinit && compinit -u && bashcompinit"
 # what stands behind an option or in a place, by how the help calls it
 _KINDS = {"RUN": "<run>", "DIR": "<folder>", "FOLDER": "<folder>", "KEY=VALUE": "<key>", "STAGE=RUN": "<pin>"}

@@ -47,6 +47,8 @@ _critnb() {
             runner.py | critnb) start=$n ;;
             */runner.py) start=$n _critnb_home="${word%/*}" ;;
         esac
+        # --option=value comes in three parts
+        [ "$word" = '=' ] && continue
         [ -n "$command" ] || [ "$n" -le "$start" ] || case "$word" in -*) ;; *) command="$word" ;; esac
         [ "$last" = --runs-dir ] && _critnb_folder="${word/#\~/$HOME}"
         last="$word"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,18 +16,22 @@ from critnb.system.terminal import columns, err, out, out_json, plain
 
 if TYPE_CHECKING:
     from critnb.review.index.facts import RunFacts
+    from critnb.runs import RunStore
 
 
 def list_runs(arguments: argparse.Namespace) -> int:
     """Print the runs of a folder that were asked for, a line each below the heads, or as JSON."""
     from critnb.review.listing import listed, table
 
-    store = _options(arguments).store()
+    store = _folder(arguments)
     rows = listed(store, lambda facts: _is_wanted(facts, arguments))
+    every = all(value in (None, "all", "") for value in (arguments.stage, arguments.role, arguments.model))
     rows = [row for row in rows if row.stale or not arguments.stale]
     if not rows:
         err(f"{plain(store.root)} holds no such run" if store.ids() else f"{plain(store.root)} holds no run")
-    return _printed(arguments, [row.to_dict() for row in rows], lambda: table(rows, width=columns()))
+    where = "" if arguments.runs_dir is None else f" --runs-dir {shlex.quote(str(arguments.runs_dir))}"
+    prune = f"runner.py prune{where}" if every else None
+    return _printed(arguments, [row.to_dict() for row in rows], lambda: table(rows, prune=prune, width=columns()))
 
 
 def _is_wanted(facts: RunFacts, arguments: argparse.Namespace) -> bool:
@@ -79,7 +84,7 @@ def prune(arguments: argparse.Namespace) -> int:
     from critnb.review.listing import folder_bytes
     from critnb.runs.pruning import prunable, remove
 
-    store = _options(arguments).store()
+    store = _folder(arguments)
     old = outdated(store.runs())
     found = prunable(store, old if arguments.outdated else None)
     sizes = {each.run_id: folder_bytes(each.path) for each in found}
@@ -108,6 +113,14 @@ def params(arguments: argparse.Namespace) -> int:
     """Print the parameters of a file with every default, as YAML or JSON; raises ParamsError."""
     sections = load(arguments.file).params.sections()
     return _printed(arguments, sections, lambda: dump_yaml(sections).rstrip("\n").split("\n"))
+
+
+def _folder(arguments: argparse.Namespace) -> RunStore:
+    """Return the store of the folder asked for; raises DependencyError where it was named and is not there."""
+    store = _options(arguments).store()
+    if arguments.runs_dir is not None:
+        store.require_folder()
+    return store
 
 
 def _options(arguments: argparse.Namespace) -> RunOptions:

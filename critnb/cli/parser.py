@@ -30,10 +30,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print what is wrong, and what may have been meant, and end the process."""
         given, known = self._given_and_known(message)
-        meant = get_close_matches(given, known, n=1)
+        folded = {each.casefold(): each for each in known}
+        meant = [folded[each] for each in get_close_matches(given.casefold(), folded, n=1)]
         if len(known) > _MOST_CHOICES:
             message = message.partition(" (choose from ")[0]
         advice = f"did you mean {meant[0]}? " if meant else ""
+        if any(given in action.option_strings for action in self._actions):
+            advice = f"write it behind {self.prog.rpartition(' ')[2]}; "
         terminal.err(f"error: {terminal.plain(message, 500)}", f"{advice}see {self.prog} --help")
         self.exit(int(Exit.BAD_INPUT))
 

@@ -133,19 +133,22 @@ def _listed(given: Sequence[Any], place: Place, lines: Mapping[Place, int], orig
             raise ParamsError(f"{where}: {_NAME}: must be text on one line of at most {_LONGEST_NAME} characters")
         if _ROLE in entry and role not in list(ModelRole):
             raise ParamsError(f"{where}: {_ROLE}: must be one of {', '.join(ModelRole)}")
-        yield _Point(name, role, _flat(entry), f"{where}{f' ({plain(name)})' if name else ''}")
+        yield _Point(name, role, _flat(entry, where), f"{where}{f' ({plain(name)})' if name else ''}")
 
 
-def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an entry's keys of the params, dotted: of a section as a mapping, each key by itself."""
+def _flat(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return an entry's keys of the params, dotted, of a section as a mapping each by itself; raises ParamsError for one twice."""
     flat: dict[str, Any] = {}
     for key, value in entry.items():
         if key in (_NAME, _ROLE):
             continue
-        if isinstance(value, dict) and "." not in key:
-            flat |= {f"{key}.{name}": each for name, each in value.items()}
-        else:
-            flat[key] = value
+        in_section = isinstance(value, dict) and "." not in key
+        for name, each in (
+            {f"{key}.{name}": each for name, each in value.items()}.items() if in_section else [(key, value)]
+        ):
+            if name in flat:
+                raise ParamsError(f"{where}: {plain(name, _LONGEST_NAME)}: is set twice")
+            flat[name] = each
     return flat
 
 

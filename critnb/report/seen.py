@@ -18,9 +18,12 @@ _MOST = 1100
 _FEW = 4
 # an extreme between the ends is told where it stands out by this share of what the ends differ and are
 _STANDS_OUT = 0.1
+# the name of axes whose vertical one counts things, so that values lie along the horizontal one
+CATEGORIES = "categories"
 _UNIT = re.compile(r"\s*\([^()]*\)")
 _NO_MARKER = frozenset({"None", "", " ", None})
 Floats = npt.NDArray[np.float64]
+Look = tuple[str, Any, str]
 
 
 def words_of(figure: Any) -> str:
@@ -44,19 +47,18 @@ def words_of(figure: Any) -> str:
     return f"{head}. {' '.join(kept)} And {len(panels) - len(kept)} more like these."
 
 
-def _names(figure: Any) -> Mapping[tuple[str, Any], str]:
-    """Return what the legends call each colour with its marker, and each colour."""
-    found: dict[tuple[str, Any], str] = {}
+def _names(figure: Any) -> Mapping[Look, str]:
+    """Return what the legends call each look of a curve."""
+    found: dict[Look, str] = {}
     for part in (figure, *figure.subfigs):
         for legend in part.legends:
             for handle in legend.legend_handles:
                 if handle is not None and hasattr(handle, "get_marker"):
-                    colour, label = to_hex(handle.get_color()), str(handle.get_label())
-                    found.setdefault((colour, handle.get_marker()), label)
+                    found.setdefault(_look(handle), str(handle.get_label()))
     return found
 
 
-def _panel(axes: Any, others: Sequence[Any], names: Mapping[tuple[str, Any], str], most: int) -> tuple[str, str] | None:
+def _panel(axes: Any, others: Sequence[Any], names: Mapping[Look, str], most: int) -> tuple[str, str] | None:
     """Return one panel's horizontal axis and the panel in words; None for one that is empty, such as the bar of colours."""
     title, along, measured = _titles(axes, others)
     head = ", ".join(dict.fromkeys(filter(None, (title, measured))))
@@ -67,20 +69,18 @@ def _panel(axes: Any, others: Sequence[Any], names: Mapping[tuple[str, Any], str
         return ("", f"{head}: {told}." if told else f"{title}.") if told or title else None
     drawn = [curve for curve in curves if len(curve[1]) > 1]
     if 0 < len(drawn) <= most:
-        told = "; ".join(_course(*curve) for curve in drawn)
+        # curves that lie beside each other so that none hides another stand at no value of the axis
+        beside = len({tuple(x) for _, x, _ in drawn}) > 1
+        told = "; ".join(_course(*curve, where=not beside) for curve in drawn)
     elif drawn:
         told = f"{_ends(np.concatenate([y for _, _, y in drawn]))}{_ways(drawn)}"
     else:
-        lying = (
-            not axes.get_ylabel()
-            or axes.get_xlabel() in ("", None)
-            or len({x[0] for _, x, _ in curves}) > len(curves) // 2
-        )
+        lying = axes.get_gid() == CATEGORIES
         told = f"points at {_ends(np.concatenate([x if lying else y for _, x, y in curves]))}"
     return (along if drawn else ""), f"{head}: {told}." if head else f"{told}."
 
 
-def _curves(axes: Any, names: Mapping[tuple[str, Any], str]) -> list[tuple[str, Floats, Floats]]:
+def _curves(axes: Any, names: Mapping[Look, str]) -> list[tuple[str, Floats, Floats]]:
     """Return the curves of a panel: those with markers, else the solid ones."""
     lines = [line for line in axes.lines if line.get_transform() == axes.transData and not line.get_gid()]
     marked = [line for line in lines if line.get_marker() not in _NO_MARKER and line.get_fillstyle() != "none"]
@@ -123,17 +123,23 @@ def _plain(text: str) -> str:
     return " ".join(_UNIT.sub("", text).replace("$", "").split())
 
 
-def _points(line: Any, names: Mapping[tuple[str, Any], str]) -> tuple[str, Floats, Floats] | None:
+def _points(line: Any, names: Mapping[Look, str]) -> tuple[str, Floats, Floats] | None:
     """Return name, x and y of a curve's points in the order of x; None where it has none."""
     x, y = (np.asarray(values, dtype=np.float64) for values in line.get_data(orig=True))
     there = np.isfinite(x) & np.isfinite(y)
     order = np.argsort(x[there], kind="stable")
-    name = names.get((to_hex(line.get_color()), line.get_marker()), "")
-    return (name, x[there][order], y[there][order]) if there.any() else None
+    return (names.get(_look(line), ""), x[there][order], y[there][order]) if there.any() else None
 
 
-def _course(name: str, x: Floats, y: Floats) -> str:
-    """Return where a curve begins and ends, and an extreme between that stands out."""
+def _look(line: Any) -> Look:
+    """Return colour, marker and how it is filled."""
+    face = line.get_markerfacecolor()
+    open_ = line.get_fillstyle() == "none" or str(face) == "none"
+    return to_hex(line.get_color()), line.get_marker(), "none" if open_ else to_hex(face)
+
+
+def _course(name: str, x: Floats, y: Floats, *, where: bool) -> str:
+    """Return where a curve begins and ends, and an extreme between that stands out, with its place if ``where``."""
     first, last = y[0], y[-1]
     way = "rises" if last > first else "falls"
     told = f"stays at {_n(first)}" if _n(first) == _n(last) else f"{way} from {_n(first)} to {_n(last)}"
@@ -143,7 +149,7 @@ def _course(name: str, x: Floats, y: Floats) -> str:
         (int(y.argmin()), "lowest", min(first, last) - y.min()),
     ):
         if beyond > least:
-            told += f", {word} {_n(y[place])} at {x[place]:.2g}"
+            told += f", {word} {_n(y[place])}{f' at {x[place]:.2g}' if where else ''}"
     return f"{name} {told}".strip()
 
 

@@ -6,8 +6,8 @@ import json
 import os
 import textwrap
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,29 +56,45 @@ class Listed:
 def listed(store: RunStore, wanted: Callable[[RunFacts], bool] = lambda _: True) -> list[Listed]:
     """Return every run of the folder that is ``wanted``, partial ones too, by stage and then by age, the oldest first."""
     every = {facts.run_id: facts for facts in facts_of(store)}
-    of_stage: dict[Stage, list[RunFacts]] = defaultdict(list)
+    of_stage: dict[Stage, list[_Chain]] = defaultdict(list)
     for facts in filter(wanted, every.values()):
-        of_stage[facts.stage].append(replace(facts, changed_params=tuple(_of_chain(facts, every))))
+        of_stage[facts.stage].append(_Chain.of(facts, every))
     stale = stale_runs(store)
     return [
-        _listed(facts, store.root / facts.folder, apart, *stale.get(facts.run_id, (None, None)))
+        _listed(chain, store.root / chain.run.folder, apart, *stale.get(chain.run.run_id, (None, None)))
         for stage in sorted(of_stage, key=_ORDER.__getitem__)
         for apart in [_apart(of_stage[stage])]
-        for facts in sorted(of_stage[stage], key=lambda each: (each.created, each.run_id))
+        for chain in sorted(of_stage[stage], key=lambda each: (each.run.created, each.run.run_id))
     ]
 
 
-def _of_chain(facts: RunFacts, every: Mapping[str, RunFacts]) -> Iterable[ChangedParam]:
-    """Return the changed params of a run and of those above it; dependencies of broken records may be a ring."""
-    found: dict[str, ChangedParam] = {}
-    seen, waiting = set(), [facts]
-    while waiting:
-        each = waiting.pop()
-        if each.run_id not in seen:
-            seen.add(each.run_id)
-            found |= {param.key: param for param in each.changed_params}
-            waiting += [every[run_id] for run_id in each.upstream if run_id in every]
-    return found.values()
+@dataclass(frozen=True)
+class _Chain:
+    """A run, the changed params of it and of those above it by key, and whether all of these say theirs."""
+
+    run: RunFacts
+    changed: Mapping[str, ChangedParam]
+    whole: bool
+
+    @classmethod
+    def of(cls, run: RunFacts, every: Mapping[str, RunFacts]) -> _Chain:
+        """Dependencies of broken records may be a ring."""
+        found: dict[str, ChangedParam] = {}
+        seen, waiting, whole = set(), [run.run_id], True
+        while waiting:
+            run_id = waiting.pop()
+            each = every.get(run_id)
+            if each is None or each.status is RunStatus.unreadable:
+                whole = False
+            elif run_id not in seen:
+                found |= {param.key: param for param in each.changed_params}
+                waiting += each.upstream
+            seen.add(run_id)
+        return cls(run, found, whole)
+
+    def value(self, key: str, default: str) -> str:
+        """Return a param's value, the default where no run has changed it, empty where a run that might have is not known."""
+        return self.changed[key].value if key in self.changed else default if self.whole else ""
 
 
 def stale_runs(store: RunStore) -> dict[str, tuple[str, str | None]]:
@@ -87,8 +103,8 @@ def stale_runs(store: RunStore) -> dict[str, tuple[str, str | None]]:
     return {**old, **{each.run_id: (str(each.why), each.because or None) for each in prunable(store)}}
 
 
-def _listed(facts: RunFacts, path: Path, apart: Mapping[str, str], stale: str | None, because: str | None) -> Listed:
-    values = {each.key: each.value for each in facts.changed_params}
+def _listed(chain: _Chain, path: Path, apart: Mapping[str, str], stale: str | None, because: str | None) -> Listed:
+    facts = chain.run
     return Listed(
         run_id=facts.run_id,
         stage=facts.stage,
@@ -97,22 +113,24 @@ def _listed(facts: RunFacts, path: Path, apart: Mapping[str, str], stale: str | 
         role=facts.role,
         created_utc=facts.created,
         bytes=folder_bytes(path),
-        differs_in={key: value for key in apart if (value := values.get(key, apart[key]))},
+        differs_in={key: value for key, default in apart.items() if (value := chain.value(key, default))},
         stale=stale,
         because=because,
         path=str(path),
     )
 
 
-def _apart(runs: Iterable[RunFacts]) -> dict[str, str]:
+def _apart(chains: Sequence[_Chain]) -> dict[str, str]:
     """Return the params that some of the runs have at another value than others have, each with its default, empty for none.
 
-    A run whose record cannot be read says nothing of them.
+    A run of whose chain one cannot be read, or is gone, says nothing of those that it does not name.
     """
-    known = [facts.changed_params for facts in runs if facts.status is not RunStatus.unreadable]
-    given = [{each.key: each.value for each in params} for params in known]
-    defaults = {each.key: each.default or "" for params in known for each in params}
-    return {key: defaults[key] for key in sorted(defaults) if len({values.get(key) for values in given}) > 1}
+    defaults = {key: each.default or "" for chain in chains for key, each in chain.changed.items()}
+    told = {
+        key: {chain.value(key, default) for chain in chains if chain.whole or key in chain.changed}
+        for key, default in defaults.items()
+    }
+    return {key: defaults[key] for key in sorted(defaults) if len(told[key]) > 1}
 
 
 def folder_bytes(path: Path) -> int:
@@ -127,12 +145,15 @@ def folder_bytes(path: Path) -> int:
     return total
 
 
-def table(rows: Sequence[Listed], *, now: datetime | None = None, width: int | None = None) -> list[str]:
+def table(
+    rows: Sequence[Listed], *, prune: str | None = None, now: datetime | None = None, width: int | None = None
+) -> list[str]:
     """Return the listing as lines of columns, its heads first, and a line that sums it up; no line at all for no run.
 
     A column that says the same of every run is left out: roles and models where there is one, which a line below names, and
     states where all are complete and none is stale. In a terminal of ``width`` columns models are shortened, and what tells runs
-    apart goes on in the next line. ``now`` is the clock's if not given.
+    apart goes on in the next line. ``prune`` is the command that removes what is stale of these very runs, and is advised where one
+    is. ``now`` is the clock's if not given.
     """
     if not rows:
         return []
@@ -144,7 +165,7 @@ def table(rows: Sequence[Listed], *, now: datetime | None = None, width: int | N
     }
     shown = {head: [head, *cells] for head, cells in columns.items() if head not in same}
     about = [f"{head} {columns[head][0]}" for head in ("role", "model") if head in same and columns[head][0]]
-    return [*_laid_out(shown, width), *([f"all of {', '.join(about)}"] if about else []), _summary(rows)]
+    return [*_laid_out(shown, width), *([f"all of {', '.join(about)}"] if about else []), _summary(rows, prune)]
 
 
 def _laid_out(columns: dict[str, list[str]], width: int | None) -> list[str]:
@@ -183,17 +204,19 @@ def _wrapped(head: str, apart: str, width: int | None) -> list[str]:
     return [f"{head}  {first}", *(" " * place + each for each in more)]
 
 
-def _summary(rows: Sequence[Listed]) -> str:
+def _summary(rows: Sequence[Listed], prune: str | None) -> str:
     stale = Counter(row.stale for row in rows if row.stale)
     all_in_all = f"{len(rows)} run{'s' * (len(rows) != 1)}", size(sum(row.bytes for row in rows))
     words = ", ".join([*all_in_all, *(f"{n} {why}" for why, n in stale.items())])
+    if prune is None:
+        return words
     old = Needless.outdated
     free, freed = (
         sum(row.bytes for row in rows if row.stale and (row.stale == old) is is_old) for is_old in (False, True)
     )
-    ways = [("prune --delete", free)] if free else []
-    ways += [("prune --outdated --delete", free + freed)] if freed else []
-    return "; ".join([words, *(f"runner.py {way} frees {size(n)}" for way, n in ways)])
+    ways = [(prune, free)] if free else []
+    ways += [(f"{prune} --outdated", free + freed)] if freed else []
+    return "; ".join([words, *(f"{size(n)} to free: {way}" for way, n in ways)])
 
 
 def _cells(rows: Sequence[Listed], now: datetime, *, short: bool) -> list[tuple[str, ...]]:

@@ -23,7 +23,7 @@ from critnb.runs.packfiles import pack_digests, pack_files
 from critnb.runs.partial import PartialRun
 from critnb.runs.record import Artifact, Dependency, RunRecord
 from critnb.runs.run import Run
-from critnb.runs.store import RunState, RunStore, ancestors, locate_run, model_ids, runs_folder
+from critnb.runs.store import RunState, RunStore, ancestors, locate_run, model_ids, run_around, runs_folder
 from critnb.runs.writer import RunWriter
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "pack_version",
     "peak_memory",
     "phase_id",
+    "run_around",
     "run_id",
     "runs_folder",
     "stage_hash",

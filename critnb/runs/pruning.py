@@ -7,7 +7,7 @@ code has changed. A partial run is *abandoned* where no living process holds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,8 @@ from critnb.runs.store import RunState, RunStore
 
 # what the code decides; a run whose other inputs are those of a newer one has nothing of its own
 _OF_CODE = frozenset({"constants"})
+# a run that is held is made again, under the same id
+_THERE = (RunState.complete, RunState.held)
 
 
 class Needless(StrEnum):
@@ -59,7 +61,7 @@ def prunable(store: RunStore, outdated: Mapping[str, str] | None = None) -> list
     nothing says what it is.
     """
     runs = {run.run_id: run for run in store.runs()}
-    orphans = _orphans(runs)
+    orphans = _orphans(runs, there={each for each in store.ids() if store.state(each) in _THERE})
     superseded = _superseded([run for run in runs.values() if run.run_id not in orphans])
     old = {run_id: path for run_id, path in (outdated or {}).items() if run_id not in {**orphans, **superseded}}
     kept = {run_id for run_id in runs if run_id not in {**orphans, **superseded, **old}}
@@ -94,13 +96,16 @@ def remove(store: RunStore, doomed: Iterable[Prunable]) -> None:
             vanish(each.path)
 
 
-def _orphans(runs: dict[str, Run]) -> dict[str, str]:
-    """Return the runs above which one is gone, directly or further up, each with the run that is."""
+def _orphans(runs: dict[str, Run], there: Container[str]) -> dict[str, str]:
+    """Return the runs above which one is gone, directly or further up, each with the run that is.
+
+    One that is ``there`` but not among the ``runs``, since its record cannot be read now or it is being made again, is not gone.
+    """
     orphans: dict[str, str] = {}
 
     def gone(run_id: str) -> str:
         if run_id not in runs:
-            return run_id
+            return "" if run_id in there else run_id
         return orphans.get(run_id, "")
 
     while True:

@@ -10,7 +10,15 @@ from enum import StrEnum
 from pathlib import Path
 
 from critnb.canon import CANON, WORK_DIR, Stage
-from critnb.errors import CritnbError, DependencyError, IntegrityError, RunExistsError, RunHeldError, StorageError
+from critnb.errors import (
+    CritnbError,
+    DependencyError,
+    IntegrityError,
+    ParamsError,
+    RunExistsError,
+    RunHeldError,
+    StorageError,
+)
 from critnb.runs.checkpoints import sweep_checkpoints
 from critnb.runs.events import EventType, repair_log
 from critnb.runs.files import storage, sync_folder
@@ -48,6 +56,11 @@ class RunStore:
     """The runs below one folder, which is made when the first run is."""
 
     root: Path
+
+    def require_folder(self) -> None:
+        """Raise DependencyError where the folder is not there."""
+        if not self.root.is_dir():
+            raise DependencyError(f"{plain(self.root)}: no such folder; run a stage first or name another --runs-dir")
 
     def path(self, run_id: str) -> Path:
         """Return the path of the complete run; raises DependencyError for text that is no run id."""
@@ -193,9 +206,19 @@ def runs_folder(given: str | Path | None = None) -> Path:
     """Return the folder of runs that a user means, as an absolute path: the one given, else ``runs/``.
 
     ``runs/`` is in the pack, or in the working folder where the package is installed. Raises ParamsError for a path that
-    no folder can have.
+    no folder can have, and for a run or a place in one, into which nothing is ever written.
     """
-    return absolute(WORK_DIR / CANON.PATH.RUNS_DIR if given is None else given, what="--runs-dir", any_bytes=True)
+    folder = absolute(WORK_DIR / CANON.PATH.RUNS_DIR if given is None else given, what="--runs-dir", any_bytes=True)
+    if (run := run_around(folder)) is not None:
+        raise ParamsError(
+            f"--runs-dir {plain(folder, 200)}: lies in a run; name the folder that holds it: {plain(run.parent, 200)}"
+        )
+    return folder
+
+
+def run_around(path: Path) -> Path | None:
+    """Return the folder of the run that a path is or lies in, None for any other."""
+    return next((each for each in (path, *path.parents) if (each / CANON.OUTPUT.RUN_RECORD_JSON).exists()), None)
 
 
 def locate_run(text: str, store: RunStore) -> tuple[RunStore, str]:

@@ -127,15 +127,15 @@ def forge_table(folder: Path, name: str) -> tuple[str, str]:
     return f"runs/{run.run_id}/{path}", column
 
 
-@pytest.mark.parametrize("name", OF_STAGE)
-def test_a_forged_table_is_found_by_computing_it_again(name, altered):
+def test_forged_tables_are_each_found_by_computing_them_again(altered):
     forged = []
-    findings = found(altered(lambda folder: forged.append(forge_table(folder, name))))
+    findings = found(altered(lambda folder: forged.extend(forge_table(folder, name) for name in OF_STAGE)))
     # the paper cites some of the tables by their digest
     assert "recomputed" in findings
     assert set(findings) <= {"paper", "recomputed"}
-    path, column = forged[0]
-    assert [line for line in findings["recomputed"] if line.startswith(f"{path}: computed again, {column} at ")]
+    starts = [f"{path}: computed again, {column} at " for path, column in forged]
+    told = findings["recomputed"]
+    assert [start for start in starts if not any(line.startswith(start) for line in told)] == []
 
 
 def test_a_csv_that_is_not_its_parquet_is_found(altered):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from critnb.cli.command_line import main
 from critnb.contract.code import stage_constants, stage_files
 from critnb.contract.lookup import spec_of
 from critnb.contract.outdated import outdated
+from critnb.review.index.files import size as size_in_words
 from critnb.review.listing import Listed, age, listed, table
 from critnb.runs import RunStore, notebook_source
 
@@ -55,6 +57,26 @@ def test_runs_stand_by_stage_and_age_with_what_tells_them_apart(store):
     assert rows[0].bytes == sum(path.stat().st_size for path in two.path.rglob("*") if path.is_file())
 
 
+def test_what_a_run_that_is_gone_may_have_changed_is_not_told(store):
+    two, usual = (made(store, Stage.S02, params=with_seed(seed), model=MODEL) for seed in (2, 1337))
+    cut, other = (made(store, Stage.S03, upstream=[run]) for run in (two, usual))
+    for number in (3, 4):
+        made(store, Stage.S03, upstream=[made(store, Stage.S02, params=with_seed(number), model=MODEL)])
+    shutil.rmtree(two.path)
+    told = {row.run_id: row.differs_in for row in listed(store)}
+    assert (told[cut.run_id], told[other.run_id]) == ({}, {"nulls.seed": "1337"})
+
+
+def test_advice_is_for_this_folder_and_for_all_that_it_would_free(store, capsys):
+    old = [made(store, Stage.S01, sources={"critnb/canon.py": f"{n:064x}"}) for n in range(3)][:2]
+    size = sum(path.stat().st_size for run in old for path in run.path.rglob("*") if path.is_file())
+    assert main(["list", "--runs-dir", str(store.root)]) == Exit.DONE
+    assert f"{size_in_words(size)} to free: runner.py prune --runs-dir {store.root}" in capsys.readouterr().out
+    for narrower in (["--stage", "S01"], ["--role", "BASE"], ["--model", "t"]):
+        assert main(["list", "--runs-dir", str(store.root), *narrower]) == Exit.DONE
+        assert "prune" not in capsys.readouterr().out
+
+
 def sixty(*keys: str) -> list[Listed]:
     """A sweep of five seeds, and two lengths, over the stages, for two models."""
     models = [ROW.model, "a-family-of-models-360M"]
@@ -75,7 +97,7 @@ def sixty(*keys: str) -> list[Listed]:
 @pytest.mark.parametrize(("width", "keys"), [(80, ["nulls.seed"]), (120, ["nulls.seed", "windows.seq_len"])])
 def test_sixty_runs_fit_a_terminal(width, keys):
     rows = sixty(*keys)
-    heads, *lines, about, summary = table(rows, now=NOW, width=width)
+    heads, *lines, about, summary = table(rows, prune="prune", now=NOW, width=width)
     assert len(lines) == len(rows)
     assert max(map(len, [heads, *lines])) <= width
     places = [heads.index(word) for word in ("model", "age", "size", "state", "differs in")]
@@ -86,7 +108,7 @@ def test_sixty_runs_fit_a_terminal(width, keys):
         # two models of a family are told apart by their ends
         assert ("Instruct" in line) == ("Instruct" in row.model)
     assert about == "all of role INSTRUCT"
-    assert summary == "60 runs, 78 MB, 9 superseded; runner.py prune --delete frees 11.7 MB"
+    assert summary == "60 runs, 78 MB, 9 superseded; 11.7 MB to free: prune"
 
 
 def test_what_is_the_same_of_all_takes_no_column():

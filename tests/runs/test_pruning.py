@@ -87,6 +87,18 @@ def test_a_run_whose_upstream_is_gone_is_an_orphan_and_so_is_all_that_was_made_f
     }
 
 
+def test_a_run_that_cannot_be_read_or_is_being_made_again_is_not_gone(store, generations):
+    first, ((old_grid, old_raster), (grid, raster)) = generations
+    before = found(store)
+    (first.path / "run_record.json").chmod(0o644)
+    (first.path / "run_record.json").write_text("{")
+    assert found(store) == before
+    shutil.rmtree(first.path)
+    with store.create(first.run_id):
+        assert found(store) == before
+    assert {*found(store)} >= {each.run_id for each in (old_grid, old_raster, grid, raster)}
+
+
 def test_runs_go_before_those_that_they_were_made_from(store):
     run = made(store, Stage.S01, **code(9))
     above = [run.run_id]

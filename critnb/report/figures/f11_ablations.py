@@ -10,6 +10,7 @@ import pandas as pd
 
 from critnb.canon import GCondition, Intervention, SliceRole
 from critnb.report.figures import panels
+from critnb.report.seen import CATEGORIES
 from critnb.report.style import GREY, INK, Drawing, Ink, canvas, inks, styled
 
 
@@ -71,6 +72,7 @@ def _name_lines(axes: Any) -> None:
 
 
 def _panel(axes: Any, rows: pd.DataFrame, quantity: _Quantity, looks: dict[float, Ink]) -> None:
+    axes.set_gid(CATEGORIES)
     if not panels.has(rows, quantity.column):
         panels.unavailable(axes, "no value in the table")
         return

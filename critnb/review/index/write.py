@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 
 from critnb.canon import CANON
-from critnb.errors import DependencyError
 from critnb.review.index.facts import facts_of
 from critnb.review.index.page import render
 from critnb.runs import RunStore
@@ -22,8 +21,7 @@ def write_index(store: RunStore) -> Path:
 
     Raises DependencyError where there is no such folder, StorageError where it cannot be written.
     """
-    if not store.root.is_dir():
-        raise DependencyError(f"{store.root}: no such folder; run a stage first or name another --runs-dir")
+    store.require_folder()
     path = store.root / CANON.OUTPUT.INDEX_HTML_BASENAME
     # The last writer has read the folder last, so of two runs that end together neither is missing.
     with storage(path), exclusively(store.root / _LOCK):
