@@ -51,6 +51,10 @@ class ModelError(CritnbError, TypeError):
     """A model cannot be loaded or instrumented soundly."""
 
 
+class RerunError(ModelError):
+    """A model's blocks, run again from a kept stream, do not give what a whole pass gives."""
+
+
 class NonFiniteError(CritnbError, ArithmeticError):
     """A model gives activations that are not finite."""
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from critnb.canon import Exit, Stage
 from critnb.cli.account import label
@@ -40,14 +41,22 @@ def run_sweep(arguments: argparse.Namespace) -> int:
     if arguments.collect and not has_table:
         raise ParamsError(f"--collect: the table is made of {Stage.S05}, which --to {arguments.word} does not reach")
     store = options.store()
-    planned = plan_entries(sweep.entries, stages, store, options, every_role=arguments.word == "all")
-    chosen = planned if arguments.collect else planned[first - 1 :: of]
+    part = sweep.entries if arguments.collect else sweep.entries[first - 1 :: of]
+    # a plan finds models and hashes them: those of other parts are other jobs' business as long as there is something to do
+    plan = partial(plan_entries, stages=stages, store=store, options=options, every_role=arguments.word == "all")
+    chosen = plan(part)
     if options.dry_run:
-        _show_plan(chosen, len(planned), store)
+        _show_plan(chosen, len(sweep.entries), store)
         return int(Exit.DONE)
     errors = {} if arguments.collect else _run(chosen, stages, store)
-    if has_table:
-        _write_table(sweep, planned, store, errors, when_whole=of > 1 and not arguments.collect)
+    if has_table and all(each.is_complete(store) for each in chosen):
+        others = plan(
+            [] if arguments.collect else [each for i, each in enumerate(sweep.entries) if i % of != first - 1]
+        )
+        planned = sorted([*chosen, *others], key=lambda each: each.entry.number)
+        _write_table(sweep, planned, store, errors, when_whole=bool(others))
+    elif has_table:
+        _write_table(sweep, chosen, store, errors, when_whole=len(part) < len(sweep.entries))
     return _end(chosen, errors, store)
 
 
@@ -125,7 +134,8 @@ def _write_table(
         if not runs:
             unfinished.append(Unfinished(entry.number, entry.name, entry.overrides, _why(each, errors)))
     finished = len(planned) - len(unfinished)
-    counts = f"sweep {plain(sweep.name)}  {finished} of {len(planned)} entries finished"
+    part = " of this part" if len(planned) < len(sweep.entries) else ""
+    counts = f"sweep {plain(sweep.name)}  {finished} of {len(planned)} entries{part} finished"
     if not swept or (when_whole and unfinished):
         err(f"{counts}; the table is written when all are, or by --collect" if when_whole else f"{counts}; no table")
         return

@@ -19,12 +19,14 @@ from importlib import metadata
 from typing import Any
 
 from critnb.canon import CODE_ROOT
+from critnb.canon.places import REGISTRY_FILE
 from critnb.errors import CritnbError, DependencyError
 
 # what arithmetic, and how an object is pickled, depend on
 _PACKAGES = (
     "dask",
     "distributed",
+    "llvmlite",
     "numba",
     "numpy",
     "pandas",
@@ -73,6 +75,8 @@ def _software() -> Software:
     digest = hashlib.sha256()
     for path in sorted((CODE_ROOT / "critnb").rglob("*.py")):
         digest.update(str(path.relative_to(CODE_ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    # numbers that the code works with
+    digest.update(REGISTRY_FILE.read_bytes())
     return Software(versions, digest.hexdigest())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from critnb.data import ModelFiles
 from critnb.errors import DependencyError, IntegrityError
 from critnb.model import loading
 from critnb.model.forward import ForwardPasses
-from critnb.model.language_model import LanguageModel, require_embeddings
+from critnb.model.language_model import LanguageModel, named, require_embeddings
 from critnb.model.soundness import Soundness
 from critnb.params import Loaded
 
@@ -174,7 +175,7 @@ class PassesElsewhere:
         model, facts = _opened(_Keyed(source.key(), source))
         if self.hardware is not None and dict(facts.hardware) != dict(self.hardware):
             raise DependencyError(
-                f"it computes with {_words(facts.hardware)}, another worker with {_words(self.hardware)}: their last bits differ\n"
+                f"{_unlike(facts.hardware, self.hardware)}: their last bits differ\n"
                 "give a scheduler whose workers are all alike"
             )
         return ForwardPasses(model, batch_tokens=self.batch_tokens, burn_in=self.burn_in, facts=facts)
@@ -184,9 +185,14 @@ class PassesElsewhere:
 Passes = ForwardPasses | PassesElsewhere
 
 
-def tokenizer_of(source: ModelSource) -> Any:
-    """Return the tokenizer of a model, loaded without its weights; raises what ``ModelSource.open`` raises about it."""
-    return loading.load_tokenizer(source.files())
+def of_source(source: ModelSource, facts: ModelFacts) -> ModelElsewhere:
+    """Return the model of a source without its weights, with the facts of a worker that holds the same ones.
+
+    The worker may have them by another name, or for another role. Raises what ``ModelSource.open`` raises about its files.
+    """
+    files = source.files()
+    recorded = {**facts.recorded, **named(files, source.role)}
+    return ModelElsewhere(replace(facts, recorded=recorded), loading.load_tokenizer(files))
 
 
 def facts_here(passes: ForwardPasses, _shard: object) -> ModelFacts:
@@ -208,8 +214,17 @@ def _opened(keyed: _Keyed) -> tuple[LanguageModel, ModelFacts]:
     if loading.choose_device(keyed.source.device).type != "cpu":
         # there may be no room for two
         _opened.cache_clear()
+        # hooks of accelerate hold a module that they belong to
+        gc.collect()
         torch.cuda.empty_cache()
     return keyed.source.open()
+
+
+def _unlike(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    if _words(ours) != _words(theirs):
+        return f"it computes with {_words(ours)}, another worker with {_words(theirs)}"
+    differing = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+    return f"it computes with another {' and '.join(differing)} than another worker"
 
 
 def _words(hardware: Mapping[str, Any]) -> str:

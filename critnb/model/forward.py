@@ -52,8 +52,6 @@ class ForwardPasses:
         self.model, self.facts = model, facts
         self.burn_in = burn_in
         self.windows_run = 0
-        # whether blocks of this model were found to give the same when they are run again from a kept stream
-        self.repeatable = False
         self._batch_tokens = batch_tokens
         self._on_done: OnBatch = unreported
 

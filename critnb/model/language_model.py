@@ -33,6 +33,21 @@ def decoder_of(causal: Any) -> Any:
     return causal.base_model if causal.base_model is not causal else getattr(causal, "model", causal)
 
 
+def named(files: ModelFiles, role: ModelRole) -> dict[str, Any]:
+    """Return what the record calls a model by: its files and role say it, and not their content."""
+    return {"id": files.id, "revision": files.revision, "role": role}
+
+
+@dataclass
+class Tried:
+    """What was found of a loaded model, once for all of its passes.
+
+    repeatable: its blocks give the same when they are run again from a kept stream.
+    """
+
+    repeatable: bool = False
+
+
 @dataclass(frozen=True, repr=False)
 class LanguageModel:
     """A loaded model with its tokenizer and taps; ``body`` computes hidden states without logits."""
@@ -45,6 +60,7 @@ class LanguageModel:
     context_length: int | None
     # where its parts are, by name, if they are on several devices; token ids go to ``device``
     placed: Mapping[str, str] = field(default_factory=dict)
+    tried: Tried = field(default_factory=Tried, compare=False)
 
     @property
     def body(self) -> Any:
@@ -92,9 +108,7 @@ class LanguageModel:
     def facts(self, files: ModelFiles, role: ModelRole) -> dict[str, Any]:
         """Return the ``model`` section of a run record."""
         return {
-            "id": files.id,
-            "revision": files.revision,
-            "role": role,
+            **named(files, role),
             "class": type(self.causal).__name__,
             "n_layers": self.n_layers,
             "d_ff": self.n_units,

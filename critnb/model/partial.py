@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from critnb.errors import ModelError
+from critnb.errors import RerunError
 from critnb.model.forward import ForwardPasses, OnBatch, Setting, unreported
 from critnb.model.hooks import answering, copied, entering, leaving, noting
 from critnb.model.language_model import LanguageModel
@@ -160,16 +160,16 @@ def each_kept_pass(
     """Run ``tokens`` [N, T] under ``setting``, keep each batch, and call ``on_kept(first, kept)`` under the same setting.
 
     ``on_units(first, layer, u)`` gets u [B, T - burn_in, F] of the whole pass before that, as ``ForwardPasses.run`` gives it.
-    The streams of one batch are held at a time. Raises ModelError where the blocks of the model, run again, do not give
-    what a whole pass gives (tried on the first window of these passes), and what ``ForwardPasses.run`` raises.
+    The streams of one batch are held at a time. Raises RerunError where the blocks of the model, run again, do not give
+    what a whole pass gives (tried on the first window that a process gets), and what ``ForwardPasses.run`` raises.
     """
     model = passes.model
     model.require_known(tokens)
     with gain_applied(model.taps, setting.intervention, setting.gain):
         for first, ids in passes.batches(tokens):
-            if not passes.repeatable:
+            if not model.tried.repeatable:
                 require_repeatable(model, ids[:1])
-                passes.repeatable = True
+                model.tried.repeatable = True
             kept = keep(passes, ids, setting, lambda layer, u, at=first: on_units(at, layer, u))  # type: ignore[misc]
             on_kept(first, kept)
             passes.finished(len(ids))
@@ -207,7 +207,7 @@ def _whole_pass(model: LanguageModel, ids: Tensor, burn_in: int = 0) -> tuple[Ke
 
 
 def require_repeatable(model: LanguageModel, ids: Tensor) -> None:
-    """Raise ModelError where a rerun on token ids [B, T] is not, bit for bit, what whole passes give.
+    """Raise RerunError where a rerun on token ids [B, T] is not, bit for bit, what whole passes give.
 
     A rerun from layer 0 is compared with a whole pass, and one with all of u set to zero in the first block of each kind
     with a whole pass of the same. The latter tell where blocks hand each other anything besides the stream, which would
@@ -241,7 +241,7 @@ def _zeroed(projection: nn.Module) -> AbstractContextManager[None]:
 def _require_equal(again: _UnitsRead, whole: _UnitsRead) -> None:
     for layer, u in again.units.items():
         if not torch.equal(u, whole.units[layer]):
-            raise ModelError(f"layer {layer}: {_SHARED}")
+            raise RerunError(f"layer {layer}: {_SHARED}")
 
 
 class _UnitsRead:

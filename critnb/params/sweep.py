@@ -6,7 +6,7 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ _NAME, _ROLE = "name", "role"
 _ENTRIES, _GRID = "entries", "grid"
 _LONGEST_NAME, _SHOWN, _MOST = 80, 40, 1000
 _WITH_SOURCES = ("models", "data")
+# of one command with one set of workers; none of them makes other runs
+_OF_COMMAND = frozenset(f"compute.{key}" for key in ("engine", "workers", "scheduler", "device", "device_map", "wait"))
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class _Point:
     role: str | None
     overrides: Mapping[str, Any]
     where: str
+    grid: Mapping[str, str] = field(default_factory=dict)
+
+    def blamed(self, key: str) -> str:
+        """Return what a mistake in one of its keys is blamed on: the entry, or the grid that gives it."""
+        return self.grid.get(key, self.where)
 
 
 def read_sweep(
@@ -66,8 +73,9 @@ def read_sweep(
 
     The file is a list of entries, which override ``params`` (``base.yaml`` if not given), or a params file with a section
     ``sweep``: such a list, or ``entries`` and ``grid``, keys with lists of values of which every combination is taken with every
-    entry. An entry is a mapping of params keys, dotted or in sections, with ``name`` and ``role`` if it likes. Relative paths in it
-    are meant from the file. ``common`` are overrides of all entries, as ``load`` takes them.
+    entry. An entry is a mapping of params keys, dotted or in sections, with ``name`` and ``role`` if it likes; what all runs of a
+    command share, such as its device and workers, is no key of one. Relative paths in it are meant from the file. ``common`` are
+    overrides of all entries, as ``load`` takes them.
 
     Raises ParamsError, which names the entry, for a file or an entry that cannot be used, a name that occurs twice, and no entry.
     """
@@ -81,6 +89,7 @@ def read_sweep(
         raise ParamsError(f"{origin}: the sweep has no entries")
     if len(points) > _MOST:
         raise ParamsError(f"{origin}: {len(points)} entries, {_MOST} are the most")
+    _refuse_of_command(points)
     _refuse_overridden(points, common or {})
     names = _names(points, origin)
     entries = tuple(
@@ -119,7 +128,13 @@ def _points(given: Any, place: Place, lines: Mapping[Place, int], origin: str) -
             if twice := sorted({*overrides} & {*point.overrides}):
                 raise ParamsError(f"{point.where}: {plain(twice[0], _SHOWN)}: {_GRID} sets it, too")
             full = f"{point.name} {name}".strip() if point.name else None
-            yield replace(point, name=full, overrides={**point.overrides, **overrides})
+            of_grid = {key: _of_grid(key, place, lines, origin) for key in overrides}
+            yield replace(point, name=full, overrides={**point.overrides, **overrides}, grid=of_grid)
+
+
+def _of_grid(key: str, place: Place, lines: Mapping[Place, int], origin: str) -> str:
+    line = lines.get((*place, _GRID, key))
+    return f"{origin}:{f' line {line}:' if line else ''} {SWEEP}.{_GRID}"
 
 
 def _listed(given: Sequence[Any], place: Place, lines: Mapping[Place, int], origin: str) -> Iterator[_Point]:
@@ -207,7 +222,16 @@ def _refuse_overridden(points: Sequence[_Point], common: Mapping[str, Any]) -> N
             )
             if clash is not None:
                 raise ParamsError(
-                    f"{point.where}: {plain(key, _SHOWN)}: the command line sets {plain(clash, _SHOWN)}, too; take one away"
+                    f"{point.blamed(key)}: {plain(key, _SHOWN)}: the command line sets {plain(clash, _SHOWN)}, too; take one away"
+                )
+
+
+def _refuse_of_command(points: Sequence[_Point]) -> None:
+    for point in points:
+        for key in point.overrides:
+            if key in _OF_COMMAND:
+                raise ParamsError(
+                    f"{point.blamed(key)}: {key}: is the same for all entries; set it in the params file or on the command line"
                 )
 
 
@@ -221,7 +245,7 @@ def _entry(
     given_by: Mapping[str, str],
 ) -> Entry:
     overrides = {key: _from_base(key, value, path.parent, base.parent) for key, value in point.overrides.items()}
-    blamed = dict.fromkeys(overrides, point.where)
+    blamed = {key: point.blamed(key) for key in overrides}
     loaded = load(base, {**common, **overrides}, given_by={**given_by, **blamed})
     return Entry(number, name, point.overrides, point.role, loaded)
 

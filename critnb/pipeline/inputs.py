@@ -165,10 +165,11 @@ class StageInputs:
         )
 
     def _model_elsewhere(self) -> tuple[ModelElsewhere, ModelFacts]:
-        from critnb.model.elsewhere import ModelElsewhere, PassesElsewhere, facts_here, tokenizer_of
+        from critnb.model.elsewhere import PassesElsewhere, facts_here, of_source
 
         (facts,) = self.engine.iter_passes(facts_here, [None], passes=PassesElsewhere(self._source, batch_tokens=1))
-        return ModelElsewhere(facts, tokenizer_of(self._source)), facts
+        model = of_source(self._source, facts)
+        return model, model.known
 
     def slice(self, role: SliceRole) -> Slice:
         """Return the windows of a slice, recorded with their hash."""

@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from critnb.errors import StageFailedError
-from critnb.pipeline.kernel import environment
+from critnb.pipeline.kernel import KernelEnd, environment
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.plan import PlannedRun
-from critnb.pipeline.sharing import number_fitting
+from critnb.pipeline.sharing import may_be_elsewhere, number_fitting
 from critnb.runs.scratch import Scratch
 from critnb.system.cores import available_cores
 from critnb.system.extras import CLUSTER
@@ -47,7 +47,7 @@ def workers_of(runs: Sequence[PlannedRun], options: RunOptions) -> Iterator[RunO
         yield replace(options, scheduler=_answering(options.scheduler))
         return
     gpus = gpus_of(options, os.environ)
-    n_workers = options.workers or len(gpus) or max(1, number_fitting(available_cores(), runs))
+    n_workers = number_of_workers(runs, options, gpus)
     with local_workers(n_workers, gpus) as address:
         yield replace(options, scheduler=address)
 
@@ -65,6 +65,18 @@ def gpus_of(options: RunOptions, given: Mapping[str, str]) -> list[str]:
     if (visible := given.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [each for each in visible.split(",") if each]
     return [str(number) for number, _ in enumerate(_GPUS.iterdir())] if _GPUS.is_dir() else []
+
+
+def number_of_workers(runs: Sequence[PlannedRun], options: RunOptions, gpus: Sequence[str]) -> int:
+    """Return how many workers are started: as many as asked for, else one a GPU, else as many as cores and memory are for.
+
+    One where all of them would compute on the same devices: a named one, Apple's, AMD's, those of a model that is divided.
+    """
+    if options.workers or gpus:
+        return options.workers or len(gpus)
+    if may_be_elsewhere(options) and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+        return 1
+    return max(1, number_fitting(available_cores(), runs))
 
 
 @atexit.register
@@ -92,17 +104,19 @@ def local_workers(n_workers: int, gpus: Sequence[str] = ()) -> Iterator[str]:
     """Yield the address of the scheduler of new worker processes, which end with the context or with this process."""
     with Scratch() as scratch:
         threads = threads_of_workers(n_workers, os.environ)
-        holder = subprocess.Popen(
-            [sys.executable, "-m", _HOLDER, str(n_workers), str(scratch), *gpus],
-            env={**environment(scratch, os.environ), **threads},
-            cwd=scratch,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        said = scratch / "workers.err"
+        with said.open("wb") as stderr:
+            holder = subprocess.Popen(
+                [sys.executable, "-m", _HOLDER, str(n_workers), str(scratch), *gpus],
+                env={**environment(scratch, os.environ), **threads},
+                cwd=scratch,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+            )
         try:
-            yield _address(holder)
+            yield _address(holder, said)
         finally:
             # whatever they are at: nobody waits for it, and only kernels write
             with contextlib.suppress(ProcessLookupError):
@@ -110,7 +124,8 @@ def local_workers(n_workers: int, gpus: Sequence[str] = ()) -> Iterator[str]:
             holder.communicate()
 
 
-def _address(holder: subprocess.Popen[bytes]) -> str:
+def _address(holder: subprocess.Popen[bytes], said: Path) -> str:
+    """Return the address that the holder of the workers writes; raises StageFailedError with what it has ``said`` where it ends."""
     assert holder.stdout is not None
     ends = time.monotonic() + _START_SECONDS
     while time.monotonic() < ends and holder.poll() is None:
@@ -118,6 +133,8 @@ def _address(holder: subprocess.Popen[bytes]) -> str:
             if line := holder.stdout.readline().decode().strip():
                 return line
             break
+    if holder.poll() is not None:
+        raise StageFailedError(f"the workers of this command {KernelEnd(said, code=holder.returncode).described()}")
     raise StageFailedError(
         f"the workers of this command did not start within {_START_SECONDS:g} s; use fewer (--workers), or --engine local"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,18 +21,19 @@ from sharded import CountedPasses, Counting, square, two_batches
 
 from critnb import data
 from critnb.canon import PACK_ROOT, Exit, ModelRole
+from critnb.canon.places import REGISTRY_FILE
 from critnb.cli.command_line import main
-from critnb.engine import dask_client, dask_engine, local
+from critnb.engine import dask_client, dask_engine, dask_worker, local
 from critnb.engine.dask_client import address_of
 from critnb.engine.dask_worker import Software
 from critnb.errors import DependencyError, NonFiniteError, StageFailedError
 from critnb.events.shards import MomentsOf
-from critnb.model.elsewhere import ModelSource, PassesElsewhere, facts_here
+from critnb.model.elsewhere import ModelSource, PassesElsewhere, facts_here, of_source
 from critnb.model.forward import Setting
 from critnb.model.shards import Shard, spans
 from critnb.params import Loaded, validate
 from critnb.pipeline.options import RunOptions
-from critnb.pipeline.workers import gpus_of, local_workers
+from critnb.pipeline.workers import gpus_of, local_workers, number_of_workers
 
 MODEL = {"BASE": {"source": "file", "path": "model"}}
 TOKENS = np.random.default_rng(7).integers(0, 257, size=(12, 32))
@@ -196,6 +198,61 @@ def test_something_else_that_answers_is_no_scheduler(monkeypatch):
 )
 def test_each_worker_has_a_gpu_of_its_own(options, given, gpus):
     assert gpus_of(RunOptions(**options), given) == gpus
+
+
+@pytest.mark.parametrize(
+    ("options", "number"),
+    [
+        ({"device": "cpu"}, 7),
+        ({"device": "auto"}, 1),
+        ({"device": "cuda:1"}, 1),
+        ({"device": "auto", "device_map": "auto"}, 1),
+        ({"device": "cuda:1", "workers": 3}, 3),
+    ],
+)
+def test_one_device_has_one_worker_if_not_told_otherwise(options, number, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("critnb.pipeline.sharing.has_gpu_driver", lambda: True)
+    monkeypatch.setattr("critnb.pipeline.workers.number_fitting", lambda *_: 7)
+    given = RunOptions(**options)
+    assert number_of_workers([], given, []) == number
+    assert number_of_workers([], replace(given, workers=None), ["0", "1"]) == 2
+    # nothing but the processor is to be seen
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert number_of_workers([], replace(given, workers=None), []) == 7
+
+
+def test_workers_that_end_at_once_say_why(monkeypatch):
+    monkeypatch.setattr("critnb.pipeline.workers._HOLDER", "json.no_such_module")
+    with (
+        pytest.raises(StageFailedError, match=r"^the workers of this command died with code 1"),
+        local_workers(1),
+    ):
+        pass
+
+
+def test_other_numbers_in_the_registry_are_other_software(monkeypatch, tmp_path):
+    ours = Software.here().code
+    assert dask_worker._software.__wrapped__().code == ours
+    changed = tmp_path / "registry.yaml"
+    changed.write_bytes(REGISTRY_FILE.read_bytes() + b"\n")
+    monkeypatch.setattr(dask_worker, "REGISTRY_FILE", changed)
+    assert dask_worker._software.__wrapped__().code != ours
+
+
+def test_a_model_is_called_what_its_own_params_call_it(engine, source, tmp_path):
+    """Though a worker holds the same files by another name, for another role."""
+    shutil.copytree(source.files().directory, tmp_path / "by another name")
+    params = validate({"models": {**MODEL, "INSTRUCT": {"source": "file", "path": "by another name"}}}, origin="here")
+    other = replace(source, loaded=Loaded(params, "here", tmp_path), role=ModelRole.INSTRUCT)
+    told = []
+    for each in (source, other):
+        (facts,) = engine.iter_passes(facts_here, [None], passes=passes_of(each))
+        told.append(of_source(each, facts).known.recorded)
+    assert [each["role"] for each in told] == ["BASE", "INSTRUCT"]
+    assert [each["id"] for each in told] == [each.files().id for each in (source, other)]
+    assert told[0]["id"] != told[1]["id"]
+    assert told[0]["weights_sha256"] == told[1]["weights_sha256"]
 
 
 HOLDER = """

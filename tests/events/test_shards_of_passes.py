@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from critnb.events.perturbed import Perturbed, growth_of, joined, sums_of
 from critnb.events.shards import Extracted, ExtractedAndScored, side_by_side
 from critnb.lattice import Condition, ConditionTable, Raster
 from critnb.model.forward import ForwardPasses, Setting
+from critnb.model.language_model import Tried
 from critnb.model.likelihood import WindowLikelihoods
 from critnb.model.shards import Shard, spans
 from critnb.model.stability import stability
@@ -85,10 +87,11 @@ def test_blocks_are_tried_once_for_all_settings(model, calibration, monkeypatch)
 
     tried = []
     monkeypatch.setattr(partial, "require_repeatable", lambda *_: tried.append(1))
-    passes = passes_of(model)
+    fresh = replace(model, tried=Tried())
     work = Perturbed(TOKENS, IDS, calibration, {}, directions=1, seed=3)
+    # a worker has passes of its own for each shard
     for setting in (ONE, OTHER):
-        work(passes, Shard(setting, 0, WINDOWS))
+        work(passes_of(fresh), Shard(setting, 0, WINDOWS))
     assert tried == [1]
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from critnb.canon import CANON, Exit, NullId, Stage
 from critnb.cli import stages
+from critnb.cli import sweep as sweeps
 from critnb.cli.command_line import main
 from critnb.errors import StageFailedError
 from critnb.pipeline.kernels import Kernels
@@ -33,6 +34,17 @@ ENTRIES = """
 
 def table(run, name: str) -> pd.DataFrame:
     return run.parquet(table_path(SCHEMAS[name], ".parquet"))
+
+
+def test_a_part_plans_its_own_entries_alone(sweep, monkeypatch):
+    planned = []
+    plan = sweeps.plan_entries
+    monkeypatch.setattr(
+        sweeps, "plan_entries", lambda entries, **how: planned.append(len(entries)) or plan(entries, **how)
+    )
+    code, out, _ = sweep("--dry-run", "--array", "2/2")
+    assert (code, planned) == (Exit.DONE, [1])
+    assert out[0] == "entry 2 of 2  more replicates"
 
 
 @pytest.fixture

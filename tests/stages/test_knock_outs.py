@@ -15,6 +15,7 @@ from release.worked import GRID, RATES, worked_chain
 from critnb.canon import CANON, SpikeDef, Stage
 from critnb.contract import spec_of
 from critnb.criticality.knock_outs import KnockOutSums
+from critnb.errors import ModelError, RerunError
 from critnb.gates import Verdict
 from critnb.pipeline.artifacts import load_raster
 from critnb.pipeline.options import RunOptions
@@ -24,7 +25,7 @@ from critnb.report.schema import T10
 from critnb.report.tables import load_table
 from critnb.runs import RunStore
 from critnb.stages.s04k_knock_out import counted as counted_files
-from critnb.stages.s04k_knock_out import tables, views
+from critnb.stages.s04k_knock_out import tables, views, work
 from critnb.stages.s05_analysis.tables import knock_outs
 from critnb.verify.replay import _StandIn, replay, works
 
@@ -186,6 +187,19 @@ def test_a_model_that_gives_nothing_leaves_tables_with_its_reason(stage):
     assert none.reason in views.findings(found)
     for shown in (views.knock_out_table, views.share_table):
         assert set(shown(found.t10)["not available"]) == {none.reason}
+
+
+def test_only_a_rerun_that_differs_is_no_knock_out_and_other_faults_of_a_model_end_the_stage(stage, monkeypatch):
+    said = iter([RerunError("layer 1: not repeatable"), ModelError("too little memory")])
+
+    def fails(*_):
+        raise next(said)
+
+    monkeypatch.setattr(work, "_perturbed", fails)
+    monkeypatch.setattr(type(stage), "slice", lambda *_: SimpleNamespace(tokens=np.zeros((4, 8), dtype=np.int64)))
+    assert work._count(stage).reason == "layer 1: not repeatable"
+    with pytest.raises(ModelError, match="too little memory"):
+        work._count(stage)
 
 
 def test_one_window_has_values_and_no_intervals(stage, monkeypatch):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from critnb.canon import CANON, Intervention, SliceRole, Stage
 from critnb.criticality.knock_outs import KnockOutSums
-from critnb.errors import ModelError
+from critnb.errors import RerunError
 from critnb.events.knock_out import KnockOutRule, knock_out_key
 from critnb.events.perturbed import Perturbed, growth_of, joined, sums_of
 from critnb.lattice import ConditionTable, Raster
@@ -44,7 +44,7 @@ def _count(stage: StageSession) -> Counted:
         growths = [growth_of(found[setting]) for setting in settings]
         growth = {setting.gain: (each.log_growth, each.wide) for setting, each in zip(settings, growths, strict=True)}
         reason = ""
-    except ModelError as error:
+    except RerunError as error:
         sums = [KnockOutSums.zeros((len(tokens), 0))] * len(raster.conditions)
         nothing = np.zeros((len(tokens), 1, 0)), np.zeros((len(tokens), 0))
         growth = {setting.gain: nothing for setting in settings}
