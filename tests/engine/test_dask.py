@@ -256,11 +256,13 @@ def test_a_model_is_called_what_its_own_params_call_it(engine, source, tmp_path)
 
 
 HOLDER = """
-import os, sys, time
+import os, signal, sys, time
 from critnb.engine.dask_client import connected
 from critnb.pipeline.options import RunOptions
 from critnb.pipeline.workers import gpus_of, local_workers
 
+# a suite that a shell began in the background ignores it, and so would this
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with local_workers(1) as address:
     client = connected(address)
     print(*client.run(os.getpid).values(), flush=True)
