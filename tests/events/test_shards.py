@@ -14,6 +14,7 @@ from critnb.events.calibration import Moments
 from critnb.events.largest_values import LargestValues
 from critnb.events.shards import BaseEventsOf, Extracted, MatchedRates, MomentsOf, side_by_side
 from critnb.model.forward import ForwardPasses, Setting
+from critnb.model.language_model import LanguageModel
 from critnb.model.shards import Shard, shards_of, spans
 
 DEFS = tuple(SpikeDef)
@@ -127,18 +128,28 @@ def test_shards_have_the_batches_of_the_whole_run(calibration):
     assert not np.array_equal(counts(twos, parts(1)), whole)
 
 
-@pytest.mark.slow
-def test_a_wide_layer_in_bfloat16_gives_the_same_bits_in_shards():
+def wide_layer(dtype: torch.dtype) -> LanguageModel:
     config = LlamaConfig(
-        vocab_size=257, hidden_size=1024, intermediate_size=18944, num_hidden_layers=1, num_attention_heads=8,
+        vocab_size=257, hidden_size=2048, intermediate_size=8192, num_hidden_layers=1, num_attention_heads=8,
         num_key_value_heads=8, max_position_embeddings=64, tie_word_embeddings=True, initializer_range=0.02,
     )  # fmt: skip
     torch.manual_seed(0)
-    wide = ForwardPasses(loaded(LlamaForCausalLM(config).eval().to(torch.bfloat16)), batch_tokens=64)
-    tokens = np.random.default_rng(3).integers(0, 257, size=(8, 16))
+    return loaded(LlamaForCausalLM(config).eval().to(dtype))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_a_wide_layer_gives_the_same_bits_in_shards_and_other_ones_in_other_batches(dtype):
+    """Of one token a window, where the product of one row is another program's than that of two."""
+    model = wide_layer(dtype)
+    pairs, singles = (ForwardPasses(model, batch_tokens=n) for n in (2, 1))
+    tokens = np.random.default_rng(3).integers(0, 257, size=(64, 1))
     take = MomentsOf(tokens)
-    whole = take(wide, Shard(Setting(), 0, 8))
-    halves = np.concatenate([take(wide, Shard(Setting(), *span)) for span in ((0, 4), (4, 8))], axis=1)
-    assert halves.tobytes() == whole.tobytes()
-    with pytest.raises(ValueError, match="not whole batches of 4"):
-        take(wide, Shard(Setting(), 0, 2))
+    whole = take(pairs, Shard(Setting(), 0, 64))
+    for n in (2, 4):
+        shards = [Shard(Setting(), *span) for span in spans(64, batch=2, parts=n)]
+        assert np.concatenate([take(pairs, shard) for shard in shards], axis=1).tobytes() == whole.tobytes()
+    with pytest.raises(ValueError, match="not whole batches of 2"):
+        take(pairs, Shard(Setting(), 0, 3))
+    if take(singles, Shard(Setting(), 0, 64)).tobytes() == whole.tobytes():
+        pytest.skip("this processor's products have the same bits in batches of one row and of two")
