@@ -21,16 +21,17 @@ for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "M
 _PACKAGES = ("numpy", "scipy", "numba")
 
 
-def machine(*packages: str) -> str:
-    """Return date, processor, cores, load, threads and versions: the head of every figure."""
+def machine(*packages: str, threads: str = "") -> str:
+    """Return date, processor, cores, load, threads (this process's if not given) and versions: the head of every figure."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in (*_PACKAGES, *packages))
+    threads = threads or f"{os.environ['OMP_NUM_THREADS']} thread"
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return (
-        f"{when}; {model}, {os.cpu_count()} cores, load {load}; {os.environ['OMP_NUM_THREADS']} thread; "
+        f"{when}; {model}, {os.cpu_count()} cores, load {load}; {threads}; "
         f"Python {platform.python_version()}, {versions}"
     )
 

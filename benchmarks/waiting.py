@@ -38,13 +38,18 @@ def main() -> None:
     if "--measure" in sys.argv:
         measure()
         return
+    given = dict(os.environ)
+    # it asks for one thread, which the processes measured must not inherit
+    import measuring
+
+    print(measuring.machine("torch", threads="threads as said"), flush=True)
     ways = {"one thread": ("1", "passive"), "two that sleep": ("2", "passive"), "two that spin": ("2", "active")}
     for beside in (0, os.cpu_count() or 1):
         busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(beside)]
         try:
             for way, (threads, policy) in ways.items():
                 print(f"beside {beside} busy processes, {way:<15}", end=" ", flush=True)
-                variables = {**os.environ, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": policy}
+                variables = {**given, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": policy}
                 subprocess.run(
                     [sys.executable, __file__, "--measure"], env=variables, check=True, stderr=subprocess.DEVNULL
                 )
