@@ -25,7 +25,7 @@ from critnb.system.cores import available_cores
 from critnb.system.extras import CLUSTER
 
 _HOLDER = "critnb.engine.dask_cluster"
-_START_SECONDS = 120.0
+_START_SECONDS, _END_SECONDS = 120.0, 10.0
 # a folder for each GPU, as NVIDIA's driver lists them
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -132,6 +132,9 @@ def _address(holder: subprocess.Popen[bytes], said: Path) -> str:
         if select.select([holder.stdout], [], [], 0.2)[0]:
             if line := holder.stdout.readline().decode().strip():
                 return line
+            # it has closed what it writes to, so it is about to end
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                holder.wait(_END_SECONDS)
             break
     if holder.poll() is not None:
         raise StageFailedError(f"the workers of this command {KernelEnd(said, code=holder.returncode).described()}")
