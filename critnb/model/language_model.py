@@ -83,6 +83,7 @@ class LanguageModel:
         try:
             return len(self.causal.get_input_embeddings().weight)
         except (AttributeError, NotImplementedError):
+            # a class that does not say where its embeddings are: its config's word for their number
             return int(self.causal.config.vocab_size)
 
     @property
