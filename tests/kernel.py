@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from forks import forked_kernels
 from nbclient import NotebookClient
 
 from critnb.canon import CANON, PACK_ROOT, Stage
@@ -22,7 +23,8 @@ def run_all(notebook: nbformat.NotebookNode, *, cwd: Path) -> nbformat.NotebookN
     client = NotebookClient(
         notebook, kernel_name="python3", resources={"metadata": {"path": str(cwd)}}, allow_errors=True, timeout=120
     )
-    client.execute()
+    with forked_kernels():
+        client.execute()
     return notebook
 
 

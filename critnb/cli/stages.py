@@ -28,6 +28,8 @@ from critnb.runs.scratch import Scratch
 from critnb.system.paths import from_here
 from critnb.system.terminal import err, out, plain
 
+# kernels that are forked from one server; fewer are quicker as processes of their own
+_FEWEST_FORKED = 2
 # options that stand for keys of the params
 _OF_COMPUTE = ("device", "dtype", "engine", "workers", "scheduler", "wait")
 
@@ -115,7 +117,7 @@ def _kernels(missing: Sequence[PlannedRun], threads: Mapping[str, str]) -> Itera
     """Yield the kernels of the command, forked from one server where there are several runs to share its start."""
     from critnb.pipeline.warm_kernels import WarmKernels
 
-    if len(missing) < 2 or not WarmKernels.are_possible():
+    if len(missing) < _FEWEST_FORKED or not WarmKernels.are_possible():
         yield Kernels(threads=threads)
         return
     with WarmKernels(missing, threads=threads) as warm:

@@ -19,14 +19,21 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from critnb.system.signals import ENDING
 
 
-def serve(channel: socket.socket, modules: Iterable[str]) -> None:
-    """Import ``modules`` and answer requests until the channel is closed."""
+def kernel() -> None:
+    """Run a kernel to its end; ``sys.argv`` says where its connection file is."""
+    from ipykernel import kernelapp
+
+    kernelapp.launch_new_instance()
+
+
+def serve(channel: socket.socket, modules: Iterable[str], program: Callable[[], object] = kernel) -> None:
+    """Import ``modules`` and answer requests until the channel is closed; a fork does what ``program`` does, and ends."""
     for name in modules:
         # a stage that needs it says what is wrong with it
         with contextlib.suppress(Exception):
@@ -39,7 +46,7 @@ def serve(channel: socket.socket, modules: Iterable[str]) -> None:
             request = json.loads(line)
             answer: int | None
             if "fork" in request:
-                codes[answer := _forked(channel, request["fork"])] = None
+                codes[answer := _forked(channel, request["fork"], program)] = None
             else:
                 answer = codes[request["poll"]] = _code(request["poll"], codes[request["poll"]])
             lines.write(json.dumps(answer) + "\n")
@@ -65,7 +72,7 @@ def _code(pid: int, known: int | None) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def _forked(channel: socket.socket, wanted: Mapping[str, Any]) -> int:
+def _forked(channel: socket.socket, wanted: Mapping[str, Any], program: Callable[[], object]) -> int:
     ready, tell = os.pipe()
     pid = os.fork()
     if pid:
@@ -79,7 +86,10 @@ def _forked(channel: socket.socket, wanted: Mapping[str, Any]) -> int:
         os.close(ready)
         os.close(tell)
         channel.detach()
-        _become_kernel(**wanted)
+        _take_on(**wanted)
+        program()
+        sys.stdout.flush()
+        os._exit(0)
     except BaseException:
         import traceback
 
@@ -88,8 +98,8 @@ def _forked(channel: socket.socket, wanted: Mapping[str, Any]) -> int:
         os._exit(1)
 
 
-def _become_kernel(*, argv: list[str], env: Mapping[str, str], cwd: str, stderr: str) -> NoReturn:
-    """Take on the environment, folder and streams that a new process would have had, and run the kernel to its end."""
+def _take_on(*, argv: list[str], env: Mapping[str, str], cwd: str, stderr: str) -> None:
+    """Take on the environment, folder and streams that a new process would have had."""
     for number in ENDING:
         signal.signal(number, signal.SIG_DFL)
     os.environ.clear()
@@ -102,21 +112,16 @@ def _become_kernel(*, argv: list[str], env: Mapping[str, str], cwd: str, stderr:
         os.dup2(opened, stream)
         os.close(opened)
     sys.argv = argv
-    from ipykernel import kernelapp
-
-    kernelapp.launch_new_instance()
-    sys.stdout.flush()
-    os._exit(0)
 
 
-def main() -> None:
+def main(program: Callable[[], object] = kernel) -> None:
     """Serve the runner at the other end of the socket that the first argument numbers; the others name modules."""
     # a scheduler asks every process of a job to end: what becomes of this one is the runner's to say
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     # the runner's folder is no place to import from; a kernel adds its own
     sys.path = [place for place in sys.path if place not in ("", os.getcwd())]  # noqa: PTH109
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:], program)
 
 
 if __name__ == "__main__":

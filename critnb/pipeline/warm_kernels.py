@@ -24,7 +24,6 @@ from critnb.pipeline.kernel import environment
 from critnb.pipeline.plan import PlannedRun
 from critnb.runs.scratch import Scratch
 
-_SERVER = "critnb.pipeline.kernel_server"
 # What notebooks have in common, and what stages import on the way; anything that is missing here is imported by its stage.
 _ALWAYS = (
     *("ipykernel.kernelapp", "ipykernel.ipkernel", "pandas", "pyarrow.parquet", "scipy.stats", "scipy.optimize"),
@@ -42,6 +41,9 @@ class WarmKernels:
     The server starts at once and imports while the runner goes on.
     """
 
+    # the module that is run as the server
+    server = "critnb.pipeline.kernel_server"
+
     def __init__(self, planned: Iterable[PlannedRun], *, threads: Mapping[str, str] | None = None) -> None:
         """Start the server for these runs; raises OSError where no process can be started.
 
@@ -53,14 +55,8 @@ class WarmKernels:
         modules = _modules(list(planned))
         ours, theirs = socket.socketpair()
         with theirs:
-            self._server = subprocess.Popen(
-                [sys.executable, "-m", _SERVER, str(theirs.fileno()), *modules],
-                env={**environment(self._scratch.path, os.environ), **(threads or {})},
-                stdin=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+            env = {**environment(self._scratch.path, os.environ), **(threads or {})}
+            self._server = self._start(theirs, modules, env)
         self._channel = ours
         self._lines = ours.makefile("rw", encoding="utf-8")
 
@@ -68,6 +64,16 @@ class WarmKernels:
     def are_possible() -> bool:
         """Tell whether this system lets a process that has loaded numeric libraries go on as a fork of itself."""
         return sys.platform == "linux"
+
+    def _start(self, channel: socket.socket, modules: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", self.server, str(channel.fileno()), *modules],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[channel.fileno()],
+            start_new_session=True,
+        )
 
     def fork(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, stderr: Path, within: float

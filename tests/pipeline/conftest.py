@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forks
 import pytest
 import yaml
 from models import save, tiny_llama
 from once import once
 
 from critnb.canon import PACK_ROOT
+from critnb.cli import stages
 
 # the third is longer than the model's context of 64 tokens
 QUESTIONS = [
@@ -63,9 +65,15 @@ def _write_inputs(folder: Path) -> None:
 
 
 def runner(*words: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """Run runner.py as a user does."""
-    command = [sys.executable, str(PACK_ROOT / "runner.py"), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=PACK_ROOT)
+    """What runner.py does with these words."""
+    return forks.python(PACK_ROOT / "runner.py", *words, timeout=timeout)
+
+
+@pytest.fixture(autouse=True)
+def forked(monkeypatch) -> None:
+    """A command that is called in this process gets its kernels from the server that all such commands share."""
+    if forks.POSSIBLE:
+        monkeypatch.setattr(stages, "_kernels", forks.kernels_of_command)
 
 
 @pytest.fixture(scope="session")
@@ -77,11 +85,13 @@ def run_stages(inputs) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="session")
-def whole(run_stages, tmp_path_factory) -> Path:
-    """A runs folder with every stage done once, undisturbed, two of them at a time; all workers share it and change copies."""
+def whole(inputs, tmp_path_factory) -> Path:
+    """A runs folder with every stage done once as a user does it, two at a time; all workers share it and change copies."""
 
     def make(runs: Path) -> None:
-        done = run_stages("all", runs, "--jobs", "2", timeout=900)
+        command = [sys.executable, PACK_ROOT / "runner.py", "all", "--jobs", "2", "--runs-dir", runs]
+        command += ["--params", inputs / "params.yaml"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=PACK_ROOT)
         assert done.returncode == 0, done.stderr
 
     return once(tmp_path_factory, "whole", make)

@@ -17,6 +17,11 @@ from critnb.canon import PACK_ROOT, Exit
 from critnb.cli.command_line import main
 
 
+@pytest.fixture(autouse=True)
+def forked() -> None:
+    """Kernels are processes of their own here: how they start is the point."""
+
+
 @pytest.fixture
 def ask(inputs, tmp_path, capsys, monkeypatch):
     def run(interpreter: str, *values: str) -> tuple[int, list[str]]:

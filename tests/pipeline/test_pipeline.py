@@ -1,4 +1,4 @@
-"""The stages as a user runs them: real processes, real kernels, a tiny real model."""
+"""The stages as a user runs them: real kernels, a tiny real model."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forks
 import nbformat
 import numpy as np
 import pandas as pd
@@ -68,20 +67,6 @@ def test_every_stage_leaves_what_its_row_promises_and_verifies(whole):
         assert set(spec.outputs) <= set(run.artifacts)
         assert all(findings == [] for findings in verify_chain(store, run.run_id).values())
     assert not list(whole.glob("*.partial"))
-
-
-def test_runs_made_again_in_another_folder_are_the_same_bytes(whole, run_stages, tmp_path):
-    """One stage with a model, one with processes and figures, and the paper, one at a time where the first time two were at work
-    at once; nbval makes every stage again, by hand."""
-    runs = tmp_path / "elsewhere"
-    shutil.copytree(whole, runs)
-    for stage in (Stage.S05, Stage.S06B, Stage.S07, Stage.S08):
-        shutil.rmtree(run_of(runs, stage).path)
-    again = run_stages(CANON.CLI.CMD.PHASE7_PAPER_EXPORT, runs, "--jobs", "1")
-    assert again.returncode == 0, again.stderr
-    for stage in (Stage.S05, Stage.S06B, Stage.S07):
-        assert len(digests(runs, stage)) > 3
-        assert digests(runs, stage) == digests(whole, stage)
 
 
 def test_a_second_time_there_is_nothing_to_do(whole, run_stages):
@@ -199,20 +184,19 @@ GRID = spec_of(Stage.S02).command
 
 
 @pytest.fixture
-def start(inputs, tmp_path):
+def start(inputs, tmp_path, tmp_path_factory):
     """Start a stage in the background; whatever still runs at the end of the test is killed."""
-    processes = []
+    programs = []
 
-    def begin(word: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(PACK_ROOT / "runner.py"), word, "--params", str(inputs / "params.yaml")]
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-        processes.append(subprocess.Popen([*command, "--runs-dir", str(tmp_path)], **silent))
-        return processes[-1]
+    def begin(word: str) -> forks.Program:
+        command = [PACK_ROOT / "runner.py", word, "--params", inputs / "params.yaml", "--runs-dir", tmp_path]
+        programs.append(forks.Program(command, tmp_path_factory.mktemp("streams"), PACK_ROOT, None))
+        return programs[-1]
 
     yield begin
-    for process in processes:
-        process.kill()
-        process.wait()
+    for program in programs:
+        program.kill()
+        program.wait()
 
 
 def wait_for(condition, seconds: float = 60) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forks
 import nbformat
 import pytest
 from kernel import text
@@ -232,10 +231,10 @@ def test_plain_papermill_from_wherever(lacking, inputs, tmp_path, where):
         "the params' folder": (inputs, "params.yaml"),
     }[where]
     notebook, out = PACK_ROOT / CANON.PATH.NOTEBOOKS_DIR / spec_of(SELECT).notebook, tmp_path / "out.ipynb"
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(notebook), str(out), "-p", "params", params]
+    command = ["-m", "papermill", "--no-progress-bar", notebook, out, "-p", "params", params]
     environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT), "PYTHONWARNINGS": "ignore"}
     overrides = json.dumps({"overrides": {"runs_dir": str(lacking())}})
-    done = subprocess.run([*command, "-y", overrides], cwd=cwd, env=environment, capture_output=True, text=True)
+    done = forks.python(*command, "-y", overrides, cwd=cwd, env=environment)
     assert done.returncode == 0, done.stderr
     last = nbformat.read(out, as_version=4).cells[-1]
     assert "came out the same byte for byte" in text(last.outputs)

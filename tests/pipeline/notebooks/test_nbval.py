@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import forks
 import nbformat
 import pytest
 
@@ -61,11 +60,9 @@ def outcomes(whole, inputs, tmp_path_factory) -> Outcomes:
     spoilt = reference(runs[spec_of(Stage.S02B).notebook], spec_of(Stage.S02B).notebook, inputs / "params.yaml")
     marked(spoilt)[0].outputs[0].data["text/html"] += " "
     nbformat.write(spoilt, folder / SPOILT)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
     environment = {**os.environ, "PYTHONPATH": str(PACK_ROOT)}
-    done = subprocess.run(
-        [*command, "--junitxml=outcomes.xml", "."], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    done = forks.python(*command, "--junitxml=outcomes.xml", ".", cwd=folder, env=environment)
     found: Outcomes = {}
     for case in ElementTree.parse(folder / "outcomes.xml").iter("testcase"):
         found.setdefault(str(case.get("classname")), []).append(not len(case))
