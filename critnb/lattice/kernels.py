@@ -15,7 +15,6 @@ _Array = npt.NDArray[Any]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_LOW = np.uint64(0xFFFFFFFF)
 _0, _1, _27, _30, _31, _32, _63 = (np.uint64(n) for n in (0, 1, 27, 30, 31, 32, 63))
 
 
@@ -25,41 +24,6 @@ def mixed(state: Any) -> Any:
     word = (state ^ (state >> _30)) * _FIRST
     word = (word ^ (word >> _27)) * _SECOND
     return word ^ (word >> _31)
-
-
-@njit(nogil=True, cache=True)
-def trade(one: _Array, other: _Array, state: Any) -> Any:
-    """Trade the sites that one of two rows has and the other has not: who gets which is drawn anew; returns the new state.
-
-    Rows are bits, uint64 [W]. Each keeps how many sites it has, and so does every column of the two. All ways to deal them
-    out are equally likely: sites are dealt one after the other, to ``one`` with the share of places that it has left
-    (selection sampling, Fan, Muller and Rezucha 1962, JASA 57, 387), on 32 bits of a word each.
-    """
-    wanted, left = _0, _0
-    for w in range(len(one)):
-        wanted += bits_of(one[w] & ~other[w])
-        left += bits_of(one[w] ^ other[w])
-    if _0 in (wanted, left - wanted):
-        return state
-    word, halves = _0, _0
-    for w in range(len(one)):
-        apart = one[w] ^ other[w]
-        rest, taken = apart, _0
-        while rest != _0:
-            lowest = rest & (~rest + _1)
-            rest ^= lowest
-            if halves == _0:
-                state += _GOLDEN
-                word = mixed(state)
-            draw = (word >> _32) if halves == _0 else (word & _LOW)
-            halves ^= _1
-            take = np.uint64(((draw * left) >> _32) < wanted)
-            taken |= lowest & (~take + _1)
-            wanted -= take
-            left -= _1
-        one[w] = (one[w] & ~apart) | taken
-        other[w] = (other[w] & ~apart) | (apart ^ taken)
-    return state
 
 
 @njit(nogil=True, cache=True)
@@ -74,22 +38,113 @@ def bits_of(word: Any) -> Any:
 @njit(nogil=True, cache=True)
 def trade_all(rows: _Array, trades: int, key: Any) -> None:
     """Run global trades on the rows uint64 [L, W] of one window, in place: each pairs all rows at random (Fisher-Yates)."""
-    order = np.arange(len(rows))
-    state = key
-    for _ in range(trades):
-        for last in range(len(rows) - 1, 0, -1):
-            state += _GOLDEN
-            pick = np.int64(((mixed(state) >> _32) * np.uint64(last + 1)) >> _32)
-            order[last], order[pick] = order[pick], order[last]
-        for pair in range(len(rows) // 2):
-            state = trade(rows[order[2 * pair]], rows[order[2 * pair + 1]], state)
+    order, pairs, words = _room(*rows.shape)
+    _trade_all(rows, trades, key, order, pairs, words, words.view(np.uint32))
 
 
 @njit(nogil=True, cache=True)
 def trade_planes(planes: _Array, trades: int, keys: _Array) -> None:
     """Run global trades on every plane of planes uint64 [P, L, W] in place, each with its own key uint64 [P]."""
+    order, pairs, words = _room(*planes.shape[1:])
     for plane in range(len(planes)):
-        trade_all(planes[plane], trades, keys[plane])
+        _trade_all(planes[plane], trades, keys[plane], order, pairs, words, words.view(np.uint32))
+
+
+@njit(nogil=True, cache=True)
+def _room(layers: int, width: int) -> tuple[_Array, _Array, _Array]:
+    """Return room for the order of rows, for two numbers of each pair, and for the words of a global trade.
+
+    A trade takes half a word of each site that it deals out, and a few more are drawn or read.
+    """
+    order, pairs = np.empty(layers, dtype=np.int64), np.empty((layers // 2, 2), dtype=np.uint64)
+    return order, pairs, np.zeros(layers // 2 * 32 * width + 8, dtype=np.uint64)
+
+
+@njit(nogil=True, cache=True)
+def _trade_all(
+    rows: _Array, trades: int, key: Any, order: _Array, pairs: _Array, words: _Array, halves: _Array
+) -> None:
+    """Run global trades on the rows uint64 [L, W] of one window, in the room that ``_room`` makes."""
+    for row in range(len(rows)):
+        order[row] = row
+    state = key
+    for _ in range(trades):
+        state = _shuffle(order, state)
+        state = _trade_pairs(rows, order, pairs, words, halves, state)
+
+
+@njit(nogil=True, cache=True)
+def _shuffle(order: _Array, state: Any) -> Any:
+    """Shuffle ``order`` in place; returns the new state."""
+    for last in range(len(order) - 1, 0, -1):
+        state += _GOLDEN
+        pick = np.int64(((mixed(state) >> _32) * np.uint64(last + 1)) >> _32)
+        order[last], order[pick] = order[pick], order[last]
+    return state
+
+
+@njit(nogil=True, cache=True)
+def _trade_pairs(rows: _Array, order: _Array, pairs: _Array, words: _Array, halves: _Array, state: Any) -> Any:
+    """Trade within the pairs of a global trade, two rows of ``order`` each; returns the new state.
+
+    No trade changes the rows of another pair, so how many words each takes is known before the first, and all are drawn in
+    one loop. What ``pairs`` and ``words`` hold is written anew.
+    """
+    n_words = _0
+    for pair in range(len(pairs)):
+        wanted, left = _apart(rows[order[2 * pair]], rows[order[2 * pair + 1]])
+        pairs[pair, 0], pairs[pair, 1] = wanted, left
+        n_words += (left + _1) >> _1
+    # in steps of eight, as many as the widest vectors hold: what is left over would be done one by one
+    for i in range((np.int64(n_words) + 7) // 8 * 8):
+        word = mixed(state + np.uint64(i + 1) * _GOLDEN)
+        # numba knows little-endian machines only: there the upper half, which is read first, then stands first
+        words[i] = (word >> _32) | (word << _32)
+    first = _0
+    for pair in range(len(pairs)):
+        wanted, left = pairs[pair, 0], pairs[pair, 1]
+        if left > _0:
+            _deal(rows[order[2 * pair]], rows[order[2 * pair + 1]], wanted, left, halves, first)
+        first += (left + _1) >> _1 << _1
+    return state + n_words * _GOLDEN
+
+
+@njit(nogil=True, cache=True)
+def _apart(one: _Array, other: _Array) -> tuple[Any, Any]:
+    """Return how many sites ``one`` has alone, and how many either has alone; none where one row has them all: they stay."""
+    wanted, left = _0, _0
+    for w in range(len(one)):
+        wanted += bits_of(one[w] & ~other[w])
+        left += bits_of(one[w] ^ other[w])
+    return (_0, _0) if wanted in (_0, left) else (wanted, left)
+
+
+@njit(nogil=True, cache=True)
+def _deal(one: _Array, other: _Array, wanted: Any, left: Any, halves: _Array, first: Any) -> None:
+    """Deal the ``left`` sites that one of two rows has and the other has not out anew, ``wanted`` of them to ``one``.
+
+    Rows are bits, uint64 [W]. Each keeps how many sites it has, and so does every column of the two. All ways to deal them
+    out are equally likely: sites are dealt one after the other, to ``one`` with the share of places that it has left
+    (selection sampling, Fan, Muller and Rezucha 1962, JASA 57, 387), on one of ``halves`` each, from ``first``.
+    """
+    for w in range(len(one)):
+        apart = one[w] ^ other[w]
+        rest, taken, place, open_, places = apart, _0, first, wanted, left
+        while rest != _0:
+            # Four at a time: that a loop ends is hard to foretell, and past the last site none is taken.
+            for _ in range(4):
+                others = rest & (rest - _1)
+                take = np.uint64(((np.uint64(halves[place]) * places) >> _32) < open_)
+                taken |= (rest ^ others) & (~take + _1)
+                open_ -= take
+                places -= _1
+                place += _1
+                rest = others
+        first += bits_of(apart)
+        left -= bits_of(apart)
+        wanted -= bits_of(taken)
+        one[w] = (one[w] & ~apart) | taken
+        other[w] = (other[w] & ~apart) | (apart ^ taken)
 
 
 @njit(nogil=True, cache=True)

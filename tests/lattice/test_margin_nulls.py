@@ -122,9 +122,12 @@ def plain_trades(rows, trades, key):
     return rows
 
 
-@pytest.mark.parametrize("shape", [(2, 70), (5, 64), (6, 130), (3, 9)])
+@pytest.mark.parametrize("shape", [(2, 70), (5, 64), (6, 130), (3, 9), (9, 63), (4, 200)])
 def test_the_chain_is_its_plain_twin(shape):
-    x = np.random.default_rng(1).random(shape) < 0.3
+    """Rows of few and of many sites: the first is empty, and the last is full."""
+    x = np.random.default_rng(1).random(shape) < np.linspace(0, 1, shape[0] + 2)[1:-1, None]
+    if shape[0] > 3:
+        x[0], x[-1] = False, True
     found = pack(x)
     kernels.trade_all(found, 4, np.uint64(99))
     twin = plain_trades([np.flatnonzero(row) for row in x], 4, 99)
