@@ -13,84 +13,187 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from critnb.lattice.kernels import mixed
+from critnb.lattice.kernels import bits_of, mixed
 
 _Array = npt.NDArray[Any]
 
+# No loop here divides by zero; what would have to be raised otherwise keeps the compiler from merging small functions.
+_compiled = njit(nogil=True, cache=True, error_model="numpy")
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_0, _1, _32 = (np.uint64(n) for n in (0, 1, 32))
+_LOW = np.uint64(0xFFFFFFFF)
+_0, _1, _6, _32, _56, _63 = (np.uint64(n) for n in (0, 1, 6, 32, 56, 63))
 _LAST = np.uint64(0xFFFFFFFFFFFFFFFF)
 # After so many interpolated cuts, of which some four are needed, the bracket is halved: that always ends.
 _INTERPOLATED = 12
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def permuted(events: _Array, tokens: int, sequence: _Array, keys: _Array) -> _Array:
     """Return planes [P, L, W] whose rows occupy as many sites as ``events`` int64 [N, L] says: those with the smallest words."""
     planes, layers, width = len(sequence), events.shape[1], (tokens + 63) // 64
     found = np.zeros((planes, layers, width), dtype=np.uint64)
-    drawn = np.full(64 * width, _LAST)
+    drawn, steps = np.full((layers, 64 * width), _LAST), _steps(tokens)
+    cuts, below = np.empty((layers, 2), dtype=np.uint64), np.empty((layers, 2), dtype=np.int64)
+    unsettled = np.empty(layers + 1, dtype=np.uint64)
     for plane in range(planes):
+        wanted, rows = events[sequence[plane]], found[plane]
         for layer in range(layers):
-            k = events[sequence[plane], layer]
-            row = found[plane, layer]
-            if k == tokens:
+            if wanted[layer] == tokens:
+                _fill(rows[layer], tokens)
+            elif wanted[layer] > 0:
+                state, row = keys[plane] + np.uint64(layer * tokens) * _GOLDEN, drawn[layer]
                 for t in range(tokens):
-                    row[t // 64] |= _1 << np.uint64(t % 64)
-            elif k > 0:
-                state = keys[plane] + np.uint64(layer * tokens) * _GOLDEN
-                for t in range(tokens):
-                    drawn[t] = mixed(state + np.uint64(t + 1) * _GOLDEN)
-                cut = _cut(drawn, k, tokens)
-                for w in range(width):
-                    word = _0
-                    for j in range(64):
-                        word |= np.uint64(drawn[64 * w + j] < cut) << np.uint64(j)
-                    row[w] = word
+                    row[t] = mixed(state + steps[t])
+        _occupy_smallest(rows, drawn, wanted, tokens, cuts, below, unsettled)
     return found
 
 
-@njit(nogil=True, cache=True)
-def _cut(drawn: _Array, k: int, n_words: int) -> Any:
-    """Return a number that k of the words are below, 0 < k < n_words, between numbers that fewer and more are below."""
-    low, n_low, high, n_high = _0, 0, _LAST, n_words
-    step = 0
-    while high - low > _1:
-        width = high - low
-        if step < _INTERPOLATED:
-            cut = low + np.uint64(float(width) * ((k - n_low) / (n_high - n_low)))
-            cut = min(max(cut, low + _1), high - _1)
-        else:
-            cut = low + (width >> _1)
-        step += 1
-        n = 0
-        for t in range(len(drawn)):
-            n += drawn[t] < cut
-        if n == k:
-            return cut
-        if n < k:
-            low, n_low = cut, n
-        else:
-            high, n_high = cut, n
-    return high
+@_compiled
+def _steps(n: int) -> _Array:
+    """Return by how much the states of the first n words of a stream exceed its key: a product that no word then needs."""
+    return np.arange(1, n + 1).astype(np.uint64) * _GOLDEN
 
 
-@njit(nogil=True, cache=True)
+@_compiled
+def _fill(row: _Array, tokens: int) -> None:
+    """Occupy all sites of a row [W]."""
+    for w in range(len(row)):
+        row[w] = _LAST
+    row[-1] >>= np.uint64(-tokens % 64)
+
+
+@_compiled
+def _occupy_smallest(
+    rows: _Array, drawn: _Array, wanted: _Array, n_words: int, cuts: _Array, below: _Array, unsettled: _Array
+) -> None:
+    """Occupy in rows [L, W] the ``wanted`` [L] sites with the smallest of their ``drawn`` words [L, 64 W]; leave 0 and all.
+
+    A row's cut between words is looked for between two that fewer and more words than wanted are below. Rows take turns,
+    since each waits for its own count: a processor then counts one row while it places the next one's cut. The other arrays,
+    [L, 2], [L, 2] and [L + 1], are room to write in.
+    """
+    n = _0
+    for layer in range(len(rows)):
+        cuts[layer, 0], cuts[layer, 1], below[layer, 0], below[layer, 1] = _0, _LAST, 0, n_words
+        unsettled[n] = layer
+        n += np.uint64(0 < wanted[layer] < n_words)
+    turn = 0
+    while n > _0:
+        left = _0
+        for i in range(n):
+            layer = unsettled[i]
+            cut = _cut(cuts[layer], below[layer], wanted[layer], turn)
+            found = _occupy_below(rows[layer], drawn[layer], cut)
+            more = np.uint64(found > wanted[layer])
+            last = cuts[layer, 1] - cuts[layer, 0] <= _1
+            cuts[layer, more], below[layer, more] = cut, found
+            unsettled[left] = layer
+            left += np.uint64((found != wanted[layer]) & (not last))
+        n = left
+        turn += 1
+
+
+@_compiled
+def _cut(cuts: _Array, below: _Array, wanted: int, turn: int) -> Any:
+    """Return a number between two ``cuts`` that as many words as wanted may be below; the upper one where none is between."""
+    width = cuts[1] - cuts[0]
+    if width <= _1:
+        return cuts[1]
+    if turn >= _INTERPOLATED:
+        return cuts[0] + (width >> _1)
+    share = (wanted - below[0]) / (below[1] - below[0])
+    return min(max(cuts[0] + np.uint64(float(width) * share), cuts[0] + _1), cuts[1] - _1)
+
+
+@_compiled
+def _occupy_below(row: _Array, drawn: _Array, cut: Any) -> Any:
+    """Occupy the sites of a row [W] whose words ``drawn`` [64 W] are below the cut, and return how many these are."""
+    found = _0
+    for w in range(len(row)):
+        word = _0
+        for j in range(64):
+            word |= np.uint64(drawn[64 * w + j] < cut) << np.uint64(j)
+        row[w] = word
+        found += bits_of(word)
+    return np.int64(found)
+
+
+@_compiled
+def shifted(twice: _Array, tokens: int, sequence: _Array, keys: _Array) -> _Array:
+    """Return planes [P, L, W] whose rows are windows of ``tokens`` sites into ``twice`` [N, L, X], rows that are written twice.
+
+    Each begins 1 to T-1 sites in, as the row's word says; behind a row there is room for the words that the window ends in.
+    """
+    planes, layers, width = len(sequence), twice.shape[1], (tokens + 63) // 64
+    found = np.empty((planes, layers, width), dtype=np.uint64)
+    for plane in range(planes):
+        for layer in range(layers):
+            word = mixed(keys[plane] + np.uint64(layer + 1) * _GOLDEN) >> _32
+            offset = _1 + ((word * np.uint64(tokens - 1)) >> _32)
+            first, by, row = np.int64(offset >> _6), offset & _63, twice[sequence[plane], layer]
+            for w in range(width):
+                # by at most 63 places at a time, since a shift by 64 means nothing
+                found[plane, layer, w] = (row[first + w] >> by) | ((row[first + w + 1] << _1) << (_63 - by))
+            found[plane, layer, width - 1] &= _LAST >> np.uint64(-tokens % 64)
+    return found
+
+
+@_compiled
+def reordered(rows: _Array, sequence: _Array, keys: _Array) -> _Array:
+    """Return planes [P, L, W] of the rows [N, L, W] of windows, in ascending order of their words."""
+    planes, (layers, width) = len(sequence), rows.shape[1:]
+    found, drawn = np.empty((planes, layers, width), dtype=np.uint64), np.empty(layers, dtype=np.uint64)
+    for plane in range(planes):
+        for layer in range(layers):
+            drawn[layer] = mixed(keys[plane] + np.uint64(layer + 1) * _GOLDEN)
+        for layer in range(layers):
+            # a row's place is how many words are smaller: of as few rows as there are layers, faster than sorting them
+            place = 0
+            for other in range(layers):
+                place += drawn[other] < drawn[layer]
+            for w in range(width):
+                found[plane, place, w] = rows[sequence[plane], layer, w]
+    return found
+
+
+@_compiled
 def elsewhere(
     values: _Array, first: _Array, own: _Array, n_own: _Array, others: _Array, sequence: _Array, keys: _Array
 ) -> _Array:
-    """Return planes [P, L, W] of the occupancy values bool [L, places] as ``kernels.drawn_elsewhere`` draws them."""
+    """Return planes [P, L, W] of the occupancy values uint8 [L, places], 0 or 1, as ``kernels.drawn_elsewhere`` draws them.
+
+    The places of sites are uint64 [N, T] here.
+    """
     planes, layers, tokens = len(sequence), len(values), first.shape[1]
-    found = np.zeros((planes, layers, (tokens + 63) // 64), dtype=np.uint64)
-    place = np.empty(tokens, dtype=np.int64)
+    width = (tokens + 63) // 64
+    found = np.empty((planes, layers, width), dtype=np.uint64)
+    place, steps = np.empty(tokens, dtype=np.uint64), _steps(tokens)
+    sites = np.zeros(64 * width, dtype=np.uint8)
+    # numba knows little-endian machines only: there the first site is a word's lowest byte
+    eight = sites.view(np.uint64)
     for plane in range(planes):
         n = sequence[plane]
+        begin, left_out, n_left_out, bound = first[n], own[n], n_own[n], others[n]
         for layer in range(layers):
-            state = keys[plane] + np.uint64(layer * tokens) * _GOLDEN
+            state, of_layer = keys[plane] + np.uint64(layer * tokens) * _GOLDEN, values[layer]
             for t in range(tokens):
-                word = mixed(state + np.uint64(t + 1) * _GOLDEN) >> _32
-                at = first[n, t] + np.int64((word * np.uint64(others[n, t])) >> _32)
-                place[t] = at + (n_own[n, t] if at >= own[n, t] else 0)
+                # a product of two halves of a word is one instruction where the compiler sees that they are
+                word = (mixed(state + steps[t]) >> _32) * (bound[t] & _LOW)
+                at = begin[t] + (word >> _32)
+                place[t] = at + (n_left_out[t] if at >= left_out[t] else _0)
             for t in range(tokens):
-                found[plane, layer, t // 64] |= np.uint64(values[layer, place[t]]) << np.uint64(t % 64)
+                sites[t] = of_layer[place[t]]
+            _pack(eight, found[plane, layer])
     return found
+
+
+@_compiled
+def _pack(sites: _Array, row: _Array) -> None:
+    """Write sites [8 W], a byte each and 0 or 1, as the bits of a row [W]: a product moves eight bytes' bits side by side."""
+    for w in range(len(row)):
+        word = _0
+        for byte in range(8):
+            bits = (sites[8 * w + byte] * np.uint64(0x0102040810204080)) >> _56
+            word |= bits << np.uint64(8 * byte)
+        row[w] = word

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 
-from critnb.lattice.bits import WORD_BITS, Bits, pack
+from critnb.lattice.bits import pack
 from critnb.lattice.planes import Counts
 from critnb.lattice.randomness import Words, below, words
 from critnb.lattice.source import DrawBits, DrawCounts, Sequences, Source, occupied_first, site_words
 
 # Up to this share of occupied sites the compiled loop is the faster one, by ten times where events are rare.
 _SPARSE = 0.25
-
-_Row = TypeVar("_Row", np.uint16, np.uint64)
 
 
 def permutation(source: Source) -> DrawCounts:
@@ -46,11 +42,15 @@ def circular_shift(source: Source) -> DrawCounts:
 
 def circular_shift_bits(source: Source) -> DrawBits:
     """Roll each row of the occupancy as ``circular_shift`` rolls the counts."""
-    occupied = source.counts > 0
+    from critnb.lattice import bit_kernels
+
+    occupied, tokens = source.counts > 0, source.counts.shape[-1]
     bits = pack(occupied)
+    if tokens < 2:
+        return lambda sequence, _: bits[sequence]
     # the row written twice, and room for the words that a window into it ends in
     twice = np.concatenate([pack(np.concatenate([occupied, occupied], axis=-1)), np.zeros_like(bits)], axis=-1)
-    return lambda sequence, keys: _shifted_bits(bits, twice, source.counts.shape[-1], sequence, keys)
+    return lambda sequence, keys: bit_kernels.shifted(twice, tokens, sequence, keys[:, 0, 0])
 
 
 def layer_order(source: Source) -> DrawCounts:
@@ -60,8 +60,10 @@ def layer_order(source: Source) -> DrawCounts:
 
 def layer_order_bits(source: Source) -> DrawBits:
     """Put the layers of the occupancy in the order of ``layer_order``."""
+    from critnb.lattice import bit_kernels
+
     bits = pack(source.counts > 0)
-    return lambda sequence, keys: _reordered(bits, sequence, keys)
+    return lambda sequence, keys: bit_kernels.reordered(bits, sequence, keys[:, 0, 0])
 
 
 def rows_kept(real: Source, null: Counts) -> bool:
@@ -101,27 +103,13 @@ def _shifted(rows: Counts, keys: Words) -> Counts:
     return rolled
 
 
-def _shifted_bits(bits: Bits, twice: Bits, tokens: int, sequence: Sequences, keys: Words) -> Bits:
-    """Roll each row of bits [N, L, W] by its offset: a window into ``twice``, which begins within a word."""
-    _, layers, width = bits.shape
-    if tokens < 2:
-        return bits[sequence]
-    word, inside = np.divmod(_offsets(keys, layers, tokens)[..., None], WORD_BITS)
-    at = sequence[:, None, None], np.arange(layers)[:, None], word + np.arange(width + 1)
-    two, by = twice[at], inside.astype(np.uint64)
-    # by at most 63 places at a time, since a shift by 64 means nothing
-    rolled: Bits = (two[..., :-1] >> by) | ((two[..., 1:] << np.uint64(1)) << (np.uint64(WORD_BITS - 1) - by))
-    rolled[..., -1] &= np.uint64((1 << ((tokens - 1) % WORD_BITS + 1)) - 1)
-    return rolled
-
-
 def _offsets(keys: Words, layers: int, tokens: int) -> npt.NDArray[np.int64]:
     """Return how far each row [P, L] rolls, in 1..T-1."""
     return 1 + below(words(keys[..., 0], np.arange(layers)), tokens - 1)
 
 
-def _reordered(rows: npt.NDArray[_Row], sequence: Sequences, keys: Words) -> npt.NDArray[_Row]:
-    """Take the rows of windows [N, L, X] in ascending order of their words."""
+def _reordered(rows: Counts, sequence: Sequences, keys: Words) -> Counts:
+    """Take the rows of windows [N, L, T] in ascending order of their words."""
     order = np.argsort(words(keys[..., 0], np.arange(rows.shape[1])), axis=-1)
-    reordered: npt.NDArray[_Row] = rows[sequence[:, None], order]
+    reordered: Counts = rows[sequence[:, None], order]
     return reordered

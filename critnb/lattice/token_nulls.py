@@ -14,10 +14,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from critnb.lattice.bits import Bits, pack
+from critnb.lattice.bits import pack
 from critnb.lattice.planes import Counts
 from critnb.lattice.randomness import Words
-from critnb.lattice.raster import Occupancy, Tokens
+from critnb.lattice.raster import Tokens
 from critnb.lattice.source import DrawBits, DrawCounts, Sequences, Source
 
 _Places = npt.NDArray[np.int64]
@@ -47,7 +47,14 @@ def token_identity(source: Source) -> DrawCounts:
 
 def token_identity_bits(source: Source) -> DrawBits:
     """Draw the occupancy as ``token_identity`` draws the counts."""
-    return partial(_bits, *_places_of(source, source.counts > 0))
+    from critnb.lattice import bit_kernels
+
+    values, lists = _places_of(source, source.counts > 0)
+    n, layers, tokens = source.counts.shape
+    if n == 1:
+        return lambda sequence, _: pack(np.zeros((len(sequence), layers, tokens), dtype=np.bool_))
+    places = [each.astype(np.uint64) for each in (lists.first, lists.own, lists.n_own, lists.others)]
+    return lambda sequence, keys: bit_kernels.elsewhere(values.view(np.uint8), *places, sequence, keys[:, 0, 0])
 
 
 def why_not(source: Source) -> str:
@@ -85,17 +92,6 @@ def _planes(values: Counts, lists: _Lists, sequence: Sequences, keys: Words) -> 
         values, lists.first, lists.own, lists.n_own, lists.others, sequence, keys[:, 0, 0]
     )
     return planes
-
-
-def _bits(values: Occupancy, lists: _Lists, sequence: Sequences, keys: Words) -> Bits:
-    from critnb.lattice import bit_kernels
-
-    if len(lists.first) == 1:
-        return pack(np.zeros((len(sequence), len(values), lists.first.shape[1]), dtype=np.bool_))
-    bits: Bits = bit_kernels.elsewhere(
-        values, lists.first, lists.own, lists.n_own, lists.others, sequence, keys[:, 0, 0]
-    )
-    return bits
 
 
 def _tokens(source: Source) -> Tokens:

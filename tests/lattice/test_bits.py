@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -15,7 +15,7 @@ from critnb.lattice.randomness import words
 
 PERM = NullId.NULL_RASTER_WITHIN_LAYER_TIME_PERM
 STREAM = {"seed": 3, "condition_key": b"c"}
-LENGTHS = (1, 2, 63, 64, 65, 128, 200)
+LENGTHS = (1, 2, 63, 64, 65, 128, 130, 200)
 occupancies = hnp.arrays(np.bool_, st.tuples(st.integers(1, 3), st.integers(1, 4), st.sampled_from(LENGTHS)))
 
 
@@ -51,6 +51,20 @@ def test_bits_are_where_the_counts_are(null_id, length):
     assert np.array_equal(bits, pack(drawn > 0))
 
 
+@given(occupancies, st.integers(0, 2**32), st.data())
+@settings(max_examples=40)
+@pytest.mark.parametrize("null_id", RASTER_NULLS)
+def test_bits_of_any_occupancy_are_where_the_counts_are(null_id, occupied, seed, data):
+    """Of one window and one layer, too, and of rows that are empty or full."""
+    n, _, length = occupied.shape
+    seq_id = np.array(data.draw(st.permutations(range(1, n + 1))), dtype=np.int32)
+    tokens = np.random.default_rng(seed).integers(0, 1 + length // 2, (n, length), dtype=np.int32)
+    given = {"tokens": tokens, "replicates": [0, 7], "seed": seed, "condition_key": b"c"}
+    drawn = draw_null(occupied.astype(np.uint16), seq_id, null_id, **given).reshape(-1, *occupied.shape[1:])
+    bits = np.concatenate([block for _, block in bit_blocks(occupied, seq_id, null_id, **given)])
+    assert np.array_equal(bits, pack(drawn > 0))
+
+
 def test_a_permuted_row_occupies_the_sites_of_the_smallest_words():
     """Every number of events of a row against numpy's sort."""
     tokens = 100
@@ -68,7 +82,13 @@ _LAST = 2**64 - 1
 
 
 @given(st.sets(st.one_of(st.integers(0, 40), st.integers(0, _LAST), st.integers(_LAST - 40, _LAST)), min_size=2))
-def test_as_many_words_as_wanted_are_below_the_cut_wherever_words_crowd(values):
-    drawn = np.array(sorted(values), dtype=np.uint64)
-    for k in range(1, len(drawn)):
-        assert np.count_nonzero(drawn < bit_kernels._cut(drawn, k, len(drawn))) == k
+def test_the_sites_of_the_smallest_words_are_occupied_wherever_words_crowd(values):
+    """A row for every number of sites that is not none and not all."""
+    n, width = len(values), (len(values) + 63) // 64
+    words_of_row, wanted = np.full(64 * width, _LAST, dtype=np.uint64), np.arange(1, n)
+    words_of_row[:n] = list(values)
+    rank = words_of_row[:n].argsort().argsort()
+    rows, drawn = np.zeros((n - 1, width), dtype=np.uint64), np.tile(words_of_row, (n - 1, 1))
+    room = np.empty((n - 1, 2), dtype=np.uint64), np.empty((n - 1, 2), dtype=np.int64), np.empty(n, dtype=np.uint64)
+    bit_kernels._occupy_smallest(rows, drawn, wanted, n, *room)
+    assert np.array_equal(rows, pack(rank < wanted[:, None]))
