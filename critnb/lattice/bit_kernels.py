@@ -37,15 +37,19 @@ def permuted(events: _Array, tokens: int, sequence: _Array, keys: _Array) -> _Ar
     cuts, below = np.empty((layers, 2), dtype=np.uint64), np.empty((layers, 2), dtype=np.int64)
     unsettled = np.empty(layers + 1, dtype=np.uint64)
     for plane in range(planes):
-        wanted, rows = events[sequence[plane]], found[plane]
+        n, open_ = sequence[plane], _0
         for layer in range(layers):
-            if wanted[layer] == tokens:
-                _fill(rows[layer], tokens)
-            elif wanted[layer] > 0:
-                state, row = keys[plane] + np.uint64(layer * tokens) * _GOLDEN, drawn[layer]
+            if events[n, layer] == tokens:
+                for w in range(width):
+                    found[plane, layer, w] = _LAST >> np.uint64(-tokens % 64 if w + 1 == width else 0)
+            elif events[n, layer] > 0:
+                state = keys[plane] + np.uint64(layer * tokens) * _GOLDEN
                 for t in range(tokens):
-                    row[t] = mixed(state + steps[t])
-        _occupy_smallest(rows, drawn, wanted, tokens, cuts, below, unsettled)
+                    drawn[layer, t] = mixed(state + steps[t])
+                cuts[layer, 0], cuts[layer, 1], below[layer, 0], below[layer, 1] = _0, _LAST, 0, tokens
+                unsettled[open_] = layer
+                open_ += _1
+        _occupy_smallest(found, plane, drawn, events, n, cuts, below, unsettled, open_)
     return found
 
 
@@ -56,67 +60,61 @@ def _steps(n: int) -> _Array:
 
 
 @_compiled
-def _fill(row: _Array, tokens: int) -> None:
-    """Occupy all sites of a row [W]."""
-    for w in range(len(row)):
-        row[w] = _LAST
-    row[-1] >>= np.uint64(-tokens % 64)
-
-
-@_compiled
 def _occupy_smallest(
-    rows: _Array, drawn: _Array, wanted: _Array, n_words: int, cuts: _Array, below: _Array, unsettled: _Array
+    found: _Array,
+    plane: int,
+    drawn: _Array,
+    events: _Array,
+    sequence: int,
+    cuts: _Array,
+    below: _Array,
+    unsettled: _Array,
+    n: Any,
 ) -> None:
-    """Occupy in rows [L, W] the ``wanted`` [L] sites with the smallest of their ``drawn`` words [L, 64 W]; leave 0 and all.
+    """Occupy, in the n first of the ``unsettled`` rows of a plane [P, L, W], as many sites as ``events`` [N, L] of its sequence.
 
-    A row's cut between words is looked for between two that fewer and more words than wanted are below. Rows take turns,
-    since each waits for its own count: a processor then counts one row while it places the next one's cut. The other arrays,
-    [L, 2], [L, 2] and [L + 1], are room to write in.
+    These are the sites with the smallest of a row's words ``drawn`` [L, 64 W]. The cut between words is looked for between
+    two, ``cuts`` [L, 2], that fewer and more are ``below`` [L, 2]. Rows take turns, since each waits for its own count: a
+    processor then counts one row while it places the next one's cut. Whole arrays and a row's place in them are handed on,
+    because a row of its own costs more than its count.
     """
-    n = _0
-    for layer in range(len(rows)):
-        cuts[layer, 0], cuts[layer, 1], below[layer, 0], below[layer, 1] = _0, _LAST, 0, n_words
-        unsettled[n] = layer
-        n += np.uint64(0 < wanted[layer] < n_words)
     turn = 0
     while n > _0:
         left = _0
         for i in range(n):
             layer = unsettled[i]
-            cut = _cut(cuts[layer], below[layer], wanted[layer], turn)
-            found = _occupy_below(rows[layer], drawn[layer], cut)
-            more = np.uint64(found > wanted[layer])
-            last = cuts[layer, 1] - cuts[layer, 0] <= _1
-            cuts[layer, more], below[layer, more] = cut, found
+            wanted, narrowest = events[sequence, layer], cuts[layer, 1] - cuts[layer, 0] <= _1
+            cut = cuts[layer, 1] if narrowest else _cut(cuts, below, layer, wanted, turn)
+            occupied = _occupy_below(found, plane, layer, drawn, cut)
+            side = np.uint64(occupied > wanted)
+            cuts[layer, side], below[layer, side] = cut, occupied
             unsettled[left] = layer
-            left += np.uint64((found != wanted[layer]) & (not last))
+            left += np.uint64((occupied != wanted) & (not narrowest))
         n = left
         turn += 1
 
 
 @_compiled
-def _cut(cuts: _Array, below: _Array, wanted: int, turn: int) -> Any:
-    """Return a number between two ``cuts`` that as many words as wanted may be below; the upper one where none is between."""
-    width = cuts[1] - cuts[0]
-    if width <= _1:
-        return cuts[1]
+def _cut(cuts: _Array, below: _Array, layer: Any, wanted: int, turn: int) -> Any:
+    """Return a number between a row's two cuts, of which more than one lies between, that about ``wanted`` words are below."""
+    low, high = cuts[layer, 0], cuts[layer, 1]
     if turn >= _INTERPOLATED:
-        return cuts[0] + (width >> _1)
-    share = (wanted - below[0]) / (below[1] - below[0])
-    return min(max(cuts[0] + np.uint64(float(width) * share), cuts[0] + _1), cuts[1] - _1)
+        return low + ((high - low) >> _1)
+    share = (wanted - below[layer, 0]) / (below[layer, 1] - below[layer, 0])
+    return min(max(low + np.uint64(float(high - low) * share), low + _1), high - _1)
 
 
 @_compiled
-def _occupy_below(row: _Array, drawn: _Array, cut: Any) -> Any:
-    """Occupy the sites of a row [W] whose words ``drawn`` [64 W] are below the cut, and return how many these are."""
-    found = _0
-    for w in range(len(row)):
+def _occupy_below(found: _Array, plane: int, layer: Any, drawn: _Array, cut: Any) -> Any:
+    """Occupy the sites of a row whose words are below the cut, and return how many these are."""
+    occupied = _0
+    for w in range(found.shape[2]):
         word = _0
         for j in range(64):
-            word |= np.uint64(drawn[64 * w + j] < cut) << np.uint64(j)
-        row[w] = word
-        found += bits_of(word)
-    return np.int64(found)
+            word |= np.uint64(drawn[layer, 64 * w + j] < cut) << np.uint64(j)
+        found[plane, layer, w] = word
+        occupied += bits_of(word)
+    return np.int64(occupied)
 
 
 @_compiled
@@ -184,16 +182,17 @@ def elsewhere(
                 place[t] = at + (n_left_out[t] if at >= left_out[t] else _0)
             for t in range(tokens):
                 sites[t] = of_layer[place[t]]
-            _pack(eight, found[plane, layer])
+            _pack(eight, found, plane, layer)
     return found
 
 
 @_compiled
-def _pack(sites: _Array, row: _Array) -> None:
-    """Write sites [8 W], a byte each and 0 or 1, as the bits of a row [W]: a product moves eight bytes' bits side by side."""
-    for w in range(len(row)):
+def _pack(sites: _Array, found: _Array, plane: int, layer: int) -> None:
+    """Write sites [8 W], a byte each and 0 or 1, as the bits of a row of planes [P, L, W]: a product moves eight
+    bytes' bits side by side."""
+    for w in range(found.shape[2]):
         word = _0
         for byte in range(8):
             bits = (sites[8 * w + byte] * np.uint64(0x0102040810204080)) >> _56
             word |= bits << np.uint64(8 * byte)
-        row[w] = word
+        found[plane, layer, w] = word
