@@ -9,21 +9,22 @@ ALT = "Alt"
 _COLOURS = 256
 
 
-def fewer_colours(png: bytes, words: Mapping[str, str]) -> bytes:
-    """Return an opaque PNG with the 256 colours that suit it best, a third of its size, and with these words in it.
+def fewer_colours(rgba: bytes, width: int, words: Mapping[str, str], *, dpi: float) -> bytes:
+    """Return opaque pixels, of four bytes and row by row, as PNG of the 256 colours that suit them best, with these words in it.
 
-    What a figure has in thousands of colours are the edges of lines, which are smoothed; its vectors are in the PDF.
+    It is a third of the size of all colours. What a figure has in thousands of colours are the edges of lines, which are smoothed;
+    its vectors are in the PDF.
     """
     # Pillow is imported where it is used: whoever reads a stylesheet or a table needs none of it
     from PIL import Image, PngImagePlugin
 
-    image = Image.open(io.BytesIO(png))
+    size = width, len(rgba) // (4 * width)
     said = PngImagePlugin.PngInfo()
     for name, text in words.items():
         said.add_text(name, text)
-    few = image.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    few = Image.frombytes("RGB", size, rgba, "raw", "RGBX").quantize(_COLOURS, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    few.save(buffer, "PNG", optimize=True, pnginfo=said, dpi=image.info["dpi"])
+    few.save(buffer, "PNG", optimize=True, pnginfo=said, dpi=(dpi, dpi))
     return buffer.getvalue()
 
 

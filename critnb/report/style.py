@@ -196,7 +196,8 @@ def render(drawing: Drawing, figure_name: str, provenance: Provenance) -> Render
             "Software": CANON.PROJECT.ID,
             **facts,
         }
-        pixels = fewer_colours(_bytes(drawing.figure, "png", {}), png)
+        width = int(drawing.figure.get_figwidth() * PNG_DPI)
+        pixels = fewer_colours(_bytes(drawing.figure, "rgba"), width, png, dpi=PNG_DPI)
         rendered = Rendered(_bytes(drawing.figure, "pdf", pdf), pixels, drawing.caption, alt)
         line.remove()
         return rendered
@@ -243,7 +244,7 @@ def _facts(scope: Scope, provenance: Provenance) -> dict[str, str]:
     }
 
 
-def _bytes(figure: Figure, kind: str, metadata: dict[str, str | None]) -> bytes:
+def _bytes(figure: Figure, kind: str, metadata: dict[str, str | None] | None = None) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
