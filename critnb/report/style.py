@@ -6,6 +6,7 @@ importing or drawing leaves matplotlib's global settings as they were.
 
 from __future__ import annotations
 
+import gc
 import io
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -134,10 +135,26 @@ class Rendered:
 @contextmanager
 def styled() -> Iterator[None]:
     """The context in which figures are made and saved; on leaving it, every global setting is as before."""
-    with mpl.rc_context():
+    with mpl.rc_context(), _without_collections():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
         yield
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Let Python look for reference cycles after the context only.
+
+    A PDF's part of a font is cut out of tables of many small objects, which all live until it is written: to search them again and
+    again took as long as the cutting.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def inks(values: Iterable[float]) -> dict[float, Ink]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import os
@@ -123,6 +124,18 @@ def test_nothing_is_left_in_matplotlib(provenance) -> None:
     before = dict(mpl.rcParams)
     render(sketch(), NAME, provenance)
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(is_enabled) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if is_enabled else gc.disable)()
+        with pytest.raises(ZeroDivisionError), styled():
+            _ = 1 / 0
+        assert gc.isenabled() == is_enabled
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_the_words_at_the_foot_stay_inside_the_figure(provenance) -> None:
