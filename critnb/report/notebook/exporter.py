@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -35,8 +36,9 @@ class BodyExporter(HTMLExporter):  # type: ignore[misc]
         return [str(_share())]
 
 
+@cache
 def body_exporter() -> BodyExporter:
-    """Return the exporter that ``to_html`` makes a page around."""
+    """Return the exporter that ``to_html`` makes a page around, one for all pages of a process: its templates are compiled once."""
     return BodyExporter(
         raw_template=_BODY,
         exclude_input_prompt=True,
