@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,12 +32,14 @@ ON_DEMAND = (
     *("critnb.model.loading", "critnb.model.forward", "critnb.model.windows", "critnb.model.token_coverage"),
     "critnb.model.elsewhere",
 )
-# Imports what it is told to, one process a stage, and says which modules of the pack that loaded, and from where.
+# Imports what it is told to, one process a task, and says which modules of the pack that loaded, and from where.
+# The libraries that stages import are loaded once, before the processes part.
 LOADER = """
 import importlib, json, os, sys
-import numpy, pandas, matplotlib.figure, torch, transformers
+import IPython.display, joblib, matplotlib.figure, numba, numpy, pandas, pydantic.main, scipy.ndimage, scipy.stats, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 found = {}
-for stage, (root, code, modules) in json.load(sys.stdin).items():
+for task, (root, code, modules) in json.load(sys.stdin).items():
     read, write = os.pipe()
     if os.fork() == 0:
         try:
@@ -53,7 +56,7 @@ for stage, (root, code, modules) in json.load(sys.stdin).items():
         os._exit(0)
     os.close(write)
     with os.fdopen(read) as pipe:
-        found[stage] = json.load(pipe)
+        found[task] = json.load(pipe)
     os.wait()
 json.dump(found, sys.stdout)
 """
@@ -77,7 +80,21 @@ def imports_of(spec) -> str:
     return "\n".join(map(ast.unparse, kept))
 
 
-def loaded(tasks: dict[str, tuple[str, str, list[str]]]) -> dict:
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory) -> dict[str, list[str] | str]:
+    """By a stage's id: what Python loads for it out of the pack; by its id and a star, out of one of nothing but its hashed code.
+
+    An error's words stand where that could not be loaded.
+    """
+    tasks = {}
+    for spec in STAGES:
+        more = ["critnb.pipeline.session", *(ON_DEMAND if spec.uses_model else ())]
+        # imported on first use: the passes of critnb.events by a name, compiled loops where a null is drawn
+        more += [name for name in LATER if name in hashed(spec)]
+        tasks[spec.id] = (str(PACK_ROOT), imports_of(spec), more)
+        root = tmp_path_factory.mktemp(spec.id)
+        only_reached(spec, root)
+        tasks[f"{spec.id}*"] = (str(root), imports_of(spec), sorted(hashed(spec)))
     done = subprocess.run(
         [sys.executable, "-c", LOADER],
         input=json.dumps(tasks),
@@ -104,15 +121,9 @@ LATER = (
 )
 
 
-def test_python_itself_loads_every_module_that_is_hashed():
-    tasks = {}
+def test_python_itself_loads_every_module_that_is_hashed(loaded):
     for spec in STAGES:
-        more = ["critnb.pipeline.session", *(ON_DEMAND if spec.uses_model else ())]
-        # imported on first use: the passes of critnb.events by a name, compiled loops where a null is drawn
-        more += [name for name in LATER if name in hashed(spec)]
-        tasks[spec.id] = (str(PACK_ROOT), imports_of(spec), more)
-    for stage, modules in loaded(tasks).items():
-        assert hashed(spec_of(Stage(stage))) - set(modules) == set(), stage
+        assert hashed(spec) - set(loaded[spec.id]) == set(), spec.id
 
 
 def only_reached(spec, root: Path) -> None:
@@ -122,7 +133,11 @@ def only_reached(spec, root: Path) -> None:
         name = path.relative_to(PACK_ROOT).as_posix()
         if name in sources or is_outside(module_of(name)):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, root / name)
+            shutil.copy2(path, root / name)
+            if Path(compiled := cache_from_source(path)).is_file():
+                there = Path(cache_from_source(root / name))
+                there.parent.mkdir(exist_ok=True)
+                shutil.copy2(compiled, there)
     shutil.copytree(PACK_ROOT / "spec", root / "spec")
     for folder in (path for path in (root / "critnb").rglob("*") if path.is_dir()):
         init = PACK_ROOT / folder.relative_to(root) / "__init__.py"
@@ -143,13 +158,8 @@ def without_absent(init: Path, root: Path) -> str:
     return ast.unparse(tree)
 
 
-def test_a_pack_of_nothing_but_the_hashed_code_can_do_each_stage(tmp_path):
-    tasks = {}
-    for spec in STAGES:
-        root = tmp_path / spec.id
-        only_reached(spec, root)
-        tasks[spec.id] = (str(root), imports_of(spec), sorted(hashed(spec)))
-    assert {stage: said for stage, said in loaded(tasks).items() if isinstance(said, str)} == {}
+def test_a_pack_of_nothing_but_the_hashed_code_can_do_each_stage(loaded):
+    assert {task: said for task, said in loaded.items() if isinstance(said, str)} == {}
 
 
 def at_its_top(module: str) -> set[str]:
@@ -328,7 +338,8 @@ WORDS = {
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("pack")
-    shutil.copytree(PACK_ROOT / NOTEBOOKS, root / NOTEBOOKS)
+    for folder in (NOTEBOOKS, "critnb"):
+        shutil.copytree(PACK_ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return root
 
 
@@ -340,25 +351,34 @@ def ours() -> dict[Stage, StageCode]:
 
 
 @cache
-def plain_of(path: Path) -> str:
-    return plain(path.read_text(encoding="utf-8"))
+def plain_of(name: str) -> str:
+    return plain((PACK_ROOT / name).read_text(encoding="utf-8"))
 
 
-def lay(root: Path, edit: Callable[[str], str] = str) -> dict[str, bool]:
-    """Write all code of the pack, edited; return by path whether an edit said another thing."""
-    changed = {}
-    for path in sorted((PACK_ROOT / "critnb").rglob("*.py")):
-        name, text = path.relative_to(PACK_ROOT).as_posix(), path.read_text(encoding="utf-8")
-        after = edit(text)
-        changed[name] = after != text and plain(after) != plain_of(path)
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(after.encode())
-    return changed
+@cache
+def texts() -> dict[str, str]:
+    """The code of the pack that is read to say what stages rest on, by its path: what counts, and what hands names on."""
+    counting = {path for code in ours().values() for path in code.files}
+    paths = sorted((PACK_ROOT / "critnb").rglob("*.py"))
+    names = {path.relative_to(PACK_ROOT).as_posix(): path for path in paths}
+    return {
+        name: path.read_text(encoding="utf-8")
+        for name, path in names.items()
+        if name in counting or path.name == "__init__.py"
+    }
+
+
+def lay(root: Path, edit: Callable[[str], str] = str) -> dict[str, str]:
+    """Write all code of the pack that is read, edited; return it by path."""
+    after = {name: edit(text) for name, text in texts().items()}
+    for name, text in after.items():
+        (root / name).write_bytes(text.encode())
+    return after
 
 
 @pytest.mark.parametrize("edit", MEANINGS, ids=lambda edit: edit.__name__)
 def test_every_change_of_meaning_changes_the_file_that_holds_it(copied, edit):
-    changed = lay(copied, edited(edit))
+    changed = {name: text != plain_of(name) for name, text in lay(copied, edited(edit)).items()}
     assert sum(changed.values()) > 40
     pack = PackSources(copied)
     for spec in STAGES:
@@ -394,8 +414,9 @@ def test_a_change_of_any_one_file_makes_another_run_of_the_stages_that_reach_it(
         path = copied / name
         path.write_text(f"{path.read_text()}\n_MORE = 1\n")
         reach = [spec.id for spec, inputs in stages if name in inputs.sources]
-        assert [spec.id for spec, inputs in stages if changed_code(spec, inputs, root=copied)] == reach != []
-        assert all(changed_code(spec, inputs, root=copied) in ([], [name]) for spec, inputs in stages)
+        changed = {spec.id: changed_code(spec, inputs, root=copied) for spec, inputs in stages}
+        assert [stage for stage, files in changed.items() if files] == reach != []
+        assert all(files in ([], [name]) for files in changed.values())
         lay(copied)
 
 
