@@ -45,6 +45,11 @@ Files = Mapping[str, Any]
 _environment = cache(environment_facts)
 
 
+@cache
+def _code(sources: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    return code_facts(dict(sources))
+
+
 def begun(
     store: RunStore,
     stage: Stage = Stage.S02,
@@ -85,7 +90,7 @@ def begun(
             "hash_inputs": inputs,
             "dependencies": [each.dependency() for each in upstream],
             "determinism": {"seeds": {}, "flags": {}, "not_deterministic": []},
-            "code": code_facts(inputs.sources),
+            "code": _code(tuple(inputs.sources.items())),
             "environment": _environment(),
             "metrics": {"gates": [gate.as_dict() for gate in gates]} if gates else {},
             **sections,

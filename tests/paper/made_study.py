@@ -198,6 +198,7 @@ def figures(folder: str, *numbers: int) -> dict[str, Any]:
     }
 
 
+@cache
 def analysis_files(role: ModelRole) -> dict[str, Any]:
     of_role = {"model_role": str(role)}
     grid_keys = frames.t01()[["spike_def_id", "target_rate", "g"]]

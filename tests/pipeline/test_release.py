@@ -7,10 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import kept
 import nbformat
 import pandas as pd
 import pytest
@@ -40,6 +41,12 @@ OF_STAGE = {
     T.T01_SUMMARY: Stage.S05, T.T04_TAIL_FITS: Stage.S05, T.T06_ABLATIONS: Stage.S05, T.T08_SIGNATURES: Stage.S05,
     T.T02_GENERALIZATION: Stage.S06B, T.T03_ARC: Stage.S06ARC,
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kept() -> Iterator[None]:
+    with kept.steps_of_the_paper():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -33,7 +34,7 @@ def made_stage(
     **words: object,
 ) -> Run:
     """A run of the pack's own notebook, files and constants; ``source`` says where its model is from."""
-    words = {"sources": stage_files(spec_of(stage)), "constants": stage_constants(spec_of(stage)), **words}
+    words = {**pack_of(stage), **words}
     role = words.get("role", "BASE")
     about = {"roles": list(words["roles"])} if "roles" in words else {"role": role, "models": {role: source}}
     words.setdefault("config", yaml.safe_dump({**PARAMS, **about}).encode())
@@ -45,6 +46,12 @@ def made_stage(
         **(more or {}),
     }
     return made(store, stage, upstream=upstream, notebook=notebook, files=files, **words)
+
+
+@cache
+def pack_of(stage: Stage) -> Mapping[str, Mapping[str, object]]:
+    """The files and constants of the pack that a stage rests on."""
+    return {"sources": stage_files(spec_of(stage)), "constants": stage_constants(spec_of(stage))}
 
 
 def executed(run: PartialRun, gates: str = "") -> bytes:
