@@ -13,6 +13,8 @@ from critnb.errors import DataError
 from critnb.report.schema.model import Column, DType, Range, TableSchema
 
 _SHOWN = 5
+# a column of these dtypes is what its schema says already
+_EXACT = {dtype: pd.Series([], dtype=dtype.value).dtype for dtype in DType}
 
 
 def conform(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
@@ -23,6 +25,7 @@ def conform(frame: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
     """
     _check_columns(frame, schema)
     present = [column for column in schema.columns if column.name in frame.columns]
+    frame = frame.reset_index(drop=True)
     conformed = pd.DataFrame({column.name: _cast(frame[column.name], column, schema) for column in present})
     for column in present:
         _check_allowed(conformed[column.name], column, schema)
@@ -48,7 +51,6 @@ def _check_columns(frame: pd.DataFrame, schema: TableSchema) -> None:
 
 
 def _cast(values: pd.Series[Any], column: Column, schema: TableSchema) -> pd.Series[Any]:
-    values = values.reset_index(drop=True)
     if column.dtype is not DType.FLOAT and values.isna().any():
         row = int(np.flatnonzero(values.isna())[0])
         raise DataError(
@@ -62,6 +64,8 @@ def _cast(values: pd.Series[Any], column: Column, schema: TableSchema) -> pd.Ser
 
 
 def _lossless(values: pd.Series[Any], dtype: DType) -> pd.Series[Any]:
+    if values.dtype == _EXACT[dtype]:
+        return values
     if dtype is DType.TEXT:
         return _texts(values)
     if dtype is DType.BOOL:
@@ -90,7 +94,8 @@ def _booleans(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def _check_allowed(values: pd.Series[Any], column: Column, schema: TableSchema) -> None:
     if isinstance(column.allowed, Range):
-        wrong = values[(values < column.allowed.low) | (values > column.allowed.high)]
+        numbers = values.to_numpy()
+        wrong = values[(numbers < column.allowed.low) | (numbers > column.allowed.high)]
         expected = str(column.allowed)
     elif isinstance(column.allowed, type) and issubclass(column.allowed, StrEnum):
         wrong = values[~values.isin([str(member) for member in column.allowed])]
