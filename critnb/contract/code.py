@@ -84,17 +84,23 @@ def stage_files(spec: StageSpec, *, root: Path = PACK_ROOT, code: StageCode | No
 
 
 def changed_code(
-    spec: StageSpec, inputs: HashInputs, *, root: Path = PACK_ROOT, pack: PackSources | None = None
+    spec: StageSpec,
+    inputs: HashInputs,
+    *,
+    root: Path = PACK_ROOT,
+    pack: PackSources | None = None,
+    code: StageCode | None = None,
 ) -> list[str]:
     """Return the files by which the pack at ``root`` is not what a stage's ``inputs`` were made from, its notebook first.
 
-    Which files these are that pack's imports say, not the inputs.
+    Which files these are that pack's imports say, not the inputs. ``code`` is the stage's there, where that has been found
+    already.
     """
     root = pack.root if pack else root
     notebook = f"{CANON.PATH.NOTEBOOKS_DIR}/{spec.notebook}"
     if not (root / notebook).is_file():
         return [notebook]
-    files = stage_files(spec, root=root, code=stage_code(spec, root=root, pack=pack))
+    files = stage_files(spec, root=root, code=code or stage_code(spec, root=root, pack=pack))
     changed = [path for path, digest in inputs.sources.items() if files.get(path) != digest]
     changed += [path for path in files if path not in inputs.sources]
     same = sha256_hex(notebook_source(root / notebook)) == inputs.notebook_sha256

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from critnb.canon import CANON, PACK_ROOT, REGISTRY_FILE, ModelRole, SliceRole
+from critnb.canon import CANON, PACK_ROOT, REGISTRY_FILE, ModelRole, SliceRole, Stage
 from critnb.contract import spec_of
-from critnb.contract.code import changed_code, stage_code
+from critnb.contract.code import StageCode, changed_code, stage_code
 from critnb.contract.pack_sources import PackSources
 from critnb.data import locate_model
 from critnb.params import FileModel, HubModel, Loaded, validate
@@ -122,14 +122,18 @@ def _seeds(params: Mapping[str, Any]) -> dict[str, Any]:
 def code(release: UnpackedRelease) -> Result:
     """Compare the code and the constants that each run says it was made from with those in the release."""
     constants, pack = _constants(release), PackSources(release.folder)
+    codes: dict[Stage, StageCode] = {}
     runs_by_path: dict[str, list[str]] = {}
     for run in release.runs:
         spec = spec_of(run.stage)
-        for path in changed_code(spec, run.inputs, pack=pack):
+        there = (release.folder / CANON.PATH.NOTEBOOKS_DIR / spec.notebook).is_file()
+        if there and spec.id not in codes:
+            codes[spec.id] = stage_code(spec, pack=pack)
+        for path in changed_code(spec, run.inputs, pack=pack, code=codes.get(spec.id)):
             runs_by_path.setdefault(path, []).append(run.run_id)
-        if not (release.folder / CANON.PATH.NOTEBOOKS_DIR / spec.notebook).is_file():
+        if not there:
             continue
-        named = stage_code(spec, pack=pack).constants
+        named = codes[spec.id].constants
         if run.inputs.sections.get("constants") != {name: constants.get(name) for name in named}:
             runs_by_path.setdefault(_REGISTRY, []).append(run.run_id)
     wrong = [f"{path}: is not what {listed(run_ids)} came from" for path, run_ids in runs_by_path.items()]
