@@ -9,12 +9,15 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     # torch processes that each take every core spin against each other; programs that tests start inherit this
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
+import gc
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+# what is imported and collected stays: to look for what may go took half of the time that this takes
+gc.disable()
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 # `make quick` leaves these out: whole chains, real kernels and browsers, pages and figures, zips, many architectures
 SLOW = (
@@ -45,6 +48,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
     if workers:
         items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 # xdist's own groups are marks that it writes into the ids of tests, which pytest 9.2 does not let it

@@ -17,6 +17,7 @@ from critnb.contract import STAGES, code, spec_of
 from critnb.errors import DependencyError, ParamsError
 from critnb.params import load
 from critnb.pipeline import plan
+from critnb.pipeline.input_files import KnownInputs
 from critnb.runs import RunStore
 
 ALL = frozenset(spec.id for spec in STAGES)
@@ -46,9 +47,22 @@ def folder(tmp_path_factory) -> Path:
     return write_inputs(tmp_path_factory.mktemp("inputs"))
 
 
-def ids(folder: Path, role: ModelRole = ModelRole.BASE, **overrides) -> dict[str, str]:
+# the pack's code as it stands, read once
+OURS = KnownInputs()
+
+
+def as_it_stands() -> KnownInputs:
+    return KnownInputs(OURS.pack, OURS.notebooks, OURS.code)
+
+
+def ids(
+    folder: Path, role: ModelRole = ModelRole.BASE, known: KnownInputs | None = None, **overrides
+) -> dict[str, str]:
     loaded = load(folder / "params.yaml", {key.replace("__", "."): value for key, value in overrides.items()})
-    return {run.spec.id: run.run_id for run in plan.plan_runs(STAGES, loaded, [role], RunStore(folder / "runs"))}
+    store = RunStore(folder / "runs")
+    return {
+        run.spec.id: run.run_id for run in plan.plan_runs(STAGES, loaded, [role], store, known=known or as_it_stands())
+    }
 
 
 def changed(folder: Path, **overrides) -> set[str]:
@@ -106,7 +120,7 @@ def test_a_constant_of_the_registry_changes_the_stages_whose_code_names_it(
     before = ids(folder)
     constants = CANON.CONST.model_copy(update={constant: value})
     monkeypatch.setattr(code, "CANON", CANON.model_copy(update={"CONST": constants}))
-    after = ids(folder)
+    after = ids(folder, known=KnownInputs())
     assert {stage for stage in before if before[stage] != after[stage]} == stages
 
 
@@ -132,7 +146,9 @@ NEEDED = (Stage.S05, Stage.S06B, Stage.S06ARC)
 
 def planned(folder: Path, *roles: ModelRole, runs: Path | None = None, **words) -> dict:
     loaded = load(folder / "params.yaml")
-    runs = plan.plan_runs([spec_of(Stage.S07)], loaded, roles, RunStore(runs or folder / "runs"), **words)
+    runs = plan.plan_runs(
+        [spec_of(Stage.S07)], loaded, roles, RunStore(runs or folder / "runs"), known=as_it_stands(), **words
+    )
     return {(run.spec.id, run.who): run for run in runs}
 
 
@@ -177,7 +193,7 @@ def test_the_absent_model_of_a_role_that_was_not_asked_for_is_no_error(tmp_path)
 def test_a_file_of_the_pack_that_a_stage_reads_is_part_of_its_run(folder, monkeypatch):
     before = ids(folder)
     monkeypatch.setattr(code, "pack_digests", lambda names, **_: dict.fromkeys(names, "0" * 64))
-    after = ids(folder)
+    after = ids(folder, known=KnownInputs())
     assert {stage for stage in before if before[stage] != after[stage]} == {Stage.S00, Stage.S05, Stage.S07, Stage.S08}
 
 
@@ -190,7 +206,7 @@ def test_the_order_of_a_list_is_the_same_run(folder, grid, rates):
 
 def pinned(folder: Path, **pins: str):
     loaded = load(folder / "params.yaml")
-    return plan.plan_runs(STAGES, loaded, [ModelRole.BASE], RunStore(folder / "runs"), pins=pins)
+    return plan.plan_runs(STAGES, loaded, [ModelRole.BASE], RunStore(folder / "runs"), pins=pins, known=as_it_stands())
 
 
 def test_pins_of_runs_that_are_not_there(folder):
