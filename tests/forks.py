@@ -46,11 +46,18 @@ class Forks(WarmKernels):
 
     server = "forks"
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = PACK_ROOT) -> None:
+        """``root`` is the folder of a pack."""
+        self._root = root
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv("PYTHONPATH", str(Path(__file__).parent))
             patched.setattr(warm_kernels, "_ALWAYS", (*_IMPORTED, *_pack()))
             super().__init__([])
+
+    def _start(self, channel: socket.socket, modules: Sequence[str], env: Mapping[str, str]) -> Any:
+        places = f"{self._root}{os.pathsep}{env['PYTHONPATH']}"
+        # and no pack that lies in the folder of the tests
+        return super()._start(channel, modules, {**env, "PYTHONPATH": places, "PYTHONSAFEPATH": "1"})
 
     @property
     def alive(self) -> bool:
@@ -78,13 +85,23 @@ _started: list[Forks] = []
 class Program:
     """A running program, as ``subprocess.Popen`` shows one; what it writes is in two files of a folder."""
 
-    def __init__(self, words: Sequence[str | Path], folder: Path, cwd: Path, env: Mapping[str, str] | None) -> None:
+    def __init__(
+        self,
+        words: Sequence[str | Path],
+        folder: Path,
+        *,
+        cwd: Path = PACK_ROOT,
+        env: Mapping[str, str] | None = None,
+        server: Forks | None = None,
+    ) -> None:
         self.args = [str(word) for word in words]
         self.stdout, self.stderr = folder / "stdout", folder / "stderr"
         with self.stdout.open("wb") as out, self.stderr.open("wb") as err:
             if POSSIBLE:
                 given = {"env": dict(os.environ if env is None else env), "cwd": str(cwd), "stderr": self.stderr}
-                self._process: Any = forks().fork([str(self.stdout), *self.args], **given, within=_START_SECONDS)
+                self._process: Any = (server or forks()).fork(
+                    [str(self.stdout), *self.args], **given, within=_START_SECONDS
+                )
             else:
                 command = [sys.executable, *self.args]
                 self._process = subprocess.Popen(
@@ -107,12 +124,10 @@ class Program:
         self.send_signal(signal.SIGKILL)
 
 
-def python(
-    *words: str | Path, cwd: Path = PACK_ROOT, env: Mapping[str, str] | None = None, timeout: float = 300
-) -> subprocess.CompletedProcess[str]:
-    """What ``python`` followed by these words does: a script of the pack, or -m and a module."""
+def python(*words: str | Path, timeout: float = 300, **given: Any) -> subprocess.CompletedProcess[str]:
+    """What ``python`` followed by these words does: a script of the pack, -m and a module, or -c and code."""
     with tempfile.TemporaryDirectory() as folder:
-        program = Program(words, Path(folder), cwd, env)
+        program = Program(words, Path(folder), **given)
         code = program.wait(timeout)
         streams = (stream.read_text(encoding="utf-8") for stream in (program.stdout, program.stderr))
         return subprocess.CompletedProcess(program.args, code, *streams)
@@ -179,6 +194,9 @@ def _run(words: list[str]) -> int:
             sys.argv = words[1:]
             with forked_kernels(_own_kernels()):
                 runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        elif words[0] == "-c":
+            sys.argv = words[:1]
+            exec(words[1], vars(sys.modules["__main__"]))
         else:
             sys.argv = words
             runpy.run_path(words[0], run_name="__main__")

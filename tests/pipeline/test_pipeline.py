@@ -190,7 +190,7 @@ def start(inputs, tmp_path, tmp_path_factory):
 
     def begin(word: str) -> forks.Program:
         command = [PACK_ROOT / "runner.py", word, "--params", inputs / "params.yaml", "--runs-dir", tmp_path]
-        programs.append(forks.Program(command, tmp_path_factory.mktemp("streams"), PACK_ROOT, None))
+        programs.append(forks.Program(command, tmp_path_factory.mktemp("streams")))
         return programs[-1]
 
     yield begin

@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import forks
 import pytest
 import yaml
 from packs import copied
@@ -73,16 +74,18 @@ def pack(whole, inputs, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def printed(pack) -> dict[Step, str]:
     """What every block of the page prints, run in the order of the page."""
-    return {step: _run(step, pack) for title in TITLES for step in steps(title)}
+    with forks.Forks(pack) as server:
+        return {step: _run(step, pack, server) for title in TITLES for step in steps(title)}
 
 
-def _run(step: Step, pack: Path) -> str:
-    shell = {"python": [sys.executable, "-"], "bash": ["bash", "-euo", "pipefail", "-s"]}[step.language]
+def _run(step: Step, pack: Path, server: forks.Forks) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(pack), "PYTHONWARNINGS": "default"}
-    done = subprocess.run(
-        shell, input=step.source, cwd=pack, env=environment, capture_output=True, text=True, timeout=300
-    )
+    if step.language == "python":
+        done = forks.python("-c", step.source, cwd=pack, env=environment, server=server)
+    else:
+        shell = ["bash", "-euo", "pipefail", "-c", step.source]
+        done = subprocess.run(shell, cwd=pack, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"{step.source}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forks
 import pytest
 import torch
 import yaml
@@ -217,13 +218,13 @@ def test_verify_tells_a_changed_file_and_leaves_the_rest_alone(whole, copied, ca
     assert "changed" in out
 
 
-def test_three_commands_at_once_share_a_run_that_one_of_them_makes(inputs, tmp_path):
-    command = [sys.executable, str(PACK_ROOT / "runner.py"), "phase2_gain_grid", "--runs-dir", str(tmp_path)]
-    command += ["--params", str(inputs / "params.yaml"), "--jobs", "1", "--set"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+def test_three_commands_at_once_share_a_run_that_one_of_them_makes(inputs, tmp_path, tmp_path_factory):
+    command = [PACK_ROOT / "runner.py", "phase2_gain_grid", "--runs-dir", tmp_path]
+    command += ["--params", inputs / "params.yaml", "--jobs", "1", "--set"]
     grids = ["[1.0]", "[0.9, 1.0]", "[1.0, 1.1]"]
-    three = [subprocess.Popen([*command, f"gain.grid={grid}"], **pipes) for grid in grids]
-    ends = [(*process.communicate(timeout=240), process.returncode) for process in three]
+    three = [forks.Program([*command, f"gain.grid={grid}"], tmp_path_factory.mktemp("streams")) for grid in grids]
+    codes = [program.wait() for program in three]
+    ends = [(each.stdout.read_text(), each.stderr.read_text(), code) for each, code in zip(three, codes, strict=True)]
     assert [code for _, _, code in ends] == [Exit.DONE] * 3, ends
     # each has made its own grid, and one of them the calibration that the others waited for
     assert sorted(line.split()[0] for out, _, _ in ends for line in out.splitlines()) == ["S01", "S02", "S02", "S02"]
