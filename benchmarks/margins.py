@@ -20,7 +20,7 @@ import numpy as np
 from critnb.canon import CANON, Intervention, SpikeDef
 from critnb.criticality.synthetic import persistent_rows
 from critnb.lattice.bits import pack
-from critnb.lattice.kernels import trade_all
+from critnb.lattice.kernels import trade_planes
 from critnb.lattice.randomness import words
 from critnb.pipeline.artifacts import load_raster
 from critnb.runs import RunStore
@@ -34,8 +34,7 @@ _LEAST = 5
 def traded(start, trades, stream):
     """Rows [N, L, W] of every window after global trades, each window with its own key."""
     rows = start.copy()
-    for window, key in zip(rows, words(np.uint64(stream), np.arange(len(rows))), strict=True):
-        trade_all(window, trades, key)
+    trade_planes(rows, trades, words(np.uint64(stream), np.arange(len(rows))))
     return rows
 
 

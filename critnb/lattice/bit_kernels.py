@@ -146,7 +146,8 @@ def reordered(rows: _Array, sequence: _Array, keys: _Array) -> _Array:
         for layer in range(layers):
             drawn[layer] = mixed(keys[plane] + np.uint64(layer + 1) * _GOLDEN)
         for layer in range(layers):
-            # a row's place is how many words are smaller: of as few rows as there are layers, faster than sorting them
+            # A row's place is how many words are smaller: of as few rows as there are layers, faster than sorting them. No two
+            # rows have one place, since ``mixed`` is one to one.
             place = 0
             for other in range(layers):
                 place += drawn[other] < drawn[layer]

@@ -36,15 +36,11 @@ def bits_of(word: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def trade_all(rows: _Array, trades: int, key: Any) -> None:
-    """Run global trades on the rows uint64 [L, W] of one window, in place: each pairs all rows at random (Fisher-Yates)."""
-    order, pairs, words = _room(*rows.shape)
-    _trade_all(rows, trades, key, order, pairs, words, words.view(np.uint32))
-
-
-@njit(nogil=True, cache=True)
 def trade_planes(planes: _Array, trades: int, keys: _Array) -> None:
-    """Run global trades on every plane of planes uint64 [P, L, W] in place, each with its own key uint64 [P]."""
+    """Run global trades on every plane of planes uint64 [P, L, W] in place, each with its own key uint64 [P].
+
+    A global trade pairs all rows at random (Fisher-Yates) and trades within each pair.
+    """
     order, pairs, words = _room(*planes.shape[1:])
     for plane in range(len(planes)):
         _trade_all(planes[plane], trades, keys[plane], order, pairs, words, words.view(np.uint32))

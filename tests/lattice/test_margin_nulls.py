@@ -129,7 +129,7 @@ def test_the_chain_is_its_plain_twin(shape):
     if shape[0] > 3:
         x[0], x[-1] = False, True
     found = pack(x)
-    kernels.trade_all(found, 4, np.uint64(99))
+    kernels.trade_planes(found[None], 4, np.array([99], dtype=np.uint64))
     twin = plain_trades([np.flatnonzero(row) for row in x], 4, 99)
     expected = np.array([[t in row for t in range(shape[1])] for row in twin])
     assert np.array_equal(found, pack(expected))
@@ -141,11 +141,11 @@ def test_a_replicate_lies_as_many_trades_beyond_the_hub_as_the_hub_lies_beyond_t
     block = next(iter(occupancy_blocks(x[None], ids(1), MARGINS, replicates=[3], **STREAM)))[1]
     from critnb.lattice.drawing import _window_keys
 
-    (stream,) = _window_keys(ids(1), MARGINS, STREAM["seed"], STREAM["condition_key"])
-    rows = pack(x)
-    kernels.trade_all(rows, k, words(stream, 1 << 63)[()])
-    kernels.trade_all(rows, k, words(words(stream, 3), 0)[()])
-    assert np.array_equal(pack(block[0]), rows)
+    stream = _window_keys(ids(1), MARGINS, STREAM["seed"], STREAM["condition_key"])
+    planes = pack(x)[None]
+    kernels.trade_planes(planes, k, words(stream, 1 << 63))
+    kernels.trade_planes(planes, k, words(words(stream, 3), 0))
+    assert np.array_equal(pack(block[0]), planes[0])
 
 
 def test_p_values_of_rasters_drawn_from_the_null_are_uniform():
@@ -153,8 +153,7 @@ def test_p_values_of_rasters_drawn_from_the_null_are_uniform():
     start = np.repeat(np.random.default_rng(3).random((4, 40)) < 0.3, 2, axis=0)
     n, reps = 1_500, 19
     data = np.repeat(pack(start)[None], n, axis=0)
-    for rows, key in zip(data, words(np.uint64(7), np.arange(n)), strict=True):
-        kernels.trade_all(rows, 60, key)
+    kernels.trade_planes(data, 60, words(np.uint64(7), np.arange(n)))
     bits = np.unpackbits(data.view(np.uint8), axis=-1, bitorder="little")[..., :40].astype(np.uint16)
     drawn = draw_null(bits, ids(n), MARGINS, replicates=range(reps), **STREAM)
     pairs = [(each[..., :-1, :] & each[..., 1:, :]).sum((-1, -2)) for each in (bits, drawn)]
